@@ -1,0 +1,190 @@
+//! Memory behind a pointer: a mapping, or anything that outlives the ring.
+
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+
+use crate::atomics::{MappedWord, Ordering};
+use crate::copy;
+use crate::memory::{Contiguous, Memory, MemoryMut};
+
+/// Memory that this side may read and somebody else writes: the peer's, mapped read-only.
+///
+/// Holds a raw pointer and never makes a reference to what it points to: a reference would promise
+/// the compiler that the bytes do not change (see `copy.rs` for the whole argument).
+#[derive(Debug, Clone)]
+pub struct Mapped {
+    /// Invariant: `base` is aligned to 8 and valid for reads of `len` bytes for the life of `self`.
+    base: NonNull<u8>,
+    len: usize,
+}
+
+/// Memory that this side alone writes and others may read: our own.
+#[derive(Debug)]
+pub struct MappedMut(Mapped);
+
+// SAFETY: the pointer is to shared memory; every access is atomic, or a copy that is sound when the bytes
+// change underneath. Nothing in it belongs to a thread.
+unsafe impl Send for Mapped {}
+// SAFETY: as above; `MappedMut` is not `Clone`, so there is one writer, which may move between threads.
+unsafe impl Send for MappedMut {}
+
+impl Mapped {
+    /// Takes memory of `len` bytes from `base` on.
+    ///
+    /// # Safety
+    ///
+    /// `base` is aligned to 8, `len` is a multiple of 8, and reads of these bytes are valid and do not
+    /// trap for as long as the value, or a clone of it, lives. The memory is not a Rust object that
+    /// anybody holds a reference to. Others may write it.
+    pub unsafe fn new(base: NonNull<u8>, len: usize) -> Mapped {
+        debug_assert!(base.as_ptr() as usize % 8 == 0 && len % 8 == 0);
+        Mapped { base, len }
+    }
+
+    /// A part of this memory; `None` if it does not lie inside, or is not made of whole words.
+    pub fn part(&self, offset: usize, len: usize) -> Option<Mapped> {
+        let end = offset.checked_add(len)?;
+        if end > self.len || offset % 8 != 0 || len % 8 != 0 {
+            return None;
+        }
+        // SAFETY: inside of this memory by the check above, so the sum does not overflow or leave it.
+        let base = unsafe { self.base.add(offset) };
+        Some(Mapped { base, len })
+    }
+
+    #[inline(always)]
+    unsafe fn word(&self, offset: usize) -> &MappedWord {
+        debug_assert!(offset % 8 == 0 && offset + 8 <= self.len);
+        // SAFETY: in bounds and aligned (the caller's promise), so the sum stays inside the mapping.
+        let at = unsafe { self.base.add(offset) };
+        // SAFETY: aligned to 8, valid for the life of `self` (invariant of the field), and only ever accessed as
+        // a 64-bit atomic or by the copies of `copy.rs`; the reference does not outlive one call of ours.
+        unsafe { MappedWord::from_ptr(at.as_ptr().cast()) }
+    }
+}
+
+impl MappedMut {
+    /// Takes memory of `len` bytes from `base` on, to be written by this value alone.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Mapped::new`], for reads and writes; and while the value lives nobody else writes it.
+    pub unsafe fn new(base: NonNull<u8>, len: usize) -> MappedMut {
+        // SAFETY: passed on.
+        MappedMut(unsafe { Mapped::new(base, len) })
+    }
+}
+
+// SAFETY: loads are atomic and copies follow `copy.rs`: any value may come, nothing else can happen.
+unsafe impl Memory for Mapped {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    unsafe fn load(&self, offset: usize) -> u64 {
+        // SAFETY: passed on.
+        // ORDERING: pairs with `publish` of the side that owns the word.
+        unsafe { self.word(offset) }.load(Ordering::Acquire)
+    }
+
+    #[inline(always)]
+    unsafe fn copy_out(&self, offset: usize, into: &mut [MaybeUninit<u8>]) {
+        debug_assert!(offset % 8 == 0 && offset + into.len().next_multiple_of(8) <= self.len);
+        // SAFETY: in bounds (the caller's promise).
+        let from = unsafe { self.base.add(offset) };
+        // SAFETY: `from` is aligned to 8 and valid for the length rounded up to 8; `into` is ours.
+        unsafe { copy::out(from.as_ptr(), into.as_mut_ptr().cast(), into.len()) }
+    }
+
+    #[inline(always)]
+    unsafe fn expect_soon(&self, offset: usize) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            // SAFETY: in bounds (the caller's promise).
+            let at = unsafe { self.base.add(offset) };
+            // SAFETY: a prefetch has no architectural effect.
+            unsafe { core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(at.as_ptr().cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = offset;
+    }
+}
+
+// SAFETY: as for `Mapped`.
+unsafe impl Memory for MappedMut {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.0.len
+    }
+
+    #[inline(always)]
+    unsafe fn load(&self, offset: usize) -> u64 {
+        // SAFETY: passed on.
+        unsafe { self.0.load(offset) }
+    }
+
+    #[inline(always)]
+    unsafe fn copy_out(&self, offset: usize, into: &mut [MaybeUninit<u8>]) {
+        // SAFETY: passed on.
+        unsafe { self.0.copy_out(offset, into) }
+    }
+}
+
+// SAFETY: as for `Mapped`; that nobody else writes is the promise of `MappedMut::new`.
+unsafe impl MemoryMut for MappedMut {
+    #[inline(always)]
+    unsafe fn publish(&self, offset: usize, word: u64) {
+        // SAFETY: passed on.
+        // ORDERING: pairs with `load` of the peer.
+        unsafe { self.0.word(offset) }.store(word, Ordering::Release);
+    }
+
+    #[inline(always)]
+    unsafe fn store(&self, offset: usize, word: u64) {
+        // SAFETY: passed on.
+        // ORDERING: none of its own; the `publish` that follows carries it.
+        unsafe { self.0.word(offset) }.store(word, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    unsafe fn copy_in(&self, offset: usize, from: &[u8]) {
+        debug_assert!(offset + from.len() <= self.0.len);
+        // SAFETY: in bounds (the caller's promise).
+        let to = unsafe { self.0.base.add(offset) };
+        // SAFETY: `to` is valid for writes of that length and nobody else writes there (invariant I1).
+        unsafe { copy::into(from.as_ptr(), to.as_ptr(), from.len()) }
+    }
+
+    #[inline(always)]
+    unsafe fn prepare(&self, offset: usize) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            // SAFETY: in bounds (the caller's promise).
+            let at = unsafe { self.0.base.add(offset) };
+            // SAFETY: PREFETCHW has no architectural effect; processors without it ignore it.
+            unsafe {
+                core::arch::asm!("prefetchw [{at}]", at = in(reg) at.as_ptr(), options(nostack, preserves_flags, readonly));
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = offset;
+    }
+}
+
+// SAFETY: the invariant of `Mapped`'s fields.
+unsafe impl Contiguous for Mapped {
+    #[inline(always)]
+    fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+}
+
+// SAFETY: the invariant of `Mapped`'s fields.
+unsafe impl Contiguous for MappedMut {
+    #[inline(always)]
+    fn base(&self) -> NonNull<u8> {
+        self.0.base
+    }
+}

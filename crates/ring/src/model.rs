@@ -1,0 +1,73 @@
+//! Memory for loom: every word is an atomic that the model watches.
+
+use core::mem::MaybeUninit;
+use std::sync::Arc;
+use std::vec::Vec;
+
+use crate::atomics::{ModelWord, Ordering};
+use crate::memory::{Memory, MemoryMut};
+
+/// Shared words under loom. A clone sees the same words.
+#[derive(Debug, Clone)]
+pub struct Model {
+    words: Arc<Vec<ModelWord>>,
+    /// The ordering of `publish`: a must-fail variant weakens it.
+    publish: Ordering,
+}
+
+impl Model {
+    /// `len` bytes of zeros.
+    pub fn new(len: usize) -> Model {
+        Model::with_publish(len, Ordering::Release)
+    }
+
+    /// As [`new`](Model::new), with a `publish` of another ordering: what happens without the release.
+    pub fn with_publish(len: usize, publish: Ordering) -> Model {
+        let words = (0..len / 8).map(|_| ModelWord::new(0)).collect();
+        Model { words: Arc::new(words), publish }
+    }
+}
+
+// SAFETY: atomics throughout, and bounds are checked.
+unsafe impl Memory for Model {
+    fn len(&self) -> usize {
+        self.words.len() * 8
+    }
+
+    unsafe fn load(&self, offset: usize) -> u64 {
+        // ORDERING: pairs with `publish`.
+        self.words[offset / 8].load(Ordering::Acquire)
+    }
+
+    unsafe fn copy_out(&self, offset: usize, into: &mut [MaybeUninit<u8>]) {
+        for (index, bytes) in into.chunks_mut(8).enumerate() {
+            // ORDERING: the acquire load of the header came before.
+            let word = self.words[offset / 8 + index].load(Ordering::Relaxed).to_ne_bytes();
+            for (to, from) in bytes.iter_mut().zip(word) {
+                to.write(from);
+            }
+        }
+    }
+}
+
+// SAFETY: as above.
+unsafe impl MemoryMut for Model {
+    unsafe fn publish(&self, offset: usize, word: u64) {
+        // ORDERING: release, or what a must-fail variant asked for; pairs with `load`.
+        self.words[offset / 8].store(word, self.publish);
+    }
+
+    unsafe fn store(&self, offset: usize, word: u64) {
+        // ORDERING: the `publish` that follows carries it.
+        self.words[offset / 8].store(word, Ordering::Relaxed);
+    }
+
+    unsafe fn copy_in(&self, offset: usize, from: &[u8]) {
+        for (index, bytes) in from.chunks(8).enumerate() {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            // ORDERING: the `publish` of the header comes after.
+            self.words[offset / 8 + index].store(u64::from_ne_bytes(word), Ordering::Relaxed);
+        }
+    }
+}

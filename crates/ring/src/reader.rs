@@ -1,0 +1,218 @@
+//! The reading end.
+
+use core::mem::MaybeUninit;
+
+use crate::check_capacity;
+use crate::error::{BadCapacity, Corrupt};
+use crate::memory::{Contiguous, Memory, MemoryMut};
+use crate::record::{self, HEADER, Header, Kind};
+
+/// How far ahead of itself the reader asks for the ring's lines, in bytes: a reader that has fallen behind finds
+/// them in its own cache then (docs/performance.md, "asking ahead").
+const AHEAD: u64 = 4 * record::LINE;
+
+/// The reading end of a ring.
+///
+/// `R` is the ring's memory, which the writer may change at any time; `P` is one word of this side's
+/// own memory, in which it reports its position.
+///
+/// A message goes peek – copy out – release. Every word that is read from the writer's memory is loaded
+/// once, checked, and then used: a [`Record`] holds what was checked, nobody reads it again.
+#[derive(Debug)]
+pub struct Reader<R, P> {
+    ring: R,
+    report: P,
+    /// Invariant: a power of two, at most `ring.len()`.
+    capacity: u64,
+    /// Where the next header lies. Invariant: a multiple of 8.
+    position: u64,
+}
+
+/// A record that was found and checked: it lies within the memory in one piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    kind: Kind,
+    len: u32,
+    /// The reader's position when it was found.
+    found_at: u64,
+    /// The offset of its first byte of payload. Invariant: `payload + len`, rounded up to 8, is at most the
+    /// capacity of the ring that it was found in; a multiple of 8.
+    payload: u64,
+    /// The position of the record that follows.
+    next: u64,
+}
+
+impl Record {
+    /// What it is; never a pad.
+    #[inline(always)]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Bytes of payload.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether it has no payload.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl<R: Memory, P: MemoryMut> Reader<R, P> {
+    /// Starts a ring at `start` bytes since the start of time; see [`Writer::new`](crate::Writer::new).
+    ///
+    /// # Errors
+    ///
+    /// The memory's size is no possible capacity.
+    pub fn new(ring: R, report: P, start: u64) -> Result<Self, BadCapacity> {
+        let capacity = check_capacity(ring.len())?;
+        if report.len() < 8 {
+            return Err(BadCapacity { bytes: report.len() });
+        }
+        let position = start / 8 * 8;
+        // SAFETY: the report has a word, as just seen.
+        unsafe { report.publish(0, position) };
+        Ok(Reader { ring, report, capacity, position })
+    }
+
+    /// Bytes of the ring's memory.
+    pub fn capacity(&self) -> usize {
+        self.capacity as usize
+    }
+
+    /// Bytes released since the start of time.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The record that waits to be read, if one is published. It stays there until it is
+    /// [released](Reader::release).
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`] if what lies there was not written by an honest writer. The ring is not to be used
+    /// any further then.
+    #[inline(always)]
+    pub fn peek(&self) -> Result<Option<Record>, Corrupt> {
+        let word = self.load(self.position);
+        if word == 0 {
+            return Ok(None);
+        }
+        self.check(self.position, word).map(Some)
+    }
+
+    /// Whether nothing is published: a look that costs one load.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.load(self.position) == 0
+    }
+
+    #[inline(always)]
+    fn load(&self, position: u64) -> u64 {
+        // SAFETY: positions are multiples of 8; modulo the capacity: in bounds.
+        // SYNC POINT `publication`: pairs with `Writer::publish`.
+        unsafe { self.ring.load((position & (self.capacity - 1)) as usize) }
+    }
+
+    #[inline(always)]
+    fn check(&self, position: u64, word: u64) -> Result<Record, Corrupt> {
+        let header = Header::decode(word, position)?;
+        if header.kind == Kind::Pad {
+            return self.check_behind_pad(position, word, header.len);
+        }
+        self.check_extent(position, position, header)
+    }
+
+    /// A pad reaches to the end of the memory, and behind it a record is published that is no pad: one
+    /// skip a call, so that no writer can keep us looping.
+    #[cold]
+    fn check_behind_pad(&self, position: u64, word: u64, len: u32) -> Result<Record, Corrupt> {
+        let room = self.capacity - (position & (self.capacity - 1));
+        let end = HEADER + u64::from(len);
+        if end != room {
+            return Err(Corrupt::Pad { position, word });
+        }
+        let start = position + room;
+        let behind = self.load(start);
+        if behind == 0 {
+            return Err(Corrupt::Pad { position, word });
+        }
+        let header = Header::decode(behind, start)?;
+        if header.kind == Kind::Pad {
+            return Err(Corrupt::Pad { position: start, word: behind });
+        }
+        self.check_extent(position, start, header)
+    }
+
+    #[inline(always)]
+    fn check_extent(&self, found_at: u64, at: u64, header: Header) -> Result<Record, Corrupt> {
+        let offset = at & (self.capacity - 1);
+        let len = u64::from(header.len);
+        if offset + record::extent(len) > self.capacity {
+            return Err(Corrupt::Length { position: at, len, room: self.capacity - offset });
+        }
+        let next = record::next(at, len);
+        Ok(Record { kind: header.kind, len: header.len, found_at, payload: offset + HEADER, next })
+    }
+
+    /// Copies payload of `record`, from its byte `from` (rounded down to a multiple of 8) on, and returns
+    /// how many bytes were copied.
+    #[inline(always)]
+    pub fn copy_out(&self, record: &Record, from: usize, into: &mut [MaybeUninit<u8>]) -> usize {
+        let from = (from & !7).min(record.len());
+        let offset = record.payload as usize + from;
+        let take = into.len().min(record.len() - from);
+        // A record of another, larger ring would not lie in this one.
+        if record.payload + record::extent(u64::from(record.len)) - HEADER > self.capacity {
+            return 0;
+        }
+        // SAFETY: the record lies within the memory, rounded up to 8 (just checked), and `from` is a multiple of 8.
+        unsafe { self.ring.copy_out(offset, &mut into[..take]) };
+        take
+    }
+
+    /// Lets go of `record`, which [`peek`](Reader::peek) has returned: its room belongs to the writer
+    /// again. Returns whether the reader has thereby passed a multiple of an eighth of the ring, where a
+    /// writer may be waiting: then [`Order::after_publishing`](crate::Order::after_publishing) and a
+    /// [look](crate::WantedSeen::look) at what it wants are due.
+    ///
+    /// The end is never released, and a record that does not lie at the reader's position changes
+    /// nothing: it was released before.
+    #[inline(always)]
+    pub fn release(&mut self, record: Record) -> bool {
+        if record.found_at != self.position || record.kind == Kind::End {
+            return false;
+        }
+        self.position = record.next;
+        // SAFETY: `new` saw that the report has a word.
+        // SYNC POINT `report`: pairs with the load in `Writer::look_at_reader`; the copies out came before.
+        unsafe { self.report.publish(0, record.next) };
+        // SAFETY: modulo the capacity, and a multiple of 8: in bounds.
+        unsafe { self.ring.expect_soon(((record.next + AHEAD) & (self.capacity - 1)) as usize) };
+        (record.found_at ^ record.next) & !(self.capacity / 8 - 1) != 0
+    }
+}
+
+impl<R: Memory + Contiguous, P> Reader<R, P> {
+    /// The payload of `record` where it lies; nothing if it was released or lies in another ring.
+    ///
+    /// # Safety
+    ///
+    /// The writer is honest: it does not change a record that it has published and that was not
+    /// released. `&[u8]` promises the compiler just that.
+    #[inline]
+    pub unsafe fn in_place(&self, record: &Record) -> &[u8] {
+        let end = record.payload + u64::from(record.len);
+        if record.found_at != self.position || end > self.capacity {
+            return &[];
+        }
+        // SAFETY: the record lies within the memory (just checked).
+        let first = unsafe { self.ring.base().add(record.payload as usize) };
+        // SAFETY: in bounds, initialised as mapped memory is, and unchanged until it is released (the caller's
+        // promise); releasing takes `&mut self`, which ends this borrow.
+        unsafe { core::slice::from_raw_parts(first.as_ptr(), record.len()) }
+    }
+}

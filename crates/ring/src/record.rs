@@ -1,0 +1,135 @@
+//! The layout of a record: one entry in the ring.
+//!
+//! ```text
+//!  position                                             next position
+//!  |                                                    |
+//!  +--------+-------------------------------+- - - - - -+--------+
+//!  | header | payload                       |  padding  | header |  ...
+//!  +--------+-------------------------------+- - - - - -+--------+
+//!    8 bytes  `length` bytes                  to 8, or    0 until the next
+//!                                             to a line   record is published
+//!
+//!  header, native byte order:   63 ........ 36 | 35 .. 32 | 31 ........ 0
+//!                                must be zero  |   kind   |    length
+//! ```
+//!
+//! Positions count bytes from the start of time and never wrap in practice (64 bits); a position
+//! modulo the capacity is the offset in memory. A header of zero means "not published yet".
+//!
+//! A record of at most one cache line never straddles two, if the records before it were of its size:
+//! when another of the same size would not fit behind it in its line, the next one starts with the next
+//! line. Both sides compute this from the length alone. So a small message costs one line transfer.
+
+use crate::error::Corrupt;
+
+/// Bytes of a header.
+pub const HEADER: u64 = 8;
+
+/// Bytes of a cache line.
+pub const LINE: u64 = 64;
+
+/// The longest payload that a header can name.
+pub const LENGTH_LIMIT: u64 = u32::MAX as u64;
+
+/// What a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// A whole message, or the last piece of one.
+    Last = 1,
+    /// A piece of a message; more follow.
+    More = 2,
+    /// Nothing; the next record lies at the start of the memory.
+    Pad = 3,
+    /// The writer has closed; nothing follows, ever.
+    End = 4,
+    /// The message whose pieces came before is withdrawn.
+    Abort = 5,
+    // 6 is kept for *jump*: the ring goes on in another segment (growth, sockets only).
+}
+
+/// A header that has been checked: kind and length agree with each other and with the ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) kind: Kind,
+    pub(crate) len: u32,
+}
+
+impl Header {
+    #[inline(always)]
+    pub(crate) const fn encode(kind: Kind, len: u32) -> u64 {
+        (kind as u64) << 32 | len as u64
+    }
+
+    /// Checks a word that was loaded once from the peer's memory at `position`.
+    #[inline(always)]
+    pub(crate) fn decode(word: u64, position: u64) -> Result<Header, Corrupt> {
+        let kind = match word >> 32 {
+            1 => Kind::Last,
+            2 => Kind::More,
+            3 => Kind::Pad,
+            4 => Kind::End,
+            5 => Kind::Abort,
+            _ => return Err(Corrupt::Header { position, word }),
+        };
+        let len = word as u32;
+        if matches!(kind, Kind::End | Kind::Abort) && len != 0 {
+            return Err(Corrupt::Header { position, word });
+        }
+        Ok(Header { kind, len })
+    }
+}
+
+/// Bytes from a header to the end of its payload, rounded up to whole words.
+#[inline(always)]
+pub(crate) const fn extent(len: u64) -> u64 {
+    HEADER + (len + 7) / 8 * 8
+}
+
+/// The position of the record that follows one of `len` bytes at `position`.
+#[inline(always)]
+pub(crate) const fn next(position: u64, len: u64) -> u64 {
+    let extent = extent(len);
+    let end = position + extent;
+    let room = end.wrapping_neg() % LINE;
+    if extent <= LINE && room < extent { end + room } else { end }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_records_of_one_size_never_straddle_a_line() {
+        for len in 0..=56 {
+            let mut at = 0;
+            for _ in 0..1000 {
+                assert_eq!(at / LINE, (at + extent(len) - 1) / LINE, "{len} at {at}");
+                at = next(at, len);
+            }
+        }
+    }
+
+    #[test]
+    fn eight_byte_payloads_lie_four_to_a_line() {
+        assert_eq!(next(0, 8), 16);
+        assert_eq!(next(48, 8), 64);
+        assert_eq!(next(0, 56), 64);
+        assert_eq!(next(0, 48), 64);
+        assert_eq!(next(0, 57), 72);
+        assert_eq!(next(0, 0), 8);
+    }
+
+    #[test]
+    fn headers_survive_the_round_trip_and_nothing_else_does() {
+        for kind in [Kind::Last, Kind::More, Kind::Pad] {
+            for len in [0, 1, 8, u32::MAX] {
+                let header = Header::decode(Header::encode(kind, len), 0);
+                assert_eq!(header, Ok(Header { kind, len }));
+            }
+        }
+        for word in [0, 1, 6 << 32, 1 << 36, u64::MAX, 4 << 32 | 1, 5 << 32 | 8] {
+            assert_eq!(Header::decode(word, 24), Err(Corrupt::Header { position: 24, word }));
+        }
+    }
+}

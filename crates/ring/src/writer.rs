@@ -1,0 +1,281 @@
+//! The writing end.
+
+use crate::error::{BadCapacity, ClaimError, Corrupt};
+use crate::memory::{Contiguous, Memory, MemoryMut};
+use crate::record::{self, HEADER, Header, Kind};
+use crate::{check_capacity, longest_record};
+
+/// The writing end of a ring.
+///
+/// `R` is the ring's memory, which this side alone writes; `P` is one word of the reader's memory, in
+/// which the reader reports its position.
+///
+/// A message goes claim – fill – commit – publish. Committed records become visible together, by one
+/// store, when they are published: that is a batch, and a single message is a batch of one.
+#[derive(Debug)]
+pub struct Writer<R, P> {
+    ring: R,
+    report: P,
+    /// Invariant: a power of two, at most `ring.len()`.
+    capacity: u64,
+    /// Where the next record goes. Invariant: a multiple of 8, and less than `capacity - HEADER` ahead of `reader`.
+    head: u64,
+    /// Where the first record lies that is not published yet. Invariant: `reader <= published <= head`; the
+    /// header there is zero in memory.
+    published: u64,
+    /// The header that publishes everything in `published..head`; 0 if there is nothing.
+    first: u64,
+    /// The last position that the reader reported and that was found to be possible.
+    reader: u64,
+}
+
+/// Room for one record: fill it, then commit it. Dropped without a commit, it was never there.
+#[must_use = "a claim that is dropped is aborted"]
+#[derive(Debug)]
+pub struct Claim<'a, R, P> {
+    writer: &'a mut Writer<R, P>,
+    /// Where the record will lie: `head`, or the start of the memory after a pad.
+    at: u64,
+    len: u32,
+}
+
+impl<R: MemoryMut, P: Memory> Writer<R, P> {
+    /// Starts a ring at `start` bytes since the start of time (0, but for tests that want to see a
+    /// boundary passed). The memory must be zero where the first header goes, as new memory is.
+    ///
+    /// # Errors
+    ///
+    /// The memory's size is no possible capacity.
+    pub fn new(ring: R, report: P, start: u64) -> Result<Self, BadCapacity> {
+        let capacity = check_capacity(ring.len())?;
+        let start = start / 8 * 8;
+        if report.len() < 8 {
+            return Err(BadCapacity { bytes: report.len() });
+        }
+        Ok(Writer { ring, report, capacity, head: start, published: start, first: 0, reader: start })
+    }
+
+    /// Bytes of the ring's memory.
+    pub fn capacity(&self) -> usize {
+        self.capacity as usize
+    }
+
+    /// The longest payload that fits one record.
+    pub fn longest(&self) -> usize {
+        longest_record(self.capacity)
+    }
+
+    /// Bytes published since the start of time.
+    pub fn position(&self) -> u64 {
+        self.published
+    }
+
+    /// The position that the reader has last been seen at.
+    pub fn seen_reader(&self) -> u64 {
+        self.reader
+    }
+
+    #[inline(always)]
+    fn offset(&self, position: u64) -> usize {
+        (position & (self.capacity - 1)) as usize
+    }
+
+    /// Claims room for a record of `len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::Full`] if the reader must first make room, [`ClaimError::TooLong`] if it never
+    /// could, [`ClaimError::Corrupt`] if the reader reports an impossible position.
+    #[inline(always)]
+    pub fn claim(&mut self, len: usize) -> Result<Claim<'_, R, P>, ClaimError> {
+        self.claim_sparing(len, 0)
+    }
+
+    /// As [`claim`](Writer::claim), leaving `spare` bytes free behind the record: whoever streams a
+    /// message in pieces keeps room for the [`Kind::Abort`] that withdraws it.
+    ///
+    /// # Errors
+    ///
+    /// As [`claim`](Writer::claim).
+    #[inline(always)]
+    pub fn claim_sparing(
+        &mut self,
+        len: usize,
+        spare: u64,
+    ) -> Result<Claim<'_, R, P>, ClaimError> {
+        let longest = self.longest();
+        if len > longest {
+            return Err(ClaimError::TooLong { len, longest });
+        }
+        let extent = record::extent(len as u64);
+        let room = self.capacity - self.offset(self.head) as u64;
+        let at = if extent <= room { self.head } else { self.head + room };
+        // The header behind the record is cleared before the record is published, so it must not be unread.
+        let end = record::next(at, len as u64) + HEADER + spare;
+        if end - self.reader > self.capacity {
+            self.make_room(end)?;
+        }
+        Ok(Claim { at, len: len as u32, writer: self })
+    }
+
+    /// The reader's position is loaded only when the one that we know is spent.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, end: u64) -> Result<(), ClaimError> {
+        self.look_at_reader()?;
+        if end - self.reader <= self.capacity {
+            return Ok(());
+        }
+        // The reader looks at the waiting writer whenever it passes a multiple of an eighth. `longest_record` keeps
+        // this multiple at or before `head` (see there), so that it is passed for certain.
+        let eighth = self.capacity / 8;
+        let wanted = (end - self.capacity).max(self.reader + eighth).next_multiple_of(eighth);
+        debug_assert!(wanted <= self.head, "{wanted} beyond {}", self.head);
+        Err(ClaimError::Full { wanted })
+    }
+
+    /// Loads the position that the reader reports, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt::Position`] if it cannot be.
+    pub fn look_at_reader(&mut self) -> Result<u64, Corrupt> {
+        // SAFETY: `new` saw that the report has a word.
+        let reported = unsafe { self.report.load(0) };
+        if reported < self.reader || reported > self.published || reported % 8 != 0 {
+            return Err(Corrupt::Position { reported, least: self.reader, most: self.published });
+        }
+        self.reader = reported;
+        Ok(reported)
+    }
+
+    /// Claims, copies, commits and publishes one record.
+    ///
+    /// # Errors
+    ///
+    /// As [`claim`](Writer::claim); nothing was written then.
+    #[inline(always)]
+    pub fn push(&mut self, kind: Kind, payload: &[u8]) -> Result<(), ClaimError> {
+        let mut claim = self.claim(payload.len())?;
+        claim.copy_from(payload);
+        claim.commit(kind);
+        self.publish();
+        Ok(())
+    }
+
+    /// Makes every committed record visible, by one store. The step after it is the doorbell's:
+    /// [`Order::after_publishing`], then a look at the reader's announcement.
+    #[inline(always)]
+    pub fn publish(&mut self) {
+        if self.first != 0 {
+            // SAFETY: an offset of a position that is a multiple of 8, modulo the capacity: in bounds.
+            // SYNC POINT `publication`: pairs with the load in `Reader::peek`.
+            unsafe { self.ring.publish(self.offset(self.published), self.first) };
+            self.first = 0;
+            self.published = self.head;
+        }
+    }
+
+    /// Whether records are committed that were not published.
+    pub fn has_unpublished(&self) -> bool {
+        self.first != 0
+    }
+
+    /// Withdraws the message whose pieces were published: needs the 8 bytes that
+    /// [`claim_sparing`](Writer::claim_sparing) kept.
+    pub fn abort(&mut self) {
+        debug_assert!(self.head + 2 * HEADER - self.reader <= self.capacity);
+        self.commit_at(self.head, Kind::Abort, 0);
+        self.publish();
+    }
+
+    /// Publishes what is committed and then the end: nothing can be written any more. There is always
+    /// room for this, in the header that every record keeps free behind it.
+    pub fn end(&mut self) {
+        self.publish();
+        // SAFETY: as in `publish`.
+        unsafe { self.ring.publish(self.offset(self.head), Header::encode(Kind::End, 0)) };
+    }
+
+    /// Asks the processor to own the line of the next record before it is needed. A hint.
+    #[inline(always)]
+    pub fn prepare_next(&self) {
+        let at = self.offset(self.head + record::LINE);
+        // SAFETY: modulo the capacity: in bounds.
+        unsafe { self.ring.prepare(at) };
+    }
+
+    #[inline(always)]
+    fn commit_at(&mut self, at: u64, kind: Kind, len: u32) {
+        let next = record::next(at, u64::from(len));
+        // SAFETY: offsets of multiples of 8, modulo the capacity: in bounds. The claim saw that the reader has left
+        // this header behind.
+        unsafe { self.ring.store(self.offset(next), 0) };
+        let mut header = Header::encode(kind, len);
+        if at != self.head {
+            // The record lies at the start of the memory, behind a pad. The pad is published last: whoever sees it sees
+            // the record too.
+            // SAFETY: as above.
+            unsafe { self.ring.store(self.offset(at), header) };
+            header = Header::encode(Kind::Pad, (at - self.head - HEADER) as u32);
+        }
+        if self.first == 0 {
+            self.first = header;
+        } else {
+            // SAFETY: as above. Invisible until the batch's first header is published.
+            unsafe { self.ring.store(self.offset(self.head), header) };
+        }
+        self.head = next;
+    }
+}
+
+impl<R: MemoryMut, P: Memory> Claim<'_, R, P> {
+    /// Bytes claimed.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether no bytes are claimed.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Fills the record from its first byte on; what does not fit is left out.
+    #[inline(always)]
+    pub fn copy_from(&mut self, payload: &[u8]) {
+        let take = payload.len().min(self.len as usize);
+        let offset = self.writer.offset(self.at) + HEADER as usize;
+        // SAFETY: the claim lies within the memory in one piece, and the reader knows nothing of it.
+        unsafe { self.writer.ring.copy_in(offset, &payload[..take]) };
+    }
+
+    /// Commits the whole record. It is visible after [`Writer::publish`].
+    #[inline(always)]
+    pub fn commit(self, kind: Kind) {
+        let len = self.len;
+        self.commit_shorter(kind, len as usize);
+    }
+
+    /// Commits the first `len` bytes; more than were claimed means all of them.
+    #[inline(always)]
+    pub fn commit_shorter(self, kind: Kind, len: usize) {
+        let len = len.min(self.len as usize) as u32;
+        self.writer.commit_at(self.at, kind, len);
+    }
+}
+
+impl<R: MemoryMut + Contiguous, P: Memory> Claim<'_, R, P> {
+    /// The bytes of the record, to be written in place. What they hold before is unspecified: older
+    /// payload of this ring, or zeros.
+    #[inline]
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        let offset = self.writer.offset(self.at) + HEADER as usize;
+        // SAFETY: the claim lies in one piece within the memory.
+        let first = unsafe { self.writer.ring.base().add(offset) };
+        // SAFETY: initialised (new memory is zero), valid for the life of the borrow of the writer, and nobody else
+        // writes it (invariant I1); the peer has not been told of it, and what it reads regardless is its own loss.
+        unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), self.len as usize) }
+    }
+}
+

@@ -4,8 +4,8 @@
 //!   sleeper                                 publisher
 //!   -------                                 ---------
 //!   drain the doorbell
-//!   arm      (store)                        publish        (store)
-//!   ORDER    (fence, or membarrier)         ORDER          (fence, or compiler only)
+//!   arm      (store)                        publish         (store)
+//!   ORDER                                   ORDER
 //!   look for work (load)                    look who sleeps (load)
 //!   sleep until the doorbell rings          ring, once for each arming
 //! ```
@@ -15,18 +15,37 @@
 //! sleeper that is slow to be scheduled costs one system call, not one for each message. Draining comes
 //! before arming: the other way round would swallow a ring that belongs to this sleep.
 //!
-//! There are two kinds of announcement. A **generation** is odd while its owner sleeps and counts its
-//! sleeps; everybody who has something for the owner looks at it. A **wanted position** is one
-//! writer's, and only its reader looks.
+//! # Who pays for the order
+//!
+//! Unless both store–load pairs are ordered, each side can miss the other's store. There are two ways,
+//! and the sleeper's word says which one is in force:
+//!
+//! * **Fences asked for** (a bit of the generation): the publisher runs a full fence after every
+//!   publication, and the sleeper one after arming. Cheap sleeps, dear messages.
+//! * **Not asked for**: the publisher only keeps its compiler from reordering, and the sleeper makes
+//!   every thread of the machine that may publish pass a barrier (`membarrier`) between arming and
+//!   looking. Cheap messages, dear sleeps.
+//!
+//! A sleeper may change from the second to the first: it sets the bit, then runs that barrier once. What
+//! was published before the barrier is seen by every look after it; what is published after it comes
+//! from a publisher that sees the bit. The way back needs nothing: fences that nobody needs any more do
+//! no harm.
+//!
+//! # Two kinds of announcement
+//!
+//! A **generation** is odd while its owner sleeps and counts its sleeps; everybody who has something for
+//! the owner looks at it. A **wanted position** is one writer's, and only its reader looks, a few times
+//! in each lap of the ring: there, both sides always fence.
 
-use crate::atomics::Order;
+use crate::atomics;
 use crate::memory::{Memory, MemoryMut};
 
+/// Set while the owner sleeps, or may sleep.
+const ARMED: u64 = 1;
+/// Set in a generation whose owner asks publishers for fences.
+const FENCES: u64 = 1 << 62;
 /// Set in a generation whose owner has closed: nobody reads any more.
 const CLOSED: u64 = 1 << 63;
-
-/// Set in a wanted position while its owner sleeps or may sleep.
-const ARMED: u64 = 1;
 
 /// The sleeper's own generation word.
 #[derive(Debug)]
@@ -35,23 +54,68 @@ pub struct Generation<W> {
     value: u64,
 }
 
+/// What a sleeper that has armed still owes before it may look and then sleep.
+#[must_use = "a sleeper that does not order loses wake-ups"]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owed {
+    /// Nothing: publishers fence, and so did `arm`.
+    Nothing,
+    /// A barrier that every possible publisher passes.
+    Barrier,
+}
+
 impl<W: MemoryMut> Generation<W> {
-    /// Takes the word at the start of `word`, awake.
-    pub fn new(word: W) -> Self {
+    /// Takes the word at the start of `word`, awake; `fences` asks publishers for fences.
+    pub fn new(word: W, fences: bool) -> Self {
         debug_assert!(word.len() >= 8);
-        Generation { word, value: 0 }
+        let mut generation = Generation { word, value: 0 };
+        generation.set(if fences { FENCES } else { 0 });
+        generation
     }
 
     /// Whether the owner has announced that it sleeps, and not taken it back.
     #[inline]
     pub fn is_armed(&self) -> bool {
-        self.value & 1 == 1
+        self.value & ARMED != 0
     }
 
-    /// Announces a sleep. The caller orders and looks again before it sleeps. Arming twice is one
-    /// arming of a later generation.
-    pub fn arm(&mut self) {
-        self.set(if self.is_armed() { self.value + 2 } else { self.value + 1 });
+    /// Whether publishers are asked for fences.
+    pub fn asks_fences(&self) -> bool {
+        self.value & FENCES != 0
+    }
+
+    /// Asks publishers for fences from now on. The caller runs a barrier that every possible publisher
+    /// passes before it next arms.
+    pub fn ask_fences(&mut self) -> Owed {
+        let owed = if self.asks_fences() {
+            Owed::Nothing
+        } else {
+            Owed::Barrier
+        };
+        self.set(self.value | FENCES);
+        owed
+    }
+
+    /// Asks publishers for fences no longer.
+    pub fn forgo_fences(&mut self) {
+        self.set(self.value & !FENCES);
+    }
+
+    /// Announces a sleep. The caller settles what is owed and looks again before it sleeps. Arming
+    /// twice is one arming of a later generation: whoever has rung for the first rings again.
+    pub fn arm(&mut self) -> Owed {
+        self.set(if self.is_armed() {
+            self.value + 2
+        } else {
+            self.value + 1
+        });
+        if self.asks_fences() {
+            // ORDERING: `arm` before the sleeper's look; pairs with the fence in `GenerationSeen::look`.
+            atomics::fence();
+            Owed::Nothing
+        } else {
+            Owed::Barrier
+        }
     }
 
     /// Says that the owner is awake.
@@ -64,13 +128,13 @@ impl<W: MemoryMut> Generation<W> {
 
     /// Says that the owner will never look again.
     pub fn close(&mut self) {
-        self.set(self.value | CLOSED | 1);
+        self.set(self.value | CLOSED);
     }
 
     fn set(&mut self, value: u64) {
         self.value = value;
         // SAFETY: `new` was given at least one word.
-        // SYNC POINT `announcement`: pairs with the load in `GenerationSeen::look`.
+        // SYNC POINT `announcement`: pairs with the loads of `GenerationSeen`.
         unsafe { self.word.publish(0, value) };
     }
 }
@@ -100,20 +164,37 @@ impl<W: Memory> GenerationSeen<W> {
         GenerationSeen { word, rung: 0 }
     }
 
-    /// Looks, after a publication and [`Order::after_publishing`].
     #[inline(always)]
-    pub fn look(&mut self) -> Look {
+    fn load(&self) -> u64 {
         // SAFETY: `new` was given at least one word.
         // SYNC POINT `announcement`: pairs with `Generation::set`.
-        let seen = unsafe { self.word.load(0) };
-        if seen & 1 == 0 { Look::Nothing } else { self.asleep(seen) }
+        unsafe { self.word.load(0) }
     }
 
-    #[cold]
-    fn asleep(&mut self, seen: u64) -> Look {
+    /// Looks, after a publication: orders first, as the owner asks for it.
+    #[inline(always)]
+    pub fn look(&mut self) -> Look {
+        // ORDERING: publication before look, for the compiler. For the processor this is the affair of the owner's
+        // barrier, or of the fence below if the owner asks for it.
+        atomics::compiler_fence();
+        let seen = self.load();
+        if seen & (ARMED | FENCES | CLOSED) == 0 {
+            Look::Nothing
+        } else {
+            self.look_closer(seen)
+        }
+    }
+
+    #[inline(never)]
+    fn look_closer(&mut self, mut seen: u64) -> Look {
+        if seen & FENCES != 0 && seen & CLOSED == 0 {
+            // ORDERING: publication before look; pairs with the fence in `Generation::arm`.
+            atomics::fence();
+            seen = self.load();
+        }
         if seen & CLOSED != 0 {
             Look::Closed
-        } else if seen == self.rung {
+        } else if seen & ARMED == 0 || seen == self.rung {
             Look::Nothing
         } else {
             self.rung = seen;
@@ -122,9 +203,9 @@ impl<W: Memory> GenerationSeen<W> {
     }
 
     /// Whether the owner has closed: a look that rings nobody.
+    #[inline]
     pub fn is_closed(&self) -> bool {
-        // SAFETY: `new` was given at least one word.
-        unsafe { self.word.load(0) & CLOSED != 0 }
+        self.load() & CLOSED != 0
     }
 }
 
@@ -142,12 +223,15 @@ impl<W: MemoryMut> Wanted<W> {
         Wanted { word, armed: false }
     }
 
-    /// Announces that the writer sleeps until the reader reports `position`, a multiple of 8.
+    /// Announces that the writer sleeps until the reader reports `position`, a multiple of 8. The
+    /// caller looks again before it sleeps.
     pub fn arm(&mut self, position: u64) {
         self.armed = true;
         // SAFETY: `new` was given at least one word.
         // SYNC POINT `wanted`: pairs with the load in `WantedSeen::look`.
         unsafe { self.word.publish(0, position | ARMED) };
+        // ORDERING: `arm` before the writer's look at the report; pairs with the fence in `WantedSeen::look`.
+        atomics::fence();
     }
 
     /// Whether a position is wanted.
@@ -156,6 +240,7 @@ impl<W: MemoryMut> Wanted<W> {
     }
 
     /// Takes the announcement back.
+    #[inline]
     pub fn disarm(&mut self) {
         if self.armed {
             self.armed = false;
@@ -179,24 +264,24 @@ impl<W: Memory> WantedSeen<W> {
         WantedSeen { word, rung: 0 }
     }
 
-    /// Whether the writer waits for a position that `position` has reached, and was not rung for it:
-    /// then ring. Called after the report and [`Order::after_publishing`].
-    #[inline]
+    /// Looks, after a report of `position`: whether the writer waits for a position that this has
+    /// reached, and was not rung for it. Orders first.
+    #[inline(never)]
     pub fn look(&mut self, position: u64) -> Look {
+        // ORDERING: report before look; pairs with the fence in `Wanted::arm`.
+        atomics::fence();
         // SAFETY: `new` was given at least one word.
         // SYNC POINT `wanted`: pairs with `Wanted::arm`.
         let seen = unsafe { self.word.load(0) };
-        if seen & ARMED == 0 || seen == self.rung || position < (seen & !ARMED) {
+        if seen & ARMED == 0 {
+            // A position that is wanted anew, after a sleep that ended otherwise, is rung for anew.
+            self.rung = 0;
+            return Look::Nothing;
+        }
+        if seen == self.rung || position < (seen & !ARMED) {
             return Look::Nothing;
         }
         self.rung = seen;
         Look::Ring
     }
-}
-
-/// The publisher's two steps after a publication in one: order, then look.
-#[inline(always)]
-pub fn look_after_publishing<W: Memory>(order: Order, seen: &mut GenerationSeen<W>) -> Look {
-    order.after_publishing();
-    seen.look()
 }

@@ -105,12 +105,14 @@ mod x86_64 {
                 );
             }
             let take = left.min(8);
+            // SAFETY: `at < len`: inside of `to`.
+            let target = unsafe { to.add(at) };
             if take == 8 {
                 // SAFETY: `at + 8 <= len` bytes of `to` are writable.
-                unsafe { to.add(at).cast::<u64>().write_unaligned(word) };
+                unsafe { target.cast::<u64>().write_unaligned(word) };
             } else {
                 // SAFETY: `at + take <= len` bytes of `to` are writable; the word is a local.
-                unsafe { core::ptr::copy_nonoverlapping((&raw const word).cast(), to.add(at), take) };
+                unsafe { core::ptr::copy_nonoverlapping((&raw const word).cast(), target, take) };
             }
             at += take;
             left -= take;

@@ -45,16 +45,33 @@ impl fmt::Display for Corrupt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Corrupt::Header { position, word } => {
-                write!(f, "no record has the header {word:#018x} (at position {position})")
+                write!(
+                    f,
+                    "no record has the header {word:#018x} (at position {position})"
+                )
             }
-            Corrupt::Length { position, len, room } => {
-                write!(f, "a record of {len} bytes at position {position}, where {room} bytes remain")
+            Corrupt::Length {
+                position,
+                len,
+                room,
+            } => {
+                write!(
+                    f,
+                    "a record of {len} bytes at position {position}, where {room} bytes remain"
+                )
             }
             Corrupt::Pad { position, word } => {
                 write!(f, "a misplaced pad {word:#018x} at position {position}")
             }
-            Corrupt::Position { reported, least, most } => {
-                write!(f, "the reader reports position {reported}, which is not within {least}..={most}")
+            Corrupt::Position {
+                reported,
+                least,
+                most,
+            } => {
+                write!(
+                    f,
+                    "the reader reports position {reported}, which is not within {least}..={most}"
+                )
             }
         }
     }
@@ -85,10 +102,16 @@ impl fmt::Display for ClaimError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ClaimError::Full { wanted } => {
-                write!(f, "the ring is full until the reader has passed position {wanted}")
+                write!(
+                    f,
+                    "the ring is full until the reader has passed position {wanted}"
+                )
             }
             ClaimError::TooLong { len, longest } => {
-                write!(f, "a record of {len} bytes; this ring carries at most {longest} in one piece")
+                write!(
+                    f,
+                    "a record of {len} bytes; this ring carries at most {longest} in one piece"
+                )
             }
             ClaimError::Corrupt(corrupt) => corrupt.fmt(f),
         }

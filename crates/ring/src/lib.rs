@@ -24,7 +24,7 @@
 //! 1. The writer [claims](Writer::claim) room: arithmetic on private words, unless the room it knows of is spent.
 //! 2. It copies the payload in, clears the header that will follow, and
 //! 3. stores the record's header with release: the message is [published](Writer::publish).
-//! 4. It [orders](Order) this store before its look at the reader's [announcement](Generation): nobody sleeps.
+//! 4. It [looks](GenerationSeen::look) at the reader's [announcement](Generation): nobody sleeps.
 //! 5. The reader, polling that header, [sees it](Reader::peek): one cache line has travelled.
 //! 6. It checks kind and length, copies the payload out, and
 //! 7. stores its position: the room is the writer's again.
@@ -75,10 +75,7 @@ mod reader;
 mod record;
 mod writer;
 
-pub use announcement::{
-    Generation, GenerationSeen, Look, Wanted, WantedSeen, look_after_publishing,
-};
-pub use atomics::Order;
+pub use announcement::{Generation, GenerationSeen, Look, Owed, Wanted, WantedSeen};
 pub use error::{BadCapacity, ClaimError, Corrupt};
 pub use mapped::{Mapped, MappedMut};
 pub use memory::{Contiguous, Memory, MemoryMut};

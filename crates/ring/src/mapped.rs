@@ -37,14 +37,14 @@ impl Mapped {
     /// trap for as long as the value, or a clone of it, lives. The memory is not a Rust object that
     /// anybody holds a reference to. Others may write it.
     pub unsafe fn new(base: NonNull<u8>, len: usize) -> Mapped {
-        debug_assert!(base.as_ptr() as usize % 8 == 0 && len % 8 == 0);
+        debug_assert!((base.as_ptr() as usize).is_multiple_of(8) && len.is_multiple_of(8));
         Mapped { base, len }
     }
 
     /// A part of this memory; `None` if it does not lie inside, or is not made of whole words.
     pub fn part(&self, offset: usize, len: usize) -> Option<Mapped> {
         let end = offset.checked_add(len)?;
-        if end > self.len || offset % 8 != 0 || len % 8 != 0 {
+        if end > self.len || !offset.is_multiple_of(8) || !len.is_multiple_of(8) {
             return None;
         }
         // SAFETY: inside of this memory by the check above, so the sum does not overflow or leave it.
@@ -54,7 +54,7 @@ impl Mapped {
 
     #[inline(always)]
     unsafe fn word(&self, offset: usize) -> &MappedWord {
-        debug_assert!(offset % 8 == 0 && offset + 8 <= self.len);
+        debug_assert!(offset.is_multiple_of(8) && offset + 8 <= self.len);
         // SAFETY: in bounds and aligned (the caller's promise), so the sum stays inside the mapping.
         let at = unsafe { self.base.add(offset) };
         // SAFETY: aligned to 8, valid for the life of `self` (invariant of the field), and only ever accessed as
@@ -91,7 +91,9 @@ unsafe impl Memory for Mapped {
 
     #[inline(always)]
     unsafe fn copy_out(&self, offset: usize, into: &mut [MaybeUninit<u8>]) {
-        debug_assert!(offset % 8 == 0 && offset + into.len().next_multiple_of(8) <= self.len);
+        debug_assert!(
+            offset.is_multiple_of(8) && offset + into.len().next_multiple_of(8) <= self.len
+        );
         // SAFETY: in bounds (the caller's promise).
         let from = unsafe { self.base.add(offset) };
         // SAFETY: `from` is aligned to 8 and valid for the length rounded up to 8; `into` is ours.
@@ -105,7 +107,11 @@ unsafe impl Memory for Mapped {
             // SAFETY: in bounds (the caller's promise).
             let at = unsafe { self.base.add(offset) };
             // SAFETY: a prefetch has no architectural effect.
-            unsafe { core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(at.as_ptr().cast()) };
+            unsafe {
+                core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(
+                    at.as_ptr().cast(),
+                )
+            };
         }
         #[cfg(not(target_arch = "x86_64"))]
         let _ = offset;

@@ -24,7 +24,10 @@ impl Model {
     /// As [`new`](Model::new), with a `publish` of another ordering: what happens without the release.
     pub fn with_publish(len: usize, publish: Ordering) -> Model {
         let words = (0..len / 8).map(|_| ModelWord::new(0)).collect();
-        Model { words: Arc::new(words), publish }
+        Model {
+            words: Arc::new(words),
+            publish,
+        }
     }
 }
 
@@ -42,7 +45,9 @@ unsafe impl Memory for Model {
     unsafe fn copy_out(&self, offset: usize, into: &mut [MaybeUninit<u8>]) {
         for (index, bytes) in into.chunks_mut(8).enumerate() {
             // ORDERING: the acquire load of the header came before.
-            let word = self.words[offset / 8 + index].load(Ordering::Relaxed).to_ne_bytes();
+            let word = self.words[offset / 8 + index]
+                .load(Ordering::Relaxed)
+                .to_ne_bytes();
             for (to, from) in bytes.iter_mut().zip(word) {
                 to.write(from);
             }

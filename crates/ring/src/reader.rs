@@ -70,12 +70,19 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
     pub fn new(ring: R, report: P, start: u64) -> Result<Self, BadCapacity> {
         let capacity = check_capacity(ring.len())?;
         if report.len() < 8 {
-            return Err(BadCapacity { bytes: report.len() });
+            return Err(BadCapacity {
+                bytes: report.len(),
+            });
         }
         let position = start / 8 * 8;
         // SAFETY: the report has a word, as just seen.
         unsafe { report.publish(0, position) };
-        Ok(Reader { ring, report, capacity, position })
+        Ok(Reader {
+            ring,
+            report,
+            capacity,
+            position,
+        })
     }
 
     /// Bytes of the ring's memory.
@@ -142,7 +149,10 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
         }
         let header = Header::decode(behind, start)?;
         if header.kind == Kind::Pad {
-            return Err(Corrupt::Pad { position: start, word: behind });
+            return Err(Corrupt::Pad {
+                position: start,
+                word: behind,
+            });
         }
         self.check_extent(position, start, header)
     }
@@ -152,32 +162,60 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
         let offset = at & (self.capacity - 1);
         let len = u64::from(header.len);
         if offset + record::extent(len) > self.capacity {
-            return Err(Corrupt::Length { position: at, len, room: self.capacity - offset });
+            return Err(Corrupt::Length {
+                position: at,
+                len,
+                room: self.capacity - offset,
+            });
         }
         let next = record::next(at, len);
-        Ok(Record { kind: header.kind, len: header.len, found_at, payload: offset + HEADER, next })
+        Ok(Record {
+            kind: header.kind,
+            len: header.len,
+            found_at,
+            payload: offset + HEADER,
+            next,
+        })
     }
 
-    /// Copies payload of `record`, from its byte `from` (rounded down to a multiple of 8) on, and returns
-    /// how many bytes were copied.
+    /// Copies payload of `record`, from its byte `from` on, and returns how many bytes were copied: so
+    /// many bytes of `into` are initialised then.
     #[inline(always)]
     pub fn copy_out(&self, record: &Record, from: usize, into: &mut [MaybeUninit<u8>]) -> usize {
-        let from = (from & !7).min(record.len());
-        let offset = record.payload as usize + from;
-        let take = into.len().min(record.len() - from);
         // A record of another, larger ring would not lie in this one.
         if record.payload + record::extent(u64::from(record.len)) - HEADER > self.capacity {
             return 0;
         }
+        let offset = record.payload as usize + from;
+        let take = into.len().min(record.len().saturating_sub(from));
+        let into = &mut into[..take];
+        if !from.is_multiple_of(8) {
+            return self.copy_from_midst(offset, into);
+        }
         // SAFETY: the record lies within the memory, rounded up to 8 (just checked), and `from` is a multiple of 8.
-        unsafe { self.ring.copy_out(offset, &mut into[..take]) };
+        unsafe { self.ring.copy_out(offset, into) };
         take
+    }
+
+    /// The byte face has stopped in the midst of a word: the rest of that word, and then whole ones.
+    #[cold]
+    fn copy_from_midst(&self, offset: usize, into: &mut [MaybeUninit<u8>]) -> usize {
+        let skip = offset % 8;
+        let (head, rest) = into.split_at_mut(into.len().min(8 - skip));
+        let mut word = [MaybeUninit::uninit(); 8];
+        // SAFETY: the word that holds the byte at `offset` lies within the record, as the caller saw.
+        unsafe { self.ring.copy_out(offset - skip, &mut word) };
+        head.copy_from_slice(&word[skip..skip + head.len()]);
+        if !rest.is_empty() {
+            // SAFETY: the next word; the rest of the record, as the caller saw.
+            unsafe { self.ring.copy_out(offset - skip + 8, rest) };
+        }
+        head.len() + rest.len()
     }
 
     /// Lets go of `record`, which [`peek`](Reader::peek) has returned: its room belongs to the writer
     /// again. Returns whether the reader has thereby passed a multiple of an eighth of the ring, where a
-    /// writer may be waiting: then [`Order::after_publishing`](crate::Order::after_publishing) and a
-    /// [look](crate::WantedSeen::look) at what it wants are due.
+    /// writer may be waiting: then a [look](crate::WantedSeen::look) at what it wants is due.
     ///
     /// The end is never released, and a record that does not lie at the reader's position changes
     /// nothing: it was released before.
@@ -191,7 +229,10 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
         // SYNC POINT `report`: pairs with the load in `Writer::look_at_reader`; the copies out came before.
         unsafe { self.report.publish(0, record.next) };
         // SAFETY: modulo the capacity, and a multiple of 8: in bounds.
-        unsafe { self.ring.expect_soon(((record.next + AHEAD) & (self.capacity - 1)) as usize) };
+        unsafe {
+            self.ring
+                .expect_soon(((record.next + AHEAD) & (self.capacity - 1)) as usize)
+        };
         (record.found_at ^ record.next) & !(self.capacity / 8 - 1) != 0
     }
 }

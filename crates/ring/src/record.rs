@@ -83,7 +83,7 @@ impl Header {
 /// Bytes from a header to the end of its payload, rounded up to whole words.
 #[inline(always)]
 pub(crate) const fn extent(len: u64) -> u64 {
-    HEADER + (len + 7) / 8 * 8
+    HEADER + len.div_ceil(8) * 8
 }
 
 /// The position of the record that follows one of `len` bytes at `position`.
@@ -92,7 +92,11 @@ pub(crate) const fn next(position: u64, len: u64) -> u64 {
     let extent = extent(len);
     let end = position + extent;
     let room = end.wrapping_neg() % LINE;
-    if extent <= LINE && room < extent { end + room } else { end }
+    if extent <= LINE && room < extent {
+        end + room
+    } else {
+        end
+    }
 }
 
 #[cfg(test)]
@@ -129,7 +133,10 @@ mod tests {
             }
         }
         for word in [0, 1, 6 << 32, 1 << 36, u64::MAX, 4 << 32 | 1, 5 << 32 | 8] {
-            assert_eq!(Header::decode(word, 24), Err(Corrupt::Header { position: 24, word }));
+            assert_eq!(
+                Header::decode(word, 24),
+                Err(Corrupt::Header { position: 24, word })
+            );
         }
     }
 }

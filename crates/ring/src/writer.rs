@@ -50,9 +50,19 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
         let capacity = check_capacity(ring.len())?;
         let start = start / 8 * 8;
         if report.len() < 8 {
-            return Err(BadCapacity { bytes: report.len() });
+            return Err(BadCapacity {
+                bytes: report.len(),
+            });
         }
-        Ok(Writer { ring, report, capacity, head: start, published: start, first: 0, reader: start })
+        Ok(Writer {
+            ring,
+            report,
+            capacity,
+            head: start,
+            published: start,
+            first: 0,
+            reader: start,
+        })
     }
 
     /// Bytes of the ring's memory.
@@ -98,24 +108,28 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
     ///
     /// As [`claim`](Writer::claim).
     #[inline(always)]
-    pub fn claim_sparing(
-        &mut self,
-        len: usize,
-        spare: u64,
-    ) -> Result<Claim<'_, R, P>, ClaimError> {
+    pub fn claim_sparing(&mut self, len: usize, spare: u64) -> Result<Claim<'_, R, P>, ClaimError> {
         let longest = self.longest();
         if len > longest {
             return Err(ClaimError::TooLong { len, longest });
         }
         let extent = record::extent(len as u64);
         let room = self.capacity - self.offset(self.head) as u64;
-        let at = if extent <= room { self.head } else { self.head + room };
+        let at = if extent <= room {
+            self.head
+        } else {
+            self.head + room
+        };
         // The header behind the record is cleared before the record is published, so it must not be unread.
         let end = record::next(at, len as u64) + HEADER + spare;
         if end - self.reader > self.capacity {
             self.make_room(end)?;
         }
-        Ok(Claim { at, len: len as u32, writer: self })
+        Ok(Claim {
+            at,
+            len: len as u32,
+            writer: self,
+        })
     }
 
     /// The reader's position is loaded only when the one that we know is spent.
@@ -129,7 +143,9 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
         // The reader looks at the waiting writer whenever it passes a multiple of an eighth. `longest_record` keeps
         // this multiple at or before `head` (see there), so that it is passed for certain.
         let eighth = self.capacity / 8;
-        let wanted = (end - self.capacity).max(self.reader + eighth).next_multiple_of(eighth);
+        let wanted = (end - self.capacity)
+            .max(self.reader + eighth)
+            .next_multiple_of(eighth);
         debug_assert!(wanted <= self.head, "{wanted} beyond {}", self.head);
         Err(ClaimError::Full { wanted })
     }
@@ -143,7 +159,11 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
         // SAFETY: `new` saw that the report has a word.
         let reported = unsafe { self.report.load(0) };
         if reported < self.reader || reported > self.published || reported % 8 != 0 {
-            return Err(Corrupt::Position { reported, least: self.reader, most: self.published });
+            return Err(Corrupt::Position {
+                reported,
+                least: self.reader,
+                most: self.published,
+            });
         }
         self.reader = reported;
         Ok(reported)
@@ -164,7 +184,7 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
     }
 
     /// Makes every committed record visible, by one store. The step after it is the doorbell's:
-    /// [`Order::after_publishing`], then a look at the reader's announcement.
+    /// a [look](crate::GenerationSeen::look) at the reader's announcement.
     #[inline(always)]
     pub fn publish(&mut self) {
         if self.first != 0 {
@@ -194,7 +214,10 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
     pub fn end(&mut self) {
         self.publish();
         // SAFETY: as in `publish`.
-        unsafe { self.ring.publish(self.offset(self.head), Header::encode(Kind::End, 0)) };
+        unsafe {
+            self.ring
+                .publish(self.offset(self.head), Header::encode(Kind::End, 0))
+        };
     }
 
     /// Asks the processor to own the line of the next record before it is needed. A hint.
@@ -265,7 +288,27 @@ impl<R: MemoryMut, P: Memory> Claim<'_, R, P> {
     }
 }
 
+impl<R: MemoryMut, P: Memory> Claim<'_, R, P> {
+    /// Commits the first `len` bytes and publishes at once.
+    #[inline(always)]
+    pub fn publish(self, kind: Kind, len: usize) {
+        let len = len.min(self.len as usize) as u32;
+        self.writer.commit_at(self.at, kind, len);
+        self.writer.publish();
+    }
+}
+
 impl<R: MemoryMut + Contiguous, P: Memory> Claim<'_, R, P> {
+    /// The bytes of the record.
+    #[inline]
+    pub fn as_slice(&self) -> &[u8] {
+        let offset = self.writer.offset(self.at) + HEADER as usize;
+        // SAFETY: the claim lies in one piece within the memory.
+        let first = unsafe { self.writer.ring.base().add(offset) };
+        // SAFETY: as in `as_mut_slice`.
+        unsafe { core::slice::from_raw_parts(first.as_ptr(), self.len as usize) }
+    }
+
     /// The bytes of the record, to be written in place. What they hold before is unspecified: older
     /// payload of this ring, or zeros.
     #[inline]
@@ -278,4 +321,3 @@ impl<R: MemoryMut + Contiguous, P: Memory> Claim<'_, R, P> {
         unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), self.len as usize) }
     }
 }
-

@@ -1,0 +1,49 @@
+//! The control page: an end's own words, in a memfd that the peer maps read-only.
+//!
+//! ```text
+//!  offset   word                          written by           read by the peer's
+//!  0x000    magic, layout version         set-up, once         set-up
+//!  0x080    generation                    our receiver         sender, after every publication
+//!  0x100    position                      our receiver         sender, when it runs out of room
+//!  0x180    wanted position               our sender           receiver, eight times a lap
+//!  0x200    receiver's CPU + 1            our receiver         sender, before it spins
+//!  0x208    sender's CPU + 1              our sender           receiver, before it spins
+//! ```
+//!
+//! Words that are written at different times lie 128 bytes apart: processors fetch lines in pairs.
+//! Words are 64 bits in native byte order. Everything else in the page is zero.
+
+use ringmq_ring::{Mapped, MappedMut};
+use ringmq_sys::Mapping;
+
+/// Bytes of a control page.
+pub(crate) const CONTROL: usize = 4096;
+
+/// First word of a control page: layout version 1.
+pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"ringmq\0\x01");
+
+pub(crate) const IDENTITY: usize = 0x000;
+pub(crate) const GENERATION: usize = 0x080;
+pub(crate) const POSITION: usize = 0x100;
+pub(crate) const WANTED: usize = 0x180;
+pub(crate) const RECEIVER_CPU: usize = 0x200;
+pub(crate) const SENDER_CPU: usize = 0x208;
+
+/// One word of the peer's control page.
+pub(crate) fn seen(control: &Mapping, offset: usize) -> Mapped {
+    debug_assert!(offset % 8 == 0 && offset + 8 <= control.len());
+    // SAFETY: the offsets above lie within a control page, and set-up saw that the mapping is one.
+    let at = unsafe { control.as_ptr().add(offset) };
+    // SAFETY: aligned, readable without a trap (the memfd is sealed and was checked), never a Rust object. It lives
+    // as long as the mapping, which every holder of such a word keeps by its `Arc<Shared>`.
+    unsafe { Mapped::new(at, 8) }
+}
+
+/// One word of our own control page. To be taken once for each offset: it is the word's writer.
+pub(crate) fn own(control: &Mapping, offset: usize) -> MappedMut {
+    debug_assert!(control.is_writable() && offset % 8 == 0 && offset + 8 <= control.len());
+    // SAFETY: as in `seen`.
+    let at = unsafe { control.as_ptr().add(offset) };
+    // SAFETY: as in `seen`; writable, and nobody else writes it: each offset is taken once, in `Shared::split`.
+    unsafe { MappedMut::new(at, 8) }
+}

@@ -1,0 +1,87 @@
+//! A bare pipe in shared memory, between two processes of one machine.
+//!
+//! ```text
+//!        process A                     Unix socket, once                process B
+//!                         ── offer: 2 memfds, 2 doorbells ──▶
+//!                         ◀─ offer: 2 memfds, 2 doorbells ───
+//!
+//!   Sender ──▶ [ ring of A ] ═════════ A writes, B reads ═════════▶ Receiver
+//!   Receiver ◀═════════ B writes, A reads ═════════ [ ring of B ] ◀── Sender
+//! ```
+//!
+//! No thread stands between: the sender's thread writes the ring, the receiver's thread reads it, and a
+//! system call is made only to wake somebody who sleeps. A small message costs the time that one cache
+//! line takes to travel.
+//!
+//! # Three faces
+//!
+//! | face | send | receive |
+//! | --- | --- | --- |
+//! | bytes | [`Write`](std::io::Write), [`try_write`](Sender::try_write) | [`Read`](std::io::Read), [`try_read`](Receiver::try_read) |
+//! | messages | [`send`](Sender::send), [`send_batch`](Sender::send_batch) | [`recv`](Receiver::recv) |
+//! | slots | [`claim`](Sender::claim), then [`commit`](Claim::commit) | [`recv_in_place`](Receiver::recv_in_place), for a [`Vow`] |
+//!
+//! Each waits (as [`Wait`] says), has a deadline, or does not wait: then [`AsFd`](std::os::fd::AsFd)
+//! gives a descriptor for poll, epoll or an async runtime.
+//!
+//! # The contract
+//!
+//! * **Whole or absent.** A peer that is killed at any instruction leaves every message that it has
+//!   published readable, and nothing of the one that it was writing.
+//! * **No trust.** The peer's memory is mapped read-only, sealed, and checked before it is touched; what
+//!   is read from it is copied out and checked. A peer that breaks the protocol gets a typed error on this
+//!   end and can do no other harm.
+//! * **Death is noticed**: within 100 ms, spinning or asleep, also while a forked child of the peer lives.
+//! * **Nothing is left behind**: no names but the listener's path, no threads, no memory.
+//! * A forked child cannot use its parent's pipes: every call fails with `Forked` and touches nothing.
+//!
+//! # Example
+//!
+//! ```
+//! use ringmq_pipe::{Listener, Options};
+//!
+//! let mut listener = Listener::bind("@ringmq-pipe-doc", &Options::new())?;
+//! let server = std::thread::spawn(move || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//!     let mut pipe = listener.accept()?;
+//!     let mut request = Vec::new();
+//!     pipe.receiver().recv(&mut request)?;
+//!     request.make_ascii_uppercase();
+//!     pipe.sender().send(&request)?;
+//!     Ok(())
+//! });
+//! let mut pipe = Options::new().connect("@ringmq-pipe-doc")?;
+//! pipe.sender().send(b"hello")?;
+//! let mut reply = Vec::new();
+//! pipe.receiver().recv(&mut reply)?;
+//! assert_eq!(reply, b"HELLO");
+//! # server.join().unwrap().unwrap();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod adaptive;
+mod bytes;
+mod error;
+mod handshake;
+mod layout;
+mod listener;
+mod offer;
+mod options;
+mod pipe;
+mod receiver;
+mod sender;
+mod shared;
+mod slot;
+mod stats;
+mod wait;
+
+pub use error::{ConnectError, ListenError, OptionsError, RecvError, SendError};
+pub use listener::Listener;
+pub use offer::{OfferError, Reason};
+pub use options::{Options, Wait};
+pub use pipe::Pipe;
+pub use receiver::Receiver;
+pub use ringmq_ring::Corrupt;
+pub use ringmq_sys::Credentials as PeerCredentials;
+pub use sender::Sender;
+pub use slot::{Claim, Lent, Vow};
+pub use stats::Stats;

@@ -1,0 +1,338 @@
+//! The frames of connection set-up. docs/handoff.md specifies them; this is its codec.
+//!
+//! ```text
+//!   0  magic      8 bytes   "ringmqP" and a NUL
+//!   8  version    u16       1
+//!  10  kind       u16       1 offer, 2 accept, 3 refuse
+//!  12  reason     u32       refuse: why; otherwise 0
+//!  16  features   u64       offer: bit 0, this process passes the barriers of others
+//!  24  control    u64       offer: bytes of the control page, 4096
+//!  32  ring       u64       offer: bytes of the ring, a power of two
+//!  40  greatest   u64       offer: the greatest message that is accepted, in bytes
+//!  48  start      u64       offer: the position at which the ring starts, a multiple of 8
+//!  56  zero       u64
+//! ```
+
+use std::fmt;
+
+/// Bytes of every frame.
+pub(crate) const FRAME: usize = 64;
+/// Descriptors that travel with an offer: control page, ring, doorbell for data, doorbell for room.
+pub(crate) const DESCRIPTORS: usize = 4;
+
+const MAGIC: [u8; 8] = *b"ringmqP\0";
+const VERSION: u16 = 1;
+/// Feature: registered for `membarrier(GLOBAL_EXPEDITED)`.
+const BARRIER: u64 = 1;
+
+/// What one end offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Offer {
+    pub(crate) passes_barriers: bool,
+    pub(crate) control: u64,
+    pub(crate) ring: u64,
+    pub(crate) greatest: u64,
+    pub(crate) start: u64,
+}
+
+/// A frame of connection set-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Frame {
+    Offer(Offer),
+    Accept,
+    Refuse(Reason),
+}
+
+/// Why a peer refused. The number travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// 1: it speaks another version of the handoff.
+    Version,
+    /// 2: it allows no other users.
+    OtherUser,
+    /// 3: a number in the offer is out of bounds.
+    Offer,
+    /// 4: a descriptor is missing, superfluous, or not what it has to be.
+    Descriptor,
+    /// 5: it has no memory, descriptors or maps left.
+    Resources,
+    /// Something that this version knows no name for.
+    Other(u32),
+}
+
+impl Reason {
+    fn from_code(code: u32) -> Reason {
+        match code {
+            1 => Reason::Version,
+            2 => Reason::OtherUser,
+            3 => Reason::Offer,
+            4 => Reason::Descriptor,
+            5 => Reason::Resources,
+            other => Reason::Other(other),
+        }
+    }
+
+    fn code(self) -> u32 {
+        match self {
+            Reason::Version => 1,
+            Reason::OtherUser => 2,
+            Reason::Offer => 3,
+            Reason::Descriptor => 4,
+            Reason::Resources => 5,
+            Reason::Other(code) => code,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Version => f.write_str("it speaks another version of the handoff"),
+            Reason::OtherUser => f.write_str("it accepts no processes of other users"),
+            Reason::Offer => f.write_str("it found a number in our offer out of bounds"),
+            Reason::Descriptor => f.write_str("it refused one of our descriptors"),
+            Reason::Resources => f.write_str("it is short of memory, descriptors or maps"),
+            Reason::Other(code) => write!(f, "for a reason with the number {code}"),
+        }
+    }
+}
+
+/// What is wrong with a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OfferError {
+    /// It does not begin as every frame does: somebody else talks here.
+    #[error("it begins with {0:02x?}, not as a frame of ringmq does")]
+    Magic([u8; 8]),
+    /// Another version.
+    #[error("it is of version {got}; this is version {own}")]
+    Version {
+        /// The peer's.
+        got: u16,
+        /// Ours.
+        own: u16,
+    },
+    /// No frame has this kind, or it came out of turn.
+    #[error("a frame of kind {0} is out of place")]
+    Kind(u16),
+    /// A field that cannot have this value.
+    #[error("its field {field} is {value}")]
+    Field {
+        /// Which, as docs/handoff.md names it.
+        field: &'static str,
+        /// What it says.
+        value: u64,
+    },
+    /// Too few descriptors.
+    #[error("{got} descriptors came, {want} were expected")]
+    Descriptors {
+        /// How many came.
+        got: usize,
+        /// How many should have.
+        want: usize,
+    },
+    /// The kernel did not say who sent it.
+    #[error("it came without credentials")]
+    Anonymous,
+    /// The control page does not begin with the magic of its layout.
+    #[error("its control page begins with {0:#018x}")]
+    Layout(u64),
+}
+
+impl Frame {
+    pub(crate) fn encode(&self) -> [u8; FRAME] {
+        let mut bytes = [0; FRAME];
+        let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+        put(0, &MAGIC);
+        put(8, &VERSION.to_le_bytes());
+        match self {
+            Frame::Offer(offer) => {
+                put(10, &1u16.to_le_bytes());
+                let features = if offer.passes_barriers { BARRIER } else { 0 };
+                put(16, &features.to_le_bytes());
+                put(24, &offer.control.to_le_bytes());
+                put(32, &offer.ring.to_le_bytes());
+                put(40, &offer.greatest.to_le_bytes());
+                put(48, &offer.start.to_le_bytes());
+            }
+            Frame::Accept => put(10, &2u16.to_le_bytes()),
+            Frame::Refuse(reason) => {
+                put(10, &3u16.to_le_bytes());
+                put(12, &reason.code().to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    /// Features that this version does not know are ignored, and so is the zero at the end: a later
+    /// minor addition goes there.
+    pub(crate) fn decode(bytes: &[u8; FRAME]) -> Result<Frame, OfferError> {
+        let magic: [u8; 8] = word(bytes, 0);
+        if magic != MAGIC {
+            return Err(OfferError::Magic(magic));
+        }
+        let version = u16::from_le_bytes(word(bytes, 8));
+        let kind = u16::from_le_bytes(word(bytes, 10));
+        // A refusal is understood whatever version it comes from.
+        if kind == 3 {
+            let code = u32::from_le_bytes(word(bytes, 12));
+            return Ok(Frame::Refuse(Reason::from_code(code)));
+        }
+        if version != VERSION {
+            return Err(OfferError::Version {
+                got: version,
+                own: VERSION,
+            });
+        }
+        match kind {
+            1 => Offer::decode(bytes).map(Frame::Offer),
+            2 => Ok(Frame::Accept),
+            other => Err(OfferError::Kind(other)),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> u16 {
+        match self {
+            Frame::Offer(_) => 1,
+            Frame::Accept => 2,
+            Frame::Refuse(_) => 3,
+        }
+    }
+}
+
+impl Offer {
+    fn decode(bytes: &[u8; FRAME]) -> Result<Offer, OfferError> {
+        let number = |at| u64::from_le_bytes(word(bytes, at));
+        let offer = Offer {
+            passes_barriers: number(16) & BARRIER != 0,
+            control: number(24),
+            ring: number(32),
+            greatest: number(40),
+            start: number(48),
+        };
+        let wrong = |field, value| Err(OfferError::Field { field, value });
+        if offer.control != crate::layout::CONTROL as u64 {
+            return wrong("control", offer.control);
+        }
+        let possible = ringmq_sys::page_size() as u64..=ringmq_ring::CAPACITY_MOST as u64;
+        if !offer.ring.is_power_of_two() || !possible.contains(&offer.ring) {
+            return wrong("ring", offer.ring);
+        }
+        if offer.greatest == 0 {
+            return wrong("greatest", offer.greatest);
+        }
+        // Positions count bytes and never come near the end of 64 bits; one that starts there would.
+        if offer.start % 8 != 0 || offer.start >= 1 << 63 {
+            return wrong("start", offer.start);
+        }
+        Ok(offer)
+    }
+}
+
+fn word<const N: usize>(bytes: &[u8; FRAME], at: usize) -> [u8; N] {
+    std::array::from_fn(|index| bytes[at + index])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OFFER: Offer = Offer {
+        passes_barriers: true,
+        control: 4096,
+        ring: 65536,
+        greatest: 1 << 30,
+        start: 0x1_0000_0008,
+    };
+
+    /// These bytes are a contract with every ringmq that was ever built.
+    #[test]
+    fn golden_bytes() {
+        let mut golden = [0u8; FRAME];
+        golden[..12].copy_from_slice(b"ringmqP\0\x01\0\x01\0");
+        golden[16] = 1;
+        golden[25] = 0x10;
+        golden[34] = 1;
+        golden[43] = 0x40;
+        golden[48..53].copy_from_slice(&[8, 0, 0, 0, 1]);
+        assert_eq!(Frame::Offer(OFFER).encode(), golden);
+        assert_eq!(Frame::decode(&golden), Ok(Frame::Offer(OFFER)));
+
+        let mut accept = [0u8; FRAME];
+        accept[..12].copy_from_slice(b"ringmqP\0\x01\0\x02\0");
+        assert_eq!(Frame::Accept.encode(), accept);
+        assert_eq!(Frame::decode(&accept), Ok(Frame::Accept));
+
+        let mut refuse = [0u8; FRAME];
+        refuse[..13].copy_from_slice(b"ringmqP\0\x01\0\x03\0\x02");
+        assert_eq!(Frame::Refuse(Reason::OtherUser).encode(), refuse);
+        assert_eq!(Frame::decode(&refuse), Ok(Frame::Refuse(Reason::OtherUser)));
+    }
+
+    #[test]
+    fn a_refusal_is_understood_from_any_version() {
+        let mut refuse = Frame::Refuse(Reason::Version).encode();
+        refuse[8] = 9;
+        assert_eq!(Frame::decode(&refuse), Ok(Frame::Refuse(Reason::Version)));
+        let mut offer = Frame::Offer(OFFER).encode();
+        offer[8] = 9;
+        assert_eq!(
+            Frame::decode(&offer),
+            Err(OfferError::Version { got: 9, own: 1 })
+        );
+    }
+
+    #[test]
+    fn numbers_out_of_bounds_are_named() {
+        let wrong = |offer: Offer| Frame::decode(&Frame::Offer(offer).encode()).unwrap_err();
+        let field = |field, value| OfferError::Field { field, value };
+        assert_eq!(
+            wrong(Offer {
+                control: 0,
+                ..OFFER
+            }),
+            field("control", 0)
+        );
+        assert_eq!(
+            wrong(Offer {
+                ring: 65537,
+                ..OFFER
+            }),
+            field("ring", 65537)
+        );
+        assert_eq!(
+            wrong(Offer {
+                ring: 2048,
+                ..OFFER
+            }),
+            field("ring", 2048)
+        );
+        assert_eq!(
+            wrong(Offer {
+                ring: 1 << 40,
+                ..OFFER
+            }),
+            field("ring", 1 << 40)
+        );
+        assert_eq!(
+            wrong(Offer {
+                greatest: 0,
+                ..OFFER
+            }),
+            field("greatest", 0)
+        );
+        assert_eq!(wrong(Offer { start: 7, ..OFFER }), field("start", 7));
+        assert_eq!(
+            wrong(Offer {
+                start: 1 << 63,
+                ..OFFER
+            }),
+            field("start", 1 << 63)
+        );
+        let mut kind = Frame::Accept.encode();
+        kind[10] = 4;
+        assert_eq!(Frame::decode(&kind), Err(OfferError::Kind(4)));
+        assert_eq!(Frame::decode(&[0; FRAME]), Err(OfferError::Magic([0; 8])));
+    }
+}

@@ -1,0 +1,157 @@
+//! What can be chosen before a pipe is made.
+
+use std::time::Duration;
+
+use crate::error::OptionsError;
+
+/// How an end waits for the other: for data, or for room.
+///
+/// Two ends may wait in different ways. Neither way spins where it could only lose: when this process
+/// may use one CPU or less (affinity, cgroup quota), or while both ends run on the same CPU, every
+/// strategy sleeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Wait {
+    /// Look again and again, and never sleep: least latency, a whole CPU.
+    Spin,
+    /// Sleep in the kernel at once: no CPU, a wake-up for each wait.
+    Park,
+    /// Spin while this has lately been cheaper than a wake-up, for 50 µs at most, then sleep.
+    #[default]
+    Adaptive,
+}
+
+/// Options of an end of a pipe. Each end has its own; only the greatest message is told to the peer.
+///
+/// ```
+/// use ringmq_pipe::{Options, Pipe, Wait};
+///
+/// let options = Options::new().capacity(1 << 20).wait(Wait::Park);
+/// let (mut left, mut right) = options.pair()?;
+/// left.sender().send(b"hello")?;
+/// let mut message = Vec::new();
+/// right.receiver().recv(&mut message)?;
+/// assert_eq!(message, b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub(crate) capacity: usize,
+    pub(crate) max_message: u64,
+    pub(crate) wait: Wait,
+    pub(crate) prefault: bool,
+    pub(crate) other_uids: bool,
+    pub(crate) mode: Option<u32>,
+    pub(crate) backlog: i32,
+    pub(crate) handshake: Duration,
+    pub(crate) start: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options::new()
+    }
+}
+
+impl Options {
+    /// The defaults: 256 KiB of ring, messages of up to 1 GiB, adaptive waiting, the same user only,
+    /// 5 s for connection set-up.
+    pub fn new() -> Options {
+        Options {
+            capacity: 256 << 10,
+            max_message: 1 << 30,
+            wait: Wait::default(),
+            prefault: false,
+            other_uids: false,
+            mode: None,
+            backlog: 128,
+            handshake: Duration::from_secs(5),
+            start: 0,
+        }
+    }
+
+    /// Bytes of the ring that this end writes: a power of two from 4 KiB to 2 GiB. The memory is
+    /// allocated when the pipe is made. Longer messages flow through in pieces.
+    #[must_use]
+    pub fn capacity(mut self, bytes: usize) -> Options {
+        self.capacity = bytes;
+        self
+    }
+
+    /// The greatest message that this end accepts, in bytes. The peer learns of it and refuses to send
+    /// more; one that sends more nevertheless loses the connection. Streams of bytes have no limit.
+    #[must_use]
+    pub fn max_message(mut self, bytes: u64) -> Options {
+        self.max_message = bytes;
+        self
+    }
+
+    /// How this end waits.
+    #[must_use]
+    pub fn wait(mut self, wait: Wait) -> Options {
+        self.wait = wait;
+        self
+    }
+
+    /// Touches all memory when the pipe is made, so that the first lap of the ring takes no page
+    /// faults. Off by default.
+    #[must_use]
+    pub fn prefault(mut self, prefault: bool) -> Options {
+        self.prefault = prefault;
+        self
+    }
+
+    /// Lets processes of other users connect to this listener. Off by default: they are refused,
+    /// whatever the permissions of the path allow. Read SECURITY.md first.
+    #[must_use]
+    pub fn allow_other_uids(mut self, allow: bool) -> Options {
+        self.other_uids = allow;
+        self
+    }
+
+    /// Permission bits of the listener's path, 0o600 for instance. By default the umask decides.
+    #[must_use]
+    pub fn mode(mut self, bits: u32) -> Options {
+        self.mode = Some(bits);
+        self
+    }
+
+    /// Connections that may wait to be accepted; 128 by default.
+    #[must_use]
+    pub fn backlog(mut self, connections: i32) -> Options {
+        self.backlog = connections;
+        self
+    }
+
+    /// The time that connection set-up may take on either side; 5 s by default.
+    #[must_use]
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Options {
+        self.handshake = timeout;
+        self
+    }
+
+    /// The position at which this end's ring starts, for tests that want to see a boundary passed.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn start_position(mut self, position: u64) -> Options {
+        self.start = position / 8 * 8;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), OptionsError> {
+        let page = ringmq_sys::page_size();
+        if !self.capacity.is_power_of_two()
+            || self.capacity < page
+            || self.capacity > ringmq_ring::CAPACITY_MOST
+        {
+            return Err(OptionsError::Capacity {
+                bytes: self.capacity,
+                least: page,
+                most: ringmq_ring::CAPACITY_MOST,
+            });
+        }
+        if self.max_message == 0 {
+            return Err(OptionsError::MaxMessage);
+        }
+        Ok(())
+    }
+}

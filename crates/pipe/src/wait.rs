@@ -1,0 +1,403 @@
+//! Waiting: look again and again, or sleep until the doorbell rings.
+//!
+//! One [`Waiter`] serves one half of a pipe. What it waits for is an [`Awaited`]: a look that costs a
+//! load, and an announcement to be made before a sleep. The order of a sleep is the one of
+//! `ringmq_ring`'s announcements: (the doorbell was drained when it last woke us) – arm – order – look –
+//! sleep – drain – disarm.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ringmq_ring::{Mapped, MappedMut, Memory, MemoryMut};
+use ringmq_sys::{Doorbell, Readiness, Ringer, SignalGate, Wake, cpu};
+
+use crate::adaptive::{Adaptive, GAP, LONGEST};
+use crate::error::WaitError;
+use crate::options::Wait;
+use crate::shared::Shared;
+use crate::stats::Waits;
+
+/// What a half of a pipe waits for.
+pub(crate) trait Awaited {
+    /// Whether it is there; also when an error is, which the caller then finds.
+    fn look(&mut self) -> bool;
+    /// Announces that this half sleeps, and orders that before the next look.
+    fn arm(&mut self) -> io::Result<()>;
+    /// Takes the announcement back.
+    fn disarm(&mut self);
+    /// Pauses between two looks while spinning: more where the look disturbs the other side.
+    fn pauses(&self) -> u32;
+}
+
+/// How one half of a pipe waits.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    strategy: Wait,
+    // Before `bell`, which it watches.
+    readiness: Readiness,
+    bell: Doorbell,
+    shared: Arc<Shared>,
+    /// Our CPU, told to the peer.
+    cpu_told: MappedMut,
+    cpu_last: u32,
+    /// The CPU of the peer's half at the other end of the same ring.
+    cpu_peer: Mapped,
+    adaptive: Adaptive,
+    /// Whether the quota of this process leaves a CPU to spin on, and when that was last found out.
+    quota_allows: bool,
+    quota_at: Instant,
+    /// Whether the thread was off its CPU while it spun: then what we know of the peer's CPU may be old.
+    doubt: bool,
+    /// When a call that does not wait last saw that the peer lives.
+    seen_alive: Instant,
+    /// Rings that were heard and are still in the bell.
+    undrained: u32,
+    /// Whether the peer is gone.
+    gone: bool,
+    /// Whether the descriptor was handed out: then whoever polls it must be told of everything.
+    watched: Cell<bool>,
+    /// Whether the descriptor is kept readable, so that its holder looks once more.
+    nudged: Cell<bool>,
+    pub(crate) stats: Waits,
+}
+
+/// Time between two looks at what changes slowly while spinning: the peer's death, signals.
+const SLOW_LOOK: Duration = Duration::from_millis(1);
+/// Pauses, of about 12 ns each, between two looks at the clock while spinning.
+const CLOCK_LOOK: u32 = 64;
+/// Rings after which the bell is drained. It holds 64 Ki.
+const DRAIN: u32 = 256;
+/// Rings without anything to show for them that one wait takes before it lets the peer wait.
+const SPURIOUS: u32 = 16;
+
+impl Waiter {
+    pub(crate) fn new(
+        strategy: Wait,
+        bell: Doorbell,
+        shared: Arc<Shared>,
+        cpu_told: MappedMut,
+        cpu_peer: Mapped,
+    ) -> io::Result<Waiter> {
+        let readiness = Readiness::once(&bell, shared.pidfd())?;
+        let mut waiter = Waiter {
+            strategy,
+            readiness,
+            bell,
+            shared,
+            cpu_told,
+            cpu_last: u32::MAX,
+            cpu_peer,
+            adaptive: Adaptive::new(),
+            quota_allows: quota_allows(),
+            quota_at: Instant::now(),
+            doubt: false,
+            seen_alive: Instant::now(),
+            undrained: 0,
+            gone: false,
+            watched: Cell::new(false),
+            nudged: Cell::new(false),
+            stats: Waits::default(),
+        };
+        waiter.tell_cpu();
+        Ok(waiter)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Waits until a look succeeds. The caller has looked before.
+    ///
+    /// # Errors
+    ///
+    /// `PeerDied` only after a look that came after the death.
+    #[inline(never)]
+    pub(crate) fn wait(
+        &mut self,
+        awaited: &mut impl Awaited,
+        deadline: Option<Instant>,
+        nudger: &Ringer,
+    ) -> Result<(), WaitError> {
+        let outcome = match self.spin(awaited, deadline) {
+            Ok(true) => Ok(()),
+            Ok(false) => self.sleep(awaited, deadline, nudger),
+            Err(error) => Err(error),
+        };
+        if self.watched.get() {
+            // What came while we were awake rang nobody: whoever polls the descriptor is to look for himself.
+            self.nudge(nudger);
+        }
+        outcome
+    }
+
+    /// Spins for as long as the strategy has it. Says whether a look succeeded.
+    #[inline]
+    fn spin(
+        &mut self,
+        awaited: &mut impl Awaited,
+        deadline: Option<Instant>,
+    ) -> Result<bool, WaitError> {
+        if self.strategy == Wait::Park || self.shares_cpu() {
+            return Ok(false);
+        }
+        if !self.quota_allows {
+            self.look_at_quota(Instant::now());
+            if !self.quota_allows {
+                return Ok(false);
+            }
+        }
+        if std::mem::take(&mut self.doubt) {
+            // Whoever wakes us says where it runs.
+            return Ok(false);
+        }
+        if self.strategy == Wait::Adaptive && !self.adaptive.spin_now() {
+            return Ok(false);
+        }
+        if look_for(awaited, CLOCK_LOOK) {
+            self.adaptive.paid();
+            self.stats.spun += 1;
+            return Ok(true);
+        }
+        self.spin_on(awaited, deadline)
+    }
+
+    /// Spins with an eye on the clock.
+    fn spin_on(
+        &mut self,
+        awaited: &mut impl Awaited,
+        deadline: Option<Instant>,
+    ) -> Result<bool, WaitError> {
+        let start = Instant::now();
+        self.look_at_quota(start);
+        let mut gate: Option<SignalGate> = None;
+        let (mut last, mut slow) = (start, start);
+        while self.quota_allows {
+            let found = look_for(awaited, CLOCK_LOOK);
+            let now = Instant::now();
+            let preempted = now - last > GAP;
+            if preempted {
+                self.adaptive.preempted();
+                self.doubt = true;
+            }
+            if found {
+                self.adaptive.paid();
+                self.stats.spun += 1;
+                return Ok(true);
+            }
+            if self.strategy == Wait::Adaptive {
+                if preempted {
+                    return Ok(false);
+                }
+                if now - start >= LONGEST {
+                    self.adaptive.in_vain();
+                    return Ok(false);
+                }
+            }
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                return if awaited.look() {
+                    Ok(true)
+                } else {
+                    Err(WaitError::TimedOut)
+                };
+            }
+            if now - slow >= SLOW_LOOK {
+                slow = now;
+                // From here on signals are let in only where we learn of them: they end this call, as they would end a
+                // sleep. One that came earlier may as well have come before the call.
+                match &gate {
+                    None => gate = Some(SignalGate::close()?),
+                    Some(gate) => gate.check()?,
+                }
+                let wake = self.readiness.check()?;
+                if self.is_gone(&wake) {
+                    return if awaited.look() {
+                        Ok(true)
+                    } else {
+                        Err(WaitError::PeerDied)
+                    };
+                }
+                self.look_at_quota(now);
+                if self.shares_cpu() {
+                    return Ok(false);
+                }
+            }
+            last = now;
+        }
+        Ok(false)
+    }
+
+    fn sleep(
+        &mut self,
+        awaited: &mut impl Awaited,
+        deadline: Option<Instant>,
+        nudger: &Ringer,
+    ) -> Result<(), WaitError> {
+        self.calm(nudger)?;
+        let mut spurious = 0;
+        loop {
+            awaited.arm()?;
+            if awaited.look() {
+                awaited.disarm();
+                return Ok(());
+            }
+            if self.gone {
+                awaited.disarm();
+                return Err(WaitError::PeerDied);
+            }
+            self.stats.slept += 1;
+            let woken = self.readiness.wait(deadline);
+            if let Ok(wake) = &woken
+                && wake.rung
+            {
+                self.heard()?;
+            }
+            awaited.disarm();
+            // This look comes after the death, if there was one.
+            if awaited.look() {
+                return Ok(());
+            }
+            let wake = woken?;
+            if self.is_gone(&wake) {
+                return Err(WaitError::PeerDied);
+            }
+            if wake.timed_out {
+                return Err(WaitError::TimedOut);
+            }
+            self.stats.spurious += 1;
+            spurious += 1;
+            if spurious >= SPURIOUS {
+                // A peer that rings for nothing costs us a thousand wake-ups a second, not a CPU.
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    /// Whether both ends of the ring run on one CPU, as far as is known. Tells the peer ours.
+    #[inline]
+    fn shares_cpu(&mut self) -> bool {
+        self.tell_cpu();
+        // SAFETY: a word of the control page has 8 bytes.
+        let peer = unsafe { self.cpu_peer.load(0) };
+        peer == u64::from(self.cpu_last) + 1
+    }
+
+    /// Tells the peer the CPU that we run on.
+    #[inline]
+    pub(crate) fn tell_cpu(&mut self) {
+        let here = cpu::current();
+        if here != self.cpu_last {
+            self.cpu_last = here;
+            // SAFETY: a word of the control page has 8 bytes.
+            unsafe { self.cpu_told.publish(0, u64::from(here) + 1) };
+        }
+    }
+
+    /// The quota may change while we run; it is read again every second of use.
+    fn look_at_quota(&mut self, now: Instant) {
+        if now - self.quota_at >= Duration::from_secs(1) {
+            self.quota_at = now;
+            self.quota_allows = quota_allows();
+        }
+    }
+
+    /// The descriptor that is readable while there is something to do. Until the first call that finds
+    /// nothing, it always is.
+    pub(crate) fn watch(&self, nudger: &Ringer) -> BorrowedFd<'_> {
+        if !self.watched.replace(true) {
+            // Neither can fail but for want of kernel memory; the nudge is what a first look needs.
+            let _ = self.readiness.tell_always(&self.bell);
+            self.nudge(nudger);
+        }
+        self.readiness.as_fd()
+    }
+
+    /// After a look that found nothing: whoever polls the descriptor is told when there is something.
+    /// Says whether a look after arming found something after all, or the peer is gone.
+    #[inline]
+    pub(crate) fn arm_for_watcher(
+        &mut self,
+        awaited: &mut impl Awaited,
+        nudger: &Ringer,
+    ) -> Result<bool, WaitError> {
+        if !self.watched.get() {
+            return Ok(false);
+        }
+        self.calm(nudger)?;
+        self.bell.drain()?;
+        awaited.arm()?;
+        Ok(awaited.look())
+    }
+
+    /// For calls that do not wait: whether the peer is gone, its process or its end of the doorbell. A
+    /// system call, so the kernel is asked once a millisecond at most.
+    pub(crate) fn peer_is_gone(&mut self) -> io::Result<bool> {
+        let now = Instant::now();
+        if now - self.seen_alive < SLOW_LOOK {
+            return Ok(false);
+        }
+        let wake = self.readiness.check()?;
+        if self.is_gone(&wake) {
+            return Ok(true);
+        }
+        self.seen_alive = now;
+        Ok(false)
+    }
+
+    /// Whether the peer is gone. A hang-up is told once, so it is remembered.
+    fn is_gone(&mut self, wake: &Wake) -> bool {
+        self.gone |= wake.peer_dead || wake.hung_up;
+        self.gone
+    }
+
+    /// The bell has woken us. Each ring ends one sleep, drained or not; it is drained before it is full.
+    /// Whoever polls the descriptor is told of a ring until it is drained.
+    fn heard(&mut self) -> io::Result<()> {
+        self.undrained += 1;
+        if self.undrained >= DRAIN || !self.readiness.tells_once() {
+            self.undrained = 0;
+            self.bell.drain()?;
+        }
+        Ok(())
+    }
+
+    fn nudge(&self, nudger: &Ringer) {
+        if !self.nudged.get() && self.readiness.nudge(nudger.as_fd()).is_ok() {
+            self.nudged.set(true);
+        }
+    }
+
+    fn calm(&self, nudger: &Ringer) -> io::Result<()> {
+        if self.nudged.replace(false) {
+            self.readiness.calm(nudger.as_fd())?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the cgroup's quota is more than one CPU: with one or less, spinning takes from the peer, or from
+/// later.
+fn quota_allows() -> bool {
+    cpu::quota().is_none_or(|cpus| cpus > 1.0)
+}
+
+/// Looks until about `pauses` pauses are spent.
+#[inline]
+fn look_for(awaited: &mut impl Awaited, pauses: u32) -> bool {
+    let step = awaited.pauses();
+    let mut spent = 0;
+    loop {
+        if awaited.look() {
+            return true;
+        }
+        if spent >= pauses {
+            return false;
+        }
+        for _ in 0..step {
+            std::hint::spin_loop();
+        }
+        spent += step;
+    }
+}

@@ -1,0 +1,217 @@
+//! The one Unix listener: it reclaims what is dead, spares what is not ours, and leaves nothing behind.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use rustix::event::{EventfdFlags, PollFlags};
+use rustix::io::Errno;
+use rustix::net::SocketFlags;
+
+use crate::address::{Address, AddressError};
+use crate::deadline::sleep;
+use crate::fork::ForkMark;
+use crate::socket::Stream;
+
+mod binding;
+
+use binding::Node;
+
+/// How to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenOptions {
+    /// Permission bits of the socket's path, such as `0o600`; they hold before anybody can connect.
+    /// None leaves them to the umask. Abstract names have no permissions, and ignore this.
+    pub mode: Option<u32>,
+    /// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
+    pub backlog: i32,
+}
+
+impl Default for ListenOptions {
+    /// The umask's permissions, and 100 waiting connections, as in libzmq.
+    fn default() -> ListenOptions {
+        ListenOptions {
+            mode: None,
+            backlog: 100,
+        }
+    }
+}
+
+/// Why an address could not be listened on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// No socket can have this address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// Something else is there: a file, a directory, a symbolic link (which is not followed).
+    #[error("{} is there and is not a socket (st_mode {mode:#o})", path.display())]
+    NotASocket {
+        /// Where.
+        path: PathBuf,
+        /// `st_mode` of what is there.
+        mode: u32,
+    },
+    /// Somebody listens there, or it cannot be shown that nobody does.
+    #[error("{address} is in use")]
+    AddrInUse {
+        /// Where.
+        address: Address,
+    },
+    /// Another user's socket is there.
+    #[error("{} is a socket of uid {uid}, not of ours ({own})", path.display())]
+    NotOurs {
+        /// Where.
+        path: PathBuf,
+        /// Its owner.
+        uid: u32,
+        /// Our effective uid.
+        own: u32,
+    },
+    /// A socket is there, perhaps a dead one, but somebody keeps the directory locked.
+    #[error("the directory of {} stayed locked for {waited_ms} ms", path.display())]
+    DirectoryLocked {
+        /// The socket's path.
+        path: PathBuf,
+        /// How long it was waited for.
+        waited_ms: u64,
+    },
+    /// The kernel refused a step.
+    #[error("{step} for {address}: {source}")]
+    Os {
+        /// The system call.
+        step: &'static str,
+        /// Where.
+        address: Address,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+}
+
+/// A Unix socket that accepts connections.
+///
+/// - A path at which a dead socket was left is reclaimed; a live one, a symbolic link, a file, or
+///   another user's socket is left alone, with an error. A foreign socket is reclaimed in one case:
+///   it is dead, and its directory is ours and writable for nobody else. That holds for root, too.
+/// - Two processes that bind the same path at the same time take turns by locking its *directory*
+///   (flock(2)), for the time of the bind only; no lock file is left. If a stranger keeps it locked,
+///   a free path can still be bound after 200 ms, but nothing is reclaimed.
+/// - Dropping the listener removes the path if it is still the same socket, and not in a forked child.
+///
+/// ```
+/// use ringmq_sys::{Address, ListenOptions, Stream, UnixListener};
+///
+/// let folder = tempfile::tempdir()?;
+/// let address = Address::Path(folder.path().join("socket"));
+/// let listener = UnixListener::bind(&address, &ListenOptions::default())?;
+/// let client = Stream::connect(&address, None)?;
+/// let server = listener.accept(None)?;
+/// server.send(b"hello", &[], None)?;
+/// let mut hello = [0; 5];
+/// client.recv_exact(&mut hello, 0, None)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct UnixListener {
+    // Dropped in this order: the path goes while the socket still answers, so that nobody finds it
+    // dead, and reclaims it, in between.
+    _node: Option<Node>,
+    fd: OwnedFd,
+    address: Address,
+    /// A descriptor to give up when there are none left, so that a newcomer can be taken and closed.
+    reserve: Mutex<Option<OwnedFd>>,
+}
+
+impl UnixListener {
+    /// Binds the address and listens.
+    ///
+    /// # Errors
+    /// [`BindError`]; nothing is left behind.
+    pub fn bind(address: &Address, options: &ListenOptions) -> Result<UnixListener, BindError> {
+        let failed = |step| {
+            move |source| BindError::Os {
+                step,
+                address: address.clone(),
+                source,
+            }
+        };
+        let mark = ForkMark::current().map_err(failed("mmap"))?;
+        let reserve = spare().map_err(failed("eventfd"))?;
+        let (fd, node) = binding::bind(address, options, mark)?;
+        Ok(UnixListener {
+            _node: node,
+            fd,
+            address: address.clone(),
+            reserve: Mutex::new(Some(reserve)),
+        })
+    }
+
+    /// The next connection; sleeps until there is one or the deadline has passed.
+    ///
+    /// When this process or the system has no descriptor left, the newcomer is accepted on a reserved
+    /// one and closed at once: otherwise it would stay in line, the listener would stay readable, and
+    /// a loop over poll(2) would spin.
+    ///
+    /// # Errors
+    /// `TimedOut`; `Interrupted` when a signal was handled; `EMFILE` or `ENFILE` after a newcomer was
+    /// turned away; what accept(2) answers otherwise.
+    pub fn accept(&self, deadline: Option<Instant>) -> io::Result<Stream> {
+        loop {
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            match rustix::net::accept_with(&self.fd, flags) {
+                Ok(fd) => return Stream::configure(fd),
+                Err(Errno::CONNABORTED) => {}
+                Err(Errno::AGAIN) => {
+                    if !sleep(self.fd.as_fd(), PollFlags::IN, deadline)? {
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
+                }
+                Err(errno @ (Errno::MFILE | Errno::NFILE)) => {
+                    // accept(2) says so before it looks whether anybody is in line.
+                    if sleep(self.fd.as_fd(), PollFlags::IN, Some(Instant::now()))? {
+                        self.turn_away();
+                        return Err(errno.into());
+                    }
+                    if !sleep(self.fd.as_fd(), PollFlags::IN, deadline)? {
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
+                }
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// Accepts one connection on the reserved descriptor, and closes it.
+    fn turn_away(&self) {
+        // Another thread that holds the lock is doing the same; a forked child may find it held for
+        // ever. Neither is worth waiting for.
+        let Ok(mut reserve) = self.reserve.try_lock() else {
+            return;
+        };
+        if reserve.take().is_some() {
+            // A thread that opens something at this very moment may get the descriptor instead; then
+            // the newcomer stays in line, and the next call tries again.
+            drop(rustix::net::accept_with(&self.fd, SocketFlags::CLOEXEC));
+        }
+        *reserve = spare().ok();
+    }
+
+    /// Where it listens, as it was given.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+}
+
+/// A descriptor for no purpose but to be closed. Not /dev/null: a sandbox may not have it.
+fn spare() -> io::Result<OwnedFd> {
+    Ok(rustix::event::eventfd(0, EventfdFlags::CLOEXEC)?)
+}
+
+impl AsFd for UnixListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

@@ -1,0 +1,144 @@
+//! Shared memory in this process: where it is, and for how long.
+
+use std::ffi::c_void;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::ptr::NonNull;
+
+use rustix::mm::{Advice, MapFlags, ProtFlags};
+
+use crate::fork::ForkMark;
+
+/// Bytes in a page of memory; every length in this module is a multiple of it.
+#[must_use]
+pub fn page_size() -> usize {
+    // SAFETY: sysconf reads a constant of the system and has no preconditions.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size).unwrap_or(4096)
+}
+
+/// Whether `len` can be the length of shared memory: a positive multiple of the page that fits in
+/// `isize`, as pointer arithmetic demands.
+pub(crate) fn fits(len: usize) -> bool {
+    len > 0 && isize::try_from(len).is_ok() && len.is_multiple_of(page_size())
+}
+
+/// A piece of shared memory in this process: an address and a length, unmapped on drop.
+///
+/// It hands out no reference and no slice, because another process writes there (or reads what we
+/// write). Whoever uses [`as_ptr`](Self::as_ptr) says in its own `SAFETY` comment how.
+///
+/// A forked child does not have the mapping (`MADV_DONTFORK`): touching it there is a fault, and
+/// dropping it there does nothing. [`mark`](Self::mark) tells the two apart.
+///
+/// Invariant M: in the process of `mark`, `start` is the page-aligned start of a `MAP_SHARED`
+/// mapping of exactly `len` bytes that this value alone unmaps, readable, and writable if
+/// `writable`; the file behind it cannot become shorter.
+#[derive(Debug)]
+pub struct Mapping {
+    start: NonNull<u8>,
+    len: usize,
+    writable: bool,
+    mark: ForkMark,
+}
+
+// SAFETY: invariant M: a mapping belongs to the process, not to a thread, and may be unmapped by any.
+unsafe impl Send for Mapping {}
+// SAFETY: by shared reference one gets the address and the length, which never change; every access
+// to the memory itself is argued by whoever dereferences.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps `len` bytes of `fd` from its start.
+    pub(crate) fn new(
+        fd: BorrowedFd<'_>,
+        len: usize,
+        writable: bool,
+        mark: &ForkMark,
+    ) -> io::Result<Mapping> {
+        let access = if writable {
+            ProtFlags::READ | ProtFlags::WRITE
+        } else {
+            ProtFlags::READ
+        };
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours.
+        let start = unsafe {
+            rustix::mm::mmap(std::ptr::null_mut(), len, access, MapFlags::SHARED, fd, 0)
+        }?;
+        let Some(address) = NonNull::new(start.cast::<u8>()) else {
+            return Err(io::Error::from_raw_os_error(libc::ENOMEM));
+        };
+        // From here on `mapping` unmaps on every way out.
+        let mapping = Mapping {
+            start: address,
+            len,
+            writable,
+            mark: mark.clone(),
+        };
+        // SAFETY: invariant M: the range is exactly our mapping, and the advice changes only what a
+        // child will see.
+        unsafe { rustix::mm::madvise(start, len, Advice::LinuxDontFork) }?;
+        Ok(mapping)
+    }
+
+    /// Where the memory starts: aligned to a page, valid for [`len`](Self::len) bytes for as long as
+    /// this value lives, in the process that made it.
+    #[inline]
+    #[must_use]
+    pub fn as_ptr(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// Length in bytes: a positive multiple of the page size, at most `isize::MAX`.
+    #[inline]
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a mapping is never empty")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether this process may write: true for memory of our own, false for a peer's.
+    #[inline]
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    /// The mark of the process in which the mapping exists.
+    #[inline]
+    #[must_use]
+    pub fn mark(&self) -> &ForkMark {
+        &self.mark
+    }
+
+    /// Makes every page present, so that the first touch of each costs no page fault.
+    ///
+    /// Source: madvise(2), `MADV_POPULATE_READ` and `MADV_POPULATE_WRITE`.
+    ///
+    /// # Errors
+    /// `EINVAL` on a kernel before 5.14, `ENOMEM`; the mapping remains usable in either case.
+    pub fn prefault(&self) -> io::Result<()> {
+        if !self.mark.is_here() {
+            return Err(io::Error::from_raw_os_error(libc::ENOMEM));
+        }
+        let advice = if self.writable {
+            Advice::LinuxPopulateWrite
+        } else {
+            Advice::LinuxPopulateRead
+        };
+        // SAFETY: invariant M: the range is exactly our mapping; populating changes no contents.
+        unsafe { rustix::mm::madvise(self.start.as_ptr().cast::<c_void>(), self.len, advice) }?;
+        Ok(())
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // In a forked child the mapping is absent, and its addresses may belong to something else.
+        if self.mark.is_here() {
+            // SAFETY: invariant M: the range is ours alone, and the borrow checker has seen the last
+            // use of this value; pointers that outlive it are their holder's fault (`as_ptr`).
+            let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast::<c_void>(), self.len) };
+        }
+    }
+}

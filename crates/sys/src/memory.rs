@@ -1,0 +1,166 @@
+//! Memory of our own: made, allocated, sealed.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
+use rustix::io::Errno;
+use rustix::process::Resource;
+
+use crate::fork::ForkMark;
+use crate::mapping::{Mapping, fits, page_size};
+
+/// The seals that make memory safe to read while its owner may be hostile: SHRINK (no SIGBUS), GROW,
+/// FUTURE_WRITE (nobody but the first mapping writes, nobody punches holes), SEAL (it stays so).
+pub(crate) const SEALS: SealFlags = SealFlags::SHRINK
+    .union(SealFlags::GROW)
+    .union(SealFlags::FUTURE_WRITE)
+    .union(SealFlags::SEAL);
+
+/// Why memory of our own could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// The length is zero, no multiple of the page size, or does not fit in `isize`.
+    #[error("{len} bytes is not a positive multiple of the page size, {page}")]
+    Length {
+        /// What was asked for, in bytes.
+        len: usize,
+        /// The page size, in bytes.
+        page: usize,
+    },
+    /// `RLIMIT_FSIZE` is lower than the length. (Going on would raise SIGXFSZ, which kills.)
+    #[error("{len} bytes is more than RLIMIT_FSIZE allows, {limit}")]
+    FileSizeLimit {
+        /// What was asked for, in bytes.
+        len: usize,
+        /// The soft limit, in bytes.
+        limit: u64,
+    },
+    /// The machine has less memory than that. (Going on would wake the OOM killer: the allocation of a
+    /// memfd goes on for as long as there is a page to take from anybody.)
+    #[error("{len} bytes is more than the machine's memory, {memory}")]
+    Memory {
+        /// What was asked for, in bytes.
+        len: usize,
+        /// All of the machine's memory, in bytes.
+        memory: u64,
+    },
+    /// The kernel refused a step.
+    #[error("{step} of {len} bytes: {source}")]
+    Os {
+        /// The system call.
+        step: &'static str,
+        /// What was asked for, in bytes.
+        len: usize,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+}
+
+/// Shared memory that this process created and alone may write, with the descriptor to send.
+///
+/// It is a memfd: allocated whole (so that a touch never fails), mapped, and then sealed against
+/// shrinking, growing, further writable mappings and further seals. Its bytes are zero at first. There
+/// is no name in any file system; the memory is gone when the last mapping and descriptor are.
+///
+/// Source: memfd_create(2), fcntl(2) "File Sealing".
+///
+/// ```
+/// use ringmq_sys::{ForkMark, OwnMemory, adopt, page_size};
+///
+/// let mark = ForkMark::current()?;
+/// let ours = OwnMemory::create("example", page_size(), &mark)?;
+/// let sent = ours.fd().try_clone_to_owned()?; // travels by SCM_RIGHTS
+/// let theirs = adopt(sent, page_size(), &mark)?;
+/// assert!(ours.mapping().is_writable() && !theirs.is_writable());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct OwnMemory {
+    mapping: Mapping,
+    fd: OwnedFd,
+}
+
+impl OwnMemory {
+    /// Creates `len` bytes. `name` is shown in `/proc/PID/maps` as `/memfd:name`, and is at most 249
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`CreateError`]: a length that is no multiple of the page size, one above `RLIMIT_FSIZE`, one
+    /// above the machine's memory, or the kernel's refusal (`ENOSPC` or `ENOMEM` when memory runs short, `EMFILE`, `ENFILE`).
+    pub fn create(name: &str, len: usize, mark: &ForkMark) -> Result<OwnMemory, CreateError> {
+        if !fits(len) {
+            return Err(CreateError::Length {
+                len,
+                page: page_size(),
+            });
+        }
+        let bytes = len as u64;
+        if let Some(limit) = rustix::process::getrlimit(Resource::Fsize).current
+            && bytes > limit
+        {
+            return Err(CreateError::FileSizeLimit { len, limit });
+        }
+        let memory = physical_memory();
+        if bytes > memory {
+            return Err(CreateError::Memory { len, memory });
+        }
+        let failed =
+            |step: &'static str| move |source: io::Error| CreateError::Os { step, len, source };
+        let fd = create_memfd(name).map_err(|e| failed("memfd_create")(e.into()))?;
+        rustix::fs::ftruncate(&fd, bytes).map_err(|e| failed("ftruncate")(e.into()))?;
+        // ftruncate promises nothing; only allocated memory cannot fault for want of memory.
+        retry_on_signal(|| rustix::fs::fallocate(&fd, FallocateFlags::empty(), 0, bytes))
+            .map_err(|e| failed("fallocate")(e.into()))?;
+        let mapping = Mapping::new(fd.as_fd(), len, true, mark).map_err(failed("mmap"))?;
+        rustix::fs::fcntl_add_seals(&fd, SEALS).map_err(|e| failed("F_ADD_SEALS")(e.into()))?;
+        Ok(OwnMemory { mapping, fd })
+    }
+
+    /// The descriptor to send to the peer.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// The memory.
+    #[must_use]
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// Closes the descriptor and keeps the memory.
+    #[must_use]
+    pub fn into_mapping(self) -> Mapping {
+        self.mapping
+    }
+}
+
+/// The machine's memory, in bytes. Source: sysinfo(2).
+fn physical_memory() -> u64 {
+    let info = rustix::system::sysinfo();
+    #[allow(clippy::useless_conversion, reason = "narrower on some architectures")]
+    u64::from(info.totalram).saturating_mul(u64::from(info.mem_unit))
+}
+
+/// Makes the memfd; kernels before 6.3 do not know `MFD_NOEXEC_SEAL` and say `EINVAL`.
+fn create_memfd(name: &str) -> Result<OwnedFd, Errno> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    match rustix::fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
+        Err(Errno::INVAL) => rustix::fs::memfd_create(name, flags),
+        other => other,
+    }
+}
+
+/// Repeats a call for as long as a signal interrupts it. A storm of signals could starve one long
+/// fallocate, which keeps no progress; after many tries the error stands.
+fn retry_on_signal<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    for _ in 0..100 {
+        match call() {
+            Err(Errno::INTR) => {}
+            other => return other,
+        }
+    }
+    call()
+}

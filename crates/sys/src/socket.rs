@@ -1,0 +1,357 @@
+//! A connected Unix socket: bytes, descriptors, and who is at the other end.
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use rustix::event::PollFlags;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::net::sockopt::Timeout;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+use crate::address::Address;
+use crate::deadline::{remaining, sleep};
+
+mod ancillary;
+
+pub use ancillary::{Ancillary, Credentials};
+use ancillary::{FDS_PER_MESSAGE, Received, SO_PASSPIDFD};
+
+/// A connected Unix stream socket (`SOCK_STREAM`), non-blocking, that asks for the credentials and the
+/// pidfd of whoever sends.
+///
+/// Frames are the caller's: what one [`send`](Self::send) took may be read by any number of
+/// [`recv_exact`](Self::recv_exact), and the descriptors come with the first byte of their send.
+///
+/// Both calls sleep at most until their deadline, and take up again what a signal interrupts (half a
+/// frame cannot be given back). Source: unix(7).
+///
+/// ```
+/// use std::os::fd::AsFd;
+/// use ringmq_sys::{Credentials, Doorbell, Stream};
+///
+/// let (ours, theirs) = Stream::pair()?;
+/// let (_bell, sent) = Doorbell::new()?;
+/// ours.send(b"bell", &[sent.as_fd()], None)?;
+///
+/// let mut frame = [0; 4];
+/// let came = theirs.recv_exact(&mut frame, 1, None)?;
+/// assert_eq!((&frame, came.fds.len()), (b"bell", 1));
+/// assert_eq!(came.credentials, Some(Credentials::own()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Stream {
+    fd: OwnedFd,
+}
+
+/// Why a frame did not come whole. Descriptors that came with it are closed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// The deadline passed first.
+    #[error("timed out after {got} of {want} bytes")]
+    TimedOut {
+        /// Bytes that came.
+        got: usize,
+        /// Bytes of the frame.
+        want: usize,
+    },
+    /// The peer closed its end, or died.
+    #[error("the peer closed the socket after {got} of {want} bytes")]
+    Closed {
+        /// Bytes that came.
+        got: usize,
+        /// Bytes of the frame.
+        want: usize,
+    },
+    /// More descriptors than the caller has use for.
+    #[error("{got} descriptors came, {max} at most were expected")]
+    TooManyDescriptors {
+        /// Descriptors that came. (There may have been more.)
+        got: usize,
+        /// Descriptors that were allowed.
+        max: usize,
+    },
+    /// Descriptors were lost on the way: more than there was room for, or this process has no free
+    /// ones (`MSG_CTRUNC`).
+    #[error("descriptors were lost on the way; {got} came, {max} at most were expected")]
+    DescriptorsLost {
+        /// Descriptors that came.
+        got: usize,
+        /// Descriptors that were allowed.
+        max: usize,
+    },
+    /// Two processes wrote pieces of one frame.
+    #[error("one frame came from two senders: {first:?} and {then:?}")]
+    TwoSenders {
+        /// Who sent its first byte.
+        first: Option<Credentials>,
+        /// Who sent a later one.
+        then: Option<Credentials>,
+    },
+    /// The kernel refused.
+    #[error(transparent)]
+    Os(#[from] io::Error),
+}
+
+impl From<RecvError> for io::Error {
+    fn from(error: RecvError) -> io::Error {
+        let kind = match &error {
+            RecvError::TimedOut { .. } => io::ErrorKind::TimedOut,
+            RecvError::Closed { .. } => io::ErrorKind::UnexpectedEof,
+            RecvError::Os(_) => io::ErrorKind::Other,
+            _ => io::ErrorKind::InvalidData,
+        };
+        match error {
+            RecvError::Os(source) => source,
+            other => io::Error::new(kind, other),
+        }
+    }
+}
+
+impl Stream {
+    /// Connects to a listener. When its backlog is full, sleeps in the kernel until there is room or
+    /// the deadline has passed.
+    ///
+    /// # Errors
+    /// `TimedOut`; `Interrupted` when a signal was handled meanwhile; `InvalidInput` with an
+    /// [`AddressError`](crate::AddressError); what connect(2) answers, first of all
+    /// `ConnectionRefused` (nobody listens), `NotFound` and `PermissionDenied`.
+    pub fn connect(address: &Address, deadline: Option<Instant>) -> io::Result<Stream> {
+        let to = address.to_kernel()?;
+        let fd = rustix::net::socket_with(
+            AddressFamily::UNIX,
+            SocketType::STREAM,
+            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+            None,
+        )?;
+        // Before connecting: what the peer sends at once must carry its credentials.
+        let stream = Stream::configure(fd)?;
+        match rustix::net::connect(&stream.fd, &to) {
+            Ok(()) => return Ok(stream),
+            Err(Errno::AGAIN) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        // The backlog is full. A Unix connect is not a thing to poll for, but a blocking one sleeps
+        // for SO_SNDTIMEO at most.
+        rustix::fs::fcntl_setfl(&stream.fd, OFlags::RDWR)?;
+        loop {
+            let left = remaining(deadline);
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            rustix::net::sockopt::set_socket_timeout(&stream.fd, Timeout::Send, left)?;
+            match rustix::net::connect(&stream.fd, &to) {
+                Ok(()) => break,
+                Err(Errno::AGAIN) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        rustix::fs::fcntl_setfl(&stream.fd, OFlags::RDWR | OFlags::NONBLOCK)?;
+        Ok(stream)
+    }
+
+    /// Two ends of one connection.
+    ///
+    /// # Errors
+    /// `EMFILE`, `ENFILE`, `ENOMEM`.
+    pub fn pair() -> io::Result<(Stream, Stream)> {
+        let (one, other) = rustix::net::socketpair(
+            AddressFamily::UNIX,
+            SocketType::STREAM,
+            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+            None,
+        )?;
+        Ok((Stream::configure(one)?, Stream::configure(other)?))
+    }
+
+    /// Asks for credentials and pidfds on a Unix socket.
+    pub(crate) fn configure(fd: OwnedFd) -> io::Result<Stream> {
+        ask_who_sends(fd.as_fd())?;
+        Ok(Stream { fd })
+    }
+
+    /// Sends all of `bytes`, and copies of `fds` with the first of them.
+    ///
+    /// # Errors
+    /// `TimedOut`, `BrokenPipe` or `ConnectionReset` (the peer is gone), `InvalidInput` (more than 253
+    /// descriptors, or descriptors without a byte to carry them), `ETOOMANYREFS` (too many
+    /// descriptors under way), and whatever sendmsg(2) answers. After an error the peer may have got
+    /// a part: this stream can carry no further frames.
+    pub fn send(
+        &self,
+        bytes: &[u8],
+        fds: &[BorrowedFd<'_>],
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        if fds.len() > FDS_PER_MESSAGE || (bytes.is_empty() && !fds.is_empty()) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut control = ancillary::encode(fds);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match ancillary::sendmsg(self.fd.as_fd(), rest, &control) {
+                Ok(sent) => {
+                    rest = rest.get(sent..).unwrap_or_default();
+                    if !fds.is_empty() {
+                        control = ancillary::encode(&[]);
+                    }
+                }
+                Err(error) => self.after(error, PollFlags::OUT, deadline)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives exactly `into.len()` bytes, and the descriptors that come with them.
+    ///
+    /// It never reads beyond them, so descriptors that belong to a later frame stay where they are. A
+    /// length of zero answers at once.
+    ///
+    /// # Errors
+    /// [`RecvError`]; every descriptor that came is closed, and this stream can carry no further
+    /// frames (unless nothing at all came before `TimedOut`).
+    pub fn recv_exact(
+        &self,
+        into: &mut [u8],
+        max_fds: usize,
+        deadline: Option<Instant>,
+    ) -> Result<Ancillary, RecvError> {
+        let want = into.len();
+        let mut got = 0;
+        let mut first: Option<Received> = None;
+        let mut fds = Vec::new();
+        while let Some(rest) = into.get_mut(got..)
+            && !rest.is_empty()
+        {
+            match ancillary::recvmsg(self.fd.as_fd(), rest, max_fds.saturating_sub(fds.len())) {
+                Ok(mut piece) => {
+                    fds.append(&mut piece.fds);
+                    if piece.lost {
+                        return Err(RecvError::DescriptorsLost {
+                            got: fds.len(),
+                            max: max_fds,
+                        });
+                    }
+                    if fds.len() > max_fds {
+                        return Err(RecvError::TooManyDescriptors {
+                            got: fds.len(),
+                            max: max_fds,
+                        });
+                    }
+                    if piece.bytes == 0 {
+                        return Err(RecvError::Closed { got, want });
+                    }
+                    got += piece.bytes;
+                    match &first {
+                        None => first = Some(piece),
+                        Some(first) if first.credentials == piece.credentials => {}
+                        Some(first) => {
+                            let (first, then) = (first.credentials, piece.credentials);
+                            return Err(RecvError::TwoSenders { first, then });
+                        }
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                    return Err(RecvError::Closed { got, want });
+                }
+                Err(error) => match self.after(error, PollFlags::IN, deadline) {
+                    Err(e) if e.kind() == io::ErrorKind::TimedOut => {
+                        return Err(RecvError::TimedOut { got, want });
+                    }
+                    other => other?,
+                },
+            }
+        }
+        let (credentials, pidfd) =
+            first.map_or((None, None), |first| (first.credentials, first.pidfd));
+        let pidfd = pidfd.or_else(|| credentials.and_then(Credentials::open_pidfd));
+        Ok(Ancillary {
+            fds,
+            credentials,
+            pidfd,
+        })
+    }
+
+    /// What to do after a refused call: sleep, or just go on, or give up.
+    fn after(
+        &self,
+        error: io::Error,
+        events: PollFlags,
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        match error.kind() {
+            io::ErrorKind::Interrupted => Ok(()),
+            io::ErrorKind::WouldBlock => match sleep(self.fd.as_fd(), events, deadline) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(io::ErrorKind::TimedOut.into()),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(()),
+                Err(e) => Err(e),
+            },
+            _ => Err(error),
+        }
+    }
+
+    /// Who called connect(2) or listen(2) at the other end (`SO_PEERCRED`); it need not be who sends.
+    ///
+    /// # Errors
+    /// What getsockopt(2) answers; nothing is expected.
+    pub fn peer_cred(&self) -> io::Result<Credentials> {
+        let mut cred = libc::ucred {
+            pid: 0,
+            uid: 0,
+            gid: 0,
+        };
+        let mut len = size_of::<libc::ucred>() as libc::socklen_t;
+        // SAFETY: the descriptor is open; value and length are ours, and `len` is the value's size.
+        let answer = unsafe {
+            libc::getsockopt(
+                self.fd.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERCRED,
+                (&raw mut cred).cast(),
+                &raw mut len,
+            )
+        };
+        if answer < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Credentials {
+            pid: cred.pid,
+            uid: cred.uid,
+            gid: cred.gid,
+        })
+    }
+}
+
+/// Sets `SO_PASSCRED` and, where the kernel knows it (6.5), `SO_PASSPIDFD`.
+pub(crate) fn ask_who_sends(fd: BorrowedFd<'_>) -> io::Result<()> {
+    rustix::net::sockopt::set_socket_passcred(fd, true)?;
+    let on: libc::c_int = 1;
+    // SAFETY: the descriptor is open, and the option's value is an int that outlives the call.
+    let _older_kernels_refuse = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PASSPIDFD,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    Ok(())
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl From<Stream> for OwnedFd {
+    fn from(stream: Stream) -> OwnedFd {
+        stream.fd
+    }
+}

@@ -120,17 +120,35 @@ impl Receiver {
         self.recv_within(message, Patience::None)
     }
 
+    /// A whole message that is there already is received right here; everything else is slow anyway.
     #[inline(always)]
     fn recv_within(&mut self, message: &mut Vec<u8>, patience: Patience) -> Result<(), RecvError> {
+        if self.may_receive()
+            && !self.in_midst()
+            && let Ok(Some(record)) = self.reader.peek()
+            && record.kind() == Kind::Last
+            && record.len() as u64 <= self.waiter.shared().own_greatest
+        {
+            message.clear();
+            if record.len() <= message.capacity() {
+                append(message, &self.reader, &record, 0)?;
+                self.count(1, message.len());
+                return self.release(record);
+            }
+        }
+        self.recv_slowly(message, patience)
+    }
+
+    #[inline(never)]
+    fn recv_slowly(&mut self, message: &mut Vec<u8>, patience: Patience) -> Result<(), RecvError> {
         loop {
             let record = self.next(patience)?;
-            if record.kind() == Kind::Last && self.partial.is_empty() && self.taken == 0 {
+            if record.kind() == Kind::Last && !self.in_midst() {
                 message.clear();
                 self.check_length(record.len() as u64)?;
                 append(message, &self.reader, &record, 0)?;
-                self.release(record)?;
                 self.count(1, message.len());
-                return Ok(());
+                return self.release(record);
             }
             if self.piece(record)? {
                 std::mem::swap(message, &mut self.partial);
@@ -139,6 +157,12 @@ impl Receiver {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether anything can be received at all.
+    #[inline(always)]
+    fn may_receive(&self) -> bool {
+        self.failed == Failed::No && self.waiter.shared().is_here()
     }
 
     /// Takes in one record of a message in pieces. Says whether the message is complete.
@@ -170,7 +194,7 @@ impl Receiver {
     #[inline(always)]
     pub(crate) fn next(&mut self, patience: Patience) -> Result<Record, RecvError> {
         loop {
-            if self.failed != Failed::No || !self.waiter.shared().is_here() {
+            if !self.may_receive() {
                 return Err(self.failure());
             }
             match self.reader.peek() {

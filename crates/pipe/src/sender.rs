@@ -453,7 +453,7 @@ impl Awaited for Room<'_> {
     /// the further the reader has to go, the more seldom we look. About 1.5 µs at the most.
     fn pauses(&self) -> u32 {
         let missing = self.position.saturating_sub(self.writer.seen_reader());
-        (missing / 256).clamp(1, 128) as u32
+        (missing / 256).clamp(32, 128) as u32
     }
 }
 

@@ -126,7 +126,7 @@ impl Accepting {
                 }
             }
             Accepting::Accept(stream, pipe) => match recv(&stream, 0, now)?.0 {
-                Frame::Accept => Ok(Advanced::Done(*pipe)),
+                Frame::Accept => Ok(Advanced::Done(pipe)),
                 Frame::Refuse(reason) => Err(ConnectError::Refused(reason)),
                 other @ Frame::Offer(_) => Err(OfferError::Kind(other.kind()).into()),
             },
@@ -137,7 +137,7 @@ impl Accepting {
 /// Where an acceptance has got to.
 pub(crate) enum Advanced {
     Waiting(Accepting),
-    Done(Pipe),
+    Done(Box<Pipe>),
 }
 
 fn send(stream: &Stream, frame: Frame, deadline: Option<Instant>) -> Result<(), ConnectError> {

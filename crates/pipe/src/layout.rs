@@ -31,7 +31,7 @@ pub(crate) const SENDER_CPU: usize = 0x208;
 
 /// One word of the peer's control page.
 pub(crate) fn seen(control: &Mapping, offset: usize) -> Mapped {
-    debug_assert!(offset % 8 == 0 && offset + 8 <= control.len());
+    debug_assert!(offset.is_multiple_of(8) && offset + 8 <= control.len());
     // SAFETY: the offsets above lie within a control page, and set-up saw that the mapping is one.
     let at = unsafe { control.as_ptr().add(offset) };
     // SAFETY: aligned, readable without a trap (the memfd is sealed and was checked), never a Rust object. It lives
@@ -41,7 +41,7 @@ pub(crate) fn seen(control: &Mapping, offset: usize) -> Mapped {
 
 /// One word of our own control page. To be taken once for each offset: it is the word's writer.
 pub(crate) fn own(control: &Mapping, offset: usize) -> MappedMut {
-    debug_assert!(control.is_writable() && offset % 8 == 0 && offset + 8 <= control.len());
+    debug_assert!(control.is_writable() && offset.is_multiple_of(8) && offset + 8 <= control.len());
     // SAFETY: as in `seen`.
     let at = unsafe { control.as_ptr().add(offset) };
     // SAFETY: as in `seen`; writable, and nobody else writes it: each offset is taken once, in `Shared::split`.

@@ -137,7 +137,7 @@ impl Listener {
                 Some(&index) => {
                     let (peer, until) = self.under_way.remove(index - 1);
                     match peer.advance(&self.options)? {
-                        Advanced::Done(pipe) => return Ok(pipe),
+                        Advanced::Done(pipe) => return Ok(*pipe),
                         Advanced::Waiting(peer) => self.under_way.push((peer, until)),
                     }
                 }

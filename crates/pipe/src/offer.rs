@@ -223,7 +223,7 @@ impl Offer {
             return wrong("greatest", offer.greatest);
         }
         // Positions count bytes and never come near the end of 64 bits; one that starts there would.
-        if offer.start % 8 != 0 || offer.start >= 1 << 63 {
+        if !offer.start.is_multiple_of(8) || offer.start >= 1 << 63 {
             return wrong("start", offer.start);
         }
         Ok(offer)

@@ -1,7 +1,7 @@
 //! Both halves of an end together.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use crate::receiver::Receiver;
 use crate::sender::Sender;
@@ -76,5 +76,12 @@ impl Write for Pipe {
 impl AsFd for Pipe {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.receiver.as_fd()
+    }
+}
+
+/// The number of the same descriptor.
+impl AsRawFd for Pipe {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
     }
 }

@@ -1,7 +1,7 @@
 //! The receiving half: the message face, and what its other faces stand on.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Instant;
 
 use ringmq_ring::{
@@ -360,6 +360,13 @@ fn append(
 impl AsFd for Receiver {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.waiter.watch(&self.ringer)
+    }
+}
+
+/// The number of the same descriptor.
+impl AsRawFd for Receiver {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The sending half: the message face, and what its other faces stand on.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Instant;
 
 use ringmq_ring::{
@@ -337,6 +337,18 @@ impl Sender {
         self.after_wait(outcome.map(|_| ())).map(|()| found)
     }
 
+    /// Whether nothing can be sent any more: the peer has closed its receiver, or is gone. Sends
+    /// nothing, and asks the kernel at most once a millisecond.
+    pub fn is_closed(&mut self) -> bool {
+        if self.peer.check().is_err() || self.peer.generation.is_closed() {
+            return true;
+        }
+        if matches!(self.peer.waiter.peer_is_gone(), Ok(true)) {
+            self.peer.failed = Failed::PeerDied;
+        }
+        self.peer.check().is_err()
+    }
+
     /// Bytes of the ring that this half writes.
     pub fn capacity(&self) -> usize {
         self.writer.capacity()
@@ -413,6 +425,13 @@ impl Peer {
 impl AsFd for Sender {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.peer.waiter.watch(&self.peer.ringer)
+    }
+}
+
+/// The number of the same descriptor.
+impl AsRawFd for Sender {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
     }
 }
 

@@ -1,0 +1,30 @@
+//! The `ringmq` command: try, measure and watch.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command prints: that is its job")]
+
+mod command;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Messages between processes of one machine, at the speed of a cache line.
+#[derive(Debug, Parser)]
+#[command(name = "ringmq", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Standard input and output through shared memory, like `nc -U`.
+    #[command(subcommand)]
+    Pipe(command::pipe::Verb),
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Pipe(verb) => command::pipe::run(&verb),
+    }
+}

@@ -1,0 +1,7 @@
+//! Whole programs that run: `cargo run --release -p ringmq-examples --example NAME`.
+//!
+//! | name | shows |
+//! | --- | --- |
+//! | `echo` | a server and a client in two processes, each message answered |
+//! | `in_place` | messages written and read where they lie in the ring |
+//! | `tokio_pipe` | a pipe behind tokio's `AsyncFd` |

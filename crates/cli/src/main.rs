@@ -1,30 +1,30 @@
 //! The `ringmq` command: try, measure and watch.
+
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command prints: that is its job")]
+// Printing is what a command is for.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod command;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 
-/// Messages between processes of one machine, at the speed of a cache line.
+/// Shared-memory messaging between the processes of one machine: try, measure and watch.
 #[derive(Debug, Parser)]
-#[command(name = "ringmq", version, propagate_version = true)]
+#[command(name = "ringmq", version)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Standard input and output through shared memory, like `nc -U`.
-    #[command(subcommand)]
-    Pipe(command::pipe::Verb),
+    command: command::Command,
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse().command {
-        Command::Pipe(verb) => command::pipe::run(&verb),
+    match Arguments::parse().command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_nobody_reading() => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("ringmq: {failure}");
+            ExitCode::FAILURE
+        }
     }
 }

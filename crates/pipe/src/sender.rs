@@ -337,16 +337,27 @@ impl Sender {
         self.after_wait(outcome.map(|_| ())).map(|()| found)
     }
 
-    /// Whether nothing can be sent any more: the peer has closed its receiver, or is gone. Sends
-    /// nothing, and asks the kernel at most once a millisecond.
-    pub fn is_closed(&mut self) -> bool {
-        if self.peer.check().is_err() || self.peer.generation.is_closed() {
-            return true;
+    /// Whether anything can still be sent. Sends nothing, does not wait, and asks the kernel at most
+    /// once a millisecond.
+    ///
+    /// # Errors
+    ///
+    /// `Closed` if the peer has closed its receiver, `PeerDied` if it is gone; others if an earlier call
+    /// has failed for good.
+    pub fn check_peer(&mut self) -> Result<(), SendError> {
+        self.peer.check()?;
+        if self.peer.generation.is_closed() {
+            self.peer.failed = Failed::Closed;
+        } else if self.peer.waiter.peer_is_gone().map_err(SendError::Os)? {
+            // It may have closed just before.
+            let closed = self.peer.generation.is_closed();
+            self.peer.failed = if closed {
+                Failed::Closed
+            } else {
+                Failed::PeerDied
+            };
         }
-        if matches!(self.peer.waiter.peer_is_gone(), Ok(true)) {
-            self.peer.failed = Failed::PeerDied;
-        }
-        self.peer.check().is_err()
+        self.peer.check()
     }
 
     /// Bytes of the ring that this half writes.

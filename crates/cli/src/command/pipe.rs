@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use ringmq_pipe::{ConnectError, ListenError, Listener, Options, Pipe, RecvError, Sender, Wait};
+use ringmq_pipe::{
+    ConnectError, ListenError, Listener, Options, Pipe, RecvError, SendError, Sender, Wait,
+};
 
 /// The verbs of `ringmq pipe`.
 #[derive(Debug, Subcommand)]
@@ -65,7 +67,7 @@ enum Failure {
     Listen(ListenError),
     Connect(ConnectError),
     Died(i32),
-    Unsent(ringmq_pipe::SendError),
+    Unsent(SendError),
     Receive(RecvError),
     Stdin(io::Error),
     Stdout(io::Error),
@@ -159,14 +161,21 @@ fn converse(pipe: Pipe, verb: &Verb) -> Result<(), Failure> {
     }
     // The other direction goes on for as long as there is somebody to read it. Standard input that nobody wants
     // any more is not waited for: it may be a terminal.
-    let wanted = || match sender.try_lock() {
-        Ok(mut sender) => !sender.as_mut().is_some_and(Sender::is_closed),
-        Err(_) => true,
+    let sent = loop {
+        if outgoing.is_finished() {
+            break outgoing.join().unwrap_or(Ok(()));
+        }
+        let checked = match sender.try_lock() {
+            Ok(mut sender) => sender.as_mut().map_or(Ok(()), Sender::check_peer),
+            Err(_) => Ok(()),
+        };
+        match checked {
+            Ok(()) => std::thread::sleep(Duration::from_millis(20)),
+            Err(SendError::Closed) => break Ok(()),
+            Err(SendError::PeerDied) => break Err(Failure::Died(peer)),
+            Err(error) => break Err(Failure::Unsent(error)),
+        }
     };
-    while !outgoing.is_finished() && wanted() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let sent = if outgoing.is_finished() { outgoing.join().unwrap_or(Ok(())) } else { Ok(()) };
     progress.finish();
     received.and(sent)
 }
@@ -188,8 +197,8 @@ fn send_stdin(sender: &Mutex<Option<Sender>>, progress: &ProgressBar) -> Result<
         let mut guard = lock(sender);
         let Some(sender) = guard.as_mut() else { return Ok(()) };
         sender.write_all(&bytes[..read]).map_err(|error| {
-            let source = error.downcast::<ringmq_pipe::SendError>();
-            Failure::Unsent(source.unwrap_or_else(ringmq_pipe::SendError::Os))
+            let source = error.downcast::<SendError>();
+            Failure::Unsent(source.unwrap_or_else(SendError::Os))
         })?;
         progress.inc(read as u64);
     }

@@ -1,0 +1,57 @@
+//! `ringmq perf latency` and `ringmq perf throughput`: one run.
+
+use std::io::{Write, stdout};
+use std::path::PathBuf;
+
+use ringmq_bench::plot::{Curve, draw};
+use ringmq_bench::{Measured, Program, Report, Spec, Work, run};
+
+use super::Choices;
+use crate::command::Failure;
+
+/// `ringmq perf latency`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Latency {
+    #[command(flatten)]
+    choices: Choices,
+    /// Draw the percentile curve into an SVG file
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
+}
+
+/// `ringmq perf throughput`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Throughput {
+    #[command(flatten)]
+    choices: Choices,
+}
+
+impl Latency {
+    pub(super) fn run(self, program: &Program) -> Result<(), Failure> {
+        let spec = self.choices.spec(Work::Latency);
+        let measured = measure(&spec, self.choices.json, program)?;
+        if let (Some(path), Measured::Latency(samples)) = (self.plot, measured) {
+            let name = format!("{}, {}, {}", spec.transport, spec.wait, spec.size);
+            draw(&path, "Round trip between two processes", &[Curve { name, samples }])?;
+        }
+        Ok(())
+    }
+}
+
+impl Throughput {
+    pub(super) fn run(self, program: &Program) -> Result<(), Failure> {
+        let spec = self.choices.spec(Work::Throughput);
+        measure(&spec, self.choices.json, program).map(drop)
+    }
+}
+
+fn measure(spec: &Spec, json: bool, program: &Program) -> Result<Measured, Failure> {
+    let measured = run(spec, program)?;
+    let report = Report::new(spec, &measured);
+    if json {
+        writeln!(stdout(), "{}", report.json())?;
+    } else {
+        writeln!(stdout(), "{report}")?;
+    }
+    Ok(measured)
+}

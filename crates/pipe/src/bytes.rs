@@ -103,6 +103,7 @@ impl Receiver {
             return Ok(take);
         }
         let mut read = 0;
+        let mut lap = self.lap();
         while read < into.len() {
             let patience = if read == 0 { patience } else { Patience::Never };
             let record = match self.next(patience) {
@@ -122,6 +123,12 @@ impl Receiver {
             if self.taken >= record.len() {
                 self.taken = 0;
                 self.release(record)?;
+            }
+            if copied == 0 {
+                match self.go_round(&mut lap, patience) {
+                    Err(_) if read > 0 => break,
+                    outcome => outcome?,
+                }
             }
         }
         if read > 0 {

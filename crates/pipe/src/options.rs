@@ -44,6 +44,7 @@ pub struct Options {
     pub(crate) backlog: i32,
     pub(crate) handshake: Duration,
     pub(crate) start: u64,
+    pub(crate) fences: Option<bool>,
 }
 
 impl Default for Options {
@@ -66,6 +67,7 @@ impl Options {
             backlog: 128,
             handshake: Duration::from_secs(5),
             start: 0,
+            fences: None,
         }
     }
 
@@ -134,6 +136,15 @@ impl Options {
     #[must_use]
     pub fn start_position(mut self, position: u64) -> Options {
         self.start = position / 8 * 8;
+        self
+    }
+
+    /// Who pays for the order before a sleep, once and for all: the peer with fences, or this end with
+    /// barriers. For the bench that compares the two.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn ask_fences(mut self, ask: bool) -> Options {
+        self.fences = Some(ask);
         self
     }
 

@@ -56,6 +56,14 @@ struct Payment {
     frequent: u32,
 }
 
+/// Where a call began to go round the ring.
+#[derive(Debug)]
+pub(crate) struct Lap {
+    start: u64,
+    /// Whether the peer was known to be gone then.
+    peer_gone: bool,
+}
+
 /// Records between two sleeps from which on a barrier for each sleep is cheaper than a fence for each record.
 const MANY: u64 = 64;
 /// Sleeps in a row with fewer records than that, after which publishers are asked for fences.
@@ -141,7 +149,10 @@ impl Receiver {
 
     #[inline(never)]
     fn recv_slowly(&mut self, message: &mut Vec<u8>, patience: Patience) -> Result<(), RecvError> {
+        let mut lap = self.lap();
+        let start = self.reader.position();
         loop {
+            self.check_patience(patience, start)?;
             let record = self.next(patience)?;
             if record.kind() == Kind::Last && !self.in_midst() {
                 message.clear();
@@ -156,6 +167,24 @@ impl Receiver {
                 self.count(1, message.len());
                 return Ok(());
             }
+            self.go_round(&mut lap, patience)?;
+        }
+    }
+
+    /// Whether a call that began at position `start` may take in more pieces: whoever sends pieces without
+    /// end must not hold up a call that has a deadline, or is not to wait.
+    pub(crate) fn check_patience(&self, patience: Patience, start: u64) -> Result<(), RecvError> {
+        match patience {
+            Patience::Until(Some(deadline))
+                if self.reader.position() > start && Instant::now() >= deadline =>
+            {
+                Err(RecvError::TimedOut)
+            }
+            Patience::None if self.reader.position() - start >= self.reader.capacity() as u64 => {
+                self.waiter.look_again(&self.ringer);
+                Err(RecvError::WouldBlock)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -235,7 +264,8 @@ impl Receiver {
             reader: &self.reader,
             generation: &mut self.generation,
             payment: &mut self.payment,
-            barrier: self.waiter.shared().barrier_reaches_peer,
+            may_change: self.waiter.shared().barrier_reaches_peer
+                && self.waiter.shared().may_change_payment,
         };
         let outcome = match patience {
             Patience::Until(deadline) => self.waiter.wait(&mut data, deadline, &self.ringer),
@@ -302,11 +332,56 @@ impl Receiver {
 
     /// Gathers a message in pieces until it is complete.
     pub(crate) fn fill(&mut self, patience: Patience) -> Result<(), RecvError> {
+        let mut lap = self.lap();
         loop {
             let record = self.next(patience)?;
             if self.piece(record)? {
                 return Ok(());
             }
+            self.go_round(&mut lap, patience)?;
+        }
+    }
+
+    /// Begins a lap of the ring, at the start of a call.
+    #[inline(always)]
+    pub(crate) fn lap(&self) -> Lap {
+        Lap {
+            start: self.reader.position(),
+            peer_gone: self.waiter.knows_peer_gone(),
+        }
+    }
+
+    /// After a record that did not bring the call to its end. A ring that is full of such records may go
+    /// round for ever, without its writer: so after each lap a call returns that does not wait, a deadline
+    /// counts, and so does the peer's death.
+    #[inline]
+    pub(crate) fn go_round(&mut self, lap: &mut Lap, patience: Patience) -> Result<(), RecvError> {
+        let gone = self.reader.position() - lap.start;
+        if gone < self.reader.capacity() as u64 {
+            return Ok(());
+        }
+        self.end_of_lap(lap, patience)
+    }
+
+    #[cold]
+    fn end_of_lap(&mut self, lap: &mut Lap, patience: Patience) -> Result<(), RecvError> {
+        if lap.peer_gone {
+            // What the peer had published fits one lap.
+            self.failed = Failed::PeerDied;
+            self.partial = Vec::new();
+            return Err(RecvError::PeerDied);
+        }
+        self.waiter.peer_is_gone().map_err(RecvError::Os)?;
+        *lap = self.lap();
+        match patience {
+            Patience::None | Patience::Never => {
+                self.waiter.look_again(&self.ringer);
+                Err(RecvError::WouldBlock)
+            }
+            Patience::Until(Some(deadline)) if Instant::now() >= deadline => {
+                Err(RecvError::TimedOut)
+            }
+            Patience::Until(_) => Ok(()),
         }
     }
 
@@ -386,7 +461,7 @@ struct Data<'a> {
     reader: &'a Reader<Mapped, MappedMut>,
     generation: &'a mut Generation<MappedMut>,
     payment: &'a mut Payment,
-    barrier: bool,
+    may_change: bool,
 }
 
 impl Awaited for Data<'_> {
@@ -396,7 +471,7 @@ impl Awaited for Data<'_> {
     }
 
     fn arm(&mut self) -> io::Result<()> {
-        if self.barrier {
+        if self.may_change {
             let records = self.payment.records - self.payment.at_last_sleep;
             self.payment.at_last_sleep = self.payment.records;
             if records >= MANY {

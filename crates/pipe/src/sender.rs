@@ -136,6 +136,7 @@ impl Sender {
         for message in messages {
             let message = message.as_ref();
             if message.len() <= self.piece
+                && message.len() as u64 <= self.max_message()
                 && let Ok(mut claim) = self.writer.claim(message.len())
             {
                 claim.copy_from(message);

@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) peer_greatest: u64,
     /// Whether a barrier of ours reaches the peer.
     pub(crate) barrier_reaches_peer: bool,
+    /// Whether this end may change between fences and barriers as it sees fit.
+    pub(crate) may_change_payment: bool,
     _own_control: Mapping,
     _own_ring: Mapping,
     _peer_control: Mapping,
@@ -188,6 +190,7 @@ impl Own {
             own_greatest: self.options.max_message,
             peer_greatest: offer.greatest,
             barrier_reaches_peer: self.passes_barriers && offer.passes_barriers,
+            may_change_payment: self.options.fences.is_none(),
             _own_control: own_control,
             _own_ring: own_ring,
             _peer_control: peer_control,
@@ -195,7 +198,8 @@ impl Own {
         });
         let mut generation = self.generation;
         let wait = self.options.wait;
-        if shared.barrier_reaches_peer && wait != Wait::Park {
+        let fences = self.options.fences.unwrap_or(wait == Wait::Park);
+        if shared.barrier_reaches_peer && !fences {
             generation.forgo_fences();
         }
         let waiter = |bell, told, peer| {

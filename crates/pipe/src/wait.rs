@@ -126,10 +126,8 @@ impl Waiter {
             Ok(false) => self.sleep(awaited, deadline, nudger),
             Err(error) => Err(error),
         };
-        if self.watched.get() {
-            // What came while we were awake rang nobody: whoever polls the descriptor is to look for himself.
-            self.nudge(nudger);
-        }
+        // What came while we were awake rang nobody: whoever polls the descriptor is to look for himself.
+        self.look_again(nudger);
         outcome
     }
 
@@ -350,6 +348,19 @@ impl Waiter {
     fn is_gone(&mut self, wake: &Wake) -> bool {
         self.gone |= wake.peer_dead || wake.hung_up;
         self.gone
+    }
+
+    /// Whether the peer is known to be gone, without asking.
+    #[inline(always)]
+    pub(crate) fn knows_peer_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// Whoever polls the descriptor is to look again, whatever happens.
+    pub(crate) fn look_again(&self, nudger: &Ringer) {
+        if self.watched.get() {
+            self.nudge(nudger);
+        }
     }
 
     /// The bell has woken us. Each ring ends one sleep, drained or not; it is drained before it is full.

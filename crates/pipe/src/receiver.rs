@@ -150,9 +150,7 @@ impl Receiver {
     #[inline(never)]
     fn recv_slowly(&mut self, message: &mut Vec<u8>, patience: Patience) -> Result<(), RecvError> {
         let mut lap = self.lap();
-        let start = self.reader.position();
         loop {
-            self.check_patience(patience, start)?;
             let record = self.next(patience)?;
             if record.kind() == Kind::Last && !self.in_midst() {
                 message.clear();
@@ -168,23 +166,6 @@ impl Receiver {
                 return Ok(());
             }
             self.go_round(&mut lap, patience)?;
-        }
-    }
-
-    /// Whether a call that began at position `start` may take in more pieces: whoever sends pieces without
-    /// end must not hold up a call that has a deadline, or is not to wait.
-    pub(crate) fn check_patience(&self, patience: Patience, start: u64) -> Result<(), RecvError> {
-        match patience {
-            Patience::Until(Some(deadline))
-                if self.reader.position() > start && Instant::now() >= deadline =>
-            {
-                Err(RecvError::TimedOut)
-            }
-            Patience::None if self.reader.position() - start >= self.reader.capacity() as u64 => {
-                self.waiter.look_again(&self.ringer);
-                Err(RecvError::WouldBlock)
-            }
-            _ => Ok(()),
         }
     }
 

@@ -3,6 +3,8 @@
 mod compare;
 mod single;
 
+use std::str::FromStr;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use ringmq_bench::{Pin, Program, Size, Spec, Transport, Wait, Work};
 
@@ -48,10 +50,10 @@ fn program() -> Result<Program, ringmq_bench::Error> {
 #[derive(Debug, clap::Args)]
 struct Choices {
     /// What carries the messages
-    #[arg(long, value_parser = words::<Transport>(&Transport::ALL), default_value = "pipe")]
+    #[arg(long, value_parser = words::<Transport>(Transport::ALL.map(Transport::name)), default_value = "pipe")]
     transport: Transport,
     /// How both sides of the pipe wait [default: adaptive; what is not a pipe knows one way only]
-    #[arg(long, value_parser = words::<Wait>(&Wait::ALL))]
+    #[arg(long, value_parser = words::<Wait>(Wait::ALL.map(Wait::name)))]
     wait: Option<Wait>,
     /// Payload of a message, such as 64 or 1KiB [default: 64; eventfd 8, cacheline's latency 0]
     #[arg(long, value_name = "BYTES")]
@@ -77,12 +79,11 @@ impl Choices {
     }
 }
 
-/// A parser of the names of `all`, which shows them in the help.
-fn words<T>(all: &[T]) -> impl TypedValueParser<Value = T> + use<T>
+/// A parser of `names`, which shows them in the help.
+fn words<T>(names: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
 where
-    T: ToString + std::str::FromStr<Err = ringmq_bench::Error> + Clone + Send + Sync + 'static,
+    T: FromStr<Err = ringmq_bench::Error> + Clone + Send + Sync + 'static,
 {
-    let names: Vec<_> = all.iter().map(T::to_string).collect();
     PossibleValuesParser::new(names).try_map(|word| word.parse::<T>())
 }
 

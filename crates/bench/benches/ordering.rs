@@ -83,8 +83,12 @@ fn main() {
     println!("{:<42} {:>12} {:>12}", "64 bytes", "fences", "barriers");
     type Work<'a> = (&'a str, &'a dyn Fn(bool) -> f64);
     let rows: [Work<'_>; 6] = [
-        ("M messages/s, two CPUs, park", &|fences| one_way(&options(Wait::Park, fences))),
-        ("M messages/s, two CPUs, adaptive", &|fences| one_way(&options(Wait::Adaptive, fences))),
+        ("M messages/s, two CPUs, park", &|fences| {
+            one_way(&options(Wait::Park, fences))
+        }),
+        ("M messages/s, two CPUs, adaptive", &|fences| {
+            one_way(&options(Wait::Adaptive, fences))
+        }),
         ("round trip ns, one CPU, park", &|fences| {
             round_trip(&options(Wait::Park, fences), (0, 0), 50_000)
         }),
@@ -104,6 +108,10 @@ fn main() {
             fences.push(work(true));
             barriers.push(work(false));
         }
-        println!("{name:<42} {:>12.1} {:>12.1}", median(fences), median(barriers));
+        println!(
+            "{name:<42} {:>12.1} {:>12.1}",
+            median(fences),
+            median(barriers)
+        );
     }
 }

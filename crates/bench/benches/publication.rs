@@ -38,7 +38,9 @@ impl Send2 for RingWriter {
     #[inline(always)]
     fn send(&mut self, message: &[u8]) {
         while let Err(error) = self.push(Kind::Last, message) {
-            let ClaimError::Full { wanted } = error else { panic!("{error}") };
+            let ClaimError::Full { wanted } = error else {
+                panic!("{error}")
+            };
             while self.look_at_reader().unwrap() < wanted {
                 (0..100).for_each(|_| spin_loop());
             }
@@ -81,7 +83,11 @@ impl Send2 for IndexWriter {
     fn send(&mut self, message: &[u8]) {
         let extent = 8 + message.len().next_multiple_of(8) as u64;
         let room = CAPACITY as u64 - self.position % CAPACITY as u64;
-        let at = if extent <= room { self.position } else { self.position + room };
+        let at = if extent <= room {
+            self.position
+        } else {
+            self.position + room
+        };
         let end = at + extent;
         if end - self.reader > CAPACITY as u64 {
             loop {
@@ -95,7 +101,10 @@ impl Send2 for IndexWriter {
         }
         if at != self.position {
             // SAFETY: in bounds; a length that no record has says: go on at the start.
-            unsafe { self.ring.store((self.position % CAPACITY as u64) as usize, u64::MAX) };
+            unsafe {
+                self.ring
+                    .store((self.position % CAPACITY as u64) as usize, u64::MAX)
+            };
         }
         let offset = (at % CAPACITY as u64) as usize;
         // SAFETY: in bounds, in one piece.
@@ -133,7 +142,10 @@ impl Recv2 for IndexReader {
         // SAFETY: one word.
         unsafe { self.report.publish(0, self.position) };
         // SAFETY: in bounds; the same hint as the project's ring gives.
-        unsafe { self.ring.expect_soon((self.position as usize + 256) % CAPACITY & !7) };
+        unsafe {
+            self.ring
+                .expect_soon((self.position as usize + 256) % CAPACITY & !7)
+        };
         take
     }
 }
@@ -156,7 +168,10 @@ fn by_header() -> (RingWriter, RingReader) {
     let (ring, (own, seen)) = (memory(CAPACITY), word());
     // SAFETY: leaked memory, one writer.
     let (mine, theirs) = unsafe { (MappedMut::new(ring, CAPACITY), Mapped::new(ring, CAPACITY)) };
-    (Writer::new(mine, seen, 0).unwrap(), Reader::new(theirs, own, 0).unwrap())
+    (
+        Writer::new(mine, seen, 0).unwrap(),
+        Reader::new(theirs, own, 0).unwrap(),
+    )
 }
 
 fn by_index() -> (IndexWriter, IndexReader) {
@@ -165,8 +180,20 @@ fn by_index() -> (IndexWriter, IndexReader) {
     // SAFETY: leaked memory, one writer.
     let (ring, seen) = unsafe { (MappedMut::new(at, CAPACITY), Mapped::new(at, CAPACITY)) };
     (
-        IndexWriter { ring, published, report: report_seen, position: 0, reader: 0 },
-        IndexReader { ring: seen, published: published_seen, report, position: 0, known: 0 },
+        IndexWriter {
+            ring,
+            published,
+            report: report_seen,
+            position: 0,
+            reader: 0,
+        },
+        IndexReader {
+            ring: seen,
+            published: published_seen,
+            report,
+            position: 0,
+            known: 0,
+        },
     )
 }
 
@@ -234,7 +261,10 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn main() {
-    println!("{:>8} {:>12} {:>12} {:>14} {:>14}", "bytes", "RTT header", "RTT index", "M/s header", "M/s index");
+    println!(
+        "{:>8} {:>12} {:>12} {:>14} {:>14}",
+        "bytes", "RTT header", "RTT index", "M/s header", "M/s index"
+    );
     for size in [8, 48, 64, 256, 1024] {
         let mut rows = [const { Vec::new() }; 4];
         for _ in 0..ROUNDS {

@@ -1,30 +1,38 @@
 //! The `ringmq` command: try, measure and watch.
-
 #![forbid(unsafe_code)]
-// Printing is what a command is for.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command prints: that is its job"
+)]
 
 mod command;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
-/// Shared-memory messaging between the processes of one machine: try, measure and watch.
+/// Messages between processes of one machine, at the speed of a cache line.
 #[derive(Debug, Parser)]
-#[command(name = "ringmq", version)]
+#[command(name = "ringmq", version, propagate_version = true)]
 struct Arguments {
     #[command(subcommand)]
-    command: command::Command,
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Standard input and output through shared memory, like `nc -U`.
+    #[command(subcommand)]
+    Pipe(command::pipe::Verb),
+    /// Latency and throughput between two processes, beside the floors of this machine.
+    #[command(subcommand)]
+    Perf(command::perf::Verb),
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse().command.run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) if failure.is_nobody_reading() => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("ringmq: {failure}");
-            ExitCode::FAILURE
-        }
+    match Arguments::parse().command {
+        Command::Pipe(verb) => command::pipe::run(&verb),
+        Command::Perf(verb) => command::perf::run(&verb),
     }
 }

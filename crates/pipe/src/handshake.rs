@@ -1,5 +1,6 @@
 //! Connection set-up: offer – offer – accept, over the Unix socket. docs/handoff.md specifies it.
 
+use std::io;
 use std::time::Instant;
 
 use ringmq_sys::{Address, Ancillary, Credentials, RecvError, Refusal, Stream};
@@ -38,16 +39,18 @@ impl Options {
     ) -> Result<Pipe, ConnectError> {
         let own = Own::make(self)?;
         let stream = Stream::connect(address, deadline).map_err(|source| match source.kind() {
-            std::io::ErrorKind::TimedOut => ConnectError::TimedOut,
-            std::io::ErrorKind::Interrupted => ConnectError::Interrupted,
+            io::ErrorKind::TimedOut => ConnectError::TimedOut,
+            io::ErrorKind::Interrupted => ConnectError::Interrupted,
             _ => ConnectError::Unreachable {
                 address: address.clone(),
                 source,
             },
         })?;
         send_offer(&stream, &own, deadline)?;
-        let (offer, credentials, came) = recv_offer(&stream, deadline).map_err(timed_out)?;
-        match own.meet(&offer, came, credentials) {
+        let met = recv_offer(&stream, deadline)
+            .map_err(timed_out)
+            .and_then(|(offer, credentials, came)| own.meet(&offer, came, credentials));
+        match met {
             Ok(pipe) => {
                 send(&stream, Frame::Accept, deadline)?;
                 Ok(pipe)
@@ -115,9 +118,7 @@ impl Accepting {
                         .map_err(ConnectError::os("dup"))?;
                     let pipe = mine.meet(&offer, came, credentials)?;
                     let sent: Vec<_> = sent.iter().map(std::os::fd::AsFd::as_fd).collect();
-                    stream
-                        .send(&frame, &sent, now)
-                        .map_err(ConnectError::os("sendmsg"))?;
+                    stream.send(&frame, &sent, now).map_err(not_sent)?;
                     Ok(pipe)
                 });
                 match met {
@@ -125,11 +126,15 @@ impl Accepting {
                     Err(error) => Err(refuse(&stream, error)),
                 }
             }
-            Accepting::Accept(stream, pipe) => match recv(&stream, 0, now)?.0 {
-                Frame::Accept => Ok(Advanced::Done(pipe)),
-                Frame::Refuse(reason) => Err(ConnectError::Refused(reason)),
-                other @ Frame::Offer(_) => Err(OfferError::Kind(other.kind()).into()),
-            },
+            Accepting::Accept(stream, pipe) => {
+                let error = match recv(&stream, 0, now) {
+                    Ok((Frame::Accept, _)) => return Ok(Advanced::Done(pipe)),
+                    Ok((Frame::Refuse(reason), _)) => ConnectError::Refused(reason),
+                    Ok((other @ Frame::Offer(_), _)) => OfferError::Kind(other.kind()).into(),
+                    Err(error) => error,
+                };
+                Err(refuse(&stream, error))
+            }
         }
     }
 }
@@ -143,14 +148,25 @@ pub(crate) enum Advanced {
 fn send(stream: &Stream, frame: Frame, deadline: Option<Instant>) -> Result<(), ConnectError> {
     stream
         .send(&frame.encode(), &[], deadline)
-        .map_err(ConnectError::os("sendmsg"))
+        .map_err(not_sent)
 }
 
 fn send_offer(stream: &Stream, own: &Own, deadline: Option<Instant>) -> Result<(), ConnectError> {
     let frame = Frame::Offer(own.offer()).encode();
     stream
         .send(&frame, &own.descriptors(), deadline)
-        .map_err(ConnectError::os("sendmsg"))
+        .map_err(not_sent)
+}
+
+/// Why a frame was not sent. That the peer has hung up is its affair, and told as if it had been read.
+fn not_sent(error: io::Error) -> ConnectError {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+            let (got, want) = (0, FRAME);
+            RecvError::Closed { got, want }.into()
+        }
+        _ => ConnectError::os("sendmsg")(error),
+    }
 }
 
 fn recv(
@@ -187,18 +203,27 @@ fn timed_out(error: ConnectError) -> ConnectError {
 /// Tells the peer why, as far as that is its affair, and passes the error on.
 fn refuse(stream: &Stream, error: ConnectError) -> ConnectError {
     let reason = match &error {
+        // There is nobody to be told, or he has said so himself.
+        ConnectError::Refused(_)
+        | ConnectError::TimedOut
+        | ConnectError::Exchange(RecvError::Closed { .. }) => return error,
         ConnectError::Offer(OfferError::Version { .. }) => Reason::Version,
+        ConnectError::OtherUser { .. } => Reason::OtherUser,
         ConnectError::Offer(OfferError::Descriptors { .. })
-        | ConnectError::Exchange(RecvError::TooManyDescriptors { .. })
-        | ConnectError::PeerDoorbell(_) => Reason::Descriptor,
+        | ConnectError::Exchange(RecvError::TooManyDescriptors { .. }) => Reason::Descriptor,
+        // Lost although there were no more than there was room for: there was none in our table.
+        ConnectError::Exchange(RecvError::DescriptorsLost { got, max }) if got > max => {
+            Reason::Descriptor
+        }
+        ConnectError::Offer(_)
+        | ConnectError::Exchange(RecvError::TimedOut { .. } | RecvError::TwoSenders { .. }) => {
+            Reason::Offer
+        }
         ConnectError::PeerMemory {
             refusal: Refusal::Os { .. },
             ..
         } => Reason::Resources,
-        ConnectError::PeerMemory { .. } => Reason::Descriptor,
-        ConnectError::Offer(_) => Reason::Offer,
-        ConnectError::OtherUser { .. } => Reason::OtherUser,
-        ConnectError::Refused(_) => return error,
+        ConnectError::PeerMemory { .. } | ConnectError::PeerDoorbell(_) => Reason::Descriptor,
         _ => Reason::Resources,
     };
     // The error is what counts; whether the peer still hears of it is not.

@@ -54,11 +54,11 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The defaults: 256 KiB of ring, messages of up to 1 GiB, adaptive waiting, the same user only,
+    /// The defaults: 1 MiB of ring, messages of up to 1 GiB, adaptive waiting, the same user only,
     /// 5 s for connection set-up.
     pub fn new() -> Options {
         Options {
-            capacity: 256 << 10,
+            capacity: 1 << 20,
             max_message: 1 << 30,
             wait: Wait::default(),
             prefault: false,

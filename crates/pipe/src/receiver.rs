@@ -128,20 +128,24 @@ impl Receiver {
         self.recv_within(message, Patience::None)
     }
 
-    /// A whole message that is there already is received right here; everything else is slow anyway.
+    /// A whole message is received right here, be it there already or waited for; everything else is
+    /// slow anyway.
     #[inline(always)]
     fn recv_within(&mut self, message: &mut Vec<u8>, patience: Patience) -> Result<(), RecvError> {
-        if self.may_receive()
-            && !self.in_midst()
-            && let Ok(Some(record)) = self.reader.peek()
-            && record.kind() == Kind::Last
-            && record.len() as u64 <= self.waiter.shared().own_greatest
-        {
-            message.clear();
-            if record.len() <= message.capacity() {
-                append(message, &self.reader, &record, 0)?;
-                self.count(1, message.len());
-                return self.release(record);
+        while self.may_receive() && !self.in_midst() {
+            match self.reader.peek() {
+                Ok(Some(record))
+                    if record.kind() == Kind::Last
+                        && record.len() as u64 <= self.waiter.shared().own_greatest
+                        && record.len() <= message.capacity() =>
+                {
+                    message.clear();
+                    append(message, &self.reader, &record, 0)?;
+                    self.count(1, message.len());
+                    return self.release(record);
+                }
+                Ok(None) => self.wait(patience)?,
+                _ => break,
             }
         }
         self.recv_slowly(message, patience)
@@ -182,8 +186,10 @@ impl Receiver {
         if record.kind() == Kind::Abort {
             self.partial.clear();
         } else {
-            self.check_length((self.partial.len() + record.len() - self.taken) as u64)?;
             let taken = std::mem::take(&mut self.taken);
+            // A record of which more was taken than it has became shorter: the peer spoils its own message.
+            let len = self.partial.len() + record.len().saturating_sub(taken);
+            self.check_length(len as u64)?;
             append(&mut self.partial, &self.reader, &record, taken)?;
         }
         self.release(record)?;
@@ -396,7 +402,7 @@ fn append(
     record: &Record,
     from: usize,
 ) -> Result<(), RecvError> {
-    let len = record.len() - from;
+    let len = record.len().saturating_sub(from);
     // The length is the peer's word, but no more than its ring holds.
     if to.capacity() - to.len() < len && to.try_reserve(len).is_err() {
         return Err(RecvError::OutOfMemory {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringmq_ring::{Mapped, MappedMut, Memory, MemoryMut};
-use ringmq_sys::{Doorbell, Readiness, Ringer, SignalGate, Wake, cpu};
+use ringmq_sys::{Doorbell, Readiness, Ringer, SignalGate, Wake, cpu, poll};
 
 use crate::adaptive::{Adaptive, GAP, LONGEST};
 use crate::error::WaitError;
@@ -53,8 +53,10 @@ pub(crate) struct Waiter {
     doubt: bool,
     /// When a call that does not wait last saw that the peer lives.
     seen_alive: Instant,
-    /// Rings that were heard and are still in the bell.
-    undrained: u32,
+    /// Waits in a row that ended almost before they began.
+    close: u32,
+    /// Announcements of a sleep since the bell was last drained.
+    armings: u32,
     /// Whether the peer is gone.
     gone: bool,
     /// Whether the descriptor was handed out: then whoever polls it must be told of everything.
@@ -68,7 +70,15 @@ pub(crate) struct Waiter {
 const SLOW_LOOK: Duration = Duration::from_millis(1);
 /// Pauses, of about 12 ns each, between two looks at the clock while spinning.
 const CLOCK_LOOK: u32 = 64;
-/// Rings after which the bell is drained. It holds 64 Ki.
+/// A wait of so many pauses or fewer is close: the peer streams, and we are at its heels. Then each message takes a
+/// line from under its hands, which costs both sides more than the message does (docs/performance.md, "at the
+/// writer's heels").
+const CLOSE: u32 = 4;
+/// After so many close waits in a row, the next one lets the peer get ahead
+const CLOSE_WAITS: u32 = 3;
+/// by so many pauses: about 0.4 µs.
+const FALL_BACK: u32 = 32;
+/// Armings after which the bell is drained. It holds 64 Ki rings.
 const DRAIN: u32 = 256;
 /// Rings without anything to show for them that one wait takes before it lets the peer wait.
 const SPURIOUS: u32 = 16;
@@ -95,7 +105,8 @@ impl Waiter {
             quota_at: Instant::now(),
             doubt: false,
             seen_alive: Instant::now(),
-            undrained: 0,
+            close: 0,
+            armings: 0,
             gone: false,
             watched: Cell::new(false),
             nudged: Cell::new(false),
@@ -154,11 +165,16 @@ impl Waiter {
         if self.strategy == Wait::Adaptive && !self.adaptive.spin_now() {
             return Ok(false);
         }
-        if look_for(awaited, CLOCK_LOOK) {
+        if self.close >= CLOSE_WAITS {
+            pause(FALL_BACK);
+        }
+        if let Some(spent) = look_for(awaited, CLOCK_LOOK) {
+            self.close = if spent <= CLOSE { self.close + 1 } else { 0 };
             self.adaptive.paid();
             self.stats.spun += 1;
             return Ok(true);
         }
+        self.close = 0;
         self.spin_on(awaited, deadline)
     }
 
@@ -173,7 +189,7 @@ impl Waiter {
         let mut gate: Option<SignalGate> = None;
         let (mut last, mut slow) = (start, start);
         while self.quota_allows {
-            let found = look_for(awaited, CLOCK_LOOK);
+            let found = look_for(awaited, CLOCK_LOOK).is_some();
             let now = Instant::now();
             let preempted = now - last > GAP;
             if preempted {
@@ -236,6 +252,7 @@ impl Waiter {
         self.calm(nudger)?;
         let mut spurious = 0;
         loop {
+            self.drain_in_time()?;
             awaited.arm()?;
             if awaited.look() {
                 awaited.disarm();
@@ -247,10 +264,12 @@ impl Waiter {
             }
             self.stats.slept += 1;
             let woken = self.readiness.wait(deadline);
-            if let Ok(wake) = &woken
-                && wake.rung
-            {
-                self.heard()?;
+            if let Ok(wake) = &woken {
+                // Even if there is something now: a hang-up is told once.
+                self.is_gone(wake);
+                if wake.rung {
+                    self.heard()?;
+                }
             }
             awaited.disarm();
             // This look comes after the death, if there was one.
@@ -265,10 +284,16 @@ impl Waiter {
                 return Err(WaitError::TimedOut);
             }
             self.stats.spurious += 1;
+            // A bell that rings all the time lets no sleep time out.
+            let now = Instant::now();
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                return Err(WaitError::TimedOut);
+            }
             spurious += 1;
             if spurious >= SPURIOUS {
-                // A peer that rings for nothing costs us a thousand wake-ups a second, not a CPU.
-                std::thread::sleep(Duration::from_millis(1));
+                // A peer that rings for nothing costs us a thousand wake-ups a second, not a CPU. A signal ends this
+                // sleep as any other.
+                poll::readable(&[], Some(now + SLOW_LOOK))?;
             }
         }
     }
@@ -363,12 +388,21 @@ impl Waiter {
         }
     }
 
-    /// The bell has woken us. Each ring ends one sleep, drained or not; it is drained before it is full.
-    /// Whoever polls the descriptor is told of a ring until it is drained.
+    /// Before each arming. It is rung for once at most, slept for or not, so the bell can be drained
+    /// before it is full: a full one wakes nobody.
+    fn drain_in_time(&mut self) -> io::Result<()> {
+        self.armings += 1;
+        if self.armings >= DRAIN {
+            self.armings = 0;
+            self.bell.drain()?;
+        }
+        Ok(())
+    }
+
+    /// The bell has woken us. Each ring ends one sleep, drained or not; but whoever polls the descriptor
+    /// is told of a ring until it is drained.
     fn heard(&mut self) -> io::Result<()> {
-        self.undrained += 1;
-        if self.undrained >= DRAIN || !self.readiness.tells_once() {
-            self.undrained = 0;
+        if !self.readiness.tells_once() {
             self.bell.drain()?;
         }
         Ok(())
@@ -394,21 +428,25 @@ fn quota_allows() -> bool {
     cpu::quota().is_none_or(|cpus| cpus > 1.0)
 }
 
-/// Looks until about `pauses` pauses are spent.
+/// Looks until about `pauses` pauses are spent. Says after how many a look succeeded.
 #[inline]
-fn look_for(awaited: &mut impl Awaited, pauses: u32) -> bool {
+fn look_for(awaited: &mut impl Awaited, pauses: u32) -> Option<u32> {
     let step = awaited.pauses();
     let mut spent = 0;
     loop {
         if awaited.look() {
-            return true;
+            return Some(spent);
         }
         if spent >= pauses {
-            return false;
+            return None;
         }
-        for _ in 0..step {
-            std::hint::spin_loop();
-        }
+        pause(step);
         spent += step;
+    }
+}
+
+fn pause(times: u32) {
+    for _ in 0..times {
+        std::hint::spin_loop();
     }
 }

@@ -186,8 +186,10 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
         if record.payload + record::extent(u64::from(record.len)) - HEADER > self.capacity {
             return 0;
         }
+        // A writer may make a record shorter while it is copied out in parts; `from` stays within it.
+        let from = from.min(record.len());
         let offset = record.payload as usize + from;
-        let take = into.len().min(record.len().saturating_sub(from));
+        let take = into.len().min(record.len() - from);
         let into = &mut into[..take];
         if !from.is_multiple_of(8) {
             return self.copy_from_midst(offset, into);

@@ -15,7 +15,7 @@ use ringmq_pipe::{
 
 /// The verbs of `ringmq pipe`.
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// Wait for one peer at PATH.
     Listen(Listen),
     /// Connect to whoever listens at PATH.
@@ -24,14 +24,14 @@ pub enum Verb {
 
 /// What both verbs take.
 #[derive(Debug, Args)]
-pub struct Common {
+pub(crate) struct Common {
     /// Path of the Unix socket, or @NAME for an abstract one.
     path: String,
     /// How to wait for the other side.
     #[arg(long, value_name = "HOW", default_value = "adaptive", value_parser = parse_wait)]
     wait: Wait,
     /// Bytes of the ring that this side writes: a power of two, such as 65536, 256K or 1M.
-    #[arg(long, value_name = "BYTES", default_value = "256K", value_parser = parse_size)]
+    #[arg(long, value_name = "BYTES", default_value = "1M", value_parser = parse_size)]
     size: usize,
     /// Show no progress, even on a terminal.
     #[arg(long, short)]
@@ -40,7 +40,7 @@ pub struct Common {
 
 /// Arguments of `ringmq pipe listen`.
 #[derive(Debug, Args)]
-pub struct Listen {
+pub(crate) struct Listen {
     #[command(flatten)]
     common: Common,
     /// Permission bits of PATH in octal, such as 600. By default the umask decides.
@@ -53,7 +53,7 @@ pub struct Listen {
 
 /// Arguments of `ringmq pipe connect`.
 #[derive(Debug, Args)]
-pub struct Connect {
+pub(crate) struct Connect {
     #[command(flatten)]
     common: Common,
     /// Seconds to keep trying while nobody listens at PATH.
@@ -78,11 +78,17 @@ impl fmt::Display for Failure {
         match self {
             Failure::Listen(error) => write!(f, "cannot listen: {error}"),
             Failure::Connect(error @ ConnectError::Unreachable { .. }) => {
-                write!(f, "{error}. Start `ringmq pipe listen` there first, or raise --timeout")
+                write!(
+                    f,
+                    "{error}. Start `ringmq pipe listen` there first, or raise --timeout"
+                )
             }
             Failure::Connect(error) => write!(f, "cannot connect: {error}"),
             Failure::Died(pid) => {
-                write!(f, "the peer (process {pid}) died; what it had sent was delivered")
+                write!(
+                    f,
+                    "the peer (process {pid}) died; what it had sent was delivered"
+                )
             }
             Failure::Unsent(error) => write!(f, "not everything was sent: {error}"),
             Failure::Receive(error) => write!(f, "cannot receive: {error}"),
@@ -93,7 +99,7 @@ impl fmt::Display for Failure {
 }
 
 /// Runs the command.
-pub fn run(verb: &Verb) -> ExitCode {
+pub(crate) fn run(verb: &Verb) -> ExitCode {
     match meet(verb).and_then(|pipe| converse(pipe, verb)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -106,8 +112,10 @@ pub fn run(verb: &Verb) -> ExitCode {
 fn meet(verb: &Verb) -> Result<Pipe, Failure> {
     match verb {
         Verb::Listen(listen) => {
-            let mut options =
-                listen.common.options().allow_other_uids(listen.allow_other_users);
+            let mut options = listen
+                .common
+                .options()
+                .allow_other_uids(listen.allow_other_users);
             if let Some(mode) = listen.mode {
                 options = options.mode(mode);
             }
@@ -195,7 +203,9 @@ fn send_stdin(sender: &Mutex<Option<Sender>>, progress: &ProgressBar) -> Result<
             Err(error) => return Err(Failure::Stdin(error)),
         };
         let mut guard = lock(sender);
-        let Some(sender) = guard.as_mut() else { return Ok(()) };
+        let Some(sender) = guard.as_mut() else {
+            return Ok(());
+        };
         sender.write_all(&bytes[..read]).map_err(|error| {
             let source = error.downcast::<SendError>();
             Failure::Unsent(source.unwrap_or_else(SendError::Os))
@@ -250,26 +260,31 @@ fn progress(quiet: bool) -> ProgressBar {
 }
 
 /// Parses a waiting strategy.
-pub fn parse_wait(text: &str) -> Result<Wait, String> {
+pub(crate) fn parse_wait(text: &str) -> Result<Wait, String> {
     match text {
         "spin" => Ok(Wait::Spin),
         "park" => Ok(Wait::Park),
         "adaptive" => Ok(Wait::Adaptive),
-        other => Err(format!("{other} is no way to wait; it is spin, park or adaptive")),
+        other => Err(format!(
+            "{other} is no way to wait; it is spin, park or adaptive"
+        )),
     }
 }
 
 /// Parses a number of bytes, with K, M or G for powers of 1,024.
-pub fn parse_size(text: &str) -> Result<usize, String> {
+pub(crate) fn parse_size(text: &str) -> Result<usize, String> {
     let (digits, shift) = match text.char_indices().last() {
         Some((at, 'k' | 'K')) => (&text[..at], 10),
         Some((at, 'm' | 'M')) => (&text[..at], 20),
         Some((at, 'g' | 'G')) => (&text[..at], 30),
         _ => (text, 0),
     };
-    let number: usize =
-        digits.parse().map_err(|_| format!("{text} is no number of bytes, such as 65536 or 64K"))?;
-    number.checked_mul(1 << shift).ok_or_else(|| format!("{text} is more than memory can hold"))
+    let number: usize = digits
+        .parse()
+        .map_err(|_| format!("{text} is no number of bytes, such as 65536 or 64K"))?;
+    number
+        .checked_mul(1 << shift)
+        .ok_or_else(|| format!("{text} is more than memory can hold"))
 }
 
 #[cfg(test)]

@@ -3,44 +3,50 @@
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use ringmq_bench::compare::{Comparison, Effort, Finished, Machine, Plan, Step};
-use ringmq_bench::plot::{Curve, draw};
-use ringmq_bench::{Pin, Program, allowed_cpus};
+use ringmq_bench::compare::{Comparison, Effort, Finished, Machine, Plan, Step, curves};
+use ringmq_bench::plot::{check, draw};
+use ringmq_bench::{Pin, Program};
 
-use crate::command::Failure;
+use super::Failure;
 
-/// `ringmq perf compare`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Compare {
-    /// Fewer and shorter rounds: some ten seconds, and figures that vary more
+/// Arguments of `ringmq perf compare`.
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// Fewer and shorter rounds: some ten seconds instead of about a minute.
     #[arg(long)]
     quick: bool,
-    /// The two CPUs of the rows that need two [default: two that are no threads of one core]
-    #[arg(long, value_name = "A,B")]
+    /// The two CPUs of the rows that need two. [default: two that are no threads of one core]
+    #[arg(long, value_name = "A,B|none")]
     pin: Option<Pin>,
-    /// Print one JSON object a line, a line for each row
+    /// Print one JSON object a line, a line for each row.
     #[arg(long)]
     json: bool,
-    /// Draw the percentile curves of the rows on two cores into an SVG file
+    /// Draw the percentile curves of the rows on two CPUs that carry 64 bytes into an SVG file.
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
 }
 
 impl Compare {
-    pub(super) fn run(self, program: &Program) -> Result<(), Failure> {
-        let pair = match self.pin {
-            Some(Pin::Cpus(near, far)) => Some((near, far)),
-            Some(Pin::None) | None => None,
+    pub(super) fn run(&self, program: &Program) -> Result<(), Failure> {
+        self.plot.as_deref().map_or(Ok(()), check)?;
+        let machine = Machine::this(self.pin)?;
+        let effort = if self.quick {
+            Effort::QUICK
+        } else {
+            Effort::FULL
         };
-        let machine = Machine::this(pair);
-        let effort = if self.quick { Effort::QUICK } else { Effort::FULL };
         if !self.json {
+            let rounds = effort.rounds;
             writeln!(stdout(), "{machine}")?;
-            writeln!(stdout(), "Medians of {} rounds, in which the rows take turns.\n", effort.rounds)?;
+            writeln!(
+                stdout(),
+                "Medians of {rounds} rounds; in a round, rows take turns.\n"
+            )?;
         }
-        let mut finished = Vec::new();
         let bar = progress_bar();
+        let mut sections = Vec::new();
         for step in Comparison::new(Plan::new(machine.pair), effort, program) {
             match step? {
                 Step::Ran { name, done, total } => {
@@ -50,17 +56,24 @@ impl Compare {
                 }
                 Step::Section(section) => {
                     bar.suspend(|| print(&section, self.json))?;
-                    finished.push(section);
+                    sections.push(section);
                 }
             }
         }
         bar.finish_and_clear();
-        Ok(())
+        match &self.plot {
+            Some(path) => Ok(draw(
+                path,
+                "Round trips of 64 bytes between two processes on two CPUs",
+                &curves(&sections),
+            )?),
+            None => Ok(()),
+        }
     }
 }
 
 fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}");
     ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 

@@ -1,70 +1,104 @@
-//! `ringmq perf`: latency, throughput, and both against the floors of this machine.
+//! `ringmq perf`: latency, throughput, and both beside the floors of this machine.
 
 mod compare;
 mod single;
 
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
 use ringmq_bench::{Pin, Program, Size, Spec, Transport, Wait, Work};
 
-use super::Failure;
-
-/// `ringmq perf`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Perf {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum Verb {
-    /// Round trips between two processes, one at a time
+/// The verbs of `ringmq perf`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Round trips between two processes, one at a time.
     Latency(single::Latency),
-    /// Messages one way between two processes, as many as go
+    /// Messages one way between two processes, as many as go.
     Throughput(single::Throughput),
-    /// The floors of this machine and the pipe, side by side in one run (about a minute)
+    /// The floors of this machine and the pipe, side by side in one run.
     Compare(compare::Compare),
-    /// One side of a measurement, started by the others
+    /// One side of a measurement, started by the others.
     #[command(hide = true)]
     Peer,
 }
 
-impl Perf {
-    pub(crate) fn run(self) -> Result<(), Failure> {
-        match self.verb {
-            Verb::Latency(latency) => latency.run(&program()?),
-            Verb::Throughput(throughput) => throughput.run(&program()?),
-            Verb::Compare(compare) => compare.run(&program()?),
-            Verb::Peer => Ok(ringmq_bench::peer()?),
+/// Why the command failed.
+#[derive(Debug)]
+enum Failure {
+    Bench(ringmq_bench::Error),
+    Stdout(io::Error),
+}
+
+impl From<ringmq_bench::Error> for Failure {
+    fn from(error: ringmq_bench::Error) -> Failure {
+        Failure::Bench(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::Stdout(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Bench(error) => error.fmt(f),
+            Failure::Stdout(error) => write!(f, "cannot write standard output: {error}"),
         }
     }
 }
 
-/// This program as [`Verb::Peer`].
-fn program() -> Result<Program, ringmq_bench::Error> {
-    Program::this(["perf", "peer"])
+/// Runs the command.
+pub(crate) fn run(verb: &Verb) -> ExitCode {
+    match measure(verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough (`| head`).
+        Err(Failure::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("ringmq: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(verb: &Verb) -> Result<(), Failure> {
+    let program = || Program::this(["perf", "peer"]);
+    match verb {
+        Verb::Latency(latency) => latency.run(&program()?),
+        Verb::Throughput(throughput) => throughput.run(&program()?),
+        Verb::Compare(compare) => compare.run(&program()?),
+        Verb::Peer => Ok(ringmq_bench::peer()?),
+    }
 }
 
 /// What is to be measured.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Args)]
 struct Choices {
-    /// What carries the messages
-    #[arg(long, value_parser = words::<Transport>(Transport::ALL.map(Transport::name)), default_value = "pipe")]
+    /// What carries the messages.
+    #[arg(long, value_parser = words::<Transport>(Transport::ALL.map(Transport::name)))]
+    #[arg(default_value = Transport::Pipe.name())]
     transport: Transport,
-    /// How both sides of the pipe wait [default: adaptive; what is not a pipe knows one way only]
+    /// How both sides wait. Only the pipe has a choice. [default: adaptive; cacheline spin, others park]
     #[arg(long, value_parser = words::<Wait>(Wait::ALL.map(Wait::name)))]
     wait: Option<Wait>,
-    /// Payload of a message, such as 64 or 1KiB [default: 64; eventfd 8, cacheline's latency 0]
+    /// Payload of a message, such as 64 or 1KiB. [default: 64; eventfd 8, latency of cacheline 0]
     #[arg(long, value_name = "BYTES")]
     size: Option<Size>,
-    /// Messages that are measured, after a tenth as many to warm up
+    /// Messages that are measured, after a tenth as many to warm up.
     #[arg(long, value_name = "N")]
     count: Option<u64>,
-    /// CPUs of the two processes, which may be the same, or none [default: two, if there are two]
+    /// CPUs of the two processes, which may be the same, or none. [default: two, if there are two]
     #[arg(long, value_name = "A,B|none")]
     pin: Option<Pin>,
-    /// Print one JSON object a line
+    /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
 }
@@ -72,10 +106,15 @@ struct Choices {
 impl Choices {
     fn spec(&self, work: Work) -> Spec {
         let mut spec = Spec::new(work, self.transport);
-        spec = self.wait.map_or(spec.clone(), |wait| spec.with_wait(wait));
-        spec = self.size.map_or(spec.clone(), |size| spec.with_size(size));
-        spec = self.count.map_or(spec.clone(), |count| spec.with_count(count));
-        self.pin.map_or(spec.clone(), |pin| spec.with_pin(pin))
+        if let Some(size) = self.size {
+            spec = spec.with_size(size);
+        }
+        if let Some(count) = self.count {
+            spec = spec.with_count(count);
+        }
+        spec.wait = self.wait.unwrap_or(spec.wait);
+        spec.pin = self.pin.unwrap_or(spec.pin);
+        spec
     }
 }
 
@@ -108,13 +147,19 @@ mod tests {
         let line = "--transport os-pipe --wait spin --size 1KiB --count 7 --pin 3,3";
         let spec = spec(line).unwrap();
         assert_eq!((spec.transport, spec.wait), (Transport::OsPipe, Wait::Spin));
-        assert_eq!((spec.size, spec.count, spec.pin), (Size(1024), 7, Pin::Cpus(3, 3)));
+        assert_eq!(
+            (spec.size, spec.count, spec.pin),
+            (Size(1024), 7, Pin::Cpus(3, 3))
+        );
     }
 
     #[test]
     fn defaults_are_those_of_the_transport() {
         let spec = spec("--transport eventfd --pin none").unwrap();
-        assert_eq!((spec.size, spec.wait, spec.pin), (Size(8), Wait::Park, Pin::None));
+        assert_eq!(
+            (spec.size, spec.wait, spec.pin),
+            (Size(8), Wait::Park, Pin::None)
+        );
         assert!(spec.count > 0);
     }
 
@@ -126,7 +171,7 @@ mod tests {
             ("--transport udp", "os-pipe"),
             ("--wait never", "adaptive"),
             ("--size 1GB", "1KiB"),
-            ("--count -1", "--count"),
+            ("--count x", "--count"),
         ] {
             let error = spec(line).unwrap_err().to_string();
             assert!(error.contains(part), "{line}: {error}");

@@ -3,43 +3,45 @@
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 
-use ringmq_bench::plot::{Curve, draw};
+use clap::Args;
+use ringmq_bench::plot::{Curve, check, draw};
 use ringmq_bench::{Measured, Program, Report, Spec, Work, run};
 
-use super::Choices;
-use crate::command::Failure;
+use super::{Choices, Failure};
 
-/// `ringmq perf latency`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Latency {
+/// Arguments of `ringmq perf latency`.
+#[derive(Debug, Args)]
+pub(crate) struct Latency {
     #[command(flatten)]
     choices: Choices,
-    /// Draw the percentile curve into an SVG file
+    /// Draw the percentile curve into an SVG file.
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
 }
 
-/// `ringmq perf throughput`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Throughput {
+/// Arguments of `ringmq perf throughput`.
+#[derive(Debug, Args)]
+pub(crate) struct Throughput {
     #[command(flatten)]
     choices: Choices,
 }
 
 impl Latency {
-    pub(super) fn run(self, program: &Program) -> Result<(), Failure> {
+    pub(super) fn run(&self, program: &Program) -> Result<(), Failure> {
+        self.plot.as_deref().map_or(Ok(()), check)?;
         let spec = self.choices.spec(Work::Latency);
         let measured = measure(&spec, self.choices.json, program)?;
-        if let (Some(path), Measured::Latency(samples)) = (self.plot, measured) {
+        if let (Some(path), Measured::Latency(samples)) = (&self.plot, measured) {
             let name = format!("{}, {}, {}", spec.transport, spec.wait, spec.size);
-            draw(&path, "Round trip between two processes", &[Curve { name, samples }])?;
+            let title = format!("Round trips between two processes, pin {}", spec.pin);
+            draw(path, &title, &[Curve { name, samples }])?;
         }
         Ok(())
     }
 }
 
 impl Throughput {
-    pub(super) fn run(self, program: &Program) -> Result<(), Failure> {
+    pub(super) fn run(&self, program: &Program) -> Result<(), Failure> {
         let spec = self.choices.spec(Work::Throughput);
         measure(&spec, self.choices.json, program).map(drop)
     }

@@ -1,0 +1,180 @@
+//! A section whose rows have been measured, as a table or as JSON.
+
+use std::fmt;
+
+use crate::compare::plan::PAYLOAD;
+use crate::cpu::Pin;
+use crate::histogram::Samples;
+use crate::plot::Curve;
+use crate::report::{Outcome, Report, figures, grouped, scaled};
+use crate::spec::Spec;
+
+/// A row with its figures.
+#[derive(Debug, Clone)]
+pub struct FinishedRow {
+    /// As it is printed.
+    pub name: String,
+    /// What was run, in each round.
+    pub spec: Spec,
+    /// The medians of the rounds' figures.
+    pub outcome: Outcome,
+    /// The name of its floor.
+    pub floor: String,
+    /// Is it one itself?
+    pub is_floor: bool,
+    /// How many times as long as its floor, by the median, or which part of its floor's rate.
+    pub ratio: f64,
+    /// All round trips of all rounds; none in a row of rates.
+    pub samples: Samples,
+}
+
+/// A section: rows that took turns.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// What it is about.
+    pub title: String,
+    /// In the order of the plan: a floor stands before what it is the floor of.
+    pub rows: Vec<FinishedRow>,
+}
+
+impl Finished {
+    /// A line of JSON for each row: what a [`Report`] has, and `section`, `floor` and `ratio`.
+    pub fn json(&self) -> impl Iterator<Item = String> {
+        self.rows.iter().map(|row| {
+            let report = Report {
+                spec: row.spec.clone(),
+                outcome: row.outcome,
+            };
+            // Our own words: nothing that JSON would have to escape.
+            report.json_with(&format!(
+                r#""section":"{}","row":"{}","floor":"{}","ratio":{:.4},"#,
+                self.title, row.name, row.floor, row.ratio
+            ))
+        })
+    }
+}
+
+/// The curves of all rows with round trips of 64 bytes between two CPUs, each once.
+pub fn curves(sections: &[Finished]) -> Vec<Curve> {
+    let mut curves: Vec<Curve> = Vec::new();
+    for row in sections.iter().flat_map(|section| &section.rows) {
+        let apart = matches!(row.spec.pin, Pin::Cpus(near, far) if near != far);
+        let fits = apart && row.spec.size == PAYLOAD && row.samples.count() > 0;
+        if fits && curves.iter().all(|curve| curve.name != row.name) {
+            curves.push(Curve {
+                name: row.name.clone(),
+                samples: row.samples.clone(),
+            });
+        }
+    }
+    curves
+}
+
+impl fmt::Display for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.title)?;
+        let is_rate = self.rows.iter().any(|row| row.outcome.rate().is_some());
+        let heads = if is_rate {
+            ["", "msg/s", "B/s", "of floor"]
+        } else {
+            ["RTT ns, p50", "p99", "p99.9", "× floor"]
+        };
+        let [one, two, three, four] = heads;
+        writeln!(f, "  {:32}{one:>12}{two:>12}{three:>12}{four:>12}", "")?;
+        for (at, row) in self.rows.iter().enumerate() {
+            if row.is_floor && at > 0 {
+                writeln!(f)?;
+            }
+            let (one, two, three) = match row.outcome {
+                Outcome::Rtt(rtt) => (grouped(rtt.p50), grouped(rtt.p99), grouped(rtt.p999)),
+                Outcome::Rate(rate) => (
+                    String::new(),
+                    scaled(rate.msgs_per_s),
+                    scaled(rate.bytes_per_s),
+                ),
+            };
+            let four = match row.is_floor {
+                true => "floor".to_owned(),
+                false if is_rate => format!("{} %", figures(row.ratio * 100.0)),
+                false => figures(row.ratio),
+            };
+            writeln!(
+                f,
+                "  {:32}{one:>12}{two:>12}{three:>12}{four:>12}",
+                row.name
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Rtt;
+    use crate::spec::{Transport, Work};
+
+    fn finished() -> Finished {
+        let row = |name: &str, p50, is_floor| FinishedRow {
+            name: name.to_owned(),
+            spec: Spec::new(Work::Latency, Transport::Eventfd),
+            outcome: Outcome::Rtt(Rtt {
+                min: 1,
+                p50,
+                p99: 3000,
+                p999: 4000,
+                max: 5000,
+            }),
+            floor: "low".to_owned(),
+            is_floor,
+            ratio: 1.5,
+            samples: Samples::new(),
+        };
+        Finished {
+            title: "Two".to_owned(),
+            rows: vec![row("low", 1000, true), row("high", 1500, false)],
+        }
+    }
+
+    #[test]
+    fn a_table_has_a_line_for_each_row() {
+        let text = finished().to_string();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "{text}");
+        assert!(
+            lines[2].contains("1,000") && lines[2].ends_with("floor"),
+            "{text}"
+        );
+        assert!(
+            lines[3].contains("1,500") && lines[3].ends_with("1.50"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn curves_are_of_two_cpus_and_each_once() {
+        let mut finished = finished();
+        let two = Pin::Cpus(0, 1);
+        for row in &mut finished.rows {
+            row.samples.record(5);
+            row.spec = Spec::new(Work::Latency, Transport::Unix).with_pin(two);
+        }
+        assert_eq!(curves(&[finished.clone(), finished.clone()]).len(), 2);
+        finished.rows[0].spec.pin = Pin::Cpus(1, 1);
+        finished.rows[1].spec.pin = Pin::None;
+        assert_eq!(curves(&[finished]).len(), 0);
+    }
+
+    #[test]
+    fn json_names_section_and_floor() {
+        let lines: Vec<_> = finished().json().collect();
+        assert_eq!(lines.len(), 2);
+        let start =
+            r#"{"section":"Two","row":"high","floor":"low","ratio":1.5000,"work":"latency","#;
+        assert!(
+            lines[1].starts_with(start) && lines[1].ends_with("}}"),
+            "{}",
+            lines[1]
+        );
+    }
+}

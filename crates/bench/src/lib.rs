@@ -1,0 +1,69 @@
+//! Floors of this machine and the benches of ringmq.
+//!
+//! A *floor* is the least that a message between two processes can cost on this machine: a cache line
+//! that travels to another core and back, an eventfd that wakes a sleeper, a copy in and a copy out. An
+//! absolute figure moves with the machine; what carries over is the ratio of a row to its floor, both
+//! taken in one run.
+//!
+//! ```text
+//!            supervisor: asleep in poll(2), the watchdog of both
+//!             │ job, descriptors                     │ job, descriptors
+//!             ▼ ▲ samples                            ▼ ▲ verdict
+//!        ┌────────────┐   ── message, stamped ──▶  ┌────────────┐
+//!        │ near side  │        the transport       │  far side  │
+//!        │ has a clock│   ◀── the same, or ack ──  │ echo, sink │
+//!        └────────────┘                            └────────────┘
+//!           CPU A                                     CPU B
+//! ```
+//!
+//! # The contract
+//!
+//! * **Two processes, never threads.** The supervisor starts this program twice ([`Program`]); neither
+//!   side's memory, clock or CPU is that of whoever watches.
+//! * **A run ends.** A side that dies or makes no progress for ten seconds ends the run with an error
+//!   that says which and what to do; the sides die with the supervisor.
+//! * **What is measured took place.** Payload is written and read; each message of a round trip carries
+//!   a stamp that the near side checks, and the last one of a one-way run carries their number.
+//!
+//! # The path of one round trip
+//!
+//! 1. [`run`] checks the [`Spec`], makes the transport's descriptors and starts both sides.
+//! 2. Each side receives its job over a Unix socket, which is its standard input, and pins itself.
+//! 3. The near side stamps a message, looks at the clock, sends and waits for the echo.
+//! 4. The far side takes the message out and sends it back.
+//! 5. The near side looks at the clock, records the difference and checks the stamp.
+//! 6. At the end it sends the histogram to the supervisor.
+//!
+//! ```no_run
+//! use ringmq_bench::{Program, Report, Spec, Transport, Work, run};
+//!
+//! // A program whose `main` calls `ringmq_bench::peer()` when it is started as `program perf peer`.
+//! let program = Program::this(["perf", "peer"])?;
+//! let spec = Spec::new(Work::Latency, Transport::Unix);
+//! let report = Report::new(&spec, &run(&spec, &program)?);
+//! println!("{}", report.json());
+//! # Ok::<(), ringmq_bench::Error>(())
+//! ```
+
+pub mod compare;
+mod cpu;
+mod error;
+mod histogram;
+mod job;
+mod latency;
+mod memory;
+mod peer;
+pub mod plot;
+mod report;
+mod spec;
+mod supervise;
+mod throughput;
+mod transport;
+
+pub use cpu::{Pin, allowed_cpus, apart};
+pub use error::Error;
+pub use histogram::Samples;
+pub use peer::peer;
+pub use report::{Outcome, Rate, Report, Rtt};
+pub use spec::{Size, Spec, Transport, Wait, Work};
+pub use supervise::{Measured, PEER_MARK, Program, run};

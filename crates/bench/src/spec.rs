@@ -1,0 +1,415 @@
+//! What is to be measured.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::cpu::{self, Pin};
+use crate::error::Error;
+
+/// What the two sides do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// A message there and back, one at a time.
+    Latency,
+    /// Messages one way, as many as go.
+    Throughput,
+}
+
+/// What carries the messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// The pipe of `ringmq-pipe`.
+    Pipe,
+    /// A Unix stream socket.
+    Unix,
+    /// TCP over the loopback device.
+    Tcp,
+    /// A pipe of the kernel, one for each direction.
+    OsPipe,
+    /// An eventfd for each direction: it wakes, and carries 8 bytes.
+    Eventfd,
+    /// Bare shared memory. Latency: a flag in its own cache line, payload in further lines. Throughput:
+    /// a ring of chunks, copied in and copied out.
+    Cacheline,
+}
+
+/// How a side waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Wait {
+    /// Look again and again.
+    Spin,
+    /// Sleep in the kernel at once.
+    Park,
+    /// Spin for a while, then sleep.
+    Adaptive,
+}
+
+/// The one that is called `word` among `all`.
+fn by_name<T: Copy + fmt::Display>(all: &[T], what: &'static str, word: &str) -> Result<T, Error> {
+    let names: Vec<_> = all.iter().map(T::to_string).collect();
+    let at = names.iter().position(|name| name == word);
+    at.map(|at| all[at]).ok_or_else(|| Error::Word {
+        word: word.to_owned(),
+        what,
+        remedy: names.join(", "),
+    })
+}
+
+impl Work {
+    const ALL: [Work; 2] = [Work::Latency, Work::Throughput];
+
+    /// Its name, as it is read and written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Work::Latency => "latency",
+            Work::Throughput => "throughput",
+        }
+    }
+}
+
+impl Transport {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Transport; 6] = [
+        Transport::Pipe,
+        Transport::Unix,
+        Transport::Tcp,
+        Transport::OsPipe,
+        Transport::Eventfd,
+        Transport::Cacheline,
+    ];
+
+    /// How it waits if nothing else is asked for.
+    pub fn default_wait(self) -> Wait {
+        match self {
+            Transport::Pipe => Wait::Adaptive,
+            Transport::Cacheline => Wait::Spin,
+            _ => Wait::Park,
+        }
+    }
+
+    /// Does it carry messages without the kernel?
+    fn is_memory(self) -> bool {
+        matches!(self, Transport::Pipe | Transport::Cacheline)
+    }
+
+    /// Its name, as it is read and written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Transport::Pipe => "pipe",
+            Transport::Unix => "unix",
+            Transport::Tcp => "tcp",
+            Transport::OsPipe => "os-pipe",
+            Transport::Eventfd => "eventfd",
+            Transport::Cacheline => "cacheline",
+        }
+    }
+}
+
+impl Wait {
+    /// All of them.
+    pub const ALL: [Wait; 3] = [Wait::Spin, Wait::Park, Wait::Adaptive];
+
+    /// Its name, as it is read and written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Wait::Spin => "spin",
+            Wait::Park => "park",
+            Wait::Adaptive => "adaptive",
+        }
+    }
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Work {
+    type Err = Error;
+    fn from_str(word: &str) -> Result<Work, Error> {
+        by_name(&Work::ALL, "work", word)
+    }
+}
+
+impl FromStr for Transport {
+    type Err = Error;
+    fn from_str(word: &str) -> Result<Transport, Error> {
+        by_name(&Transport::ALL, "transport", word)
+    }
+}
+
+impl FromStr for Wait {
+    type Err = Error;
+    fn from_str(word: &str) -> Result<Wait, Error> {
+        by_name(&Wait::ALL, "way to wait", word)
+    }
+}
+
+/// A number of bytes, read and written as `64`, `1KiB`, `1MiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Size(pub usize);
+
+impl Size {
+    /// The greatest message that is measured.
+    pub const MOST: Size = Size(256 << 20);
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            n if n >= 1 << 20 && n % (1 << 20) == 0 => f.pad(&format!("{} MiB", n >> 20)),
+            n if n >= 1 << 10 && n % (1 << 10) == 0 => f.pad(&format!("{} KiB", n >> 10)),
+            n => f.pad(&format!("{n} B")),
+        }
+    }
+}
+
+impl FromStr for Size {
+    type Err = Error;
+    fn from_str(word: &str) -> Result<Size, Error> {
+        let (digits, shift) = match word {
+            w if w.ends_with("KiB") => (&w[..w.len() - 3], 10),
+            w if w.ends_with("MiB") => (&w[..w.len() - 3], 20),
+            w => (w, 0),
+        };
+        let bytes = digits.parse::<usize>().ok();
+        bytes
+            .and_then(|n| n.checked_mul(1 << shift))
+            .filter(|n| *n <= Size::MOST.0)
+            .map(Size)
+            .ok_or_else(|| Error::Word {
+                word: word.to_owned(),
+                what: "size",
+                remedy: format!(
+                    "a number of bytes up to {}, or such as 1KiB or 4MiB",
+                    Size::MOST
+                ),
+            })
+    }
+}
+
+/// One measurement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spec {
+    /// What the two sides do.
+    pub work: Work,
+    /// What carries the messages.
+    pub transport: Transport,
+    /// How both sides wait.
+    pub wait: Wait,
+    /// Payload of a message.
+    pub size: Size,
+    /// Messages that are measured.
+    pub count: u64,
+    /// Messages before them that are not.
+    pub warmup: u64,
+    /// The CPUs of the near and the far side.
+    pub pin: Pin,
+}
+
+impl Spec {
+    /// The defaults of `work` over `transport`: two CPUs if there are two, 64 bytes if it carries any
+    /// number, some hundred milliseconds on the machines that we know.
+    pub fn new(work: Work, transport: Transport) -> Spec {
+        let size = match (transport, work) {
+            (Transport::Eventfd, _) => Size(8),
+            (Transport::Cacheline, Work::Latency) => Size(0),
+            _ => Size(64),
+        };
+        let spec = Spec {
+            work,
+            transport,
+            wait: transport.default_wait(),
+            size,
+            count: 0,
+            warmup: 0,
+            pin: cpu::default_pin(),
+        };
+        let count = spec.default_count();
+        spec.with_count(count)
+    }
+
+    /// With messages of `size`, and the number of them that suits it.
+    #[must_use]
+    pub fn with_size(self, size: Size) -> Spec {
+        let spec = Spec { size, ..self };
+        let count = spec.default_count();
+        spec.with_count(count)
+    }
+
+    /// With `count` messages, and a tenth of that to warm up; 10,000 round trips at most.
+    #[must_use]
+    pub fn with_count(self, count: u64) -> Spec {
+        let most = if self.work == Work::Latency {
+            10_000
+        } else {
+            u64::MAX
+        };
+        let warmup = (count / 10).clamp(1, most);
+        Spec {
+            count,
+            warmup,
+            ..self
+        }
+    }
+
+    /// With both sides pinned, or not.
+    #[must_use]
+    pub fn with_pin(self, pin: Pin) -> Spec {
+        Spec { pin, ..self }
+    }
+
+    /// With another way to wait.
+    #[must_use]
+    pub fn with_wait(self, wait: Wait) -> Spec {
+        Spec { wait, ..self }
+    }
+
+    fn default_count(&self) -> u64 {
+        let (most, bytes) = match (self.work, self.transport.is_memory()) {
+            (Work::Latency, _) => (100_000, 1 << 30),
+            (Work::Throughput, true) => (10_000_000, 4 << 30),
+            (Work::Throughput, false) => (1_000_000, 1 << 30),
+        };
+        (bytes / self.size.0.max(1) as u64).clamp(100, most)
+    }
+
+    /// Can this be measured, here?
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Choice`] if the choices do not go together, [`Error::Cpu`] if a CPU is not ours.
+    pub fn check(&self) -> Result<(), Error> {
+        let choice = |what: String, remedy: &str| {
+            let remedy = remedy.to_owned();
+            Err(Error::Choice { what, remedy })
+        };
+        let (transport, work) = (self.transport, self.work);
+        if transport != Transport::Pipe && self.wait != transport.default_wait() {
+            return choice(
+                format!("{transport} knows no --wait {}", self.wait),
+                "leave --wait away, or choose --transport pipe",
+            );
+        }
+        if transport == Transport::Eventfd && work == Work::Throughput {
+            return choice(
+                "an eventfd adds up what is written: it has no messages to count".to_owned(),
+                "measure its latency, or choose --transport os-pipe",
+            );
+        }
+        if transport == Transport::Eventfd && self.size != Size(8) {
+            return choice(
+                format!("an eventfd carries 8 bytes, not {}", self.size),
+                "use --size 8",
+            );
+        }
+        let flag_only = transport == Transport::Cacheline && work == Work::Latency;
+        if self.size == Size(0) && !flag_only {
+            return choice(
+                "a message of 0 bytes carries nothing that could be checked".to_owned(),
+                "use --size 1 or more, or `latency --transport cacheline`",
+            );
+        }
+        if self.count == 0 {
+            return choice(
+                "0 messages take no time".to_owned(),
+                "use --count 1 or more",
+            );
+        }
+        self.pin.check()
+    }
+}
+
+/// As in an error: `latency of unix (park, 64 B, CPUs 0,1)`.
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Spec {
+            work,
+            transport,
+            wait,
+            size,
+            pin,
+            ..
+        } = self;
+        write!(f, "{work} of {transport} ({wait}, {size}, pin {pin})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_as_they_are_written() {
+        for transport in Transport::ALL {
+            assert_eq!(
+                transport.to_string().parse::<Transport>().unwrap(),
+                transport
+            );
+        }
+        for wait in Wait::ALL {
+            assert_eq!(wait.to_string().parse::<Wait>().unwrap(), wait);
+        }
+        let error = "udp".parse::<Transport>().unwrap_err().to_string();
+        assert!(
+            error.contains("`udp` is no transport") && error.contains("os-pipe"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn sizes_have_units_and_a_limit() {
+        assert_eq!("64".parse::<Size>().unwrap(), Size(64));
+        assert_eq!("64KiB".parse::<Size>().unwrap(), Size(65_536));
+        assert_eq!("256MiB".parse::<Size>().unwrap(), Size::MOST);
+        assert_eq!(Size(65_536).to_string(), "64 KiB");
+        assert_eq!(Size(1025).to_string(), "1025 B");
+        for wrong in [
+            "",
+            "KiB",
+            "-1",
+            "257MiB",
+            "1e3",
+            "99999999999999999999",
+            "18014398509481985KiB",
+        ] {
+            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn choices_that_do_not_go_together_name_a_remedy() {
+        let eventfd = Spec::new(Work::Latency, Transport::Eventfd);
+        assert!(eventfd.check().is_ok());
+        let refused = [
+            (eventfd.clone().with_size(Size(64)), "--size 8"),
+            (eventfd.clone().with_wait(Wait::Spin), "leave --wait away"),
+            (eventfd.with_count(0), "--count 1"),
+            (Spec::new(Work::Throughput, Transport::Eventfd), "os-pipe"),
+            (
+                Spec::new(Work::Latency, Transport::Unix).with_size(Size(0)),
+                "--size 1",
+            ),
+        ];
+        for (spec, remedy) in refused {
+            let error = spec.check().unwrap_err().to_string();
+            assert!(error.contains(remedy), "{error}");
+        }
+        let flag_only = Spec::new(Work::Latency, Transport::Cacheline);
+        assert_eq!(flag_only.size, Size(0));
+        assert!(flag_only.check().is_ok());
+    }
+}

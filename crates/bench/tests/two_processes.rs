@@ -1,0 +1,202 @@
+//! Each transport between two real processes: this test's program, started again as [`role_peer`].
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ringmq_bench::compare::{Comparison, Effort, Plan, Step};
+use ringmq_bench::{
+    Error, Measured, Outcome, PEER_MARK, Pin, Program, Report, Rtt, Size, Spec, Transport, Work,
+    allowed_cpus, run,
+};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+/// Not a test: what a side of a measurement runs.
+#[test]
+fn role_peer() {
+    if std::env::var_os(PEER_MARK).is_some() {
+        ringmq_bench::peer().unwrap();
+    }
+}
+
+fn program() -> Program {
+    Program::this(["role_peer", "--exact", "--nocapture"]).unwrap()
+}
+
+fn latency(spec: &Spec) -> Rtt {
+    let Measured::Latency(samples) = run(spec, &program()).unwrap() else {
+        panic!("{spec} measured no latency");
+    };
+    assert_eq!(samples.count(), spec.count, "{spec}");
+    Rtt::of(&samples)
+}
+
+#[test]
+fn round_trips_are_counted_and_ordered() {
+    for transport in Transport::ALL {
+        let rtt = latency(&Spec::new(Work::Latency, transport).with_count(100));
+        let Rtt {
+            min,
+            p50,
+            p99,
+            p999,
+            max,
+        } = rtt;
+        assert!(0 < min && min <= p50, "{transport}: {rtt:?}");
+        assert!(
+            p50 <= p99 && p99 <= p999 && p999 <= max,
+            "{transport}: {rtt:?}"
+        );
+    }
+}
+
+#[test]
+fn payload_of_any_size_goes_there_and_back() {
+    for transport in Transport::ALL
+        .into_iter()
+        .filter(|transport| *transport != Transport::Eventfd)
+    {
+        for size in [1, 7, 1000, 1 << 20] {
+            latency(
+                &Spec::new(Work::Latency, transport)
+                    .with_size(Size(size))
+                    .with_count(10),
+            );
+        }
+    }
+}
+
+#[test]
+fn one_cpu_is_enough() {
+    let only = allowed_cpus()[0];
+    let spec = Spec::new(Work::Latency, Transport::Unix).with_count(100);
+    latency(&spec.clone().with_pin(Pin::Cpus(only, only)));
+    latency(&spec.with_pin(Pin::None));
+}
+
+#[test]
+fn messages_one_way_all_arrive() {
+    for transport in Transport::ALL
+        .into_iter()
+        .filter(|transport| *transport != Transport::Eventfd)
+    {
+        for (size, count) in [(1, 10_000), (64, 10_000), (100_000, 100)] {
+            let spec = Spec::new(Work::Throughput, transport)
+                .with_size(Size(size))
+                .with_count(count);
+            let measured = run(&spec, &program()).unwrap();
+            let rate = Report::new(&spec, &measured).outcome.rate().unwrap();
+            assert!(rate.msgs_per_s > 0.0, "{spec}");
+            assert!(
+                (rate.bytes_per_s / rate.msgs_per_s - size as f64).abs() < 0.01,
+                "{spec}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_side_that_does_not_answer_is_named() {
+    // The harness runs no test of this name and ends well, without a word to the supervisor.
+    let mute = Program::this(["no_such_test", "--exact"]).unwrap();
+    let spec = Spec::new(Work::Latency, Transport::Unix);
+    let error = run(&spec, &mute).unwrap_err();
+    assert!(matches!(error, Error::Side { .. }), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("latency of unix") && text.contains("side ended without an answer"),
+        "{text}"
+    );
+}
+
+/// Starts a run that takes hours, sends `signal` to its far side, and says how the run ended.
+fn disturb(mark: &'static str, signal: Signal) -> String {
+    // A mark among the arguments, by which the side is found; the harness makes nothing of it.
+    let args = ["role_peer", "--exact", "--nocapture", "--skip", mark];
+    let program = Program::this(args)
+        .unwrap()
+        .with_patience(Duration::from_secs(1));
+    let spec = Spec::new(Work::Latency, Transport::Eventfd).with_count(1 << 40);
+    let run = std::thread::spawn(move || run(&spec, &program).unwrap_err().to_string());
+    // A watchdog of this test.
+    let until = Instant::now() + Duration::from_secs(60);
+    let far = loop {
+        if let Some(far) = find_far_side(mark) {
+            break far;
+        }
+        assert!(Instant::now() < until, "no far side was started");
+        std::thread::yield_now();
+    };
+    kill_process(far, signal).unwrap();
+    let error = run.join().unwrap();
+    assert!(
+        test_kill_process(far).is_err(),
+        "the far side is still there"
+    );
+    error
+}
+
+/// A far side with `mark` among its arguments.
+fn find_far_side(mark: &str) -> Option<Pid> {
+    let far = format!("{PEER_MARK}=far");
+    let holds = |folder: &Path, file: &str, word: &str| {
+        let text = fs::read(folder.join(file)).unwrap_or_default();
+        text.split(|byte| *byte == 0)
+            .any(|found| found == word.as_bytes())
+    };
+    let folders = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| Some(entry.ok()?.path()));
+    let mut ours = folders.filter(|at| holds(at, "cmdline", mark) && holds(at, "environ", &far));
+    Pid::from_raw(ours.next()?.file_name()?.to_str()?.parse().ok()?)
+}
+
+#[test]
+fn a_side_that_is_killed_ends_the_run() {
+    let error = disturb("mark_killed", Signal::KILL);
+    assert!(
+        error.contains("the far side was killed by signal 9"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_side_that_hangs_ends_the_run() {
+    let error = disturb("mark_stopped", Signal::STOP);
+    assert!(error.contains("hangs: no message for 1 s"), "{error}");
+}
+
+#[test]
+fn a_comparison_has_all_its_rows() {
+    let plan = Plan::new(None);
+    let effort = Effort {
+        rounds: 1,
+        time: Duration::from_millis(1),
+    };
+    let program = program();
+    let (mut ran, mut expected, mut sections) = (0, 0, Vec::new());
+    for step in Comparison::new(plan, effort, &program) {
+        match step.unwrap() {
+            Step::Ran { done, total, .. } => {
+                ran += 1;
+                assert_eq!(done, ran);
+                expected = total;
+            }
+            Step::Section(section) => sections.push(section),
+        }
+    }
+    assert_eq!((ran, sections.len()), (expected, 1));
+    let rows = &sections[0].rows;
+    assert!(rows[0].is_floor && rows[0].ratio == 1.0);
+    for row in rows {
+        assert!(row.samples.count() >= 1000, "{}", row.name);
+        assert!(
+            matches!(row.outcome, Outcome::Rtt(rtt) if rtt.p50 > 0),
+            "{}",
+            row.name
+        );
+        assert!(row.ratio > 0.0, "{}", row.name);
+    }
+}

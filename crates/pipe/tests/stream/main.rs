@@ -1,0 +1,9 @@
+//! What goes in comes out: data at size, far positions, ends that close while the other is at work.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bytes;
+mod closing;
+mod ends;
+mod messages;
+mod positions;

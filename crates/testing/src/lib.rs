@@ -1,0 +1,53 @@
+//! What the tests of ringmq share: processes with roles, watchdogs, resource counters.
+//!
+//! A test about two processes is one function. It looks first whether it was started for a [`role`];
+//! if not, it is the test, and starts itself in other processes by [`spawn_role`]:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use ringmq_testing::{Actor, role, say, spawn_role, watchdog};
+//!
+//! #[test]
+//! fn somebody_answers() {
+//!     if role().is_some() {
+//!         say("hello");
+//!         return;
+//!     }
+//!     let _guard = watchdog(Duration::from_secs(20));
+//!     let mut other = Actor::start(&mut spawn_role("somebody_answers", "greeter", &[]));
+//!     assert_eq!(other.hear(), "hello");
+//!     other.finish();
+//! }
+//! ```
+//!
+//! Nothing here sleeps to synchronise: processes wait for each other's lines, and a [`watchdog`] ends a
+//! test that waits in vain.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and its processes talk by lines"
+)]
+
+mod activity;
+mod actor;
+mod counters;
+mod pattern;
+mod random;
+mod role;
+mod scratch;
+mod storm;
+mod tracee;
+mod watchdog;
+
+pub use activity::{Activity, is_asleep, now_nanos, pin_to, thread_id, until_asleep, until_gone};
+pub use actor::Actor;
+pub use counters::Counters;
+pub use pattern::{Bytes, Messages};
+pub use random::{Random, mix, seed};
+pub use role::{fork_and_linger, listen, role, role_args, say, spawn_role, under};
+pub use scratch::{Scratch, abstract_name};
+pub use storm::SignalStorm;
+pub use tracee::{Stepped, Tracee, stop};
+pub use watchdog::{Watchdog, watchdog};

@@ -144,7 +144,7 @@ impl Recv2 for IndexReader {
         // SAFETY: in bounds; the same hint as the project's ring gives.
         unsafe {
             self.ring
-                .expect_soon((self.position as usize + 256) % CAPACITY & !7)
+                .expect_soon(((self.position as usize + 256) % CAPACITY) & !7)
         };
         take
     }
@@ -160,14 +160,20 @@ fn memory(bytes: usize) -> NonNull<u8> {
 /// A word in a line of its own, as its writer and its reader see it.
 fn word() -> (MappedMut, Mapped) {
     let at = memory(4096);
-    // SAFETY: leaked memory, one writer.
-    unsafe { (MappedMut::new(at, 8), Mapped::new(at, 8)) }
+    views(at, 8)
+}
+
+/// What the writer and the reader of some leaked memory hold.
+fn views(at: NonNull<u8>, bytes: usize) -> (MappedMut, Mapped) {
+    // SAFETY: leaked memory of that size, and this is its one writer.
+    let own = unsafe { MappedMut::new(at, bytes) };
+    // SAFETY: as above; it is only read through this.
+    let seen = unsafe { Mapped::new(at, bytes) };
+    (own, seen)
 }
 
 fn by_header() -> (RingWriter, RingReader) {
-    let (ring, (own, seen)) = (memory(CAPACITY), word());
-    // SAFETY: leaked memory, one writer.
-    let (mine, theirs) = unsafe { (MappedMut::new(ring, CAPACITY), Mapped::new(ring, CAPACITY)) };
+    let ((mine, theirs), (own, seen)) = (views(memory(CAPACITY), CAPACITY), word());
     (
         Writer::new(mine, seen, 0).unwrap(),
         Reader::new(theirs, own, 0).unwrap(),
@@ -175,10 +181,8 @@ fn by_header() -> (RingWriter, RingReader) {
 }
 
 fn by_index() -> (IndexWriter, IndexReader) {
-    let (at, (report, report_seen), (published, published_seen)) =
-        (memory(CAPACITY), word(), word());
-    // SAFETY: leaked memory, one writer.
-    let (ring, seen) = unsafe { (MappedMut::new(at, CAPACITY), Mapped::new(at, CAPACITY)) };
+    let (ring, seen) = views(memory(CAPACITY), CAPACITY);
+    let ((report, report_seen), (published, published_seen)) = (word(), word());
     (
         IndexWriter {
             ring,

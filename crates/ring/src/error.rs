@@ -22,7 +22,7 @@ pub enum Corrupt {
         /// The bytes that there are, header included.
         room: u64,
     },
-    /// A pad that does not end where the memory ends, or that no record follows.
+    /// A pad that does not end where the memory ends, or is all of it, or that no record follows.
     Pad {
         /// Where it was read.
         position: u64,

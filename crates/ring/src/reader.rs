@@ -139,7 +139,8 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
     fn check_behind_pad(&self, position: u64, word: u64, len: u32) -> Result<Record, Corrupt> {
         let room = self.capacity - (position & (self.capacity - 1));
         let end = HEADER + u64::from(len);
-        if end != room {
+        // A pad as long as the memory would have itself behind it: one word, loaded twice.
+        if end != room || room == self.capacity {
             return Err(Corrupt::Pad { position, word });
         }
         let start = position + room;

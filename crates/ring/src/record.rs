@@ -99,6 +99,20 @@ pub(crate) const fn next(position: u64, len: u64) -> u64 {
     }
 }
 
+/// The farthest that [`next`] can be of a record at `position` that was claimed with `len` bytes and is committed
+/// with these or fewer: one that comes to fit a line may be moved on farther than the whole one would have reached.
+#[inline(always)]
+pub(crate) const fn reach(position: u64, len: u64) -> u64 {
+    let extent = extent(len);
+    if extent <= LINE {
+        return next(position, len);
+    }
+    // A line that does not start one ends in the next; the record behind it starts with the one after.
+    let moved = (position + 2 * LINE - 1) & !(LINE - 1);
+    let end = position + extent;
+    if end > moved { end } else { moved }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +136,17 @@ mod tests {
         assert_eq!(next(0, 48), 64);
         assert_eq!(next(0, 57), 72);
         assert_eq!(next(0, 0), 8);
+    }
+
+    #[test]
+    fn no_shorter_record_ends_beyond_the_reach_of_a_claim() {
+        for position in (0..256).step_by(8) {
+            let mut farthest = 0;
+            for len in 0..=300 {
+                farthest = farthest.max(next(position, len));
+                assert_eq!(reach(position, len), farthest, "{len} at {position}");
+            }
+        }
     }
 
     #[test]

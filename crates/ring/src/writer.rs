@@ -120,8 +120,9 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
         } else {
             self.head + room
         };
-        // The header behind the record is cleared before the record is published, so it must not be unread.
-        let end = record::next(at, len as u64) + HEADER + spare;
+        // The header behind the record is cleared before the record is published, so it must not be unread, however
+        // much of the claim is committed.
+        let end = record::reach(at, len as u64) + HEADER + spare;
         if end - self.reader > self.capacity {
             self.make_room(end)?;
         }

@@ -159,3 +159,9 @@ impl Model {
         passed
     }
 }
+
+impl Entry {
+    pub(crate) fn is_end(&self) -> bool {
+        self.kind == Kind::End
+    }
+}

@@ -95,12 +95,8 @@ impl Receiver {
     }
 
     fn read_some(&mut self, into: &mut [u8], patience: Patience) -> Result<usize, RecvError> {
-        // The pieces of a message that the message face did not wait for.
-        if !self.gathered().is_empty() {
-            let take = into.len().min(self.gathered().len());
-            into[..take].copy_from_slice(&self.gathered()[..take]);
-            self.gathered().drain(..take);
-            return Ok(take);
+        if into.is_empty() || !self.gathered().is_empty() {
+            return self.read_gathered(into);
         }
         let mut read = 0;
         let mut lap = self.lap();
@@ -135,6 +131,23 @@ impl Receiver {
             self.count(1, read);
         }
         Ok(read)
+    }
+}
+
+impl Receiver {
+    /// Reads the pieces of a message that the message face did not wait for.
+    #[cold]
+    fn read_gathered(&mut self, into: &mut [u8]) -> Result<usize, RecvError> {
+        if !self.is_here() {
+            return Err(RecvError::Forked);
+        }
+        let take = into.len().min(self.gathered().len());
+        into[..take].copy_from_slice(&self.gathered()[..take]);
+        self.gathered().drain(..take);
+        if take > 0 {
+            self.count(1, take);
+        }
+        Ok(take)
     }
 }
 

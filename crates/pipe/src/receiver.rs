@@ -176,7 +176,13 @@ impl Receiver {
     /// Whether anything can be received at all.
     #[inline(always)]
     fn may_receive(&self) -> bool {
-        self.failed == Failed::No && self.waiter.shared().is_here()
+        self.failed == Failed::No && self.is_here()
+    }
+
+    /// Whether this is the process that made the pipe, and not a child forked from it.
+    #[inline(always)]
+    pub(crate) fn is_here(&self) -> bool {
+        self.waiter.shared().is_here()
     }
 
     /// Takes in one record of a message in pieces. Says whether the message is complete.

@@ -24,7 +24,7 @@ pub struct Sender {
     pub(crate) writer: Writer<MappedMut, Mapped>,
     pub(crate) peer: Peer,
     wanted: Wanted<MappedMut>,
-    /// The longest message that goes in one piece.
+    /// The longest message that goes in one piece. Invariant: no longer than what the peer accepts.
     pub(crate) piece: usize,
 }
 
@@ -68,8 +68,12 @@ impl Sender {
         wanted: Wanted<MappedMut>,
         waiter: Waiter,
     ) -> Sender {
-        // Pieces of an eighth keep both sides copying at the same time.
-        let piece = (writer.capacity() / 8).min(writer.longest());
+        // Pieces of an eighth keep both sides copying at the same time. None is longer than a message may be: what one
+        // `write` has sent may be received as one.
+        let greatest = waiter.shared().peer_greatest;
+        let piece = (writer.capacity() / 8)
+            .min(writer.longest())
+            .min(usize::try_from(greatest).unwrap_or(usize::MAX));
         let (failed, stats) = (Failed::No, Stats::default());
         let peer = Peer {
             generation,
@@ -131,26 +135,33 @@ impl Sender {
         I::Item: AsRef<[u8]>,
     {
         self.peer.check()?;
-        let mut sent = 0;
+        // Published, and committed since.
+        let (mut sent, mut pending) = (0, 0);
         let mut outcome = Ok(());
         for message in messages {
             let message = message.as_ref();
             if message.len() <= self.piece
-                && message.len() as u64 <= self.max_message()
                 && let Ok(mut claim) = self.writer.claim(message.len())
             {
                 claim.copy_from(message);
                 claim.commit(Kind::Last);
                 self.peer.count(1, message.len());
-            } else {
-                outcome = self.publish().and_then(|()| self.send(message));
+                pending += 1;
+                continue;
             }
+            outcome = self.publish().and_then(|()| {
+                sent += std::mem::take(&mut pending);
+                self.send(message)
+            });
             if outcome.is_err() {
                 break;
             }
             sent += 1;
         }
         let published = self.publish();
+        if outcome.is_ok() && published.is_ok() {
+            sent += pending;
+        }
         match outcome.and(published) {
             Err(error) if sent == 0 => Err(error),
             _ => Ok(sent),
@@ -160,10 +171,7 @@ impl Sender {
     #[inline(always)]
     fn send_within(&mut self, message: &[u8], patience: Patience) -> Result<(), SendError> {
         self.peer.check()?;
-        if message.len() <= self.piece
-            && message.len() as u64 <= self.peer.waiter.shared().peer_greatest
-            && self.writer.push(Kind::Last, message).is_ok()
-        {
+        if message.len() <= self.piece && self.writer.push(Kind::Last, message).is_ok() {
             self.peer.count(1, message.len());
             return self.peer.wake();
         }

@@ -14,6 +14,8 @@ use crate::sender::{Patience, Peer, Sender};
 /// without a commit, it was never there.
 ///
 /// What the bytes hold before is unspecified: zeros, or older messages of this pipe.
+///
+/// A child that is forked while there is a claim can drop it, but does not have its bytes: to touch them is a fault.
 #[must_use = "a claim that is dropped is aborted"]
 pub struct Claim<'a> {
     room: ring::Claim<'a, MappedMut, Mapped>,
@@ -114,6 +116,7 @@ impl Claim<'_> {
     /// As [`commit`](Claim::commit).
     #[inline]
     pub fn commit_len(self, len: usize) -> Result<(), SendError> {
+        self.peer.check()?;
         let len = len.min(self.room.len());
         self.room.publish(Kind::Last, len);
         self.peer.count(1, len);
@@ -164,6 +167,8 @@ impl Vow {
 }
 
 /// A message that is lent where it lies in the peer's ring. Dropping it gives the room back.
+///
+/// A child that is forked while a message is lent can drop it, but does not have its bytes: to touch them is a fault.
 #[derive(Debug)]
 pub struct Lent<'a> {
     receiver: &'a mut Receiver,
@@ -247,6 +252,9 @@ impl Deref for Lent<'_> {
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
+        if !self.receiver.is_here() {
+            return;
+        }
         self.receiver.count(1, self.len());
         match self.record.take() {
             // A doorbell that cannot be rung belongs to a peer that is gone; the next call says so.

@@ -329,7 +329,8 @@ impl Waiter {
     /// The descriptor that is readable while there is something to do. Until the first call that finds
     /// nothing, it always is.
     pub(crate) fn watch(&self, nudger: &Ringer) -> BorrowedFd<'_> {
-        if !self.watched.replace(true) {
+        // A forked child has the same epoll instance as its parent, and must not change it.
+        if self.shared.is_here() && !self.watched.replace(true) {
             // Neither can fail but for want of kernel memory; the nudge is what a first look needs.
             let _ = self.readiness.tell_always(&self.bell);
             self.nudge(nudger);
@@ -358,7 +359,8 @@ impl Waiter {
     /// system call, so the kernel is asked once a millisecond at most.
     pub(crate) fn peer_is_gone(&mut self) -> io::Result<bool> {
         let now = Instant::now();
-        if now - self.seen_alive < SLOW_LOOK {
+        // Whoever polls the descriptor may be told of a death once only, and asks for the reason now.
+        if now - self.seen_alive < SLOW_LOOK && !self.watched.get() {
             return Ok(false);
         }
         let wake = self.readiness.check()?;

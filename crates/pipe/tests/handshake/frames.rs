@@ -8,6 +8,9 @@ use ringmq_testing::{Random, seed, watchdog};
 use crate::peers::{BOTH, Court, Judge, Verdict, receive};
 use crate::raw::{self, DESCRIPTOR, NUMBERS, Raw, Sent, VERSION, later};
 
+/// What is sent around a frame.
+type Make = fn(Raw) -> Vec<Sent>;
+
 /// The frame that a side reads first, with descriptors.
 fn first(frame: Raw) -> Vec<Sent> {
     vec![Sent::new(frame, raw::descriptors())]
@@ -33,12 +36,12 @@ fn wrong(verdict: &Verdict) -> OfferError {
 fn golden_bytes_on_the_wire() {
     let _guard = watchdog(Duration::from_secs(60));
     let mut court = Court::open();
-    // An offer: 4096, 262144, 1 GiB, 0. Whether this machine has membarrier is its own affair.
+    // An offer: 4096, 1 MiB, 1 GiB, 0. Whether this machine has membarrier is its own affair.
     let golden = |offer: &[u8; 64]| {
         let mut golden = [0; 64];
         golden[..12].copy_from_slice(b"ringmqP\0\x01\0\x01\0");
         golden[16] = offer[16] & 1;
-        (golden[25], golden[34], golden[43]) = (0x10, 4, 0x40);
+        (golden[25], golden[34], golden[43]) = (0x10, 0x10, 0x40);
         golden
     };
     let peer = court.dial();
@@ -173,7 +176,7 @@ fn refusals() {
                 version,
                 ..Raw::refuse(code)
             };
-            let tries: [(Judge, fn(Raw) -> Vec<Sent>); 5] = [
+            let tries: [(Judge, Make); 5] = [
                 (Judge::Listener, |frame| vec![Sent::bare(frame)]),
                 (Judge::Listener, first),
                 (Judge::Listener, second),

@@ -52,7 +52,7 @@ fn bytes_that_are_all_there_are_a_frame() {
 /// The default offer of this crate.
 fn receive_as_sent() -> Raw {
     Raw {
-        ring: 256 << 10,
+        ring: 1 << 20,
         greatest: 1 << 30,
         features: u64::from(ringmq_sys::barrier::register()),
         ..Raw::offer()

@@ -129,11 +129,14 @@ fn the_slow_are_dropped_in_time() {
     listener.attempt(Some(Instant::now())).unwrap();
 }
 
+/// A peer that does not finish.
+type Make = fn(&Listener) -> Stream;
+
 /// Many of them: the oldest make room for the newest, and what they hold has a bound.
 #[test]
 fn two_hundred_that_never_finish() {
     let _guard = watchdog(Duration::from_secs(60));
-    let makes: [(fn(&Listener) -> Stream, usize); 2] = [
+    let makes: [(Make, usize); 2] = [
         // The listener's end of each: a socket; and, once it has met the offer, a pipe's seven descriptors and four maps.
         (dial, 0),
         (stalled, 1),

@@ -87,7 +87,7 @@ fn put(frame: &mut [u8; FRAME], at: usize, value: u64) {
 }
 
 fn store(memory: &Mapping, offset: usize, word: u64) {
-    assert!(memory.is_writable() && offset % 8 == 0 && offset < memory.len());
+    assert!(memory.is_writable() && offset.is_multiple_of(8) && offset < memory.len());
     // SAFETY: within the mapping, as just seen.
     let at = unsafe { memory.as_ptr().add(offset) };
     // SAFETY: our own memory, aligned, which no reference points to.
@@ -95,7 +95,7 @@ fn store(memory: &Mapping, offset: usize, word: u64) {
 }
 
 fn load(memory: &Mapping, offset: usize) -> u64 {
-    assert!(offset % 8 == 0 && offset < memory.len());
+    assert!(offset.is_multiple_of(8) && offset < memory.len());
     // SAFETY: within the mapping, as just seen.
     let at = unsafe { memory.as_ptr().add(offset) };
     // SAFETY: aligned, readable, never a Rust object.

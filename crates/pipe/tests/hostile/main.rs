@@ -1,6 +1,10 @@
 //! Peers that do not keep the rules: they may spoil their own messages, and nothing else.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
 
 mod by_hand;
 mod changing;

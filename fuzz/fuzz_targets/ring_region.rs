@@ -9,7 +9,7 @@ mod heap;
 use std::mem::MaybeUninit;
 
 use heap::{Heap, Held};
-use libfuzzer_sys::arbitrary::{Arbitrary, Unstructured};
+use libfuzzer_sys::arbitrary::{self, Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use ringmq_ring::{
     ClaimError, Corrupt, GenerationSeen, Kind, Mapped, MappedMut, Reader, Record, WantedSeen,

@@ -1,0 +1,157 @@
+//! `ringmq perf`: the fields that scripts read, a picture, and errors.
+
+use std::fs;
+use std::time::Duration;
+
+use ringmq_testing::{Scratch, watchdog};
+use serde_json::Value;
+
+use crate::{errors, ringmq};
+
+/// The objects that the command prints, one a line.
+#[track_caller]
+fn objects(arguments: &[&str]) -> Vec<Value> {
+    let output = ringmq(arguments).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+const LATENCY: [&str; 4] = ["perf", "latency", "--json", "--count"];
+
+/// Every transport, with the fields in their documented types.
+#[test]
+fn latency_of_every_transport() {
+    let _guard = watchdog(Duration::from_secs(120));
+    for transport in ["pipe", "unix", "tcp", "os-pipe", "eventfd", "cacheline"] {
+        let mut arguments = LATENCY.to_vec();
+        arguments.extend(["300", "--transport", transport]);
+        let [object] = &objects(&arguments)[..] else {
+            panic!("one line for one measurement");
+        };
+        assert_eq!(object["work"], "latency");
+        assert_eq!(object["transport"], transport);
+        assert_eq!(object["count"], 300);
+        assert!(object["wait"].is_string() && object["size"].is_u64());
+        assert!(object.get("pin").is_some(), "{object}");
+        let rtt = |name: &str| object["rtt_ns"][name].as_f64().unwrap();
+        assert!(rtt("min") > 0.0 && rtt("min") <= rtt("p50"), "{object}");
+        assert!(rtt("p50") <= rtt("p99") && rtt("p99") <= rtt("p999"));
+        assert!(rtt("p999") <= rtt("max"));
+    }
+}
+
+/// The pipe in each wait strategy, with two processes on one CPU, and on none in particular.
+#[test]
+fn latency_of_the_pipe_however_it_waits() {
+    let _guard = watchdog(Duration::from_secs(120));
+    for wait in ["spin", "park", "adaptive"] {
+        for pin in ["0,0", "none"] {
+            // Two that spin on one CPU take a slice of the scheduler's for each message.
+            let count = if wait == "spin" && pin == "0,0" {
+                "20"
+            } else {
+                "300"
+            };
+            let mut arguments = LATENCY.to_vec();
+            arguments.extend([count, "--wait", wait, "--pin", pin, "--size", "1KiB"]);
+            let objects = objects(&arguments);
+            assert_eq!(objects.len(), 1);
+            assert_eq!(objects[0]["wait"], wait);
+            assert_eq!(objects[0]["size"], 1024);
+        }
+    }
+}
+
+#[test]
+fn throughput_counts_messages_and_bytes() {
+    let _guard = watchdog(Duration::from_secs(120));
+    let objects = objects(&[
+        "perf",
+        "throughput",
+        "--json",
+        "--size",
+        "64",
+        "--count",
+        "200000",
+    ]);
+    let [object] = &objects[..] else {
+        panic!("one line for one measurement");
+    };
+    assert_eq!(object["work"], "throughput");
+    let messages = object["msgs_per_s"].as_f64().unwrap();
+    let bytes = object["bytes_per_s"].as_f64().unwrap();
+    assert!(
+        messages > 0.0 && (bytes / messages - 64.0).abs() < 0.01,
+        "{object}"
+    );
+}
+
+/// The whole comparison, with a picture: every floor, and the pipe in each wait strategy.
+#[test]
+fn compare_prints_floors_and_pipe_side_by_side() {
+    let _guard = watchdog(Duration::from_secs(300));
+    let scratch = Scratch::new();
+    let plot = scratch.path("curve.svg");
+    let output = ringmq(&["perf", "compare", "--quick", "--plot", &plot])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for word in [
+        "cache line",
+        "eventfd",
+        "pipe of the kernel",
+        "Unix stream socket",
+        "TCP loopback",
+        "spin",
+        "park",
+        "adaptive",
+    ] {
+        assert!(text.contains(word), "{word} is missing in:\n{text}");
+    }
+    for word in ["p50", "p99", "p99.9"] {
+        assert!(text.contains(word), "{word} is missing in:\n{text}");
+    }
+    let svg = fs::read_to_string(&plot).unwrap();
+    assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
+    assert!(svg.contains("polyline"));
+}
+
+/// A reader that has seen enough is no error.
+#[test]
+fn output_that_nobody_reads_is_no_error() {
+    let _guard = watchdog(Duration::from_secs(120));
+    let mut child = ringmq(&["perf", "latency", "--count", "20000", "--json"])
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn errors_name_cause_and_remedy() {
+    let _guard = watchdog(Duration::from_secs(60));
+    for (wrong, code) in [
+        (&["perf", "latency", "--transport", "pigeon"][..], 2),
+        (&["perf", "latency", "--size", "many"], 2),
+        (&["perf", "latency", "--pin", "0"], 2),
+        (&["perf", "latency", "--pin", "0,100000"], 1),
+    ] {
+        let output = ringmq(wrong).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{wrong:?}: {output:?}");
+        assert!(output.stdout.is_empty() && !errors(&output).is_empty());
+    }
+    let nowhere = "/nonexistent/curve.svg";
+    let output = ringmq(&["perf", "latency", "--count", "100", "--plot", nowhere])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains(nowhere), "{output:?}");
+}

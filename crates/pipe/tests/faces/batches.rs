@@ -44,7 +44,7 @@ fn a_batch_that_flows() {
     for wait in WAITS {
         let (mut left, mut right) = pair(&small().wait(wait));
         let messages = Messages::new(2, 0, 9000);
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             scope.spawn(move || {
                 let batch = (0..300).map(|number| messages.get(number));
                 assert_eq!(left.sender().send_batch(batch).unwrap(), 300);
@@ -118,7 +118,7 @@ fn a_batch_without_a_receiver() {
     for wait in WAITS {
         let (mut left, mut right) = pair(&small().wait(wait));
         fill(&mut left, 400);
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             let sends = scope.spawn(|| left.sender().send_batch(vec![[1; 400]; 100]));
             // Some of it gets through.
             assert_eq!(recv(&mut right), [6; 400]);

@@ -171,7 +171,7 @@ fn a_waiting_writer_is_told() {
     let _guard = watchdog(Duration::from_secs(60));
     for wait in WAITS {
         let (mut left, right) = pair(&small().wait(wait));
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             let writes = scope.spawn(move || left.write_all(&[1; 10_000]).unwrap_err());
             drop(right);
             assert_eq!(writes.join().unwrap().kind(), ErrorKind::BrokenPipe);
@@ -187,7 +187,7 @@ fn as_the_standard_library_uses_them() {
         let (left, right) = pair(&small().wait(wait));
         let (mut sender, from_right) = left.split();
         let (mut to_left, receiver) = right.split();
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             scope.spawn(move || {
                 for number in 0..2000 {
                     writeln!(sender, "line {number}").unwrap();

@@ -32,7 +32,7 @@ fn both_ways_to_send_one() {
         }
         // Of any length in pieces.
         let messages = Messages::new(5, 0, 50_000);
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             scope.spawn(|| {
                 for number in 0..100 {
                     left.sender().send(&messages.get(number)).unwrap();
@@ -170,7 +170,7 @@ fn the_receiver_goes_in_the_midst() {
     let _guard = watchdog(Duration::from_secs(60));
     for wait in WAITS {
         let (mut left, mut right) = pair(&small().wait(wait));
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             let sends = scope.spawn(|| left.sender().send(&[1; 1 << 20]).unwrap_err());
             let mut bytes = [0; 3000];
             std::io::Read::read_exact(&mut right, &mut bytes).unwrap();

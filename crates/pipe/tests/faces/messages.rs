@@ -122,7 +122,7 @@ fn waiting_ends() {
     let _guard = watchdog(Duration::from_secs(60));
     for wait in WAITS {
         let (mut left, mut right) = pair(&small().wait(wait));
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             let receives = scope.spawn(|| {
                 let first = recv(&mut right);
                 (first, right)
@@ -157,7 +157,7 @@ fn the_greatest_message() {
             ringmq_testing::abstract_name("most"),
         );
         let mut listener = ringmq_pipe::Listener::bind(&address, &limited).unwrap();
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             let client = scope.spawn(|| small().connect(&address).unwrap());
             (listener.accept().unwrap(), client.join().unwrap())
         })

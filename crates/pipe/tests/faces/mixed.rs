@@ -50,7 +50,7 @@ fn a_message_in_pieces_is_read_as_bytes() {
     let _guard = watchdog(Duration::from_secs(60));
     let (mut left, mut right) = pair(&small());
     let long: Vec<u8> = (0..50_000u32).map(|number| (number / 7) as u8).collect();
-    std::thread::scope(|scope| {
+    ringmq_testing::scope(|scope| {
         scope.spawn(|| left.sender().send(&long).unwrap());
         let mut got = vec![0; long.len()];
         for piece in got.chunks_mut(777) {
@@ -95,7 +95,7 @@ fn gathered_pieces_are_read_first() {
     let (left, mut right) = pair(&small());
     let (mut sender, _receiver) = left.split();
     let long: Vec<u8> = (0..20_000u32).map(|number| (number % 253) as u8).collect();
-    std::thread::scope(|scope| {
+    ringmq_testing::scope(|scope| {
         scope.spawn(|| sender.send(&long).unwrap());
         let mut message = Vec::new();
         // Once more than the first piece was gathered, the sender waits for room no longer.

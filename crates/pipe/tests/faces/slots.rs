@@ -89,7 +89,7 @@ fn claims_wait_as_sends_do() {
             matches!(error, SendError::TimedOut) && Instant::now() >= deadline,
             "{error}"
         );
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             let claims = scope.spawn(|| {
                 let mut claim = left.sender().claim(1000).unwrap();
                 claim.fill(9);
@@ -174,7 +174,7 @@ fn in_place_on_both_sides() {
     for wait in WAITS {
         let (mut left, mut right) = pair(&small().wait(wait));
         let messages = Messages::new(3, 0, 4000);
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             scope.spawn(|| {
                 let mut message = Vec::new();
                 let most = left.sender().max_claim();

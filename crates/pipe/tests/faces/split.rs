@@ -41,14 +41,14 @@ fn four_threads_of_messages() {
             ringmq_pipe::Listener::bind(&address, &small().wait(left_waits)).unwrap();
         // Two sizes of rings, too.
         let other = small().capacity(65536).wait(right_waits);
-        let (left, right) = std::thread::scope(|scope| {
+        let (left, right) = ringmq_testing::scope(|scope| {
             let client = scope.spawn(|| other.connect(&address).unwrap());
             (listener.accept().unwrap(), client.join().unwrap())
         });
         let (there, back) = (Messages::new(seed, 0, 3000), Messages::new(!seed, 0, 300));
         let ((left_sender, left_receiver), (right_sender, right_receiver)) =
             (left.split(), right.split());
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             scope.spawn(|| send_all(left_sender, there, 3000));
             scope.spawn(|| receive_all(right_receiver, there, 3000));
             scope.spawn(|| send_all(right_sender, back, 10_000));
@@ -64,7 +64,7 @@ fn four_threads_of_bytes() {
     let seed = seed();
     for wait in WAITS {
         let (left, right) = pair(&small().wait(wait));
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             for (sender, receiver, seed) in {
                 let ((one, two), (three, four)) = (left.split(), right.split());
                 [(one, four, seed), (three, two, !seed)]
@@ -104,7 +104,7 @@ fn halves_travel() {
         let (mut sender, _keeps) = left.split();
         let (_keeps_too, mut receiver) = right.split();
         for number in 0..50u8 {
-            (sender, receiver) = std::thread::scope(|scope| {
+            (sender, receiver) = ringmq_testing::scope(|scope| {
                 let sends = scope.spawn(move || {
                     sender.send(&[number; 2000]).unwrap();
                     sender

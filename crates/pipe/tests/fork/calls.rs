@@ -122,7 +122,7 @@ fn what_was_gathered_is_not_the_childs() {
     let _guard = watchdog(Duration::from_secs(60));
     let (left, right) = Options::new().capacity(4096).pair().unwrap();
     let (mut sender, _receiver) = left.split();
-    std::thread::scope(|scope| {
+    ringmq_testing::scope(|scope| {
         let mut right = right;
         let (full, is_full) = std::sync::mpsc::channel();
         scope.spawn(move || {

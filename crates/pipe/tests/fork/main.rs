@@ -49,7 +49,7 @@ impl Child {
 /// Both ends of a pipe that went through connection set-up.
 fn connected(listener: &mut Listener, options: &Options) -> (Pipe, Pipe) {
     let address = listener.address();
-    std::thread::scope(|scope| {
+    ringmq_testing::scope(|scope| {
         let client = scope.spawn(|| options.connect(&address).unwrap());
         let accepted = listener.accept_deadline(later()).unwrap();
         (accepted, client.join().unwrap())

@@ -22,7 +22,7 @@ fn a_stream_goes_on() {
         let mut listener = Listener::bind(&abstract_name("fork"), &options).unwrap();
         let (mut left, right) = connected(&mut listener, &options);
         let mut right = Some(right);
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             scope.spawn(move || {
                 let mut message = vec![0; LEN as usize];
                 for number in 0..MESSAGES {
@@ -84,7 +84,7 @@ fn the_parent_sleeps_undisturbed() {
     let stats = left.receiver().stats();
     assert_eq!((stats.slept, stats.spurious), (1, 0));
     // And it is woken once for what comes.
-    std::thread::scope(|scope| {
+    ringmq_testing::scope(|scope| {
         scope.spawn(|| right.sender().send(b"wake up").unwrap());
         assert_eq!(recv(&mut left), b"wake up");
     });

@@ -119,7 +119,7 @@ fn run(test: &str, way: &str, (call, error): (&str, &str), when: u32) -> Option<
     let listener = (way == "connect").then(|| Listener::bind(&address, &options()).unwrap());
     let stop = AtomicBool::new(false);
     let mut outcome = None;
-    let strace = std::thread::scope(|scope| {
+    let strace = ringmq_testing::scope(|scope| {
         if let Some(listener) = listener {
             scope.spawn(|| serve(listener, &stop));
         }

@@ -22,7 +22,7 @@ fn bind(address: &str) -> Result<Listener, ListenError> {
 #[track_caller]
 fn serves(listener: &mut Listener) {
     let address = listener.address();
-    std::thread::scope(|scope| {
+    ringmq_testing::scope(|scope| {
         scope.spawn(|| {
             let mut pipe = Options::new().connect(&address).unwrap();
             pipe.sender().send(b"hello").unwrap();
@@ -179,7 +179,7 @@ fn a_pipe_needs_no_listener_any_more() {
     let scratch = Scratch::new();
     let path = scratch.path("socket");
     let mut listener = bind(&path).unwrap();
-    let (mut left, mut right) = std::thread::scope(|scope| {
+    let (mut left, mut right) = ringmq_testing::scope(|scope| {
         let client = scope.spawn(|| Options::new().connect(&path).unwrap());
         (listener.attempt(later()).unwrap(), client.join().unwrap())
     });

@@ -120,7 +120,7 @@ impl Court {
         by_hand: impl FnOnce(&Stream) -> T,
     ) -> (Result<Pipe, ConnectError>, T) {
         let address = self.unix.address().to_string();
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             let connecting = scope.spawn(|| options.connect(&address));
             let peer = self.unix.accept(later()).unwrap();
             let seen = by_hand(&peer);
@@ -149,7 +149,7 @@ impl Court {
 
     fn admits_a_good_peer(&mut self) {
         let address = self.listener.address();
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             let client = scope.spawn(|| {
                 let mut pipe = Options::new().connect(&address).unwrap();
                 pipe.sender().send(b"good").unwrap();

@@ -192,7 +192,7 @@ fn a_peer_of_the_listener_hangs_up() {
         }
         if stays {
             // It hangs up while the listener waits for its accept.
-            std::thread::scope(|scope| {
+            ringmq_testing::scope(|scope| {
                 let ends = scope.spawn(|| {
                     assert_eq!(receive(&peer).unwrap().1, 4);
                     drop(peer);
@@ -226,7 +226,7 @@ fn accept_passes_over_those_who_hang_up() {
             byte_by_byte(&peer, &Raw::offer(), true, bytes);
         }
         let address = court.listener.address();
-        std::thread::scope(|scope| {
+        ringmq_testing::scope(|scope| {
             let good = scope.spawn(move || {
                 let mut pipe = Options::new().connect(&address).unwrap();
                 pipe.sender().send(b"here").unwrap();

@@ -60,6 +60,8 @@ struct ByHand {
     /// The reader's control page: its positions.
     reads: Mapping,
     bells: Vec<OwnedFd>,
+    /// The reader's bells: one that nobody can ring any more is a death.
+    _bells_of_the_reader: Vec<OwnedFd>,
 }
 
 impl ByHand {
@@ -92,6 +94,7 @@ impl ByHand {
             ring,
             reads,
             bells,
+            _bells_of_the_reader: came.fds,
         };
         (pipe, by_hand)
     }

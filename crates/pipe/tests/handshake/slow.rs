@@ -43,7 +43,7 @@ fn go_on(listener: &mut Listener) {
 /// A good peer gets in, whoever else waits.
 fn admits(listener: &mut Listener) {
     let address = listener.address();
-    std::thread::scope(|scope| {
+    ringmq_testing::scope(|scope| {
         scope.spawn(|| {
             let mut pipe = Options::new().connect(&address).unwrap();
             pipe.sender().send(b"good").unwrap();

@@ -100,7 +100,7 @@ fn survive(pipe: Pipe, actor: &Actor, part: &str, seed: u64) {
             actor.kill();
         }
     };
-    std::thread::scope(|scope| {
+    ringmq_testing::scope(|scope| {
         if !by_survivor {
             scope.spawn(move || {
                 random.dawdle(Duration::from_millis(3));

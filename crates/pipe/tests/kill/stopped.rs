@@ -67,7 +67,7 @@ fn stand_still(test: &str, pause: Duration) {
             "sends" => {
                 // Until the test has had enough, which it says by a line.
                 let enough = &AtomicBool::new(false);
-                thread::scope(|scope| {
+                ringmq_testing::scope(|scope| {
                     scope.spawn(|| {
                         ringmq_testing::listen();
                         enough.store(true, Ordering::Relaxed);
@@ -90,7 +90,7 @@ fn stand_still(test: &str, pause: Duration) {
             let (pipe, mut actor) = meet(test, part, &args, &options(name_of(wait)));
             let done = AtomicBool::new(false);
             let done = &done;
-            let count = thread::scope(|scope| {
+            let count = ringmq_testing::scope(|scope| {
                 let other = scope.spawn(move || match part {
                     "sends" => receive(pipe, seed),
                     _ => send(pipe, seed, |number| {

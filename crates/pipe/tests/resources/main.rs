@@ -26,7 +26,7 @@ fn later() -> Option<Instant> {
 /// Both ends of a pipe that went through connection set-up.
 fn connected(listener: &mut Listener, options: &Options) -> (Pipe, Pipe) {
     let address = listener.address();
-    std::thread::scope(|scope| {
+    ringmq_testing::scope(|scope| {
         let client = scope.spawn(|| options.connect(&address).unwrap());
         let accepted = listener.attempt(later()).unwrap();
         (accepted, client.join().unwrap())

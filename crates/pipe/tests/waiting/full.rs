@@ -77,7 +77,7 @@ fn a_message_that_times_out_in_its_midst_was_never_there() {
             let (sender, receiver) = (left.sender(), right.receiver());
             let mut message = Vec::new();
             let deadline = Instant::now() + Duration::from_millis(2);
-            std::thread::scope(|scope| {
+            ringmq_testing::scope(|scope| {
                 scope.spawn(|| {
                     // Takes in some pieces, and stops.
                     let early = deadline - Duration::from_millis(1);
@@ -89,7 +89,7 @@ fn a_message_that_times_out_in_its_midst_was_never_there() {
             });
             let receiver = right.receiver();
             let next = [round; 5];
-            std::thread::scope(|scope| {
+            ringmq_testing::scope(|scope| {
                 scope.spawn(|| left.sender().send(&next).unwrap());
                 receiver.recv(&mut message).unwrap();
             });

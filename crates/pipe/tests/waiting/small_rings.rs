@@ -14,7 +14,7 @@ fn options(wait: &str) -> Options {
 /// Sends everything by one thread and receives everything by another.
 fn exchange(pipe: Pipe, outgoing: u64, incoming: u64, count: u64) {
     let (mut sender, mut receiver) = pipe.split();
-    std::thread::scope(|scope| {
+    ringmq_testing::scope(|scope| {
         scope.spawn(|| {
             let messages = Messages::new(incoming, 128, 1400);
             let mut message = Vec::new();

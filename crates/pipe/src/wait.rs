@@ -138,7 +138,12 @@ impl Waiter {
             Err(error) => Err(error),
         };
         // What came while we were awake rang nobody: whoever polls the descriptor is to look for himself.
-        self.look_again(nudger);
+        match outcome {
+            Ok(()) if self.watched.get() => self.nudge(nudger),
+            Ok(()) => {}
+            // He may wait now, and for an edge.
+            Err(_) => self.look_again(nudger),
+        }
         outcome
     }
 
@@ -352,7 +357,12 @@ impl Waiter {
         self.calm(nudger)?;
         self.bell.drain()?;
         awaited.arm()?;
-        Ok(awaited.look())
+        let found = awaited.look();
+        if found {
+            // It rang nobody, nor did what came with it: a caller that makes one call for each poll is to come again.
+            self.nudge(nudger);
+        }
+        Ok(found)
     }
 
     /// For calls that do not wait: whether the peer is gone, its process or its end of the doorbell. A
@@ -386,6 +396,8 @@ impl Waiter {
     /// Whoever polls the descriptor is to look again, whatever happens.
     pub(crate) fn look_again(&self, nudger: &Ringer) {
         if self.watched.get() {
+            // A descriptor that is readable already has no edge to tell of; one that becomes readable anew has.
+            let _ = self.calm(nudger);
             self.nudge(nudger);
         }
     }

@@ -46,7 +46,10 @@ fn a_peer_that_never_receives_costs_nothing() {
         let after = Counters::now();
         let grown = after.rss_kib.saturating_sub(before.rss_kib);
         assert!(grown < 256, "{grown} KiB more");
-        assert_eq!((before.fds, before.maps), (after.fds, after.maps));
+        assert_eq!(before.fds, after.fds);
+        // The allocator may map a little for itself; twenty thousand attempts do not.
+        let maps = after.maps.saturating_sub(before.maps);
+        assert!(maps < 10, "{maps} maps more");
 
         let mut message = Vec::new();
         for number in 0..sent {

@@ -151,7 +151,8 @@ fn a_message_without_end_stops_at_the_greatest() {
         }
         let after = Counters::now();
         assert!(
-            after.rss_kib < before.rss_kib + 2048,
+            // AddressSanitizer keeps what is freed for a while.
+            after.rss_kib < before.rss_kib + 8192,
             "{before:?} {after:?}"
         );
         // Its other direction is not broken: the peer accepts one byte, and no more.

@@ -13,7 +13,10 @@ const SKIPPED: [(&str, &str); 7] = [
     ),
     ("stepped::", "many times the instructions, each a step"),
     ("cycles::", "it keeps memory that was freed"),
-    ("descriptors_are_born", "its leak check traces, and only one can"),
+    (
+        "descriptors_are_born",
+        "its leak check traces, and only one can",
+    ),
     ("a_pair", "its own memory is counted, too"),
     (
         "a_pipe_that_was_connected",

@@ -265,8 +265,9 @@ fn a_peer_of_the_connector_hangs_up() {
             .over(peer)
             .unwrap();
     });
-    if let Err(error) = outcome {
-        assert!(hung_up(&error), "{error}");
+    match outcome {
+        Err(error) => assert!(hung_up(&error), "{error}"),
+        Ok(pipe) => drop(pipe),
     }
     court.adjourn("a hang-up before the accept");
 }

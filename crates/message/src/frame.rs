@@ -1,0 +1,313 @@
+//! One part of a message.
+
+use std::collections::TryReserveError;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::payload::Payload;
+use crate::properties::Properties;
+
+/// The longest payload, in bytes, that a frame holds in itself.
+pub const INLINE: usize = 45;
+
+/// One part of a message: bytes, whether more parts follow, and what is known of the peer that it came from.
+///
+/// Cloning one shares what is longer than [`INLINE`] bytes; only a frame that is still being
+/// [written](Frame::as_mut_slice) is copied.
+#[derive(Clone)]
+pub struct Frame {
+    payload: Payload,
+    properties: Option<Arc<Properties>>,
+}
+
+// A slot of a ring is a frame and a word.
+const _: () = assert!(size_of::<Frame>() == 56 && size_of::<Option<Frame>>() == 56);
+
+impl Frame {
+    /// A frame without bytes.
+    pub const fn new() -> Frame {
+        Frame {
+            payload: Payload::EMPTY,
+            properties: None,
+        }
+    }
+
+    /// A frame that holds a copy of `bytes`.
+    #[inline]
+    pub fn copy_from_slice(bytes: &[u8]) -> Frame {
+        if bytes.len() <= INLINE {
+            Frame::of(Payload::inline(bytes))
+        } else {
+            Frame::of(Payload::Shared {
+                more: false,
+                bytes: Bytes::copy_from_slice(bytes),
+            })
+        }
+    }
+
+    /// A frame of `len` zeros, to be [written](Frame::as_mut_slice).
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for it.
+    pub fn zeroed(len: usize) -> Result<Frame, TryReserveError> {
+        if len <= INLINE {
+            return Ok(Frame::of(Payload::inline(&[0; INLINE][..len])));
+        }
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(len)?;
+        bytes.resize(len, 0);
+        Ok(Frame::of(Payload::Owned { more: false, bytes }))
+    }
+
+    /// A frame over memory that somebody else provides. `owner` is dropped, in whatever thread that happens, when the
+    /// last frame that shares it is.
+    pub fn from_owner<T>(owner: T) -> Frame
+    where
+        T: AsRef<[u8]> + Send + 'static,
+    {
+        Frame::from(Bytes::from_owner(owner))
+    }
+
+    /// A frame over bytes that live for ever. Copies nothing.
+    pub const fn from_static(bytes: &'static [u8]) -> Frame {
+        Frame::of(Payload::Shared {
+            more: false,
+            bytes: Bytes::from_static(bytes),
+        })
+    }
+
+    const fn of(payload: Payload) -> Frame {
+        Frame {
+            payload,
+            properties: None,
+        }
+    }
+
+    /// The bytes.
+    #[inline]
+    pub fn as_slice(&self) -> &[u8] {
+        self.payload.as_slice()
+    }
+
+    /// The bytes, to write to. Those that other frames share are copied first.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        self.payload.as_mut_slice()
+    }
+
+    /// The bytes, for many owners. Copies at most [`INLINE`] of them.
+    pub fn into_bytes(self) -> Bytes {
+        self.payload.into_bytes()
+    }
+
+    /// Ends writing in place: from now on clones share the bytes. Copies nothing.
+    #[inline]
+    pub fn share(&mut self) {
+        self.payload.share();
+    }
+
+    /// Whether others may own the bytes, too.
+    pub fn is_shared(&self) -> bool {
+        match &self.payload {
+            Payload::Shared { bytes, .. } => !bytes.is_unique(),
+            _ => false,
+        }
+    }
+
+    /// Whether another part of the same message follows.
+    #[inline]
+    pub fn more(&self) -> bool {
+        self.payload.more()
+    }
+
+    /// Says whether another part of the same message follows.
+    #[inline]
+    pub fn set_more(&mut self, more: bool) {
+        *self.payload.more_mut() = more;
+    }
+
+    /// The same frame, with [`more`](Frame::more) as given.
+    #[inline]
+    pub fn with_more(mut self, more: bool) -> Frame {
+        self.set_more(more);
+        self
+    }
+
+    /// What is known of the peer that it came from; `None` for what was made here, or came from this process.
+    pub fn properties(&self) -> Option<&Arc<Properties>> {
+        self.properties.as_ref()
+    }
+
+    /// Says what is known of the peer.
+    pub fn set_properties(&mut self, properties: Option<Arc<Properties>>) {
+        self.properties = properties;
+    }
+}
+
+impl Default for Frame {
+    fn default() -> Frame {
+        Frame::new()
+    }
+}
+
+impl Deref for Frame {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+impl AsRef<[u8]> for Frame {
+    fn as_ref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+/// Bytes and [`more`](Frame::more) count; properties do not.
+impl PartialEq for Frame {
+    fn eq(&self, other: &Frame) -> bool {
+        self.more() == other.more() && self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for Frame {}
+
+impl From<Bytes> for Frame {
+    #[inline]
+    fn from(bytes: Bytes) -> Frame {
+        Frame::of(Payload::Shared { more: false, bytes })
+    }
+}
+
+impl From<Vec<u8>> for Frame {
+    /// Keeps the memory, unless it is little enough to be held inline.
+    #[inline]
+    fn from(bytes: Vec<u8>) -> Frame {
+        if bytes.len() <= INLINE {
+            return Frame::copy_from_slice(&bytes);
+        }
+        Frame::from(Bytes::from(bytes))
+    }
+}
+
+impl From<String> for Frame {
+    fn from(text: String) -> Frame {
+        Frame::from(text.into_bytes())
+    }
+}
+
+impl From<&[u8]> for Frame {
+    #[inline]
+    fn from(bytes: &[u8]) -> Frame {
+        Frame::copy_from_slice(bytes)
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Frame {
+    fn from(bytes: &[u8; N]) -> Frame {
+        Frame::copy_from_slice(bytes)
+    }
+}
+
+impl From<&str> for Frame {
+    fn from(text: &str) -> Frame {
+        Frame::copy_from_slice(text.as_bytes())
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.as_slice();
+        let shown = &bytes[..bytes.len().min(32)];
+        write!(
+            f,
+            "Frame({} bytes, \"{}\"",
+            bytes.len(),
+            shown.escape_ascii()
+        )?;
+        f.write_str(if shown.len() < bytes.len() { "..." } else { "" })?;
+        f.write_str(if self.more() { ", more)" } else { ")" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_around_inline_keep_their_bytes() {
+        for len in [0, 1, INLINE - 1, INLINE, INLINE + 1, 300] {
+            let bytes: Vec<u8> = (0..len).map(|at| at as u8).collect();
+            for frame in [
+                Frame::copy_from_slice(&bytes),
+                Frame::from(bytes.clone()),
+                Frame::from(Bytes::from(bytes.clone())),
+                Frame::from_owner(bytes.clone()),
+            ] {
+                assert_eq!(frame.as_slice(), bytes);
+                assert_eq!(frame.clone().with_more(true).into_bytes(), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn writing_copies_what_others_share_and_nothing_else() {
+        let mut frame = Frame::zeroed(100).unwrap();
+        frame.as_mut_slice()[0] = 1;
+        let address = frame.as_ptr();
+        frame.share();
+        assert_eq!(frame.as_ptr(), address);
+        let clone = frame.clone();
+        assert!(frame.is_shared() && clone.is_shared());
+        frame.as_mut_slice()[0] = 2;
+        assert_eq!((frame[0], clone[0]), (2, 1));
+        let mut clone = clone;
+        assert!(!clone.is_shared());
+        clone.as_mut_slice()[0] = 3;
+        assert_eq!(clone.as_ptr(), address);
+    }
+
+    #[test]
+    fn the_owner_of_foreign_memory_is_dropped_with_the_last_frame() {
+        struct Owner {
+            bytes: [u8; 60],
+            _alive: Arc<()>,
+        }
+        impl AsRef<[u8]> for Owner {
+            fn as_ref(&self) -> &[u8] {
+                &self.bytes
+            }
+        }
+        let alive = Arc::new(());
+        let frame = Frame::from_owner(Owner {
+            bytes: [5; 60],
+            _alive: Arc::clone(&alive),
+        });
+        let clone = frame.clone();
+        drop(frame);
+        assert_eq!(Arc::strong_count(&alive), 2);
+        assert_eq!(clone.as_slice(), [5; 60]);
+        drop(clone);
+        assert_eq!(Arc::strong_count(&alive), 1);
+    }
+
+    #[test]
+    fn more_survives_every_change_of_payload() {
+        let mut frame = Frame::zeroed(100).unwrap().with_more(true);
+        frame.share();
+        assert!(frame.more());
+        let clone = frame.clone();
+        frame.as_mut_slice();
+        assert!(frame.more() && clone.more());
+    }
+
+    #[test]
+    fn memory_that_is_not_there_is_an_error() {
+        assert!(Frame::zeroed(usize::MAX / 2).is_err());
+    }
+}

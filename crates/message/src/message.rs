@@ -1,0 +1,119 @@
+//! All parts of a message.
+
+use std::ops::Deref;
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::frame::Frame;
+
+/// A whole message: its frames, of which every one but the last has [`more`](Frame::more).
+///
+/// A message is never empty as ZeroMQ sees it; one without frames is sent as one empty frame.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message {
+    /// One part needs no memory beside it.
+    frames: SmallVec<[Frame; 1]>,
+}
+
+impl Message {
+    /// A message without frames.
+    pub const fn new() -> Message {
+        Message {
+            frames: SmallVec::new_const(),
+        }
+    }
+
+    /// Adds a frame behind the others.
+    pub fn push(&mut self, frame: impl Into<Frame>) {
+        if let Some(last) = self.frames.last_mut() {
+            last.set_more(true);
+        }
+        self.frames.push(frame.into().with_more(false));
+    }
+
+    /// Removes all frames, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.frames.clear();
+    }
+
+    /// The frames.
+    pub fn into_frames(self) -> Vec<Frame> {
+        self.frames.into_vec()
+    }
+
+    /// Bytes of all frames together.
+    pub fn bytes(&self) -> usize {
+        self.frames.iter().map(|frame| frame.len()).sum()
+    }
+
+    /// Removes the frames, from the first on, keeping the memory.
+    pub fn drain(&mut self) -> impl Iterator<Item = Frame> + '_ {
+        self.frames.drain(..)
+    }
+}
+
+/// The frames.
+impl Deref for Message {
+    type Target = [Frame];
+
+    fn deref(&self) -> &[Frame] {
+        &self.frames
+    }
+}
+
+impl<T: Into<Frame>> From<T> for Message {
+    fn from(frame: T) -> Message {
+        Message {
+            frames: smallvec![frame.into().with_more(false)],
+        }
+    }
+}
+
+impl<T: Into<Frame>> FromIterator<T> for Message {
+    fn from_iter<I: IntoIterator<Item = T>>(frames: I) -> Message {
+        let mut message = Message::new();
+        message.extend(frames);
+        message
+    }
+}
+
+impl<T: Into<Frame>> Extend<T> for Message {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, frames: I) {
+        for frame in frames {
+            self.push(frame);
+        }
+    }
+}
+
+impl IntoIterator for Message {
+    type Item = Frame;
+    type IntoIter = smallvec::IntoIter<[Frame; 1]>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.frames.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Message {
+    type Item = &'a Frame;
+    type IntoIter = std::slice::Iter<'a, Frame>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.frames.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_frame_but_the_last_has_more() {
+        let mut message = Message::from("a");
+        message.push(Frame::from("b").with_more(true));
+        message.extend([&b"c"[..], b"d"]);
+        let more: Vec<bool> = message.iter().map(Frame::more).collect();
+        assert_eq!(more, [true, true, true, false]);
+        assert_eq!(message.bytes(), 4);
+    }
+}

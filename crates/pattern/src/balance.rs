@@ -1,0 +1,106 @@
+//! Sending to one peer after the other.
+
+use ringmq_message::Frame;
+
+use crate::error::Refused;
+use crate::peer::{Peer, Pipes};
+use crate::rotation::Rotation;
+
+/// Gives one message to each peer that has room, in turn.
+#[derive(Debug)]
+pub(crate) struct Balance {
+    peers: Rotation,
+    way: Way,
+}
+
+/// Where the parts of the message under way go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// There is none.
+    Idle,
+    To(Peer),
+    /// Its peer has gone, and the sender has not been told.
+    Broken,
+    Swallow,
+}
+
+impl Balance {
+    pub(crate) const fn new() -> Balance {
+        Balance {
+            peers: Rotation::new(),
+            way: Way::Idle,
+        }
+    }
+
+    pub(crate) fn attach(&mut self, peer: Peer) {
+        self.peers.attach(peer);
+    }
+
+    pub(crate) fn detach(&mut self, peer: Peer, pipes: &mut impl Pipes) {
+        if self.way == Way::To(peer) {
+            pipes.rollback(peer);
+            self.way = Way::Broken;
+        }
+        self.peers.detach(peer);
+    }
+
+    pub(crate) fn activated(&mut self, peer: Peer) {
+        self.peers.activate(peer);
+    }
+
+    /// Whether a message has been begun and not ended.
+    pub(crate) fn in_message(&self) -> bool {
+        self.way != Way::Idle
+    }
+
+    /// The next peer that has room; from then on a message to it is under way.
+    #[inline]
+    pub(crate) fn begin(&mut self, pipes: &mut impl Pipes) -> Option<Peer> {
+        let peer = self.next(pipes)?;
+        self.way = Way::To(peer);
+        Some(peer)
+    }
+
+    #[inline]
+    fn next(&mut self, pipes: &mut impl Pipes) -> Option<Peer> {
+        loop {
+            let peer = self.peers.current()?;
+            if pipes.can_write(peer) {
+                return Some(peer);
+            }
+            self.peers.idle();
+        }
+    }
+
+    #[inline]
+    pub(crate) fn send(&mut self, frame: Frame, pipes: &mut impl Pipes) -> Result<(), Refused> {
+        let more = frame.more();
+        let peer = match self.way {
+            Way::To(peer) => peer,
+            Way::Idle => match self.begin(pipes) {
+                Some(peer) => peer,
+                None => return Err(Refused::WouldBlock(frame)),
+            },
+            Way::Broken | Way::Swallow => {
+                let told = self.way == Way::Swallow;
+                self.way = if more { Way::Swallow } else { Way::Idle };
+                return if told {
+                    Ok(())
+                } else {
+                    Err(Refused::Broken(frame))
+                };
+            }
+        };
+        pipes.write(peer, frame);
+        if !more {
+            self.way = Way::Idle;
+            self.peers.pass(peer);
+        }
+        Ok(())
+    }
+
+    /// Whether a part can be sent.
+    pub(crate) fn has_out(&mut self, pipes: &mut impl Pipes) -> bool {
+        self.in_message() || self.next(pipes).is_some()
+    }
+}

@@ -1,0 +1,89 @@
+//! DEALER: to one peer after the other, from all peers in turn.
+
+use ringmq_message::Frame;
+
+use crate::balance::Balance;
+use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
+use crate::fair::FairQueue;
+use crate::option::SetOption;
+use crate::pattern::Route;
+use crate::peer::{Peer, Pipes, Ready, Remote};
+
+#[derive(Debug)]
+pub(crate) struct Dealer {
+    pub(crate) fair: FairQueue,
+    pub(crate) balance: Balance,
+    probe: bool,
+}
+
+impl Dealer {
+    pub(crate) fn new() -> Dealer {
+        Dealer {
+            fair: FairQueue::new(),
+            balance: Balance::new(),
+            probe: false,
+        }
+    }
+}
+
+/// Sends the empty message that tells a ROUTER that somebody is there.
+pub(crate) fn probe(peer: Peer, pipes: &mut impl Pipes) {
+    if pipes.can_write(peer) {
+        pipes.write(peer, Frame::new());
+    }
+}
+
+impl Route for Dealer {
+    fn attach<P: Pipes>(
+        &mut self,
+        peer: Peer,
+        _remote: Remote<'_>,
+        pipes: &mut P,
+    ) -> Result<(), NotAttached> {
+        if self.probe {
+            probe(peer, pipes);
+        }
+        self.fair.attach(peer);
+        self.balance.attach(peer);
+        Ok(())
+    }
+
+    fn detach<P: Pipes>(&mut self, peer: Peer, pipes: &mut P) {
+        self.fair.detach(peer, pipes);
+        self.balance.detach(peer, pipes);
+    }
+
+    fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, _pipes: &mut P) {
+        match ready {
+            Ready::Readable => self.fair.activated(peer),
+            Ready::Writable => self.balance.activated(peer),
+        }
+    }
+
+    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
+        self.balance.send(frame, pipes)
+    }
+
+    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+        match self.fair.recv(pipes) {
+            Some((frame, _)) => Ok(frame),
+            None => Err(RecvRefused::Empty),
+        }
+    }
+
+    fn can_send<P: Pipes>(&mut self, pipes: &mut P) -> bool {
+        self.balance.has_out(pipes)
+    }
+
+    fn can_recv<P: Pipes>(&mut self, pipes: &mut P) -> bool {
+        self.fair.has_in(pipes)
+    }
+
+    fn set<P: Pipes>(&mut self, option: SetOption<'_>, _pipes: &mut P) -> Result<(), BadOption> {
+        match option {
+            SetOption::ProbeRouter(on) => self.probe = on,
+            _ => return Err(BadOption),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! What is refused, and why.
+
+use ringmq_message::Frame;
+use thiserror::Error;
+
+/// Why a part was not sent. Hands it back.
+#[derive(Debug, Error)]
+pub enum Refused {
+    /// No peer can take a message now.
+    #[error("no peer has room for a message")]
+    WouldBlock(Frame),
+    /// Sockets of this type do not send.
+    #[error("this socket type does not send")]
+    NotSupported(Frame),
+    /// It is not the application's turn to send.
+    #[error("not now: a message has to be received first")]
+    State(Frame),
+    /// The routing id is nobody's.
+    #[error("there is no peer with this routing id")]
+    HostUnreachable(Frame),
+    /// The peer went in the middle of the message; what was sent of it is lost. Said once: the remaining parts, after
+    /// this one, are swallowed. A send that may wait swallows this one as well, as libzmq does.
+    #[error("the peer has gone in the middle of the message")]
+    Broken(Frame),
+}
+
+impl Refused {
+    /// The part.
+    pub fn into_frame(self) -> Frame {
+        match self {
+            Refused::WouldBlock(frame)
+            | Refused::NotSupported(frame)
+            | Refused::State(frame)
+            | Refused::HostUnreachable(frame)
+            | Refused::Broken(frame) => frame,
+        }
+    }
+}
+
+/// Why nothing was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum RecvRefused {
+    /// Nothing waits.
+    #[error("no message waits")]
+    Empty,
+    /// Sockets of this type do not receive.
+    #[error("this socket type does not receive")]
+    NotSupported,
+    /// It is not the application's turn to receive.
+    #[error("not now: a message has to be sent first")]
+    State,
+}
+
+/// Why a peer is not part of the pattern. Nothing is read from it or written to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NotAttached {
+    /// A PAIR has its peer already. The newcomer was asked to [terminate](crate::Pipes::terminate).
+    #[error("a PAIR has one peer")]
+    SecondPeer,
+    /// Somebody else has this routing id. libzmq keeps such a peer connected, and mute; whether it is kept is for the
+    /// socket to say.
+    #[error("the routing id is taken")]
+    DuplicateId,
+    /// Longer than 255 bytes, or an assigned one without bytes.
+    #[error("a routing id of {0} bytes")]
+    InvalidId(usize),
+}
+
+/// The socket type does not know this option, or not in its present state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("no option of this socket type")]
+pub struct BadOption;

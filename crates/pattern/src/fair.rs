@@ -1,0 +1,120 @@
+//! Receiving from all peers in turn.
+
+use std::collections::VecDeque;
+
+use ringmq_message::Frame;
+
+use crate::peer::{Peer, Pipes};
+use crate::rotation::Rotation;
+
+/// Takes one message from each peer that has one, in turn.
+#[derive(Debug)]
+pub(crate) struct FairQueue {
+    peers: Rotation,
+    /// Whose message has been begun.
+    from: Option<Peer>,
+    /// What there was of that message when its peer left.
+    rest: VecDeque<Frame>,
+}
+
+impl FairQueue {
+    pub(crate) const fn new() -> FairQueue {
+        FairQueue {
+            peers: Rotation::new(),
+            from: None,
+            rest: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn attach(&mut self, peer: Peer) {
+        self.peers.attach(peer);
+    }
+
+    /// The message that is being read stays whole: its remaining parts are taken now.
+    pub(crate) fn detach(&mut self, peer: Peer, pipes: &mut impl Pipes) {
+        if self.from == Some(peer) && self.rest.is_empty() {
+            let mut more = true;
+            while more && let Some(frame) = pipes.read(peer) {
+                more = frame.more();
+                self.rest.push_back(frame);
+            }
+            if self.rest.is_empty() {
+                self.from = None;
+            }
+            self.peers.pass(peer);
+        }
+        self.peers.detach(peer);
+    }
+
+    pub(crate) fn activated(&mut self, peer: Peer) {
+        self.peers.activate(peer);
+    }
+
+    /// Whether parts of a message that has been begun remain.
+    pub(crate) fn in_message(&self) -> bool {
+        self.from.is_some()
+    }
+
+    /// The next part, and whose it is.
+    #[inline]
+    pub(crate) fn recv(&mut self, pipes: &mut impl Pipes) -> Option<(Frame, Peer)> {
+        if let Some(peer) = self.from {
+            return self.recv_rest(peer, pipes);
+        }
+        while let Some(peer) = self.peers.current() {
+            match pipes.read(peer) {
+                Some(frame) if frame.more() => {
+                    self.from = Some(peer);
+                    return Some((frame, peer));
+                }
+                Some(frame) => {
+                    self.peers.pass(peer);
+                    return Some((frame, peer));
+                }
+                None => self.peers.idle(),
+            }
+        }
+        None
+    }
+
+    fn recv_rest(&mut self, peer: Peer, pipes: &mut impl Pipes) -> Option<(Frame, Peer)> {
+        let gone = !self.rest.is_empty();
+        let frame = match self.rest.pop_front() {
+            Some(frame) => Some(frame),
+            None => pipes.read(peer),
+        };
+        // By the number of somebody who has gone, another one may go now.
+        let over = match &frame {
+            Some(frame) => !frame.more() || (gone && self.rest.is_empty()),
+            None => true,
+        };
+        if over {
+            self.from = None;
+            if !gone {
+                self.peers.pass(peer);
+            }
+        }
+        Some((frame?, peer))
+    }
+
+    /// Passes over what remains of the message that has been begun.
+    pub(crate) fn skip(&mut self, pipes: &mut impl Pipes) {
+        while let Some(peer) = self.from {
+            self.recv_rest(peer, pipes);
+        }
+    }
+
+    /// Whether there is a part to receive.
+    pub(crate) fn has_in(&mut self, pipes: &mut impl Pipes) -> bool {
+        if self.in_message() {
+            return true;
+        }
+        while let Some(peer) = self.peers.current() {
+            if pipes.can_read(peer) {
+                return true;
+            }
+            self.peers.idle();
+        }
+        false
+    }
+}

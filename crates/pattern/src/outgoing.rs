@@ -1,0 +1,36 @@
+//! A message under way to the one peer that it is for.
+
+use ringmq_message::Frame;
+
+use crate::peer::{Peer, Pipes};
+
+/// Where the remaining parts of a message go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outgoing {
+    /// No message is under way.
+    Idle,
+    To(Peer),
+    /// Nobody is there to get it.
+    Nowhere,
+}
+
+impl Outgoing {
+    /// The next part.
+    #[inline]
+    pub(crate) fn send(&mut self, frame: Frame, pipes: &mut impl Pipes) {
+        let more = frame.more();
+        if let Outgoing::To(peer) = *self {
+            pipes.write(peer, frame);
+        }
+        if !more {
+            *self = Outgoing::Idle;
+        }
+    }
+
+    pub(crate) fn detach(&mut self, peer: Peer, pipes: &mut impl Pipes) {
+        if *self == Outgoing::To(peer) {
+            pipes.rollback(peer);
+            *self = Outgoing::Nowhere;
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! PAIR: to and from the only peer.
+
+use ringmq_message::Frame;
+
+use crate::dealer::Dealer;
+use crate::error::{NotAttached, RecvRefused, Refused};
+use crate::pattern::Route;
+use crate::peer::{Peer, Pipes, Ready, Remote};
+
+/// A dealer that has one peer at most.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    dealer: Dealer,
+    peer: Option<Peer>,
+}
+
+impl Pair {
+    pub(crate) fn new() -> Pair {
+        Pair {
+            dealer: Dealer::new(),
+            peer: None,
+        }
+    }
+}
+
+impl Route for Pair {
+    fn attach<P: Pipes>(
+        &mut self,
+        peer: Peer,
+        remote: Remote<'_>,
+        pipes: &mut P,
+    ) -> Result<(), NotAttached> {
+        if self.peer.is_some() {
+            pipes.terminate(peer);
+            return Err(NotAttached::SecondPeer);
+        }
+        self.peer = Some(peer);
+        self.dealer.attach(peer, remote, pipes)
+    }
+
+    fn detach<P: Pipes>(&mut self, peer: Peer, pipes: &mut P) {
+        if self.peer == Some(peer) {
+            self.peer = None;
+            self.dealer.detach(peer, pipes);
+        }
+    }
+
+    fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, pipes: &mut P) {
+        self.dealer.activated(peer, ready, pipes);
+    }
+
+    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
+        self.dealer.send(frame, pipes)
+    }
+
+    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+        self.dealer.recv(pipes)
+    }
+
+    fn can_send<P: Pipes>(&mut self, pipes: &mut P) -> bool {
+        self.dealer.can_send(pipes)
+    }
+
+    fn can_recv<P: Pipes>(&mut self, pipes: &mut P) -> bool {
+        self.dealer.can_recv(pipes)
+    }
+}

@@ -1,0 +1,231 @@
+//! One interface to all socket types.
+
+use ringmq_message::Frame;
+
+use crate::dealer::Dealer;
+use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
+use crate::option::SetOption;
+use crate::pair::Pair;
+use crate::peer::{Peer, Pipes, Ready, Remote};
+use crate::pull::Pull;
+use crate::push::Push;
+use crate::rep::Rep;
+use crate::req::Req;
+use crate::router::Router;
+use crate::xpub::Xpub;
+use crate::xsub::Xsub;
+
+/// A socket type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Kind {
+    Pair,
+    Pub,
+    Sub,
+    Req,
+    Rep,
+    Dealer,
+    Router,
+    Pull,
+    Push,
+    Xpub,
+    Xsub,
+}
+
+/// The routing of one socket. See the [crate](crate) for how it is used.
+#[derive(Debug)]
+pub struct Pattern {
+    kind: Kind,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Pair(Pair),
+    Push(Push),
+    Pull(Pull),
+    Dealer(Dealer),
+    Req(Req),
+    Router(Router),
+    Rep(Rep),
+    Xpub(Box<Xpub>),
+    Xsub(Box<Xsub>),
+}
+
+/// What a socket type does. Unless it says otherwise it neither sends nor receives, and has no options.
+pub(crate) trait Route {
+    fn attach<P: Pipes>(
+        &mut self,
+        peer: Peer,
+        remote: Remote<'_>,
+        pipes: &mut P,
+    ) -> Result<(), NotAttached>;
+
+    fn detach<P: Pipes>(&mut self, peer: Peer, pipes: &mut P);
+
+    fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, pipes: &mut P);
+
+    fn hiccup<P: Pipes>(&mut self, _peer: Peer, _pipes: &mut P) {}
+
+    fn send<P: Pipes>(&mut self, frame: Frame, _pipes: &mut P) -> Result<(), Refused> {
+        Err(Refused::NotSupported(frame))
+    }
+
+    fn recv<P: Pipes>(&mut self, _pipes: &mut P) -> Result<Frame, RecvRefused> {
+        Err(RecvRefused::NotSupported)
+    }
+
+    fn can_send<P: Pipes>(&mut self, _pipes: &mut P) -> bool {
+        false
+    }
+
+    fn can_recv<P: Pipes>(&mut self, _pipes: &mut P) -> bool {
+        false
+    }
+
+    fn set<P: Pipes>(&mut self, _option: SetOption<'_>, _pipes: &mut P) -> Result<(), BadOption> {
+        Err(BadOption)
+    }
+}
+
+/// Calls a method of whatever the state is.
+macro_rules! route {
+    ($pattern:expr, $method:ident ( $($argument:expr),* )) => {
+        match &mut $pattern.state {
+            State::Pair(state) => state.$method($($argument),*),
+            State::Push(state) => state.$method($($argument),*),
+            State::Pull(state) => state.$method($($argument),*),
+            State::Dealer(state) => state.$method($($argument),*),
+            State::Req(state) => state.$method($($argument),*),
+            State::Router(state) => state.$method($($argument),*),
+            State::Rep(state) => state.$method($($argument),*),
+            State::Xpub(state) => state.$method($($argument),*),
+            State::Xsub(state) => state.$method($($argument),*),
+        }
+    };
+}
+
+impl Pattern {
+    /// The routing of a socket without peers. Routing ids that ROUTER makes, and numbers that REQ gives its requests,
+    /// count from `start`, which should be random.
+    pub fn new(kind: Kind, start: u32) -> Pattern {
+        let state = match kind {
+            Kind::Pair => State::Pair(Pair::new()),
+            Kind::Push => State::Push(Push::new()),
+            Kind::Pull => State::Pull(Pull::new()),
+            Kind::Dealer => State::Dealer(Dealer::new()),
+            Kind::Req => State::Req(Req::new(start)),
+            Kind::Router => State::Router(Router::new(start)),
+            Kind::Rep => State::Rep(Rep::new(start)),
+            Kind::Pub => State::Xpub(Box::new(Xpub::new(false))),
+            Kind::Xpub => State::Xpub(Box::new(Xpub::new(true))),
+            Kind::Sub => State::Xsub(Box::new(Xsub::new(true))),
+            Kind::Xsub => State::Xsub(Box::new(Xsub::new(false))),
+        };
+        Pattern { kind, state }
+    }
+
+    /// The socket type.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Adds a peer, whose pipe is ready. Writes what it gets before all else: a probe, a welcome, subscriptions; what
+    /// there is no room for is dropped. Reads the subscriptions that wait.
+    ///
+    /// # Errors
+    ///
+    /// If the peer is not part of the pattern. It need not be detached then, but may be.
+    pub fn attach<P: Pipes>(
+        &mut self,
+        peer: Peer,
+        remote: Remote<'_>,
+        pipes: &mut P,
+    ) -> Result<(), NotAttached> {
+        route!(self, attach(peer, remote, pipes))
+    }
+
+    /// Removes a peer. Its pipe still stands: what remains of a message that is being received is read, what was sent
+    /// of an unfinished one is rolled back. Afterwards its number may be used again.
+    pub fn detach<P: Pipes>(&mut self, peer: Peer, pipes: &mut P) {
+        route!(self, detach(peer, pipes));
+    }
+
+    /// A peer that was connected to has been connected to again: SUB and XSUB send it their subscriptions.
+    pub fn hiccup<P: Pipes>(&mut self, peer: Peer, pipes: &mut P) {
+        route!(self, hiccup(peer, pipes));
+    }
+
+    /// A pipe that was found without a message, or without room, has it again. Has to be said before the next call
+    /// that could make use of it; said too often it does no harm. PUB and XPUB read subscriptions now.
+    pub fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, pipes: &mut P) {
+        route!(self, activated(peer, ready, pipes));
+    }
+
+    /// Sends one part. With the first part of a message it is settled who gets the others.
+    ///
+    /// # Errors
+    ///
+    /// The part is handed back: nothing of it was sent. The state is as before, but that a REQ that is
+    /// [relaxed](SetOption::ReqRelaxed) gives up the reply that it waits for.
+    #[inline]
+    pub fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
+        route!(self, send(frame, pipes))
+    }
+
+    /// Receives one part.
+    ///
+    /// # Errors
+    ///
+    /// If nothing waits, or not now, or never.
+    #[inline]
+    pub fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+        route!(self, recv(pipes))
+    }
+
+    /// What poll says of sending. As in libzmq, sockets that drop what they cannot deliver are always ready.
+    pub fn can_send<P: Pipes>(&mut self, pipes: &mut P) -> bool {
+        route!(self, can_send(pipes))
+    }
+
+    /// What poll says of receiving. As in libzmq, a REQ is ready if there is something, even if that turns out to be
+    /// no reply.
+    pub fn can_recv<P: Pipes>(&mut self, pipes: &mut P) -> bool {
+        route!(self, can_recv(pipes))
+    }
+
+    /// Sets an option, for peers that are attached as well.
+    ///
+    /// # Errors
+    ///
+    /// If the socket type does not know it.
+    pub fn set<P: Pipes>(&mut self, option: SetOption<'_>, pipes: &mut P) -> Result<(), BadOption> {
+        route!(self, set(option, pipes))
+    }
+
+    /// The peer that a ROUTER sends to under a routing id.
+    pub fn peer_by_id(&self, id: &[u8]) -> Option<Peer> {
+        match &self.state {
+            State::Router(router) => router.peer_by_id(id),
+            _ => None,
+        }
+    }
+
+    /// The routing id of a peer of a ROUTER.
+    pub fn routing_id(&self, peer: Peer) -> Option<&[u8]> {
+        match &self.state {
+            State::Router(router) => router.routing_id(peer),
+            _ => None,
+        }
+    }
+
+    /// How many topics there are subscriptions to: those of the peers of PUB and XPUB, those that SUB and XSUB have
+    /// sent.
+    pub fn topics(&self) -> Option<usize> {
+        match &self.state {
+            State::Xpub(publisher) => Some(publisher.topics()),
+            State::Xsub(subscriber) => Some(subscriber.topics()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Peers, and what their pipes can do.
+
+use ringmq_message::Frame;
+
+/// A peer as a pattern sees it: the number of its pipe in the socket. Numbers are small and dense, for tables are
+/// indexed by them; one may be used again once its peer is detached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Peer(pub u32);
+
+impl Peer {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a socket knows of a peer that it attaches.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Remote<'a> {
+    /// The routing id that the peer calls itself, by the handshake or by the inproc connector; empty if it has none.
+    pub routing_id: &'a [u8],
+    /// The routing id that the application gave it, with `CONNECT_ROUTING_ID`. Counts before the peer's own.
+    pub assigned_id: Option<&'a [u8]>,
+    /// Whether it is to be treated as subscribed to everything, for it cannot subscribe.
+    pub subscribe_to_all: bool,
+}
+
+/// What the pipes of a socket can do now.
+///
+/// A pattern holds no pipes; it names the peers whose pipes are to do something. None of these calls comes back into
+/// the pattern.
+pub trait Pipes {
+    /// Whether there is room, by the high-water mark, for one more whole message.
+    fn can_write(&mut self, peer: Peer) -> bool;
+
+    /// Whether a whole message waits to be read.
+    fn can_read(&mut self, peer: Peer) -> bool;
+
+    /// Takes one part of a message, and publishes the message with its last part. Called for a first part only after
+    /// [`can_write`](Pipes::can_write) has said yes; never refuses.
+    fn write(&mut self, peer: Peer, frame: Frame);
+
+    /// Takes back the parts of a message that has no last part yet.
+    fn rollback(&mut self, peer: Peer);
+
+    /// The next part. `None` at the beginning of a message says that no whole message waits; once it has given a first
+    /// part, it gives the others at once.
+    fn read(&mut self, peer: Peer) -> Option<Frame>;
+
+    /// Asks to end this peer. The socket detaches it later, when it has left the pattern, and may let what it has
+    /// sent be read before.
+    fn terminate(&mut self, peer: Peer);
+}
+
+/// What a pipe that had run out of something has again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    /// A whole message to read.
+    Readable,
+    /// Room to write one.
+    Writable,
+}
+
+/// Something for every peer, by its number. What was never set is the default.
+#[derive(Debug)]
+pub(crate) struct Table<T> {
+    entries: Vec<T>,
+}
+
+impl<T: Default> Table<T> {
+    pub(crate) const fn new() -> Table<T> {
+        let entries = Vec::new();
+        Table { entries }
+    }
+
+    pub(crate) fn get(&self, peer: Peer) -> Option<&T> {
+        self.entries.get(peer.index())
+    }
+
+    pub(crate) fn entry(&mut self, peer: Peer) -> &mut T {
+        let index = peer.index();
+        if index >= self.entries.len() {
+            self.entries.resize_with(index + 1, T::default);
+        }
+        &mut self.entries[index]
+    }
+
+    pub(crate) fn take(&mut self, peer: Peer) -> T {
+        let entry = self.entries.get_mut(peer.index());
+        entry.map(std::mem::take).unwrap_or_default()
+    }
+}

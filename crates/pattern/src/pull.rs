@@ -1,0 +1,54 @@
+//! PULL: from all peers in turn.
+
+use ringmq_message::Frame;
+
+use crate::error::{NotAttached, RecvRefused};
+use crate::fair::FairQueue;
+use crate::pattern::Route;
+use crate::peer::{Peer, Pipes, Ready, Remote};
+
+#[derive(Debug)]
+pub(crate) struct Pull {
+    fair: FairQueue,
+}
+
+impl Pull {
+    pub(crate) fn new() -> Pull {
+        Pull {
+            fair: FairQueue::new(),
+        }
+    }
+}
+
+impl Route for Pull {
+    fn attach<P: Pipes>(
+        &mut self,
+        peer: Peer,
+        _remote: Remote<'_>,
+        _pipes: &mut P,
+    ) -> Result<(), NotAttached> {
+        self.fair.attach(peer);
+        Ok(())
+    }
+
+    fn detach<P: Pipes>(&mut self, peer: Peer, pipes: &mut P) {
+        self.fair.detach(peer, pipes);
+    }
+
+    fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, _pipes: &mut P) {
+        if ready == Ready::Readable {
+            self.fair.activated(peer);
+        }
+    }
+
+    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+        match self.fair.recv(pipes) {
+            Some((frame, _)) => Ok(frame),
+            None => Err(RecvRefused::Empty),
+        }
+    }
+
+    fn can_recv<P: Pipes>(&mut self, pipes: &mut P) -> bool {
+        self.fair.has_in(pipes)
+    }
+}

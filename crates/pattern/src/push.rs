@@ -1,0 +1,51 @@
+//! PUSH: to one peer after the other.
+
+use ringmq_message::Frame;
+
+use crate::balance::Balance;
+use crate::error::{NotAttached, Refused};
+use crate::pattern::Route;
+use crate::peer::{Peer, Pipes, Ready, Remote};
+
+#[derive(Debug)]
+pub(crate) struct Push {
+    balance: Balance,
+}
+
+impl Push {
+    pub(crate) fn new() -> Push {
+        Push {
+            balance: Balance::new(),
+        }
+    }
+}
+
+impl Route for Push {
+    fn attach<P: Pipes>(
+        &mut self,
+        peer: Peer,
+        _remote: Remote<'_>,
+        _pipes: &mut P,
+    ) -> Result<(), NotAttached> {
+        self.balance.attach(peer);
+        Ok(())
+    }
+
+    fn detach<P: Pipes>(&mut self, peer: Peer, pipes: &mut P) {
+        self.balance.detach(peer, pipes);
+    }
+
+    fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, _pipes: &mut P) {
+        if ready == Ready::Writable {
+            self.balance.activated(peer);
+        }
+    }
+
+    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
+        self.balance.send(frame, pipes)
+    }
+
+    fn can_send<P: Pipes>(&mut self, pipes: &mut P) -> bool {
+        self.balance.has_out(pipes)
+    }
+}

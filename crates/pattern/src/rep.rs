@@ -1,0 +1,144 @@
+//! REP: a request from one peer in turn, then the reply to it.
+
+use ringmq_message::Frame;
+
+use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
+use crate::fair::FairQueue;
+use crate::identities::Identities;
+use crate::option::SetOption;
+use crate::outgoing::Outgoing;
+use crate::pattern::Route;
+use crate::peer::{Peer, Pipes, Ready, Remote};
+
+/// Takes the envelope off each request, and puts it back on the reply:
+///
+/// ```text
+///   id of a router on the way ...  empty  request ...
+/// ```
+#[derive(Debug)]
+pub(crate) struct Rep {
+    /// Nobody is sent to by them, but two peers cannot have the same one.
+    identities: Identities,
+    fair: FairQueue,
+    /// What stood before the request, with the delimiter.
+    envelope: Vec<Frame>,
+    /// Who sent it, unless it has gone.
+    requester: Option<Peer>,
+    /// The request was received, the reply not sent.
+    replying: bool,
+    outgoing: Outgoing,
+}
+
+impl Rep {
+    pub(crate) fn new(start: u32) -> Rep {
+        Rep {
+            identities: Identities::new(start),
+            fair: FairQueue::new(),
+            envelope: Vec::new(),
+            requester: None,
+            replying: false,
+            outgoing: Outgoing::Idle,
+        }
+    }
+
+    /// Takes the envelope off the next request. What has no delimiter is dropped.
+    fn open(&mut self, pipes: &mut impl Pipes) -> Option<()> {
+        self.envelope.clear();
+        loop {
+            let (mut frame, peer) = self.fair.recv(pipes)?;
+            if !frame.more() {
+                self.envelope.clear();
+                continue;
+            }
+            let delimiter = frame.is_empty();
+            // They say where it came from, not where it goes.
+            frame.set_properties(None);
+            self.envelope.push(frame);
+            if delimiter {
+                self.requester = Some(peer);
+                return Some(());
+            }
+        }
+    }
+
+    /// Puts the envelope on the way, if the requester can take a reply.
+    fn begin(&mut self, pipes: &mut impl Pipes) {
+        let requester = self.requester.take();
+        self.outgoing = match requester.filter(|peer| pipes.can_write(*peer)) {
+            Some(peer) => Outgoing::To(peer),
+            None => Outgoing::Nowhere,
+        };
+        for frame in self.envelope.drain(..) {
+            self.outgoing.send(frame, pipes);
+        }
+    }
+}
+
+impl Route for Rep {
+    fn attach<P: Pipes>(
+        &mut self,
+        peer: Peer,
+        remote: Remote<'_>,
+        pipes: &mut P,
+    ) -> Result<(), NotAttached> {
+        self.identities.attach(peer, remote, pipes)?;
+        self.fair.attach(peer);
+        Ok(())
+    }
+
+    fn detach<P: Pipes>(&mut self, peer: Peer, pipes: &mut P) {
+        if self.identities.detach(peer) {
+            self.fair.detach(peer, pipes);
+            self.outgoing.detach(peer, pipes);
+            if self.requester == Some(peer) {
+                self.requester = None;
+            }
+        }
+    }
+
+    fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, _pipes: &mut P) {
+        if ready == Ready::Readable {
+            self.fair.activated(peer);
+        }
+    }
+
+    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
+        if !self.replying {
+            return Err(Refused::State(frame));
+        }
+        if self.outgoing == Outgoing::Idle {
+            self.begin(pipes);
+        }
+        self.replying = frame.more();
+        self.outgoing.send(frame, pipes);
+        Ok(())
+    }
+
+    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+        if self.replying {
+            return Err(RecvRefused::State);
+        }
+        if !self.fair.in_message() {
+            self.open(pipes).ok_or(RecvRefused::Empty)?;
+        }
+        let (frame, _) = self.fair.recv(pipes).ok_or(RecvRefused::Empty)?;
+        self.replying = !frame.more();
+        Ok(frame)
+    }
+
+    fn can_send<P: Pipes>(&mut self, _pipes: &mut P) -> bool {
+        self.replying
+    }
+
+    fn can_recv<P: Pipes>(&mut self, pipes: &mut P) -> bool {
+        !self.replying && self.fair.has_in(pipes)
+    }
+
+    fn set<P: Pipes>(&mut self, option: SetOption<'_>, _pipes: &mut P) -> Result<(), BadOption> {
+        match option {
+            SetOption::RouterHandover(on) => self.identities.handover = on,
+            _ => return Err(BadOption),
+        }
+        Ok(())
+    }
+}

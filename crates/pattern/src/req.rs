@@ -1,0 +1,156 @@
+//! REQ: a request, then the reply to it.
+
+use ringmq_message::Frame;
+
+use crate::dealer::Dealer;
+use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
+use crate::option::SetOption;
+use crate::pattern::Route;
+use crate::peer::{Peer, Pipes, Ready, Remote};
+
+/// Parts of former replies that are dropped before a request. More than there can be, unless a peer writes as fast as
+/// they are dropped: that one could reply with anything.
+const STALE: usize = 100_000;
+
+/// A dealer that puts the delimiter before each request, and takes it off each reply:
+///
+/// ```text
+///   [ number, with CORRELATE ]  empty  request ...
+/// ```
+#[derive(Debug)]
+pub(crate) struct Req {
+    dealer: Dealer,
+    /// The request was sent, the reply not received.
+    awaiting: bool,
+    /// Whose reply counts; anybody's, once the peer that was asked has gone.
+    asked: Option<Peer>,
+    /// The number of the last request.
+    number: u32,
+    correlate: bool,
+    relaxed: bool,
+}
+
+impl Req {
+    pub(crate) fn new(start: u32) -> Req {
+        Req {
+            dealer: Dealer::new(),
+            awaiting: false,
+            asked: None,
+            number: start,
+            correlate: false,
+            relaxed: false,
+        }
+    }
+
+    /// Chooses a peer, and writes what stands before the request.
+    fn begin(&mut self, pipes: &mut impl Pipes) -> bool {
+        let Some(peer) = self.dealer.balance.begin(pipes) else {
+            return false;
+        };
+        self.asked = Some(peer);
+        if self.correlate {
+            self.number = self.number.wrapping_add(1);
+            let number = Frame::from(&self.number.to_ne_bytes());
+            pipes.write(peer, number.with_more(true));
+        }
+        pipes.write(peer, Frame::new().with_more(true));
+        // Replies to former requests, which must not be taken for one to this.
+        for _ in 0..STALE {
+            if self.dealer.fair.recv(pipes).is_none() {
+                break;
+            }
+        }
+        self.dealer.fair.skip(pipes);
+        true
+    }
+
+    /// Finds the body of a reply. What is no reply to the last request is dropped.
+    fn find_reply(&mut self, pipes: &mut impl Pipes) -> Option<()> {
+        let fair = &mut self.dealer.fair;
+        loop {
+            fair.skip(pipes);
+            let (mut frame, peer) = fair.recv(pipes)?;
+            if self.asked.is_some_and(|asked| asked != peer) {
+                continue;
+            }
+            if self.correlate {
+                if !frame.more() || frame[..] != self.number.to_ne_bytes() {
+                    continue;
+                }
+                (frame, _) = fair.recv(pipes)?;
+            }
+            if frame.more() && frame.is_empty() {
+                return Some(());
+            }
+        }
+    }
+}
+
+impl Route for Req {
+    fn attach<P: Pipes>(
+        &mut self,
+        peer: Peer,
+        remote: Remote<'_>,
+        pipes: &mut P,
+    ) -> Result<(), NotAttached> {
+        self.dealer.attach(peer, remote, pipes)
+    }
+
+    fn detach<P: Pipes>(&mut self, peer: Peer, pipes: &mut P) {
+        if self.asked == Some(peer) {
+            self.asked = None;
+        }
+        self.dealer.detach(peer, pipes);
+    }
+
+    fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, pipes: &mut P) {
+        self.dealer.activated(peer, ready, pipes);
+    }
+
+    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
+        if self.awaiting && !self.relaxed {
+            return Err(Refused::State(frame));
+        }
+        self.awaiting = false;
+        if !self.dealer.balance.in_message() && !self.begin(pipes) {
+            return Err(Refused::WouldBlock(frame));
+        }
+        let more = frame.more();
+        match self.dealer.balance.send(frame, pipes) {
+            // The request is lost, as it would be had its peer gone a little later.
+            Ok(()) | Err(Refused::Broken(_)) => {}
+            Err(refused) => return Err(refused),
+        }
+        self.awaiting = !more;
+        Ok(())
+    }
+
+    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+        if !self.awaiting {
+            return Err(RecvRefused::State);
+        }
+        if !self.dealer.fair.in_message() {
+            self.find_reply(pipes).ok_or(RecvRefused::Empty)?;
+        }
+        let frame = self.dealer.recv(pipes)?;
+        self.awaiting = frame.more();
+        Ok(frame)
+    }
+
+    fn can_send<P: Pipes>(&mut self, pipes: &mut P) -> bool {
+        (!self.awaiting || self.relaxed) && self.dealer.can_send(pipes)
+    }
+
+    fn can_recv<P: Pipes>(&mut self, pipes: &mut P) -> bool {
+        self.awaiting && self.dealer.can_recv(pipes)
+    }
+
+    fn set<P: Pipes>(&mut self, option: SetOption<'_>, pipes: &mut P) -> Result<(), BadOption> {
+        match option {
+            SetOption::ReqCorrelate(on) => self.correlate = on,
+            SetOption::ReqRelaxed(on) => self.relaxed = on,
+            other => return self.dealer.set(other, pipes),
+        }
+        Ok(())
+    }
+}

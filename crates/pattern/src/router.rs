@@ -1,0 +1,131 @@
+//! ROUTER: to the peer that is named, from all peers in turn.
+
+use ringmq_message::Frame;
+
+use crate::dealer::probe;
+use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
+use crate::fair::FairQueue;
+use crate::identities::Identities;
+use crate::option::SetOption;
+use crate::outgoing::Outgoing;
+use crate::pattern::Route;
+use crate::peer::{Peer, Pipes, Ready, Remote};
+
+#[derive(Debug)]
+pub(crate) struct Router {
+    identities: Identities,
+    fair: FairQueue,
+    /// The first part of the message whose id frame was received.
+    held: Option<Frame>,
+    outgoing: Outgoing,
+    mandatory: bool,
+    probe: bool,
+}
+
+impl Router {
+    pub(crate) fn new(start: u32) -> Router {
+        Router {
+            identities: Identities::new(start),
+            fair: FairQueue::new(),
+            held: None,
+            outgoing: Outgoing::Idle,
+            mandatory: false,
+            probe: false,
+        }
+    }
+
+    pub(crate) fn peer_by_id(&self, id: &[u8]) -> Option<Peer> {
+        self.identities.peer(id)
+    }
+
+    pub(crate) fn routing_id(&self, peer: Peer) -> Option<&[u8]> {
+        self.identities.id(peer).map(Frame::as_slice)
+    }
+
+    /// Finds the peer that the first part names.
+    fn begin(&mut self, id: Frame, pipes: &mut impl Pipes) -> Result<(), Refused> {
+        // A name without a message is nothing.
+        if !id.more() {
+            return Ok(());
+        }
+        self.outgoing = match self.identities.peer(&id) {
+            Some(peer) if pipes.can_write(peer) => Outgoing::To(peer),
+            Some(_) if self.mandatory => return Err(Refused::WouldBlock(id)),
+            None if self.mandatory => return Err(Refused::HostUnreachable(id)),
+            _ => Outgoing::Nowhere,
+        };
+        Ok(())
+    }
+}
+
+impl Route for Router {
+    fn attach<P: Pipes>(
+        &mut self,
+        peer: Peer,
+        remote: Remote<'_>,
+        pipes: &mut P,
+    ) -> Result<(), NotAttached> {
+        self.identities.attach(peer, remote, pipes)?;
+        if self.probe {
+            probe(peer, pipes);
+        }
+        self.fair.attach(peer);
+        Ok(())
+    }
+
+    fn detach<P: Pipes>(&mut self, peer: Peer, pipes: &mut P) {
+        if self.identities.detach(peer) {
+            self.fair.detach(peer, pipes);
+            self.outgoing.detach(peer, pipes);
+        }
+    }
+
+    fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, _pipes: &mut P) {
+        if ready == Ready::Readable {
+            self.fair.activated(peer);
+        }
+    }
+
+    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
+        if self.outgoing == Outgoing::Idle {
+            return self.begin(frame, pipes);
+        }
+        self.outgoing.send(frame, pipes);
+        Ok(())
+    }
+
+    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+        if let Some(frame) = self.held.take() {
+            return Ok(frame);
+        }
+        let within = self.fair.in_message();
+        let (frame, peer) = self.fair.recv(pipes).ok_or(RecvRefused::Empty)?;
+        if within {
+            return Ok(frame);
+        }
+        // Who is in the fair queue has an id.
+        let id = self.identities.id(peer).cloned();
+        let mut id = id.unwrap_or_default().with_more(true);
+        id.set_properties(frame.properties().cloned());
+        self.held = Some(frame);
+        Ok(id)
+    }
+
+    fn can_send<P: Pipes>(&mut self, pipes: &mut P) -> bool {
+        !self.mandatory || self.identities.peers().any(|peer| pipes.can_write(peer))
+    }
+
+    fn can_recv<P: Pipes>(&mut self, pipes: &mut P) -> bool {
+        self.held.is_some() || self.fair.has_in(pipes)
+    }
+
+    fn set<P: Pipes>(&mut self, option: SetOption<'_>, _pipes: &mut P) -> Result<(), BadOption> {
+        match option {
+            SetOption::RouterMandatory(on) => self.mandatory = on,
+            SetOption::RouterHandover(on) => self.identities.handover = on,
+            SetOption::ProbeRouter(on) => self.probe = on,
+            _ => return Err(BadOption),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,203 @@
+//! XSUB and SUB.
+
+mod world;
+
+use ringmq_pattern::{BadOption, Kind, Peer, RecvRefused, Refused, SetOption};
+use ringmq_testing::{Random, seed};
+use world::Stage;
+
+#[test]
+fn a_sub_subscribes_at_all_publishers_and_at_those_that_come_later() {
+    let mut sub = Stage::with(Kind::Sub, 2);
+    sub.set(SetOption::Subscribe(b"b"));
+    sub.set(SetOption::Subscribe(b""));
+    sub.set(SetOption::Subscribe(b"a"));
+    sub.set(SetOption::Subscribe(b"a"));
+    // Again and again, for XPUB may want to know; the last one is taken back once.
+    assert_eq!(sub.got(0), ["\x01b", "\x01", "\x01a", "\x01a"]);
+    sub.set(SetOption::Unsubscribe(b"a"));
+    sub.set(SetOption::Unsubscribe(b"never"));
+    assert_eq!(sub.got(1).len(), 4);
+    sub.join(2);
+    assert_eq!(sub.got(2), ["\x01", "\x01a", "\x01b"]);
+    sub.set(SetOption::Unsubscribe(b"a"));
+    assert_eq!(sub.got(2), ["\0a"]);
+    assert_eq!(sub.pattern.topics(), Some(2));
+    sub.pattern.hiccup(Peer(1), &mut sub.world);
+    assert_eq!(sub.got(1), ["\0a", "\x01", "\x01b"]);
+}
+
+#[test]
+fn a_sub_sends_nothing() {
+    let mut sub = Stage::with(Kind::Sub, 1);
+    assert!(matches!(sub.send("\x01a"), Err(Refused::NotSupported(_))));
+    assert!(!sub.can_send());
+    let Stage { pattern, world } = &mut sub;
+    assert_eq!(
+        pattern.set(SetOption::OnlyFirstSubscribe(true), world),
+        Err(BadOption)
+    );
+}
+
+#[test]
+fn a_sub_filters_whole_messages() {
+    let mut sub = Stage::with(Kind::Sub, 2);
+    sub.give(0, "nothing is wanted");
+    assert!(!sub.can_recv());
+    sub.set(SetOption::Subscribe(b"a"));
+    for message in ["b|a", "a|b", "b", "abc"] {
+        sub.give(0, message);
+    }
+    sub.give(1, "a|other");
+    assert!(sub.can_recv() && sub.can_recv());
+    let mut received: Vec<String> = (0..3).map(|_| sub.recv().unwrap()).collect();
+    received.sort();
+    assert_eq!(received, ["abc", "a|b", "a|other"]);
+    assert_eq!(sub.recv(), Err(RecvRefused::Empty));
+}
+
+#[test]
+fn inverted_it_receives_what_does_not_match() {
+    let mut sub = Stage::with(Kind::Sub, 1);
+    sub.set(SetOption::InvertMatching(true));
+    sub.set(SetOption::Subscribe(b"a"));
+    sub.give(0, "a|b");
+    sub.give(0, "b|a");
+    assert_eq!(sub.recv().unwrap(), "b|a");
+    assert!(!sub.can_recv());
+}
+
+#[test]
+fn what_poll_has_found_is_received_though_its_peer_has_gone() {
+    let mut sub = Stage::with(Kind::Sub, 1);
+    sub.set(SetOption::Subscribe(b""));
+    sub.give(0, "a|b|c");
+    assert!(sub.can_recv());
+    sub.leave(0);
+    assert_eq!(sub.recv().unwrap(), "a|b|c");
+    assert!(!sub.can_recv());
+}
+
+#[test]
+fn an_xsub_filters_nothing() {
+    let mut xsub = Stage::with(Kind::Xsub, 1);
+    xsub.give(0, "a|b");
+    assert!(xsub.can_recv());
+    assert_eq!(xsub.recv().unwrap(), "a|b");
+    let Stage { pattern, world } = &mut xsub;
+    assert_eq!(
+        pattern.set(SetOption::Subscribe(b""), world),
+        Err(BadOption)
+    );
+}
+
+#[test]
+fn an_xsub_sends_subscriptions_and_all_else_upstream() {
+    let mut xsub = Stage::with(Kind::Xsub, 2);
+    assert!(xsub.can_send());
+    for message in ["\x01a", "\x01a", "user|message", "\0a", "\0b", "\0a", ""] {
+        xsub.send(message).unwrap();
+    }
+    assert_eq!(xsub.got(0), ["\x01a", "\x01a", "user|message", "\0a", ""]);
+    assert_eq!(xsub.got(1).len(), 5);
+    xsub.set(SetOption::XsubVerboseUnsubscribe(true));
+    xsub.send("\0never").unwrap();
+    assert_eq!(xsub.got(0), ["\0never"]);
+}
+
+#[test]
+fn parts_can_be_subscriptions_unless_only_the_first_counts() {
+    let mut xsub = Stage::with(Kind::Xsub, 1);
+    xsub.send("user|\x01a").unwrap();
+    assert_eq!(xsub.pattern.topics(), Some(1));
+    xsub.set(SetOption::OnlyFirstSubscribe(true));
+    xsub.send("user|\x01b").unwrap();
+    assert_eq!(xsub.pattern.topics(), Some(1));
+    xsub.send("\x01c|\x01d").unwrap();
+    assert_eq!(xsub.pattern.topics(), Some(3));
+    assert_eq!(xsub.got(0), ["user|\x01a", "user|\x01b", "\x01c|\x01d"]);
+}
+
+#[test]
+fn an_unsubscription_that_is_not_sent_leaves_no_open_message() {
+    let mut xsub = Stage::with(Kind::Xsub, 1);
+    xsub.send("user|\0a").unwrap();
+    xsub.send("\0a|user").unwrap();
+    xsub.send("\0a|\0b").unwrap();
+    xsub.send("next").unwrap();
+    assert_eq!(xsub.got(0), ["user|", "user", "next"]);
+}
+
+#[test]
+fn subscriptions_without_room_are_dropped() {
+    let mut sub = Stage::new(Kind::Sub);
+    for topic in [b"a", b"b", b"c"] {
+        sub.set(SetOption::Subscribe(topic));
+    }
+    sub.pipe(0).room = 2;
+    sub.join(0);
+    sub.set(SetOption::Subscribe(b"d"));
+    assert_eq!(sub.got(0), ["\x01a", "\x01b"]);
+    assert_eq!(sub.pattern.topics(), Some(4));
+}
+
+#[test]
+fn a_publisher_that_goes_loses_the_rest() {
+    let mut xsub = Stage::with(Kind::Xsub, 2);
+    xsub.send_part("a").unwrap();
+    xsub.leave(0);
+    xsub.join(0);
+    xsub.send("b").unwrap();
+    assert_eq!(xsub.got(0), [""; 0]);
+    assert_eq!(xsub.got(1), ["a|b"]);
+}
+
+#[test]
+fn the_longest_topic_is_one_like_others() {
+    let mut sub = Stage::with(Kind::Sub, 1);
+    let topic = vec![b'x'; 100_000];
+    for len in (0..1000).chain([topic.len()]) {
+        sub.set(SetOption::Subscribe(&topic[..len]));
+        sub.got(0);
+    }
+    sub.set(SetOption::Unsubscribe(b""));
+    sub.give(0, "y");
+    sub.give(0, std::str::from_utf8(&topic).unwrap());
+    assert_eq!(sub.recv().unwrap().len(), topic.len());
+    sub.pipe(1).room = 2000;
+    sub.join(1);
+    assert_eq!(sub.got(1).len(), 1000);
+}
+
+/// Counted subscriptions against a plain list.
+#[test]
+fn it_does_what_a_list_does() {
+    let mut random = Random::new(seed());
+    let mut sub = Stage::with(Kind::Sub, 1);
+    let mut list: Vec<String> = Vec::new();
+    for _ in 0..20_000 {
+        let topic: String = (0..random.within(0..5))
+            .map(|_| ['a', 'b'][random.within(0..2)])
+            .collect();
+        match random.below(3) {
+            0 => {
+                sub.set(SetOption::Subscribe(topic.as_bytes()));
+                assert_eq!(sub.got(0), [format!("\x01{topic}")]);
+                list.push(topic);
+            }
+            1 => {
+                sub.set(SetOption::Unsubscribe(topic.as_bytes()));
+                let held = list.iter().position(|known| *known == topic);
+                held.map(|place| list.swap_remove(place));
+                let over = held.is_some() && !list.contains(&topic);
+                assert_eq!(sub.got(0).len(), usize::from(over));
+            }
+            _ => {
+                let wanted = list.iter().any(|known| topic.starts_with(known.as_str()));
+                sub.give(0, &format!("{topic}|x"));
+                assert_eq!(sub.can_recv(), wanted);
+                assert_eq!(sub.recv().is_ok(), wanted);
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! A world of pipes that keep to the contract, and check that the pattern does.
+//!
+//! Messages are written as text: `a|b` has the parts `a` and `b`, `|b` an empty one and `b`.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each file of tests has one, and uses some of it"
+)]
+
+use std::collections::VecDeque;
+
+use ringmq_message::Frame;
+use ringmq_pattern::{Kind, Pattern, Peer, Pipes, Ready, RecvRefused, Refused, Remote, SetOption};
+
+/// The pipe of one peer.
+#[derive(Debug, Default)]
+pub struct Pipe {
+    pub attached: bool,
+    pub terminated: bool,
+    /// Messages that fit.
+    pub room: usize,
+    /// Messages of the peer.
+    inbound: VecDeque<Vec<Frame>>,
+    /// What is left of the one that is being read.
+    reading: VecDeque<Frame>,
+    /// Messages for the peer.
+    pub outbound: Vec<Vec<Frame>>,
+    writing: Vec<Frame>,
+    /// The pattern was told that there is nothing to read, or no room.
+    dry: bool,
+    full: bool,
+    /// How often the pattern has looked.
+    pub looks: u64,
+}
+
+#[derive(Debug, Default)]
+pub struct World {
+    pub pipes: Vec<Pipe>,
+}
+
+impl World {
+    fn pipe(&mut self, peer: Peer) -> &mut Pipe {
+        let pipe = &mut self.pipes[peer.0 as usize];
+        assert!(pipe.attached, "{peer:?} is not attached");
+        pipe
+    }
+}
+
+impl Pipes for World {
+    fn can_write(&mut self, peer: Peer) -> bool {
+        let pipe = self.pipe(peer);
+        assert!(pipe.writing.is_empty(), "asked in the middle of a message");
+        pipe.looks += 1;
+        pipe.full = pipe.outbound.len() >= pipe.room;
+        !pipe.full
+    }
+
+    fn can_read(&mut self, peer: Peer) -> bool {
+        let pipe = self.pipe(peer);
+        pipe.looks += 1;
+        pipe.dry = pipe.inbound.is_empty() && pipe.reading.is_empty();
+        !pipe.dry
+    }
+
+    fn write(&mut self, peer: Peer, frame: Frame) {
+        let pipe = self.pipe(peer);
+        assert!(!pipe.writing.is_empty() || pipe.outbound.len() < pipe.room);
+        let more = frame.more();
+        pipe.writing.push(frame);
+        if !more {
+            pipe.outbound.push(std::mem::take(&mut pipe.writing));
+        }
+    }
+
+    fn rollback(&mut self, peer: Peer) {
+        self.pipe(peer).writing.clear();
+    }
+
+    fn read(&mut self, peer: Peer) -> Option<Frame> {
+        let pipe = self.pipe(peer);
+        pipe.looks += 1;
+        if pipe.reading.is_empty() {
+            pipe.reading = pipe.inbound.pop_front().unwrap_or_default().into();
+        }
+        pipe.dry = pipe.reading.is_empty();
+        pipe.reading.pop_front()
+    }
+
+    fn terminate(&mut self, peer: Peer) {
+        self.pipe(peer).terminated = true;
+    }
+}
+
+/// A pattern, and the pipes of its socket.
+#[derive(Debug)]
+pub struct Stage {
+    pub pattern: Pattern,
+    pub world: World,
+}
+
+/// What numbers count from.
+pub const START: u32 = 0x0102_0304;
+
+impl Stage {
+    pub fn new(kind: Kind) -> Stage {
+        Stage {
+            pattern: Pattern::new(kind, START),
+            world: World::default(),
+        }
+    }
+
+    /// A stage with some peers.
+    pub fn with(kind: Kind, peers: u32) -> Stage {
+        let mut stage = Stage::new(kind);
+        for peer in 0..peers {
+            stage.join(peer);
+        }
+        stage
+    }
+
+    pub fn set(&mut self, option: SetOption<'_>) {
+        self.pattern.set(option, &mut self.world).unwrap();
+    }
+
+    /// A pipe that stands, with room for ten messages, whose peer is not attached.
+    pub fn pipe(&mut self, peer: u32) -> &mut Pipe {
+        let pipes = &mut self.world.pipes;
+        let index = peer as usize;
+        pipes.resize_with(pipes.len().max(index + 1), Pipe::default);
+        if !pipes[index].attached {
+            pipes[index] = Pipe {
+                attached: true,
+                room: 10,
+                ..Pipe::default()
+            };
+        }
+        &mut pipes[index]
+    }
+
+    pub fn join(&mut self, peer: u32) {
+        self.join_as(peer, "").unwrap();
+    }
+
+    /// Attaches a peer with a routing id.
+    pub fn join_as(&mut self, peer: u32, id: &str) -> Result<(), ringmq_pattern::NotAttached> {
+        self.pipe(peer);
+        let remote = Remote {
+            routing_id: id.as_bytes(),
+            ..Remote::default()
+        };
+        self.pattern.attach(Peer(peer), remote, &mut self.world)
+    }
+
+    pub fn leave(&mut self, peer: u32) {
+        self.pattern.detach(Peer(peer), &mut self.world);
+        let pipe = &mut self.world.pipes[peer as usize];
+        assert!(pipe.writing.is_empty(), "half a message is left behind");
+        pipe.attached = false;
+    }
+
+    /// The peer has sent a message.
+    pub fn give(&mut self, peer: u32, text: &str) {
+        let message = frames(text);
+        self.give_frames(peer, message);
+    }
+
+    pub fn give_frames(&mut self, peer: u32, message: Vec<Frame>) {
+        let pipe = self.world.pipe(Peer(peer));
+        pipe.inbound.push_back(message);
+        if std::mem::take(&mut pipe.dry) {
+            let Stage { pattern, world } = self;
+            pattern.activated(Peer(peer), Ready::Readable, world);
+        }
+    }
+
+    /// The peer has sent messages while nobody looked.
+    pub fn give_all(&mut self, peer: u32, texts: impl Iterator<Item = String>) {
+        let pipe = self.world.pipe(Peer(peer));
+        pipe.inbound.extend(texts.map(|text| frames(&text)));
+        let Stage { pattern, world } = self;
+        pattern.activated(Peer(peer), Ready::Readable, world);
+    }
+
+    /// What the peer has got since it was asked last.
+    pub fn got(&mut self, peer: u32) -> Vec<String> {
+        let pipe = &mut self.world.pipes[peer as usize];
+        let messages = std::mem::take(&mut pipe.outbound);
+        if std::mem::take(&mut pipe.full) {
+            let Stage { pattern, world } = self;
+            pattern.activated(Peer(peer), Ready::Writable, world);
+        }
+        messages.iter().map(|message| text(message)).collect()
+    }
+
+    /// Sends a message.
+    pub fn send(&mut self, text: &str) -> Result<(), Refused> {
+        for frame in frames(text) {
+            self.pattern.send(frame, &mut self.world)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a part, after which more follow.
+    pub fn send_part(&mut self, text: &str) -> Result<(), Refused> {
+        let frame = Frame::from(text).with_more(true);
+        self.pattern.send(frame, &mut self.world)
+    }
+
+    /// Receives a message.
+    pub fn recv(&mut self) -> Result<String, RecvRefused> {
+        let mut message = vec![self.pattern.recv(&mut self.world)?];
+        while message[message.len() - 1].more() {
+            message.push(self.pattern.recv(&mut self.world)?);
+        }
+        Ok(text(&message))
+    }
+
+    /// Receives all messages that wait.
+    pub fn recv_all(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.recv().ok()).collect()
+    }
+
+    /// Receives a part.
+    pub fn recv_part(&mut self) -> Result<Frame, RecvRefused> {
+        self.pattern.recv(&mut self.world)
+    }
+
+    pub fn can_send(&mut self) -> bool {
+        self.pattern.can_send(&mut self.world)
+    }
+
+    pub fn can_recv(&mut self) -> bool {
+        self.pattern.can_recv(&mut self.world)
+    }
+}
+
+pub fn frames(text: &str) -> Vec<Frame> {
+    let mut frames: Vec<Frame> = text.split('|').map(Frame::from).collect();
+    let last = frames.len() - 1;
+    for frame in &mut frames[..last] {
+        frame.set_more(true);
+    }
+    frames
+}
+
+pub fn text(message: &[Frame]) -> String {
+    for (place, frame) in message.iter().enumerate() {
+        assert_eq!(frame.more(), place + 1 < message.len());
+    }
+    let parts: Vec<_> = message
+        .iter()
+        .map(|frame| String::from_utf8_lossy(frame))
+        .collect();
+    parts.join("|")
+}

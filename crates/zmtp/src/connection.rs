@@ -1,0 +1,264 @@
+//! One end of one connection.
+
+mod early;
+mod traffic;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringmq_message::{Frame, Properties};
+
+use crate::command;
+use crate::decoder::Decoder;
+use crate::error::Error;
+use crate::event::Event;
+use crate::life::Life;
+use crate::output::Output;
+use crate::peer::Peer;
+use crate::settings::Settings;
+use early::Early;
+use traffic::Pong;
+
+/// One end of one connection: see the [crate](crate) for how it is driven.
+#[derive(Debug)]
+pub struct Connection {
+    settings: Settings,
+    stage: Stage,
+    decoder: Decoder,
+    output: Output,
+    life: Life,
+    /// An answer that waits until the peer reads what we have sent.
+    pong: Option<Pong>,
+    peer: Option<Peer>,
+    properties: Option<Arc<Properties>>,
+}
+
+/// How far it is.
+#[derive(Debug)]
+enum Stage {
+    /// The peer is not known yet.
+    Early(Box<Early>),
+    /// Messages and commands pass.
+    Traffic,
+    /// It is over.
+    Failed(Error),
+}
+
+impl Connection {
+    /// A connection that has just been made, at the time `now`. There is something to write at once.
+    ///
+    /// # Panics
+    ///
+    /// If [`Settings::check`] refuses.
+    pub fn new(settings: Settings, now: Duration) -> Connection {
+        if let Err(bad) = settings.check() {
+            panic!("settings that no peer can be told: {bad}");
+        }
+        let mut output = Output::default();
+        Connection {
+            stage: Stage::Early(Box::new(Early::new(&settings, &mut output))),
+            decoder: Decoder::new(&settings),
+            output,
+            life: Life::new(now, settings.handshake_timeout),
+            pong: None,
+            peer: None,
+            properties: None,
+            settings,
+        }
+    }
+
+    /// Takes bytes from the front of `input`, which was read until the time `now`, up to the end of the next event.
+    /// `None` says that all are taken; until then it is to be called again.
+    ///
+    /// # Errors
+    ///
+    /// What the peer did wrong. The connection is over.
+    #[inline]
+    pub fn receive(&mut self, input: &mut &[u8], now: Duration) -> Result<Option<Event>, Error> {
+        if self.is_ready()
+            && let Some((payload, more)) = self.decoder.next_whole(input)
+        {
+            self.life.heard();
+            let mut frame = Frame::copy_from_slice(payload);
+            frame.set_more(more);
+            if let Some(properties) = &self.properties {
+                frame.set_properties(Some(Arc::clone(properties)));
+            }
+            return Ok(Some(Event::Frame(frame)));
+        }
+        self.receive_any(input, now)
+    }
+
+    /// Receives what is not simply a frame that is all there.
+    #[inline(never)]
+    fn receive_any(&mut self, input: &mut &[u8], now: Duration) -> Result<Option<Event>, Error> {
+        if !input.is_empty() {
+            self.life.heard();
+        }
+        let received = match self.stage {
+            Stage::Traffic => self.receive_traffic(input, now),
+            _ => self.receive_early(input, now),
+        };
+        if let Err(error) = &received {
+            self.stage = Stage::Failed(error.clone());
+        }
+        received
+    }
+
+    /// Memory for the bytes that come next, of a frame that is long and not all there: to read them to where they will
+    /// stay. `None` when an ordinary read is better, or when there is no memory, which
+    /// [`receive`](Connection::receive) then says.
+    pub fn large_target(&mut self) -> Option<&mut [u8]> {
+        match self.stage {
+            Stage::Failed(_) => None,
+            _ => self.decoder.target(),
+        }
+    }
+
+    /// Says that `n` bytes have been read into the [target](Connection::large_target). If they are the last of the
+    /// frame, [`receive`](Connection::receive) gives it, even for no more input.
+    ///
+    /// # Panics
+    ///
+    /// If the target was shorter.
+    pub fn large_filled(&mut self, n: usize) {
+        if n != 0 {
+            self.life.heard();
+            self.decoder.filled(n);
+        }
+    }
+
+    /// Sends a part of a message, without its properties.
+    ///
+    /// Nothing limits how much may wait, so look at [`pending`](Connection::pending) before.
+    ///
+    /// # Panics
+    ///
+    /// If the connection has never been [ready](Event::Ready).
+    #[inline]
+    pub fn send(&mut self, frame: Frame) {
+        self.assert_ready();
+        self.output.push_frame(self.decoder.framing(), frame);
+    }
+
+    /// Tells the peer that we subscribe to what begins with `topic`, or cancel one such subscription: by a command, or by
+    /// a message if it speaks an older version than 3.1.
+    ///
+    /// # Panics
+    ///
+    /// If the connection has never been [ready](Event::Ready).
+    pub fn subscribe(&mut self, topic: &[u8], on: bool) {
+        self.assert_ready();
+        // RFC 37, The Publish-Subscribe Pattern; RFC 23 has messages for it.
+        if self
+            .peer
+            .as_ref()
+            .is_some_and(|peer| peer.version() < (3, 1))
+        {
+            let framing = self.decoder.framing();
+            self.output.push_prefixed(framing, u8::from(on), topic);
+        } else {
+            let name = if on {
+                command::SUBSCRIBE
+            } else {
+                command::CANCEL
+            };
+            self.output.push_command(name, topic);
+        }
+    }
+
+    /// Sends a command that is no part of the protocol. A peer that does not know it ignores it; one that speaks
+    /// ZMTP 1.0 or 2.0 is not sent it.
+    ///
+    /// # Panics
+    ///
+    /// If the connection has never been [ready](Event::Ready), or the name has not 1 to 255 bytes.
+    pub fn command(&mut self, name: &str, data: &[u8]) {
+        self.assert_ready();
+        assert!((1..=255).contains(&name.len()), "a name of 1 to 255 bytes");
+        if self.knows_commands() {
+            self.output.push_command(name.as_bytes(), data);
+        }
+    }
+
+    /// What to write, in this order. No slice is empty; there may be many, so take as many as one write does.
+    pub fn output(&self) -> impl Iterator<Item = &[u8]> {
+        self.output.slices()
+    }
+
+    /// Says that the first `n` bytes of the output have been written.
+    ///
+    /// # Panics
+    ///
+    /// If fewer were waiting.
+    pub fn sent(&mut self, n: usize) {
+        self.output.sent(n);
+        self.answer();
+    }
+
+    /// Bytes that wait to be written.
+    #[inline]
+    pub fn pending(&self) -> usize {
+        self.output.pending()
+    }
+
+    /// When [`tick`](Connection::tick) is due; `None` for never.
+    pub fn deadline(&self) -> Option<Duration> {
+        match self.stage {
+            Stage::Failed(_) => None,
+            _ => self.life.deadline(),
+        }
+    }
+
+    /// Does what is due at the time `now`; if nothing is, nothing.
+    ///
+    /// # Errors
+    ///
+    /// One of the timeouts, or what was wrong before.
+    pub fn tick(&mut self, now: Duration) -> Result<(), Error> {
+        if let Stage::Failed(error) = &self.stage {
+            return Err(error.clone());
+        }
+        match self.life.tick(now) {
+            Ok(None) => Ok(()),
+            Ok(Some(ttl)) => {
+                self.ping(ttl);
+                Ok(())
+            }
+            Err(error) => {
+                self.stage = Stage::Failed(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether frames may be sent, and come.
+    #[inline]
+    pub fn is_ready(&self) -> bool {
+        matches!(self.stage, Stage::Traffic)
+    }
+
+    /// Who the peer is, once it has said so.
+    pub fn peer(&self) -> Option<&Peer> {
+        self.peer.as_ref()
+    }
+
+    /// Gives all frames that come from now on these properties.
+    pub fn set_properties(&mut self, properties: Option<Arc<Properties>>) {
+        self.properties = properties;
+    }
+
+    /// What it was told at the beginning.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn knows_commands(&self) -> bool {
+        self.peer.as_ref().is_some_and(|peer| peer.version().0 >= 3)
+    }
+
+    #[inline]
+    fn assert_ready(&self) {
+        assert!(self.peer.is_some(), "the handshake is not done");
+    }
+}

@@ -1,0 +1,102 @@
+//! Messages, and the commands between them.
+
+use std::time::Duration;
+
+use ringmq_message::Frame;
+
+use super::Connection;
+use crate::command;
+use crate::error::Error;
+use crate::event::{Command, Event};
+
+/// RFC 37, Connection Heartbeating: of the context in a PING as many bytes come back.
+const CONTEXT: usize = 16;
+
+/// While more bytes than this wait to be written, nothing is added that the peer can cause.
+const BACKLOG: usize = 64 << 10;
+
+/// The context that an answer repeats.
+pub(super) type Pong = Frame;
+
+impl Connection {
+    /// Receives a part of a message, or does what commands say until there is an event.
+    pub(super) fn receive_traffic(
+        &mut self,
+        input: &mut &[u8],
+        now: Duration,
+    ) -> Result<Option<Event>, Error> {
+        loop {
+            let Some((mut frame, is_command)) = self.decoder.next(input)? else {
+                return Ok(None);
+            };
+            if !is_command {
+                if let Some(properties) = &self.properties {
+                    frame.set_properties(Some(properties.clone()));
+                }
+                return Ok(Some(Event::Frame(frame)));
+            }
+            if let Some(event) = self.obey(&frame, now)? {
+                return Ok(Some(event));
+            }
+        }
+    }
+
+    /// Does what a command says.
+    fn obey(&mut self, body: &[u8], now: Duration) -> Result<Option<Event>, Error> {
+        let (name, data) = command::split(body)?;
+        match name {
+            command::PING => self.pinged(data, now)?,
+            // That it came is all there is to it.
+            command::PONG => (),
+            command::SUBSCRIBE => return Ok(Some(subscription(data, true))),
+            command::CANCEL => return Ok(Some(subscription(data, false))),
+            command::ERROR => return Err(command::refusal(data)),
+            _ => return Ok(self.extension(name, data)),
+        }
+        Ok(None)
+    }
+
+    /// An extension, if we were told of it; all others are ignored.
+    fn extension(&self, name: &[u8], data: &[u8]) -> Option<Event> {
+        let mut known = self.settings.extensions.iter();
+        let known = known.find(|known| known.as_bytes() == name)?;
+        Some(Event::Command(Box::new(Command {
+            name: known.clone(),
+            data: data.to_vec(),
+        })))
+    }
+
+    fn pinged(&mut self, data: &[u8], now: Duration) -> Result<(), Error> {
+        let Some((ttl, context)) = data.split_first_chunk::<2>() else {
+            return Err(Error::MalformedPing { size: data.len() });
+        };
+        self.life.promised(now, u16::from_be_bytes(*ttl));
+        let context = &context[..context.len().min(CONTEXT)];
+        self.pong = Some(Frame::copy_from_slice(context));
+        self.answer();
+        Ok(())
+    }
+
+    /// Sends the answer that is owed, unless the peer does not read: then the next PING takes its place.
+    pub(super) fn answer(&mut self) {
+        if self.output.pending() <= BACKLOG
+            && let Some(context) = self.pong.take()
+        {
+            self.output.push_command(command::PONG, &context);
+        }
+    }
+
+    /// Sends a PING, unless the peer does not read: then it has enough to answer to.
+    pub(super) fn ping(&mut self, ttl: u16) {
+        if self.output.pending() <= BACKLOG {
+            self.output.push_command(command::PING, &ttl.to_be_bytes());
+        }
+    }
+}
+
+fn subscription(topic: &[u8], on: bool) -> Event {
+    Event::Subscribe {
+        topic: Frame::copy_from_slice(topic),
+        on,
+    }
+}

@@ -1,0 +1,118 @@
+//! What a peer says of itself.
+
+use ringmq_message::{Properties, names};
+
+use crate::error::Error;
+use crate::metadata::Metadata;
+use crate::socket_type::SocketType;
+
+/// The peer of a connection, as it presented itself in the handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    version: (u8, u8),
+    socket_type: Option<SocketType>,
+    routing_id: Vec<u8>,
+    metadata: Metadata,
+}
+
+impl Peer {
+    /// One that said nothing but its routing id.
+    pub(crate) fn older(
+        version: (u8, u8),
+        socket_type: Option<SocketType>,
+        routing_id: &[u8],
+    ) -> Result<Peer, Error> {
+        Ok(Peer {
+            version,
+            socket_type,
+            routing_id: check_routing_id(routing_id)?,
+            metadata: Vec::new(),
+        })
+    }
+
+    /// Reads what a peer says to a socket of type `ours`.
+    pub(crate) fn new(
+        ours: SocketType,
+        version: (u8, u8),
+        metadata: Metadata,
+    ) -> Result<Peer, Error> {
+        // RFC 37, The NULL Security Mechanism: names have no case.
+        let find = |name: &str| {
+            let mut entries = metadata.iter();
+            entries.find(|(known, _)| known.eq_ignore_ascii_case(name))
+        };
+        // A peer that does not say its type is not asked for it.
+        let socket_type = find(names::SOCKET_TYPE)
+            .map(|(_, value)| socket_type(ours, value))
+            .transpose()?;
+        let routing_id = match find(names::IDENTITY) {
+            Some((_, value)) => check_routing_id(value)?,
+            None => Vec::new(),
+        };
+        Ok(Peer {
+            version,
+            socket_type,
+            routing_id,
+            metadata,
+        })
+    }
+
+    /// The version that the connection speaks: (3, 1), (3, 0), (2, 0) or (1, 0).
+    pub fn version(&self) -> (u8, u8) {
+        self.version
+    }
+
+    /// The kind of its socket, if it said.
+    pub fn socket_type(&self) -> Option<SocketType> {
+        self.socket_type
+    }
+
+    /// The name that it wants to be known by; empty if it leaves that to us.
+    pub fn routing_id(&self) -> &[u8] {
+        &self.routing_id
+    }
+
+    /// All that it said, in that order.
+    pub fn metadata(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let entries = self.metadata.iter();
+        entries.map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
+    /// All that it said, in the form that frames carry. Its identity has the name
+    /// [`Routing-Id`](names::ROUTING_ID) there.
+    pub fn properties(&self) -> Properties {
+        let mut properties = Properties::new();
+        for (name, value) in &self.metadata {
+            let known = [names::SOCKET_TYPE, names::IDENTITY];
+            let known = known.iter().find(|known| known.eq_ignore_ascii_case(name));
+            match known.copied() {
+                Some(names::IDENTITY) => properties.set(names::ROUTING_ID, value),
+                Some(known) => properties.set(known, value),
+                None => properties.set(name.as_str(), value),
+            }
+        }
+        properties
+    }
+}
+
+fn socket_type(ours: SocketType, value: &[u8]) -> Result<SocketType, Error> {
+    let theirs = str::from_utf8(value)
+        .ok()
+        .and_then(|name| name.parse().ok());
+    theirs
+        .filter(|theirs| ours.accepts(*theirs))
+        .ok_or_else(|| Error::SocketType {
+            ours,
+            theirs: String::from_utf8_lossy(&value[..value.len().min(32)]).into_owned(),
+        })
+}
+
+/// RFC 37, The NULL Security Mechanism: at most 255 bytes; a leading 0 is for names that the receiver makes up.
+fn check_routing_id(value: &[u8]) -> Result<Vec<u8>, Error> {
+    if value.len() > 255 || value.first() == Some(&0) {
+        return Err(Error::RoutingId {
+            len: value.len() as u64,
+        });
+    }
+    Ok(value.to_vec())
+}

@@ -1,0 +1,169 @@
+//! What a connection is told before it begins.
+
+use std::time::Duration;
+
+use crate::socket_type::SocketType;
+
+/// What one end of a connection wants.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The kind of socket that the connection belongs to.
+    pub socket_type: SocketType,
+    /// The name that we ask the peer to know us by, at most 255 bytes, of which the first is not 0; empty for none.
+    /// REQ, DEALER and ROUTER send it, even when it is empty.
+    pub routing_id: Vec<u8>,
+    /// More properties for the peer, such as `X-Key`. Names have 1 to 255 bytes.
+    pub metadata: Vec<(String, Vec<u8>)>,
+    /// The longest payload, in bytes, that a frame of the peer's may have; `None` for any.
+    pub max_message: Option<u64>,
+    /// Whether and how to find out that the peer has gone; `None` for not at all.
+    pub heartbeat: Option<Heartbeat>,
+    /// How long the peer may take until it is ready; `None` for ever.
+    pub handshake_timeout: Option<Duration>,
+    /// Whether peers that speak ZMTP 1.0 or 2.0 are welcome. They know no security and no heartbeat.
+    pub accept_older: bool,
+    /// How the two ends come to trust each other.
+    pub mechanism: Mechanism,
+    /// Names of commands that are [told](crate::Event::Command) rather than ignored, of 1 to 255 bytes each.
+    pub extensions: Vec<String>,
+    /// What the peer may ask of our memory.
+    pub limits: Limits,
+}
+
+impl Settings {
+    /// What a socket has that nobody has set options of: no routing id, no limit of messages, no heartbeat, 30 seconds
+    /// for the handshake, no older peers.
+    pub fn new(socket_type: SocketType) -> Settings {
+        Settings {
+            socket_type,
+            routing_id: Vec::new(),
+            metadata: Vec::new(),
+            max_message: None,
+            heartbeat: None,
+            handshake_timeout: Some(Duration::from_secs(30)),
+            accept_older: false,
+            mechanism: Mechanism::Null,
+            extensions: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Whether what is said here can be told to a peer.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that cannot.
+    pub fn check(&self) -> Result<(), BadSettings> {
+        let len = self.routing_id.len();
+        if len > 255 || self.routing_id.first() == Some(&0) {
+            return Err(BadSettings::RoutingId { len });
+        }
+        let names = self.metadata.iter().map(|(name, _)| name);
+        for name in names.chain(&self.extensions) {
+            if name.is_empty() || name.len() > 255 {
+                return Err(BadSettings::Name { len: name.len() });
+            }
+        }
+        // RFC 37, The NULL Security Mechanism: a value has 31 bits for its size.
+        match self
+            .metadata
+            .iter()
+            .find(|(_, value)| value.len() >> 31 != 0)
+        {
+            Some((_, value)) => Err(BadSettings::Value { len: value.len() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why [`Settings::check`] refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadSettings {
+    /// It is too long, or begins with a 0.
+    #[error("a routing id of {len} bytes: it has at most 255, and does not begin with a 0")]
+    RoutingId {
+        /// Bytes in it.
+        len: usize,
+    },
+    /// The name of a property or command is empty or too long.
+    #[error("a name of {len} bytes: it has from 1 to 255")]
+    Name {
+        /// Bytes in it.
+        len: usize,
+    },
+    /// The value of a property is too long.
+    #[error("a property of {len} bytes: it has at most 2147483647")]
+    Value {
+        /// Bytes in it.
+        len: usize,
+    },
+}
+
+/// How to find out that a peer has gone without a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The time from one PING to the next.
+    pub interval: Duration,
+    /// How long the peer may be silent after a PING; zero for ever.
+    pub timeout: Duration,
+    /// How long we ask the peer to wait for the next word of ours; zero for as long as it likes. It is sent in tenths
+    /// of a second, of which there are at most 65535.
+    pub ttl: Duration,
+}
+
+/// How the two ends of a connection come to trust each other. Both have to name the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Mechanism {
+    /// They do without asking.
+    #[default]
+    Null,
+}
+
+impl Mechanism {
+    /// The name in the greeting.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mechanism::Null => "NULL",
+        }
+    }
+}
+
+/// What a peer may ask of our memory, beside its messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest command in bytes, whatever [`Settings::max_message`] says. A topic is part of a command.
+    pub command: usize,
+    /// The most properties that it may name.
+    pub properties: usize,
+}
+
+impl Default for Limits {
+    /// 64 KiB, and 64 properties.
+    fn default() -> Limits {
+        Limits {
+            command: 64 << 10,
+            properties: 64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_peer_could_be_told_is_refused() {
+        let mut settings = Settings::new(SocketType::Dealer);
+        settings.routing_id = vec![1; 255];
+        assert_eq!(settings.check(), Ok(()));
+        settings.routing_id = vec![1; 256];
+        assert_eq!(settings.check(), Err(BadSettings::RoutingId { len: 256 }));
+        settings.routing_id = vec![0, 1];
+        assert_eq!(settings.check(), Err(BadSettings::RoutingId { len: 2 }));
+        settings.routing_id.clear();
+        settings.extensions = vec!["x".repeat(255)];
+        settings.metadata = vec![(String::new(), Vec::new())];
+        assert_eq!(settings.check(), Err(BadSettings::Name { len: 0 }));
+    }
+}

@@ -1,19 +1,21 @@
 //! The one Unix listener: it reclaims what is dead, spares what is not ours, and leaves nothing behind.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Instant;
 
 use rustix::event::{EventfdFlags, PollFlags};
-use rustix::io::Errno;
-use rustix::net::SocketFlags;
+use rustix::io::{Errno, FdFlags};
+use rustix::net::{SocketAddrUnix, SocketFlags, SocketType};
 
 use crate::address::{Address, AddressError};
 use crate::deadline::sleep;
 use crate::fork::ForkMark;
-use crate::socket::Stream;
+use crate::socket::{Stream, ask_who_sends};
 
 mod binding;
 
@@ -27,6 +29,19 @@ pub struct ListenOptions {
     pub mode: Option<u32>,
     /// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
     pub backlog: i32,
+    /// What becomes of a path at which somebody listens.
+    pub steal: Steal,
+}
+
+/// Whether a path may be taken from a socket that listens there. Other files, other users' sockets
+/// and abstract names are never taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Steal {
+    /// A live socket keeps its path: [`BindError::AddrInUse`].
+    #[default]
+    Never,
+    /// The newcomer gets the path, as in libzmq; connections that exist stay where they are.
+    Always,
 }
 
 impl Default for ListenOptions {
@@ -35,6 +50,7 @@ impl Default for ListenOptions {
         ListenOptions {
             mode: None,
             backlog: 100,
+            steal: Steal::Never,
         }
     }
 }
@@ -146,6 +162,50 @@ impl UnixListener {
             address: address.clone(),
             reserve: Mutex::new(Some(reserve)),
         })
+    }
+
+    /// Goes on with a socket that somebody else bound and made listen, such as one that a service
+    /// manager hands over. Its path is somebody else's, too: it is never removed.
+    ///
+    /// # Errors
+    /// `InvalidInput` if it is no listening Unix stream socket, or has no name; what the kernel
+    /// answers otherwise. The descriptor is closed.
+    pub fn adopt(fd: OwnedFd) -> io::Result<UnixListener> {
+        let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        let kind = rustix::net::sockopt::socket_type(&fd)?;
+        if kind != SocketType::STREAM || !rustix::net::sockopt::socket_acceptconn(&fd)? {
+            return wrong("the descriptor is not a stream socket that listens");
+        }
+        let Ok(name) = SocketAddrUnix::try_from(rustix::net::getsockname(&fd)?) else {
+            return wrong("the descriptor is not a Unix socket");
+        };
+        let address = if let Some(path) = name.path() {
+            Address::Path(OsStr::from_bytes(path.to_bytes()).into())
+        } else if let Some(name) = name.abstract_name() {
+            Address::Abstract(name.to_vec())
+        } else {
+            return wrong("the Unix socket has no name");
+        };
+        rustix::io::fcntl_setfd(&fd, FdFlags::CLOEXEC)?;
+        rustix::io::ioctl_fionbio(&fd, true)?;
+        ask_who_sends(fd.as_fd())?;
+        Ok(UnixListener {
+            _node: None,
+            fd,
+            address,
+            reserve: Mutex::new(Some(spare()?)),
+        })
+    }
+
+    /// The next connection, if there is one: for whoever polls many things at once. Nobody is turned
+    /// away for want of descriptors: the newcomer stays in line.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nobody is in line; what accept(2) answers otherwise, which
+    /// [`Setback`](crate::Setback) sorts.
+    pub fn try_accept(&self) -> io::Result<Stream> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        Stream::configure(rustix::net::accept_with(&self.fd, flags)?)
     }
 
     /// The next connection; sleeps until there is one or the deadline has passed.

@@ -6,15 +6,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use rustix::event::PollFlags;
-use rustix::fs::OFlags;
-use rustix::io::Errno;
-use rustix::net::sockopt::Timeout;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-use crate::address::Address;
-use crate::deadline::{remaining, sleep};
+use crate::deadline::sleep;
 
 mod ancillary;
+mod connecting;
+mod peer;
 
 pub use ancillary::{Ancillary, Credentials};
 use ancillary::{FDS_PER_MESSAGE, Received, SO_PASSPIDFD};
@@ -113,47 +111,6 @@ impl From<RecvError> for io::Error {
 }
 
 impl Stream {
-    /// Connects to a listener. When its backlog is full, sleeps in the kernel until there is room or
-    /// the deadline has passed.
-    ///
-    /// # Errors
-    /// `TimedOut`; `Interrupted` when a signal was handled meanwhile; `InvalidInput` with an
-    /// [`AddressError`](crate::AddressError); what connect(2) answers, first of all
-    /// `ConnectionRefused` (nobody listens), `NotFound` and `PermissionDenied`.
-    pub fn connect(address: &Address, deadline: Option<Instant>) -> io::Result<Stream> {
-        let to = address.to_kernel()?;
-        let fd = rustix::net::socket_with(
-            AddressFamily::UNIX,
-            SocketType::STREAM,
-            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-            None,
-        )?;
-        // Before connecting: what the peer sends at once must carry its credentials.
-        let stream = Stream::configure(fd)?;
-        match rustix::net::connect(&stream.fd, &to) {
-            Ok(()) => return Ok(stream),
-            Err(Errno::AGAIN) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-        // The backlog is full. A Unix connect is not a thing to poll for, but a blocking one sleeps
-        // for SO_SNDTIMEO at most.
-        rustix::fs::fcntl_setfl(&stream.fd, OFlags::RDWR)?;
-        loop {
-            let left = remaining(deadline);
-            if left.is_some_and(|left| left.is_zero()) {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            rustix::net::sockopt::set_socket_timeout(&stream.fd, Timeout::Send, left)?;
-            match rustix::net::connect(&stream.fd, &to) {
-                Ok(()) => break,
-                Err(Errno::AGAIN) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-        rustix::fs::fcntl_setfl(&stream.fd, OFlags::RDWR | OFlags::NONBLOCK)?;
-        Ok(stream)
-    }
-
     /// Two ends of one connection.
     ///
     /// # Errors
@@ -293,37 +250,6 @@ impl Stream {
             },
             _ => Err(error),
         }
-    }
-
-    /// Who called connect(2) or listen(2) at the other end (`SO_PEERCRED`); it need not be who sends.
-    ///
-    /// # Errors
-    /// What getsockopt(2) answers; nothing is expected.
-    pub fn peer_cred(&self) -> io::Result<Credentials> {
-        let mut cred = libc::ucred {
-            pid: 0,
-            uid: 0,
-            gid: 0,
-        };
-        let mut len = size_of::<libc::ucred>() as libc::socklen_t;
-        // SAFETY: the descriptor is open; value and length are ours, and `len` is the value's size.
-        let answer = unsafe {
-            libc::getsockopt(
-                self.fd.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_PEERCRED,
-                (&raw mut cred).cast(),
-                &raw mut len,
-            )
-        };
-        if answer < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Credentials {
-            pid: cred.pid,
-            uid: cred.uid,
-            gid: cred.gid,
-        })
     }
 }
 

@@ -9,7 +9,7 @@ use rustix::fs::{FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use super::{BindError, ListenOptions};
+use super::{BindError, ListenOptions, Steal};
 use crate::address::Address;
 use crate::doorbell::proc_path;
 use crate::fork::ForkMark;
@@ -130,7 +130,8 @@ impl Attempt<'_> {
         rustix::net::listen(fd, self.options.backlog).map_err(|errno| self.failed("listen", errno))
     }
 
-    /// Binds `fd` to the path, and removes a dead socket that is in the way.
+    /// Binds `fd` to the path, and removes a socket that is in the way: a dead one, or any that may
+    /// be stolen.
     fn occupy(&self, fd: &OwnedFd, path: &Path, lock: &Lock) -> Result<(), BindError> {
         for _ in 0..ATTEMPTS {
             match rustix::net::bind(fd, &self.at) {
@@ -159,8 +160,10 @@ impl Attempt<'_> {
             }
             match self.probe()? {
                 Life::Gone => continue,
-                Life::Possible => return Err(self.in_use()),
-                Life::None => {}
+                Life::Possible if self.options.steal == Steal::Never => {
+                    return Err(self.in_use());
+                }
+                Life::Possible | Life::None => {}
             }
             if let Lock::Denied { waited } = lock {
                 let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
@@ -169,7 +172,7 @@ impl Attempt<'_> {
                     waited_ms,
                 });
             }
-            // Is it still the one that did not answer?
+            // Is it still the one that was asked?
             match rustix::fs::lstat(path) {
                 Ok(now) if identity(&now) == identity(&found) => {}
                 Ok(_) | Err(Errno::NOENT) => continue,

@@ -1,0 +1,45 @@
+//! Calls on any stream socket that do what goes at once.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+
+/// Receives what has come, without sleeping; 0 at the end of the stream. Descriptors that came along
+/// are closed by the kernel.
+///
+/// # Errors
+/// `WouldBlock` when nothing has come; `ConnectionReset`; what recv(2) answers otherwise.
+pub fn receive_some(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usize> {
+    let (received, _) = rustix::net::recv(socket, into, RecvFlags::DONTWAIT)?;
+    Ok(received)
+}
+
+/// Sends as much of `pieces` as there is room for, without sleeping, and without `SIGPIPE`. At most
+/// 1,024 pieces go at once.
+///
+/// # Errors
+/// `WouldBlock` when there is no room; `BrokenPipe` and `ConnectionReset` when the peer is gone; what
+/// sendmsg(2) answers otherwise.
+pub fn send_some(socket: BorrowedFd<'_>, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    let pieces = pieces.get(..1024).unwrap_or(pieces);
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    let mut nothing = SendAncillaryBuffer::default();
+    Ok(rustix::net::sendmsg(socket, pieces, &mut nothing, flags)?)
+}
+
+/// Begins to connect a non-blocking socket: true if that is done at once; false if it is under way, and
+/// the socket is writable when it has ended, one way or the other.
+///
+/// # Errors
+/// What connect(2) answers.
+pub fn begin_connect(socket: BorrowedFd<'_>, to: &SocketAddr) -> io::Result<bool> {
+    match rustix::net::connect(socket, to) {
+        Ok(()) => Ok(true),
+        // A signal interrupts the call, not what it began.
+        Err(Errno::INPROGRESS | Errno::INTR) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}

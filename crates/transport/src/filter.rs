@@ -1,0 +1,202 @@
+//! Who may connect.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use ringmq_sys::Credentials;
+
+/// A range of addresses: `192.168.0.0/16`, `fd00::/8`, or a single one.
+///
+/// It holds addresses of its own family only: IPv4 peers of a listener with IPv6 have mapped
+/// addresses, and match `::ffff:192.168.0.0/112`, as in libzmq.
+///
+/// ```
+/// let here: ringmq_transport::Subnet = "127.0.0.0/8".parse()?;
+/// assert!(here.holds("127.1.2.3".parse()?));
+/// assert!(!here.holds("128.0.0.1".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Subnet {
+    network: IpAddr,
+    bits: u32,
+}
+
+/// Why a text is no range of addresses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubnetError {
+    /// What stands before the `/` is no address. Names are not looked up.
+    #[error("{text:?} is no IP address")]
+    Address {
+        /// What stands there.
+        text: String,
+    },
+    /// What stands after the `/` is no number of bits that the address has.
+    #[error("{text:?} is no number of bits; {most} is the most")]
+    Bits {
+        /// What stands there.
+        text: String,
+        /// Bits of the address.
+        most: u32,
+    },
+}
+
+impl Subnet {
+    /// Whether the address lies in it.
+    #[must_use]
+    pub fn holds(&self, ip: IpAddr) -> bool {
+        match (self.network, ip) {
+            (IpAddr::V4(network), IpAddr::V4(ip)) => {
+                let differ = network.to_bits() ^ ip.to_bits();
+                differ.leading_zeros() >= self.bits
+            }
+            (IpAddr::V6(network), IpAddr::V6(ip)) => {
+                let differ = network.to_bits() ^ ip.to_bits();
+                differ.leading_zeros() >= self.bits
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Subnet {
+    type Err = SubnetError;
+
+    fn from_str(text: &str) -> Result<Subnet, SubnetError> {
+        let (address, bits) = match text.rsplit_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let bare = address.strip_prefix('[').and_then(|a| a.strip_suffix(']'));
+        let network: IpAddr =
+            bare.unwrap_or(address)
+                .parse()
+                .map_err(|_| SubnetError::Address {
+                    text: address.into(),
+                })?;
+        let most = if network.is_ipv4() { 32 } else { 128 };
+        let bits = match bits {
+            None => most,
+            Some(text) => {
+                let parsed = text.parse().ok().filter(|&bits| bits <= most);
+                parsed.ok_or_else(|| SubnetError::Bits {
+                    text: text.into(),
+                    most,
+                })?
+            }
+        };
+        Ok(Subnet { network, bits })
+    }
+}
+
+impl fmt::Display for Subnet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.network, self.bits)
+    }
+}
+
+/// Who may connect to an ipc endpoint: whoever is in one of the lists; everybody if all are empty.
+///
+/// It is the kernel's word on whoever called connect(2), not on who writes later.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IpcFilter {
+    /// Effective users.
+    pub uids: Vec<u32>,
+    /// Effective and supplementary groups of the process (libzmq looks the latter up in the user
+    /// database instead).
+    pub gids: Vec<u32>,
+    /// Processes.
+    pub pids: Vec<i32>,
+}
+
+impl IpcFilter {
+    /// Whether a peer may connect; `groups` are its supplementary ones, asked for only if they count.
+    pub(crate) fn admits(&self, peer: Credentials, groups: impl FnOnce() -> Vec<u32>) -> bool {
+        let IpcFilter { uids, gids, pids } = self;
+        (uids.is_empty() && gids.is_empty() && pids.is_empty())
+            || uids.contains(&peer.uid)
+            || pids.contains(&peer.pid)
+            || gids.contains(&peer.gid)
+            || (!gids.is_empty() && groups().iter().any(|group| gids.contains(group)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subnet(text: &str) -> Result<Subnet, SubnetError> {
+        text.parse()
+    }
+
+    #[test]
+    fn ranges_hold_what_their_bits_say() {
+        for (range, inside, outside) in [
+            ("10.1.2.3", "10.1.2.3", "10.1.2.2"),
+            ("10.0.0.0/9", "10.127.255.255", "10.128.0.0"),
+            ("10.0.0.0/0", "255.1.2.3", "::1"),
+            ("::1", "::1", "127.0.0.1"),
+            ("fd00::/8", "fdff::1", "fe00::"),
+            ("[fd00::]/127", "fd00::1", "fd00::2"),
+            ("::ffff:10.0.0.0/104", "::ffff:10.9.9.9", "10.9.9.9"),
+        ] {
+            let range = subnet(range).unwrap();
+            assert!(range.holds(inside.parse().unwrap()), "{range} {inside}");
+            assert!(!range.holds(outside.parse().unwrap()), "{range} {outside}");
+            assert_eq!(subnet(&range.to_string()), Ok(range));
+        }
+    }
+
+    #[test]
+    fn what_is_no_range_is_refused() {
+        for text in [
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0.0/",
+            "10.0.0.0/-1",
+            "10.0.0.0/x",
+        ] {
+            assert!(
+                matches!(subnet(text), Err(SubnetError::Bits { .. })),
+                "{text}"
+            );
+        }
+        for text in ["", "lo", "localhost/8", "10.0.0/8", "/8"] {
+            let refused = subnet(text);
+            assert!(
+                matches!(refused, Err(SubnetError::Address { .. })),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_list_is_enough() {
+        let peer = Credentials {
+            pid: 7,
+            uid: 100,
+            gid: 200,
+        };
+        let filter = |uids: &[u32], gids: &[u32], pids: &[i32]| IpcFilter {
+            uids: uids.into(),
+            gids: gids.into(),
+            pids: pids.into(),
+        };
+        let groups = || vec![300, 301];
+        for (filter, admitted) in [
+            (filter(&[], &[], &[]), true),
+            (filter(&[100], &[], &[]), true),
+            (filter(&[101], &[], &[]), false),
+            (filter(&[101], &[200], &[]), true),
+            (filter(&[], &[301], &[]), true),
+            (filter(&[], &[302], &[8]), false),
+            (filter(&[], &[302], &[7]), true),
+            // A group's number is no user's.
+            (filter(&[200, 300], &[100], &[]), false),
+        ] {
+            assert_eq!(filter.admits(peer, groups), admitted, "{filter:?}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Endpoints, listeners, dialers and byte streams over tcp and Unix sockets.
+//!
+//! ```text
+//!   "tcp://eth0:*"                                        "tcp://host:5555"
+//!        │ parse                                               │ parse
+//!    Endpoint                                              Endpoint
+//!        │ Listener::bind: resolve, bind, listen               │ dial: resolve, connect
+//!    Listener ◀─────────────── the network ───────────────▶ Connecting ──┐ refused, timed out:
+//!        │ accept: filter, options                  poll: options │      │ the next address, or
+//!     Stream  ◀─────────────── bytes ─────────────────────────▶ Stream   └▶ DialError → Backoff
+//! ```
+//!
+//! # The contract
+//!
+//! - **No threads, no clocks, no events of its own.** Sockets are non-blocking `mio` sources that the
+//!   caller registers; moments are given to it; [`Backoff`] only computes. What a call finds out, it
+//!   returns.
+//! - **Nothing blocks but names.** Names of hosts are looked up by the system's resolver in
+//!   [`Listener::bind`] and [`dial`], that is in the I/O thread, as in libzmq. Addresses, interfaces and
+//!   ipc never wait for anybody.
+//! - **No failure ends the process.** [`AcceptError::setback`] tells a newcomer's bad luck from a
+//!   shortage and from the end of the listener; libzmq asserts on most of them.
+//! - **Nothing is left behind**: no path, no directory, no descriptor, on any way out. Paths of
+//!   listeners that were given by descriptor are not ours, and stay.
+//! - **No signals.** A write to a peer that is gone is an error, also in a C program that left
+//!   `SIGPIPE` alone.
+//!
+//! inproc endpoints are parsed here and connected above: they have no byte stream.
+
+#![forbid(unsafe_code)]
+
+mod backoff;
+mod dialer;
+mod endpoint;
+mod filter;
+mod folder;
+mod listener;
+mod options;
+mod resolve;
+mod stream;
+mod tuning;
+
+pub use backoff::{Backoff, ReconnectStop};
+pub use dialer::{Connecting, Dial, DialError, dial};
+pub use endpoint::{Endpoint, EndpointError, Host, TcpAddress, TcpPlace};
+pub use filter::{IpcFilter, Subnet, SubnetError};
+pub use listener::{AcceptError, ListenError, Listener};
+pub use options::{Keepalive, Options};
+pub use resolve::ResolveError;
+#[doc(no_inline)]
+pub use ringmq_sys::{Address, AddressError, BindError, Setback, Steal};
+pub use stream::Stream;

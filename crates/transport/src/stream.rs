@@ -1,0 +1,149 @@
+//! A connection: bytes, and who is at its ends.
+
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use mio::event::Source;
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use ringmq_sys::{Address, receive_some, send_some};
+use socket2::{SockAddr, SockRef, Socket};
+
+use crate::endpoint::{Endpoint, TcpPlace};
+
+/// A connected byte stream, non-blocking, to be registered with `mio` by its owner.
+#[derive(Debug)]
+pub struct Stream {
+    inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Tcp(Socket),
+    Ipc(ringmq_sys::Stream),
+}
+
+impl Stream {
+    pub(crate) fn tcp(socket: Socket) -> Stream {
+        Stream {
+            inner: Inner::Tcp(socket),
+        }
+    }
+
+    pub(crate) fn ipc(unix: ringmq_sys::Stream) -> Stream {
+        Stream {
+            inner: Inner::Ipc(unix),
+        }
+    }
+
+    /// Reads what has come; 0 at the end of the stream. Descriptors that came along on ipc are lost:
+    /// who expects some receives on [`unix`](Stream::unix).
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing has come; `ConnectionReset` and its like when the peer is gone.
+    pub fn read(&self, into: &mut [u8]) -> io::Result<usize> {
+        receive_some(self.as_fd(), into)
+    }
+
+    /// Writes as much of `pieces` as there is room for. Never raises `SIGPIPE`.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room; `BrokenPipe` and its like when the peer is gone.
+    pub fn write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        send_some(self.as_fd(), pieces)
+    }
+
+    /// Ends one direction, or both. The peer reads to its end what was written before.
+    ///
+    /// # Errors
+    /// `NotConnected` when the peer was faster.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        SockRef::from(self).shutdown(how)
+    }
+
+    /// The Unix socket of an ipc connection, which carries descriptors and credentials, too.
+    #[must_use]
+    pub fn unix(&self) -> Option<&ringmq_sys::Stream> {
+        match &self.inner {
+            Inner::Tcp(_) => None,
+            Inner::Ipc(unix) => Some(unix),
+        }
+    }
+
+    /// libzmq's `Peer-Address`: the IP address of a tcp peer, `localhost:uid:gid:pid` of an ipc peer
+    /// (the kernel's word on whoever called connect or listen). Empty if the peer is gone already.
+    #[must_use]
+    pub fn peer_address(&self) -> String {
+        match &self.inner {
+            Inner::Tcp(socket) => match socket.peer_addr().map(|peer| peer.as_socket()) {
+                Ok(Some(peer)) => TcpPlace::from(peer).bare_host(),
+                Ok(None) | Err(_) => String::new(),
+            },
+            Inner::Ipc(unix) => match unix.peer_cred() {
+                Ok(peer) => format!("localhost:{}:{}:{}", peer.uid, peer.gid, peer.pid),
+                Err(_) => String::new(),
+            },
+        }
+    }
+
+    /// Our end, for monitors: `tcp://192.0.2.1:40000`; `ipc://` alone for the end that connected.
+    /// Empty if the kernel does not know any more.
+    #[must_use]
+    pub fn local_endpoint(&self) -> String {
+        SockRef::from(self)
+            .local_addr()
+            .map_or_else(|_| String::new(), |own| text(&own))
+    }
+
+    /// The peer's end, for monitors, as [`local_endpoint`](Stream::local_endpoint).
+    #[must_use]
+    pub fn remote_endpoint(&self) -> String {
+        SockRef::from(self)
+            .peer_addr()
+            .map_or_else(|_| String::new(), |peer| text(&peer))
+    }
+}
+
+/// An address of the kernel's as an endpoint.
+fn text(address: &SockAddr) -> String {
+    if let Some(address) = address.as_socket() {
+        Endpoint::Tcp(address.into()).to_string()
+    } else if let Some(path) = address.as_pathname() {
+        Endpoint::Ipc(Address::Path(path.into())).to_string()
+    } else if let Some(name) = address.as_abstract_namespace() {
+        Endpoint::Ipc(Address::Abstract(name.into())).to_string()
+    } else {
+        "ipc://".to_owned()
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.inner {
+            Inner::Tcp(socket) => socket.as_fd(),
+            Inner::Ipc(unix) => unix.as_fd(),
+        }
+    }
+}
+
+impl AsRawFd for Stream {
+    /// The number that `SRCFD` and monitor events tell.
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl Source for Stream {
+    fn register(&mut self, to: &Registry, token: Token, interest: Interest) -> io::Result<()> {
+        SourceFd(&self.as_raw_fd()).register(to, token, interest)
+    }
+
+    fn reregister(&mut self, to: &Registry, token: Token, interest: Interest) -> io::Result<()> {
+        SourceFd(&self.as_raw_fd()).reregister(to, token, interest)
+    }
+
+    fn deregister(&mut self, from: &Registry) -> io::Result<()> {
+        SourceFd(&self.as_raw_fd()).deregister(from)
+    }
+}

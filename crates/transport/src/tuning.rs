@@ -1,0 +1,107 @@
+//! Options put to work on tcp sockets.
+
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+use crate::endpoint::TcpPlace;
+use crate::options::Options;
+use crate::resolve::{Purpose, ResolveError, resolve};
+
+/// A step that the kernel refused.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) step: &'static str,
+    pub(crate) source: io::Error,
+}
+
+/// For `map_err`.
+pub(crate) fn at(step: &'static str) -> impl Fn(io::Error) -> Refused {
+    move |source| Refused { step, source }
+}
+
+/// As [`resolve`], but IPv6 is forgotten where the kernel has none.
+pub(crate) fn addresses(
+    place: &TcpPlace,
+    purpose: Purpose,
+    options: &Options,
+) -> Result<Vec<SocketAddr>, ResolveError> {
+    let ipv6 = options.ipv6 && Socket::new(Domain::IPV6, Type::STREAM, None).is_ok();
+    resolve(place, purpose, ipv6)
+}
+
+/// A non-blocking socket that can reach `address`, or listen there, with all options but those that
+/// a connection is given.
+pub(crate) fn open(address: &SocketAddr, options: &Options) -> Result<Socket, Refused> {
+    let kind = Type::STREAM.nonblocking();
+    let socket = Socket::new(Domain::for_address(*address), kind, Some(Protocol::TCP))
+        .map_err(at("socket"))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false).map_err(at("IPV6_V6ONLY"))?;
+    }
+    mark(&socket, address, options)?;
+    if !options.device.is_empty() {
+        socket
+            .bind_device(Some(options.device.as_bytes()))
+            .map_err(at("SO_BINDTODEVICE"))?;
+    }
+    if let Some(size) = options.send_buffer {
+        socket.set_send_buffer_size(size).map_err(at("SO_SNDBUF"))?;
+    }
+    if let Some(size) = options.receive_buffer {
+        socket.set_recv_buffer_size(size).map_err(at("SO_RCVBUF"))?;
+    }
+    if options.busy_poll > 0 {
+        SockRef::from(&socket)
+            .set_busy_poll(options.busy_poll)
+            .map_err(at("SO_BUSY_POLL"))?;
+    }
+    Ok(socket)
+}
+
+/// How the network is to treat the packets.
+pub(crate) fn mark(socket: &Socket, own: &SocketAddr, options: &Options) -> Result<(), Refused> {
+    if options.tos != 0 {
+        socket.set_tos_v4(options.tos).map_err(at("IP_TOS"))?;
+        if own.is_ipv6() {
+            socket
+                .set_tclass_v6(options.tos)
+                .map_err(at("IPV6_TCLASS"))?;
+        }
+    }
+    if options.priority != 0 {
+        socket
+            .set_priority(options.priority)
+            .map_err(at("SO_PRIORITY"))?;
+    }
+    Ok(())
+}
+
+/// What only connections are given.
+pub(crate) fn tune(socket: &Socket, options: &Options) -> Result<(), Refused> {
+    socket.set_tcp_nodelay(true).map_err(at("TCP_NODELAY"))?;
+    let keepalive = &options.keepalive;
+    if let Some(on) = keepalive.on {
+        let mut details = TcpKeepalive::new();
+        if let Some(count) = keepalive.count {
+            details = details.with_retries(count);
+        }
+        if let Some(idle) = keepalive.idle {
+            details = details.with_time(idle);
+        }
+        if let Some(interval) = keepalive.interval {
+            details = details.with_interval(interval);
+        }
+        socket
+            .set_tcp_keepalive(&details)
+            .map_err(at("TCP_KEEP*"))?;
+        socket.set_keepalive(on).map_err(at("SO_KEEPALIVE"))?;
+    }
+    if !options.max_retransmit.is_zero() {
+        socket
+            .set_tcp_user_timeout(Some(options.max_retransmit))
+            .map_err(at("TCP_USER_TIMEOUT"))?;
+    }
+    Ok(())
+}

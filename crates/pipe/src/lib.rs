@@ -64,6 +64,7 @@ mod error;
 mod handshake;
 mod layout;
 mod listener;
+pub mod local;
 mod offer;
 mod options;
 mod pipe;

@@ -53,6 +53,7 @@ impl Listener {
             &ListenOptions {
                 mode: options.mode,
                 backlog: options.backlog,
+                ..ListenOptions::default()
             },
         )?;
         Ok(Listener {

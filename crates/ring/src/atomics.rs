@@ -27,3 +27,105 @@ pub(crate) fn compiler_fence() {
     #[cfg(not(loom))]
     core::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
+
+#[cfg(not(loom))]
+pub(crate) use core::sync::atomic::{AtomicPtr as HeapPtr, AtomicU64 as HeapWord};
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicPtr as HeapPtr, AtomicU64 as HeapWord};
+
+#[cfg(not(loom))]
+pub(crate) use alloc::sync::Arc;
+#[cfg(loom)]
+pub(crate) use loom::sync::Arc;
+
+/// A place for one value, which two threads use in turn; a word elsewhere says whose turn it is.
+#[derive(Debug)]
+pub(crate) struct Place<T> {
+    #[cfg(not(loom))]
+    value: core::cell::UnsafeCell<core::mem::MaybeUninit<T>>,
+    #[cfg(loom)]
+    value: loom::cell::UnsafeCell<core::mem::MaybeUninit<T>>,
+}
+
+#[cfg(not(loom))]
+impl<T> Place<T> {
+    pub(crate) fn empty() -> Place<T> {
+        Place {
+            value: core::cell::UnsafeCell::new(core::mem::MaybeUninit::uninit()),
+        }
+    }
+
+    /// Puts a value there. One that was there is forgotten.
+    ///
+    /// # Safety
+    ///
+    /// It is this thread's turn.
+    #[inline(always)]
+    pub(crate) unsafe fn put(&self, value: T) {
+        // SAFETY: nobody else looks, says the caller.
+        unsafe { self.value.get().cast::<T>().write(value) };
+    }
+
+    /// Takes the value out.
+    ///
+    /// # Safety
+    ///
+    /// It is this thread's turn, and there is a value.
+    #[inline(always)]
+    pub(crate) unsafe fn take(&self) -> T {
+        // SAFETY: nobody else looks, and there is a value, says the caller.
+        unsafe { self.value.get().cast::<T>().read() }
+    }
+
+    /// Looks at the value.
+    ///
+    /// # Safety
+    ///
+    /// It is this thread's turn for as long as the reference lives, and there is a value.
+    #[inline(always)]
+    pub(crate) unsafe fn look(&self) -> &T {
+        // SAFETY: nobody writes, and there is a value, says the caller.
+        unsafe { &*self.value.get().cast::<T>() }
+    }
+}
+
+#[cfg(loom)]
+impl<T> Place<T> {
+    pub(crate) fn empty() -> Place<T> {
+        Place {
+            value: loom::cell::UnsafeCell::new(core::mem::MaybeUninit::uninit()),
+        }
+    }
+
+    /// As without loom, which watches that nobody else is there.
+    ///
+    /// # Safety
+    ///
+    /// As without loom.
+    pub(crate) unsafe fn put(&self, value: T) {
+        // SAFETY: says the caller, and loom checks.
+        self.value
+            .with_mut(|place| unsafe { place.cast::<T>().write(value) });
+    }
+
+    /// As without loom.
+    ///
+    /// # Safety
+    ///
+    /// As without loom.
+    pub(crate) unsafe fn take(&self) -> T {
+        // SAFETY: says the caller, and loom checks.
+        self.value
+            .with_mut(|place| unsafe { place.cast::<T>().read() })
+    }
+
+    /// As without loom.
+    ///
+    /// # Safety
+    ///
+    /// As without loom.
+    pub(crate) unsafe fn look(&self) -> &T {
+        // SAFETY: says the caller, and loom checks that it is so now.
+        self.value.with(|place| unsafe { &*place.cast::<T>() })
+    }
+}

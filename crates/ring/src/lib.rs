@@ -60,6 +60,7 @@
 //! ```
 #![no_std]
 
+extern crate alloc;
 #[cfg(any(test, loom))]
 extern crate std;
 
@@ -67,20 +68,24 @@ mod announcement;
 mod atomics;
 mod copy;
 mod error;
+mod heap;
 mod mapped;
 mod memory;
 #[cfg(loom)]
 pub mod model;
 mod reader;
 mod record;
+mod words;
 mod writer;
 
 pub use announcement::{Generation, GenerationSeen, Look, Owed, Wanted, WantedSeen};
 pub use error::{BadCapacity, ClaimError, Corrupt};
+pub use heap::{Consumer, Producer, elements};
 pub use mapped::{Mapped, MappedMut};
 pub use memory::{Contiguous, Memory, MemoryMut};
 pub use reader::{Reader, Record};
 pub use record::{HEADER, Kind, LENGTH_LIMIT, LINE};
+pub use words::{Words, WordsMut, words};
 pub use writer::{Claim, Writer};
 
 /// The smallest capacity in bytes.
@@ -95,6 +100,11 @@ pub const CAPACITY_MOST: usize = 1 << 31;
 /// an eighth that lies at or before the end of what it has published, and the reader passes that for certain.
 pub const fn longest_record(capacity: u64) -> usize {
     (capacity / 8 * 3 - 2 * LINE) as usize
+}
+
+/// Orders every store before it against every load after it, in this thread: a full fence.
+pub fn order() {
+    atomics::fence();
 }
 
 fn check_capacity(bytes: usize) -> Result<u64, BadCapacity> {

@@ -1,0 +1,123 @@
+//! Commands between threads.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ringmq_ring::{Words, WordsMut, words};
+
+use super::waker::Waker;
+
+/// Commands for one thread, which looks at a word to know whether there are any.
+#[derive(Debug)]
+pub struct Mailbox<C> {
+    inside: Arc<Mutex<Inside<C>>>,
+    posted: Words<1>,
+    taken: u64,
+}
+
+/// Where commands are posted. Clones are for the same mailbox.
+#[derive(Debug)]
+pub struct Post<C> {
+    inside: Arc<Mutex<Inside<C>>>,
+}
+
+#[derive(Debug)]
+struct Inside<C> {
+    commands: VecDeque<C>,
+    count: u64,
+    posted: WordsMut<1>,
+    waker: Waker,
+    open: bool,
+}
+
+impl<C> Clone for Post<C> {
+    fn clone(&self) -> Post<C> {
+        Post {
+            inside: Arc::clone(&self.inside),
+        }
+    }
+}
+
+impl<C> Mailbox<C> {
+    /// An empty mailbox, whose owner is woken so.
+    pub fn new(waker: Waker) -> Mailbox<C> {
+        let (posted, seen) = words();
+        Mailbox {
+            inside: Arc::new(Mutex::new(Inside {
+                commands: VecDeque::new(),
+                count: 0,
+                posted,
+                waker,
+                open: true,
+            })),
+            posted: seen,
+            taken: 0,
+        }
+    }
+
+    /// Where to post.
+    pub fn post(&self) -> Post<C> {
+        Post {
+            inside: Arc::clone(&self.inside),
+        }
+    }
+
+    /// Whether there are commands: one load.
+    #[inline(always)]
+    pub fn has_mail(&self) -> bool {
+        self.posted.get(0) != self.taken
+    }
+
+    /// Takes the oldest command.
+    pub fn take(&mut self) -> Option<C> {
+        if !self.has_mail() {
+            return None;
+        }
+        let command = lock(&self.inside).commands.pop_front();
+        self.taken += u64::from(command.is_some());
+        command
+    }
+
+    /// Lets nobody post any more. What is there can still be taken.
+    pub fn close(&mut self) {
+        lock(&self.inside).open = false;
+    }
+}
+
+impl<C> Drop for Mailbox<C> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl<C> Post<C> {
+    /// Posts a command, and wakes the owner if it sleeps.
+    ///
+    /// # Errors
+    ///
+    /// The command comes back if the mailbox is closed.
+    pub fn send(&self, command: C) -> Result<(), C> {
+        let mut inside = lock(&self.inside);
+        if !inside.open {
+            return Err(command);
+        }
+        inside.commands.push_back(command);
+        inside.count += 1;
+        let count = inside.count;
+        inside.posted.set(0, count);
+        // It was posted; whoever cannot be woken looks at its next call.
+        let _: io::Result<()> = inside.waker.wake();
+        Ok(())
+    }
+
+    /// Whether the two are for the same mailbox.
+    pub fn is_same(&self, other: &Post<C>) -> bool {
+        Arc::ptr_eq(&self.inside, &other.inside)
+    }
+}
+
+/// A thread that panicked while it held the lock left a whole queue behind.
+fn lock<C>(inside: &Mutex<Inside<C>>) -> MutexGuard<'_, Inside<C>> {
+    inside.lock().unwrap_or_else(PoisonError::into_inner)
+}

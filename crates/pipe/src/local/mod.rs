@@ -1,0 +1,46 @@
+//! Pipes within a process, of any kind of element: between two sockets, or a socket and its session.
+//!
+//! ```text
+//!    owner (a socket)                                       owner (another, or a session)
+//!    +----------------+    Sender ==== elements ====> Receiver    +----------------+
+//!    |     Sleeper    |    Receiver <=== elements === Sender      |     Sleeper    |
+//!    +----------------+                                           +----------------+
+//!           ^ one bell for all of its pipes and its mailbox              ^
+//! ```
+//!
+//! The marks count whole messages, which may have several elements; the ring under them has room without end. A
+//! [`Sender`] publishes a message with its last element, and wakes whoever sleeps on the other side, once for each
+//! sleep. A [`Receiver`] gives credit back in steps.
+
+mod announcement;
+mod mailbox;
+mod receiver;
+mod sender;
+mod sleeper;
+mod waker;
+
+pub use announcement::Announcement;
+pub use mailbox::{Mailbox, Post};
+pub use receiver::Receiver;
+pub use sender::Sender;
+pub use sleeper::{Sleeper, Slept};
+pub use waker::{Bell, Bellpull, Waker};
+
+use ringmq_ring::{elements, words};
+
+/// What a receiver says: how many messages it took, and whether it is gone.
+const RECEIVED: usize = 0;
+const RECEIVER_GONE: usize = 1;
+
+/// A pipe in one direction. `mark` is the number of whole messages that may wait in it, 0 for no limit. `to` wakes the
+/// owner of the receiver, `from` that of the sender.
+pub fn pipe<T: Send>(mark: u64, to: Waker, from: Waker) -> (Sender<T>, Receiver<T>) {
+    let (producer, consumer) = elements(0);
+    let (reports, reported) = words();
+    let (ended, end) = words();
+    let (wants, wanted) = words();
+    (
+        Sender::new(producer, mark, reported, ended, wants, to),
+        Receiver::new(consumer, mark, reports, end, wanted, from),
+    )
+}

@@ -1,0 +1,166 @@
+//! The end that receives.
+
+use ringmq_ring::{Consumer, Look, WantedSeen, Words, WordsMut};
+
+use super::waker::Waker;
+use super::{RECEIVED, RECEIVER_GONE};
+
+/// The receiving end of a pipe within a process. Dropping it drops what was not received.
+#[derive(Debug)]
+pub struct Receiver<T> {
+    consumer: Consumer<T>,
+    received: u64,
+    reported: u64,
+    /// Messages between two reports.
+    step: u64,
+    reports: WordsMut<2>,
+    end: Words<1>,
+    wanted: WantedSeen<Words<1>>,
+    waker: Waker,
+}
+
+impl<T> Receiver<T> {
+    pub(super) fn new(
+        consumer: Consumer<T>,
+        mark: u64,
+        reports: WordsMut<2>,
+        end: Words<1>,
+        wanted: Words<1>,
+        waker: Waker,
+    ) -> Receiver<T> {
+        Receiver {
+            consumer,
+            received: 0,
+            reported: 0,
+            step: step(mark),
+            reports,
+            end,
+            wanted: WantedSeen::new(wanted),
+            waker,
+        }
+    }
+
+    /// Whether an element is there; if it is the first of a message, all of them are.
+    #[inline(always)]
+    pub fn is_ready(&mut self) -> bool {
+        self.consumer.is_ready()
+    }
+
+    /// The next element, which stays.
+    #[inline]
+    pub fn peek(&mut self) -> Option<&T> {
+        self.consumer.peek()
+    }
+
+    /// Takes the next element. After the last one of a message, the caller says so by [`done`](Receiver::done).
+    #[inline(always)]
+    pub fn pop(&mut self) -> Option<T> {
+        self.consumer.pop()
+    }
+
+    /// Counts a whole message as received, and gives credit back when a step is complete.
+    ///
+    /// # Errors
+    ///
+    /// If the sender waits for room and cannot be woken.
+    #[inline(always)]
+    pub fn done(&mut self) -> std::io::Result<()> {
+        self.received += 1;
+        if self.received - self.reported < self.step {
+            return Ok(());
+        }
+        self.report()
+    }
+
+    #[cold]
+    fn report(&mut self) -> std::io::Result<()> {
+        self.tell();
+        self.look()
+    }
+
+    fn tell(&mut self) {
+        self.reported = self.received;
+        self.reports.set(RECEIVED, self.received);
+    }
+
+    /// Whether the sender sleeps until this report.
+    fn look(&mut self) -> std::io::Result<()> {
+        match self.wanted.look(self.received << 3) {
+            Look::Ring => self.waker.ring_anyway(),
+            Look::Nothing | Look::Closed => Ok(()),
+        }
+    }
+
+    /// Whether the sender is gone and everything was received.
+    #[inline]
+    pub fn is_at_end(&mut self) -> bool {
+        // The end is set after the last message, so a look for that comes second.
+        self.end.get(0) != 0 && !self.consumer.is_ready()
+    }
+
+    /// Whole messages received so far.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Changes the mark, by which credit is given back; 0 for no limit.
+    pub fn set_mark(&mut self, mark: u64) {
+        self.step = step(mark);
+    }
+}
+
+/// As libzmq has it: half of the mark, rounded up.
+fn step(mark: u64) -> u64 {
+    if mark == 0 { 64 } else { mark.div_ceil(2) }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.reports.set(RECEIVER_GONE, 1);
+        // Whoever cannot be woken is gone, or looks by itself.
+        let _ = self.waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::super::{Announcement, Bell, Waker, pipe};
+
+    /// Counts how often it is rung.
+    struct Count(Mutex<u32>);
+
+    impl Bell for Count {
+        fn ring(&self) -> io::Result<()> {
+            *self.0.lock().unwrap() += 1;
+            Ok(())
+        }
+    }
+
+    /// The sender may see a report, use it up, and wait for the next one, all before the receiver looks whom to wake.
+    #[test]
+    fn a_report_that_was_used_up_is_not_the_one_that_is_waited_for() {
+        let bell = Arc::new(Count(Mutex::new(0)));
+        let rings = || *bell.0.lock().unwrap();
+        let announcement = Announcement::new();
+        let waker = Waker::from(announcement.bellpull(Arc::clone(&bell) as Arc<dyn Bell>));
+        let (mut sender, mut receiver) = pipe(2, Waker::of_nobody(), waker);
+        for number in 0..2 {
+            sender.push(number, true).unwrap();
+        }
+        assert_eq!(receiver.pop(), Some(0));
+        receiver.received += 1;
+        receiver.tell();
+        assert!(sender.has_room());
+        sender.push(2, true).unwrap();
+        assert!(!sender.has_room());
+        receiver.look().unwrap();
+        assert_eq!(rings(), 0);
+        assert_eq!(receiver.pop(), Some(1));
+        receiver.done().unwrap();
+        assert_eq!(rings(), 1);
+        assert!(sender.has_room());
+    }
+}

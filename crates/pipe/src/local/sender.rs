@@ -1,0 +1,127 @@
+//! The end that sends.
+
+use ringmq_ring::{Producer, Wanted, Words, WordsMut};
+
+use super::waker::Waker;
+use super::{RECEIVED, RECEIVER_GONE};
+
+/// The sending end of a pipe within a process. Dropping it ends the direction, once everything was received.
+#[derive(Debug)]
+pub struct Sender<T> {
+    producer: Producer<T>,
+    /// Messages that may wait; `u64::MAX` for no limit.
+    mark: u64,
+    sent: u64,
+    /// What the receiver had reported when we last looked.
+    received: u64,
+    reported: Words<2>,
+    ended: WordsMut<1>,
+    wants: Wanted<WordsMut<1>>,
+    waker: Waker,
+}
+
+impl<T> Sender<T> {
+    pub(super) fn new(
+        producer: Producer<T>,
+        mark: u64,
+        reported: Words<2>,
+        ended: WordsMut<1>,
+        wants: WordsMut<1>,
+        waker: Waker,
+    ) -> Sender<T> {
+        Sender {
+            producer,
+            mark: limit(mark),
+            sent: 0,
+            received: 0,
+            reported,
+            ended,
+            wants: Wanted::new(wants),
+            waker,
+        }
+    }
+
+    /// Whether the mark admits one more message. If not, the receiver is asked to ring when it does.
+    #[inline(always)]
+    pub fn has_room(&mut self) -> bool {
+        self.sent - self.received < self.mark || self.look_for_room()
+    }
+
+    #[cold]
+    fn look_for_room(&mut self) -> bool {
+        self.received = self.reported.get(RECEIVED).min(self.sent);
+        if self.sent - self.received < self.mark {
+            self.wants.disarm();
+            return true;
+        }
+        if !self.wants.is_armed() {
+            // The report that makes room, and no earlier one: a receiver that comes to look late would ring for what
+            // we know already, and not again for what we wait for.
+            self.wants.arm((self.sent - self.mark + 1) << 3);
+            self.received = self.reported.get(RECEIVED).min(self.sent);
+            if self.sent - self.received < self.mark {
+                self.wants.disarm();
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Puts one element of a message in. With the `last` one the receiver sees the whole message, and is woken if it
+    /// sleeps.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be woken; the message is there all the same.
+    #[inline(always)]
+    pub fn push(&mut self, element: T, last: bool) -> std::io::Result<()> {
+        self.producer.push(element);
+        if !last {
+            return Ok(());
+        }
+        self.sent += 1;
+        self.producer.publish();
+        self.waker.wake()
+    }
+
+    /// Takes back the elements of a message that has had no last one.
+    pub fn rollback(&mut self) {
+        self.producer.rollback();
+    }
+
+    /// Whether a message has begun.
+    pub fn is_in_midst(&self) -> bool {
+        self.producer.has_unpublished()
+    }
+
+    /// Whether the receiver was dropped: what is sent from now on reaches nobody.
+    #[inline]
+    pub fn is_orphaned(&self) -> bool {
+        self.reported.get(RECEIVER_GONE) != 0
+    }
+
+    /// Messages that were sent, and that the receiver has not reported.
+    pub fn waiting(&self) -> u64 {
+        self.sent - self.reported.get(RECEIVED).min(self.sent)
+    }
+
+    /// Changes the mark; 0 for no limit.
+    pub fn set_mark(&mut self, mark: u64) {
+        self.mark = limit(mark);
+        // What was waited for by the old one is not what is wanted now.
+        self.wants.disarm();
+    }
+}
+
+fn limit(mark: u64) -> u64 {
+    if mark == 0 { u64::MAX } else { mark }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.producer.rollback();
+        self.ended.set(0, 1);
+        // Whoever cannot be woken is gone, or looks by itself.
+        let _ = self.waker.wake();
+    }
+}

@@ -1,0 +1,184 @@
+//! Pipes within a process: marks, sleeps, ends, and sleepers that are found late.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use ringmq_pipe::Wait;
+use ringmq_pipe::local::{Mailbox, Receiver, Sender, Sleeper, Slept, Waker, pipe};
+use ringmq_testing::{Random, scope, seed, watchdog};
+
+/// Sends the number as a message of one to three elements.
+fn send(sender: &mut Sender<u64>, number: u64) {
+    let parts = number % 3 + 1;
+    for part in 1..=parts {
+        sender.push(number, part == parts).unwrap();
+    }
+}
+
+/// Receives the message that `send` has sent.
+#[track_caller]
+fn receive(receiver: &mut Receiver<u64>, number: u64) {
+    for _ in 0..number % 3 + 1 {
+        assert_eq!(receiver.pop(), Some(number));
+    }
+    receiver.done().unwrap();
+}
+
+/// Both sides wait in each strategy, with marks at which each message is a sleep, and others.
+#[test]
+fn nothing_is_lost_however_both_wait() {
+    let _guard = watchdog(Duration::from_secs(120));
+    for wait in [Wait::Park, Wait::Adaptive, Wait::Spin] {
+        for mark in [1, 2, 3, 7, 1000, 0] {
+            let count = if wait == Wait::Spin { 2000 } else { 20_000 };
+            let mut here = Sleeper::new(wait).unwrap();
+            let mut there = Sleeper::new(wait).unwrap();
+            let (mut sender, mut receiver) =
+                pipe(mark, there.bellpull().into(), here.bellpull().into());
+            scope(|scope| {
+                scope.spawn(move || {
+                    let mut random = Random::new(seed());
+                    for number in 0..count {
+                        if !sender.has_room() {
+                            here.wait(|| sender.has_room(), None).unwrap();
+                        }
+                        send(&mut sender, number);
+                        if random.one_in(500) {
+                            random.dawdle(Duration::from_micros(80));
+                        }
+                    }
+                });
+                let mut random = Random::new(seed());
+                for number in 0..count {
+                    if !receiver.is_ready() {
+                        there.wait(|| receiver.is_ready(), None).unwrap();
+                    }
+                    receive(&mut receiver, number);
+                    if random.one_in(500) {
+                        random.dawdle(Duration::from_micros(80));
+                    }
+                }
+                there.wait(|| receiver.is_at_end(), None).unwrap();
+            });
+        }
+    }
+}
+
+/// The mark is exact, and credit comes back in steps of half of it.
+#[test]
+fn credit_comes_back_in_steps() {
+    for (mark, step) in [(1, 1), (2, 1), (3, 2), (4, 2), (10, 5), (1000, 500)] {
+        let (mut sender, mut receiver) = pipe(mark, Waker::of_nobody(), Waker::of_nobody());
+        let mut sent = 0;
+        while sender.has_room() {
+            send(&mut sender, sent);
+            sent += 1;
+        }
+        assert_eq!(sent, mark);
+        for number in 0..step - 1 {
+            receive(&mut receiver, number);
+            assert!(!sender.has_room());
+        }
+        receive(&mut receiver, step - 1);
+        for _ in 0..step {
+            assert!(sender.has_room());
+            send(&mut sender, sent);
+            sent += 1;
+        }
+        assert!(!sender.has_room());
+        sender.set_mark(0);
+        assert!(sender.has_room());
+    }
+}
+
+#[test]
+fn a_message_is_whole_or_absent() {
+    let (mut sender, mut receiver) = pipe(0, Waker::of_nobody(), Waker::of_nobody());
+    sender.push(1, false).unwrap();
+    assert!(!receiver.is_ready() && sender.is_in_midst());
+    sender.rollback();
+    sender.push(2, false).unwrap();
+    sender.push(3, true).unwrap();
+    sender.push(4, false).unwrap();
+    drop(sender);
+    assert_eq!((receiver.pop(), receiver.pop()), (Some(2), Some(3)));
+    assert!(receiver.is_at_end());
+    assert_eq!(receiver.pop(), None);
+}
+
+#[test]
+fn who_receives_no_more_is_known() {
+    let (mut sender, receiver) = pipe(1, Waker::of_nobody(), Waker::of_nobody());
+    assert!(!sender.is_orphaned());
+    send(&mut sender, 0);
+    drop(receiver);
+    assert!(sender.is_orphaned());
+}
+
+/// What was sent before anybody was there is found by whoever comes, and what is sent afterwards wakes it.
+#[test]
+fn a_sleeper_that_is_found_late() {
+    let _guard = watchdog(Duration::from_secs(60));
+    for _ in 0..200 {
+        let waker = Waker::of_nobody();
+        let (mut sender, mut receiver) = pipe(0, waker.clone(), Waker::of_nobody());
+        scope(|scope| {
+            scope.spawn(move || {
+                for number in 0..100 {
+                    send(&mut sender, number);
+                }
+            });
+            let mut sleeper = Sleeper::new(Wait::Park).unwrap();
+            waker.find(sleeper.bellpull());
+            for number in 0..100 {
+                if !receiver.is_ready() {
+                    sleeper.wait(|| receiver.is_ready(), None).unwrap();
+                }
+                receive(&mut receiver, number);
+            }
+        });
+    }
+}
+
+#[test]
+fn a_deadline_ends_every_wait() {
+    for wait in [Wait::Park, Wait::Adaptive, Wait::Spin] {
+        let mut sleeper = Sleeper::new(wait).unwrap();
+        let deadline = Instant::now() + Duration::from_millis(20);
+        let slept = sleeper.wait(|| false, Some(deadline)).unwrap_err();
+        assert!(matches!(slept, Slept::TimedOut));
+        assert!(Instant::now() >= deadline);
+    }
+}
+
+/// Many post, one takes; a closed mailbox gives commands back.
+#[test]
+fn commands_come_in_order_of_each() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let mut sleeper = Sleeper::new(Wait::Park).unwrap();
+    let mut mailbox = Mailbox::new(sleeper.bellpull().into());
+    let post = mailbox.post();
+    scope(|scope| {
+        for thread in 0..3 {
+            let post = mailbox.post();
+            scope.spawn(move || {
+                for number in 0..1000 {
+                    post.send((thread, number)).unwrap();
+                }
+            });
+        }
+        let mut next = [0; 3];
+        for _ in 0..3000 {
+            if !mailbox.has_mail() {
+                sleeper.wait(|| mailbox.has_mail(), None).unwrap();
+            }
+            let (thread, number) = mailbox.take().unwrap();
+            assert_eq!(number, next[thread]);
+            next[thread] += 1;
+        }
+        assert!(mailbox.take().is_none());
+    });
+    drop(mailbox);
+    assert_eq!(post.send((0, 0)), Err((0, 0)));
+}

@@ -1,0 +1,202 @@
+//! What sockets share: names within the process, limits, and an end.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use ringmq_pattern::Kind;
+use ringmq_pipe::Wait;
+use ringmq_pipe::local::Post;
+use ringmq_sys::ForkMark;
+
+use crate::command::{Command, PipeId};
+use crate::error::SocketError;
+use crate::inproc::Names;
+use crate::reactor::{Lingering, Order, Reactor};
+use crate::socket::Socket;
+
+/// Sockets of one context can reach each other by `inproc://` names.
+///
+/// Clones are the same context. It lives for as long as a clone or a socket of it does.
+///
+/// ```
+/// use ringmq::{Context, Kind};
+///
+/// let context = Context::new()?;
+/// let mut server = context.socket(Kind::Rep)?;
+/// server.bind("inproc://upper")?;
+/// let mut client = context.socket(Kind::Req)?;
+/// client.connect("inproc://upper")?;
+/// client.send("hello")?;
+/// let request = server.recv()?;
+/// server.send(request[0].to_ascii_uppercase())?;
+/// assert_eq!(client.recv()?[0].as_slice(), b"HELLO");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Context {
+    inside: Arc<Inside>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inside {
+    shared: Mutex<Shared>,
+    /// Told when a socket closes.
+    closed: Condvar,
+    mark: ForkMark,
+    /// Started for the first endpoint that is not of this process.
+    reactor: Mutex<Option<Reactor>>,
+    lingering: Arc<Lingering>,
+}
+
+/// What the lock protects.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) names: Names,
+    sockets: Vec<Post<Command>>,
+    most_sockets: usize,
+    wait: Wait,
+    next_pipe: u64,
+    terminated: bool,
+}
+
+impl Context {
+    /// Makes a context.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for it.
+    pub fn new() -> Result<Context, SocketError> {
+        Ok(Context {
+            inside: Arc::new(Inside {
+                shared: Mutex::new(Shared {
+                    names: Names::default(),
+                    sockets: Vec::new(),
+                    most_sockets: 1023,
+                    wait: Wait::Adaptive,
+                    next_pipe: 0,
+                    terminated: false,
+                }),
+                closed: Condvar::new(),
+                mark: ForkMark::current()?,
+                reactor: Mutex::new(None),
+                lingering: Arc::default(),
+            }),
+        })
+    }
+
+    /// Makes a socket.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError`].
+    pub fn socket(&self, kind: Kind) -> Result<Socket, SocketError> {
+        Socket::new(self, kind)
+    }
+
+    /// How many sockets there may be at a time; 1,023 by default.
+    pub fn set_max_sockets(&self, most: usize) {
+        self.lock().most_sockets = most;
+    }
+
+    /// How sockets that are made from now on wait.
+    pub fn set_wait(&self, wait: Wait) {
+        self.lock().wait = wait;
+    }
+
+    /// Ends every call that waits, now and from now on, with an error. Sockets can only be closed afterwards.
+    pub fn shutdown(&self) {
+        let mut shared = self.lock();
+        shared.terminated = true;
+        for post in &shared.sockets {
+            let _ = post.send(Command::Terminate);
+        }
+    }
+
+    /// [Shuts down](Context::shutdown), and waits until all sockets are closed and what they have sent has left, or
+    /// lingered for as long as it may.
+    pub fn terminate(self) {
+        self.shutdown();
+        let mut shared = self.lock();
+        while !shared.sockets.is_empty() {
+            let waited = self.inside.closed.wait(shared);
+            shared = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(shared);
+        self.inside.lingering.wait();
+    }
+
+    /// The lock is never held while anything waits, and what panics under it leaves it whole.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
+        let locked = self.inside.shared.lock();
+        locked.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this is the process that made the context, and not a child forked from it.
+    #[inline(always)]
+    pub(crate) fn is_here(&self) -> bool {
+        self.inside.mark.is_here()
+    }
+
+    /// Takes a socket in, and says how it is to wait.
+    pub(crate) fn enter(
+        &self,
+        post: impl FnOnce(Wait) -> Result<Post<Command>, SocketError>,
+    ) -> Result<(), SocketError> {
+        let mut shared = self.lock();
+        if shared.terminated {
+            return Err(SocketError::Terminated);
+        }
+        if shared.sockets.len() >= shared.most_sockets {
+            return Err(SocketError::TooMany(shared.most_sockets));
+        }
+        let post = post(shared.wait)?;
+        shared.sockets.push(post);
+        Ok(())
+    }
+
+    /// Where orders to the I/O thread are posted, which is started if there is none.
+    pub(crate) fn reactor(&self) -> io::Result<Post<Order>> {
+        let locked = self.inside.reactor.lock();
+        let mut reactor = locked.unwrap_or_else(PoisonError::into_inner);
+        if let Some(reactor) = &*reactor {
+            return Ok(reactor.post());
+        }
+        let started = Reactor::start(Arc::clone(&self.inside.lingering))?;
+        let post = started.post();
+        *reactor = Some(started);
+        Ok(post)
+    }
+
+    /// Counts those who have something left to do.
+    pub(crate) fn lingering(&self) -> &Lingering {
+        &self.inside.lingering
+    }
+
+    /// Lets a socket go.
+    pub(crate) fn leave(&self, post: &Post<Command>) {
+        let mut shared = self.lock();
+        shared.names.leave(post);
+        shared.sockets.retain(|other| !other.is_same(post));
+        self.inside.closed.notify_all();
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        if self.mark.is_here() {
+            // What was sent leaves first, as it does when a context is terminated.
+            self.lingering.wait();
+        } else if let Ok(reactor) = self.reactor.get_mut() {
+            // The thread is the parent's.
+            std::mem::forget(reactor.take());
+        }
+    }
+}
+
+impl Shared {
+    /// A new pipe's name.
+    pub(crate) fn pipe_id(&mut self) -> PipeId {
+        self.next_pipe += 1;
+        PipeId(self.next_pipe)
+    }
+}

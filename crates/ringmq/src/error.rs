@@ -1,0 +1,162 @@
+//! What can go wrong, by operation.
+
+use std::io;
+
+use ringmq_message::Message;
+use ringmq_pattern::RecvRefused;
+use ringmq_pipe::local::Slept;
+use ringmq_transport::{EndpointError, ListenError};
+use thiserror::Error;
+
+/// Why a message was not sent.
+#[derive(Debug, Error)]
+pub enum SendRefusal {
+    /// Nobody can take it now, and the call does not wait, or not any longer.
+    #[error("no peer can take a message now")]
+    WouldBlock,
+    /// A signal was handled while the call waited.
+    #[error("a signal was handled while waiting to send")]
+    Interrupted,
+    /// The context was shut down.
+    #[error("the context was shut down")]
+    Terminated,
+    /// Sockets of this type do not send.
+    #[error("a socket of this type does not send")]
+    NotSupported,
+    /// It is not this socket's turn to send: it has to receive first.
+    #[error("it is not the turn of this socket to send")]
+    State,
+    /// A ROUTER that is mandatory knows no peer of this routing id.
+    #[error("there is no peer with this routing id")]
+    HostUnreachable,
+    /// This is a forked child; the socket belongs to its parent.
+    #[error("the socket belongs to the process that this one was forked from")]
+    Forked,
+    /// The kernel refused.
+    #[error("cannot wait: {0}")]
+    Os(#[source] io::Error),
+}
+
+/// Why a message was not sent, and the message. Nothing of it was sent.
+#[derive(Debug, Error)]
+#[error("{reason}")]
+pub struct SendError {
+    /// Why.
+    #[source]
+    pub reason: SendRefusal,
+    /// The message, or what is left of it.
+    pub message: Message,
+}
+
+/// Why nothing was received.
+#[derive(Debug, Error)]
+pub enum RecvError {
+    /// Nothing is there, and the call does not wait, or not any longer.
+    #[error("no message is there")]
+    WouldBlock,
+    /// A signal was handled while the call waited.
+    #[error("a signal was handled while waiting for a message")]
+    Interrupted,
+    /// The context was shut down.
+    #[error("the context was shut down")]
+    Terminated,
+    /// Sockets of this type do not receive.
+    #[error("a socket of this type does not receive")]
+    NotSupported,
+    /// It is not this socket's turn to receive: it has to send first.
+    #[error("it is not the turn of this socket to receive")]
+    State,
+    /// This is a forked child; the socket belongs to its parent.
+    #[error("the socket belongs to the process that this one was forked from")]
+    Forked,
+    /// The kernel refused.
+    #[error("cannot wait: {0}")]
+    Os(#[source] io::Error),
+}
+
+/// Why a socket was not made.
+#[derive(Debug, Error)]
+pub enum SocketError {
+    /// The context was shut down.
+    #[error("the context was shut down")]
+    Terminated,
+    /// The context has as many sockets as it may have.
+    #[error("the context has {0} sockets, as many as it may have")]
+    TooMany(usize),
+    /// The kernel refused, for want of descriptors or memory.
+    #[error("cannot make a socket: {0}")]
+    Os(#[from] io::Error),
+}
+
+/// Why an endpoint was not bound, connected, or left.
+#[derive(Debug, Error)]
+pub enum EndpointRefusal {
+    /// The context was shut down.
+    #[error("the context was shut down")]
+    Terminated,
+    /// Somebody is bound to it.
+    #[error("{0} is in use")]
+    InUse(String),
+    /// The socket is neither bound nor connected to it.
+    #[error("this socket is neither bound nor connected to {0}")]
+    Unknown(String),
+    /// It does not begin with a transport that is known here.
+    #[error("{0} does not name a transport, such as inproc://")]
+    Scheme(String),
+    /// It cannot be an endpoint.
+    #[error("{0} is no endpoint")]
+    Syntax(String),
+    /// It cannot be an endpoint, or not be connected to.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// Nobody can listen there.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The kernel refused, for want of descriptors, threads or memory.
+    #[error("cannot start: {0}")]
+    Os(#[source] io::Error),
+}
+
+/// Why an option was not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum OptionError {
+    /// The context was shut down.
+    #[error("the context was shut down")]
+    Terminated,
+    /// Sockets of this type have no such option.
+    #[error("a socket of this type has no such option")]
+    NotSupported,
+    /// No such value.
+    #[error("a value that the option does not have")]
+    Value,
+}
+
+impl From<Slept> for SendRefusal {
+    fn from(slept: Slept) -> SendRefusal {
+        match slept {
+            Slept::TimedOut => SendRefusal::WouldBlock,
+            Slept::Interrupted => SendRefusal::Interrupted,
+            Slept::Os(error) => SendRefusal::Os(error),
+        }
+    }
+}
+
+impl From<Slept> for RecvError {
+    fn from(slept: Slept) -> RecvError {
+        match slept {
+            Slept::TimedOut => RecvError::WouldBlock,
+            Slept::Interrupted => RecvError::Interrupted,
+            Slept::Os(error) => RecvError::Os(error),
+        }
+    }
+}
+
+impl From<RecvRefused> for RecvError {
+    fn from(refused: RecvRefused) -> RecvError {
+        match refused {
+            RecvRefused::Empty => RecvError::WouldBlock,
+            RecvRefused::NotSupported => RecvError::NotSupported,
+            RecvRefused::State => RecvError::State,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What a socket is ready for, and the descriptor that tells.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use ringmq_pattern::Ready;
+
+use crate::error::RecvError;
+use crate::socket::Socket;
+
+/// What a socket is ready for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Events {
+    /// A message can be received without waiting.
+    pub readable: bool,
+    /// A message can be sent without waiting.
+    pub writable: bool,
+}
+
+impl Socket {
+    /// Whether a message can be sent, or received, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// `Terminated` or `Forked`, as [`recv`](Socket::recv).
+    pub fn events(&mut self) -> Result<Events, RecvError> {
+        if !self.context.is_here() {
+            return Err(RecvError::Forked);
+        }
+        let mut events = self.look();
+        if self.watched
+            && !(events.readable && events.writable)
+            && self.sleeper.arm_for_watcher().is_ok()
+        {
+            events = self.look();
+        }
+        if self.terminated {
+            return Err(RecvError::Terminated);
+        }
+        Ok(events)
+    }
+
+    fn look(&mut self) -> Events {
+        self.take_mail();
+        self.peers.tell(&mut self.pattern, Ready::Readable, true);
+        self.peers.tell(&mut self.pattern, Ready::Writable, true);
+        self.take_mail();
+        Events {
+            readable: self.pattern.can_recv(&mut self.peers),
+            writable: self.pattern.can_send(&mut self.peers),
+        }
+    }
+
+    /// After an answer that there is nothing: whoever polls the descriptor is to be told when there is something.
+    pub(crate) fn arm_for_watcher(&mut self) {
+        if !self.watched || self.sleeper.arm_for_watcher().is_err() {
+            return;
+        }
+        let (peers, mailbox) = (&mut self.peers, &self.mailbox);
+        if mailbox.has_mail() || peers.any_readable() || peers.any_writable() {
+            // It came in the meantime, and rang nobody.
+            let _ = self.sleeper.ring();
+        }
+    }
+
+    /// The descriptor for poll and epoll, which the caller asks for [`events`](Socket::events) when it is readable.
+    pub fn watch(&mut self) -> BorrowedFd<'_> {
+        if !self.watched {
+            self.watched = true;
+            // The first look is the caller's.
+            let _ = self.sleeper.ring();
+        }
+        self.sleeper.as_fd()
+    }
+}

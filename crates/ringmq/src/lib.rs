@@ -1,0 +1,43 @@
+//! ZeroMQ sockets, fast between the processes of one machine.
+//!
+//! # Words
+//!
+//! **Frame, Message**: a part, and all of its parts. **Socket**: one end of many conversations. **Pattern**: how a socket
+//! type routes. **Peer**: one remote, as a pattern sees it. **Pipe**: what is between a socket and one peer, with a
+//! *sender* and a *receiver*. **Mark** (HWM): the messages that may wait in a pipe. **Wait**: *spin*, *park* or
+//! *adaptive*. **Endpoint**: where a socket binds or connects.
+//!
+//! # The path of one message, over inproc
+//!
+//! 1. [`Socket::send`] has its pattern choose a peer that has room,
+//! 2. puts each part into the ring of that peer's pipe, and publishes them with the last one: one cache line travels.
+//! 3. It looks whether the other socket sleeps, and rings its bell if it does.
+//! 4. [`Socket::recv`] of the other, in its own thread, finds the parts there, and takes them out.
+//!
+//! No other thread has a hand in it.
+#![forbid(unsafe_code)]
+
+mod command;
+mod context;
+mod endpoints;
+mod error;
+mod events;
+mod inproc;
+mod options;
+mod peers;
+mod reactor;
+mod setting;
+mod socket;
+mod socket_options;
+
+pub use context::Context;
+pub use error::{EndpointRefusal, OptionError, RecvError, SendError, SendRefusal, SocketError};
+pub use events::Events;
+pub use ringmq_message::{Frame, Message, Properties};
+pub use ringmq_pattern::{Kind, SetOption};
+pub use ringmq_pipe::Wait;
+pub use ringmq_transport::{
+    AddressError, BindError, EndpointError, IpcFilter, Keepalive, ListenError, ResolveError, Subnet,
+};
+pub use ringmq_zmtp::Heartbeat;
+pub use socket::Socket;

@@ -1,0 +1,61 @@
+//! Options of a socket.
+
+use std::time::Duration;
+
+use ringmq_pipe::Wait;
+use ringmq_transport::Options as TransportOptions;
+use ringmq_zmtp::Heartbeat;
+
+use crate::command::Marks;
+
+/// What a socket was told, and what it does by default.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) send_mark: u32,
+    pub(crate) recv_mark: u32,
+    pub(crate) send_timeout: Option<Duration>,
+    pub(crate) recv_timeout: Option<Duration>,
+    pub(crate) linger: Option<Duration>,
+    pub(crate) routing_id: Vec<u8>,
+    pub(crate) assigned_id: Option<Vec<u8>>,
+    pub(crate) wait: Wait,
+    pub(crate) transport: TransportOptions,
+    /// Between two attempts to connect; `None` for one attempt.
+    pub(crate) reconnect: Option<Duration>,
+    /// The longest of these, if they grow.
+    pub(crate) reconnect_most: Duration,
+    pub(crate) max_message: Option<u64>,
+    pub(crate) handshake: Option<Duration>,
+    pub(crate) heartbeat: Option<Heartbeat>,
+    /// Nothing waits for a connection that is not there yet.
+    pub(crate) immediate: bool,
+}
+
+impl Options {
+    pub(crate) fn new(linger: Option<Duration>, wait: Wait) -> Options {
+        Options {
+            send_mark: 1000,
+            recv_mark: 1000,
+            send_timeout: None,
+            recv_timeout: None,
+            linger,
+            routing_id: Vec::new(),
+            assigned_id: None,
+            wait,
+            transport: TransportOptions::default(),
+            reconnect: Some(Duration::from_millis(100)),
+            reconnect_most: Duration::ZERO,
+            max_message: None,
+            handshake: Some(Duration::from_secs(30)),
+            heartbeat: None,
+            immediate: false,
+        }
+    }
+
+    pub(crate) fn marks(&self) -> Marks {
+        Marks {
+            sending: self.send_mark.into(),
+            receiving: self.recv_mark.into(),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Connecting, again and again.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use mio::{Interest, Token};
+use ringmq_transport::{Dial, dial};
+
+use super::order::Connect;
+use super::work::{Dialed, Io, Origin, Session, Work, earlier, session_number};
+
+impl Work {
+    pub(super) fn connect(&mut self, connect: Connect) {
+        let slot = self.add(Session {
+            id: connect.id,
+            link: Arc::new(connect.link),
+            ends: connect.ends,
+            origin: Origin::Dialed(Box::new(Dialed {
+                endpoint: connect.endpoint,
+                options: connect.options,
+                backoff: connect.backoff,
+            })),
+            io: Io::Resting,
+            near: connect.near,
+            met: false,
+            letting_go: false,
+            until: None,
+            told: false,
+            queued: false,
+        });
+        self.begin_dialing(slot);
+    }
+
+    pub(super) fn add(&mut self, session: Session) -> usize {
+        let id = session.id;
+        let slot = self.sessions.insert(session);
+        self.by_id.insert(id, slot);
+        slot
+    }
+
+    pub(super) fn begin_dialing(&mut self, slot: usize) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let Origin::Dialed(dialed) = &session.origin else {
+            return;
+        };
+        match dial(&dialed.endpoint, &dialed.options, Instant::now()) {
+            Ok(dial) => self.dialed(slot, dial),
+            Err(_) => self.rest(slot),
+        }
+    }
+
+    pub(super) fn go_on_dialing(&mut self, slot: usize) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let Io::Dialing(connecting) = std::mem::replace(&mut session.io, Io::Resting) else {
+            return;
+        };
+        match connecting.poll(Instant::now()) {
+            Ok(dial) => self.dialed(slot, dial),
+            Err(_) => self.rest(slot),
+        }
+    }
+
+    fn dialed(&mut self, slot: usize, dial: Dial) {
+        let token = Token(session_number(slot));
+        let (connecting, begun) = match dial {
+            Dial::Connected(stream) => return self.open(slot, stream),
+            Dial::Begun(connecting) => (connecting, true),
+            Dial::Waiting(connecting) => (connecting, false),
+        };
+        let mut connecting = connecting;
+        if begun
+            && self
+                .poll
+                .registry()
+                .register(&mut connecting, token, Interest::WRITABLE)
+                .is_err()
+        {
+            self.rest(slot);
+            return;
+        }
+        let deadline = connecting.deadline();
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.io = Io::Dialing(Box::new(connecting));
+            let until = earlier(deadline, session.until);
+            self.timers.set(token.0, until);
+        }
+    }
+
+    /// Tries again later, if it is to be tried again.
+    pub(super) fn rest(&mut self, slot: usize) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        session.io = Io::Resting;
+        let nothing_left = session.letting_go && session.ends.outbound.is_at_end();
+        let Origin::Dialed(dialed) = &mut session.origin else {
+            return self.end(slot);
+        };
+        match dialed.backoff.next(fastrand::u32(..)) {
+            Some(pause) if !nothing_left => {
+                let again = earlier(Some(Instant::now() + pause), session.until);
+                self.timers.set(session_number(slot), again);
+            }
+            _ => self.end(slot),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A listener in the I/O thread.
+
+use std::sync::Arc;
+
+use std::time::Instant;
+
+use mio::{Interest, Token};
+use ringmq_transport::{Listener, Stream};
+
+use super::order::{Link, Listen, session_pipe};
+use super::work::{Io, Origin, SHORTAGE, Session, Work, listener_number};
+use crate::command::PipeId;
+
+/// A listener that is polled.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    pub(crate) number: u64,
+    pub(crate) listener: Listener,
+    pub(crate) link: Arc<Link>,
+}
+
+/// What came of accepting all that there was.
+pub(crate) enum Accepted {
+    /// Everybody; the next one is told of.
+    All,
+    /// Descriptors or memory are short: try again later.
+    Later,
+}
+
+impl Listening {
+    /// Accepts all that wait, and hands each to `take`.
+    pub(crate) fn accept(&self, mut take: impl FnMut(Stream)) -> Accepted {
+        loop {
+            match self.listener.accept() {
+                Ok(Some(stream)) => take(stream),
+                Ok(None) => return Accepted::All,
+                Err(error) => match error.setback() {
+                    ringmq_transport::Setback::Passing => {}
+                    ringmq_transport::Setback::Shortage | ringmq_transport::Setback::Broken => {
+                        return Accepted::Later;
+                    }
+                },
+            }
+        }
+    }
+}
+
+impl Work {
+    pub(super) fn listen(&mut self, listen: Listen) {
+        let slot = self.listeners.insert(Listening {
+            number: listen.number,
+            listener: listen.listener,
+            link: Arc::new(listen.link),
+        });
+        let token = Token(listener_number(slot));
+        let registry = self.poll.registry();
+        if let Some(listening) = self.listeners.get_mut(slot)
+            && registry
+                .register(&mut listening.listener, token, Interest::READABLE)
+                .is_err()
+        {
+            // No memory in the kernel to watch it: then it is looked at now and then.
+            self.timers.set(token.0, Some(Instant::now() + SHORTAGE));
+        }
+        self.accept(slot);
+    }
+
+    pub(super) fn unlisten(&mut self, number: u64) {
+        let mut listeners = self.listeners.iter();
+        if let Some((slot, _)) = listeners.find(|(_, listening)| listening.number == number) {
+            self.timers.set(listener_number(slot), None);
+            drop(self.listeners.remove(slot));
+        }
+        for slot in self.slots() {
+            let session = &self.sessions[slot];
+            let ours = matches!(session.origin, Origin::Accepted(by) if by == number);
+            // A socket that closes lets what it has sent linger.
+            if ours && !session.letting_go {
+                self.end(slot);
+            }
+        }
+    }
+
+    pub(super) fn accept(&mut self, slot: usize) {
+        let Some(listening) = self.listeners.get(slot) else {
+            return;
+        };
+        let (link, number) = (Arc::clone(&listening.link), listening.number);
+        let mut streams = Vec::new();
+        let accepted = listening.accept(|stream| streams.push(stream));
+        if let Accepted::Later = accepted {
+            let again = Instant::now() + SHORTAGE;
+            self.timers.set(listener_number(slot), Some(again));
+        }
+        for stream in streams {
+            self.next_id += 1;
+            // Sockets count from below.
+            let id = PipeId(1 << 63 | self.next_id);
+            let (near, ends) = session_pipe(&link, id, &self.mailbox.post());
+            let slot = self.add(Session {
+                id,
+                link: Arc::clone(&link),
+                ends,
+                origin: Origin::Accepted(number),
+                io: Io::Resting,
+                near: Some(Box::new(near)),
+                met: false,
+                letting_go: false,
+                until: None,
+                told: false,
+                queued: false,
+            });
+            self.lingering.begin();
+            self.open(slot, stream);
+        }
+    }
+}

@@ -1,0 +1,447 @@
+//! What the I/O thread does.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Poll, Token};
+use ringmq_pipe::local::{Announcement, Mailbox};
+use ringmq_transport::{Backoff, Connecting, Endpoint, Options, Stream};
+use slab::Slab;
+
+use super::listening::Listening;
+use super::order::{Link, Order};
+use super::session::{Broken, Ends, Open, Worked};
+use super::timers::Timers;
+use super::{Lingering, WAKE};
+use crate::command::{Attachment, Command, PipeId};
+
+/// Events that one poll tells of.
+const EVENTS: usize = 256;
+/// Room to read into.
+const SCRATCH: usize = 64 << 10;
+/// How long to wait before descriptors are asked for again.
+pub(super) const SHORTAGE: Duration = Duration::from_millis(100);
+/// How long a peer that was told the end has to close.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// A peer that is connected, or is to be.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) id: PipeId,
+    pub(super) link: Arc<Link>,
+    pub(super) ends: Ends,
+    pub(super) origin: Origin,
+    pub(super) io: Io,
+    /// The socket's ends, until there is somebody for it.
+    pub(super) near: Option<Box<Attachment>>,
+    /// Whether the handshake was done once.
+    pub(super) met: bool,
+    /// The socket has let go.
+    pub(super) letting_go: bool,
+    /// Until when what is left is sent.
+    pub(super) until: Option<Instant>,
+    /// Everything was sent, and the peer told so.
+    pub(super) told: bool,
+    pub(super) queued: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Origin {
+    /// By the listener of this number.
+    Accepted(u64),
+    Dialed(Box<Dialed>),
+}
+
+#[derive(Debug)]
+pub(super) struct Dialed {
+    pub(super) endpoint: Endpoint,
+    pub(super) options: Options,
+    pub(super) backoff: Backoff,
+}
+
+#[derive(Debug)]
+pub(super) enum Io {
+    /// Until its time comes.
+    Resting,
+    Dialing(Box<Connecting>),
+    Open(Box<Open>),
+}
+
+/// The I/O thread's state.
+pub(crate) struct Work {
+    pub(super) poll: Poll,
+    pub(super) announcement: Announcement,
+    pub(super) mailbox: Mailbox<Order>,
+    pub(super) lingering: Arc<Lingering>,
+    pub(super) sessions: Slab<Session>,
+    pub(super) listeners: Slab<Listening>,
+    pub(super) by_id: HashMap<PipeId, usize>,
+    pub(super) timers: Timers,
+    /// Sessions that have something to do.
+    pub(super) queue: VecDeque<usize>,
+    pub(super) begin: Instant,
+    pub(super) next_id: u64,
+    pub(super) scratch: Vec<u8>,
+    pub(super) stopping: bool,
+}
+
+/// Of a session, among events and timers.
+pub(super) fn session_number(slot: usize) -> usize {
+    slot * 2
+}
+
+/// Of a listener, among events and timers.
+pub(super) fn listener_number(slot: usize) -> usize {
+    slot * 2 + 1
+}
+
+impl Work {
+    pub(crate) fn new(
+        poll: Poll,
+        announcement: Announcement,
+        mailbox: Mailbox<Order>,
+        lingering: Arc<Lingering>,
+    ) -> Work {
+        Work {
+            poll,
+            announcement,
+            mailbox,
+            lingering,
+            sessions: Slab::new(),
+            listeners: Slab::new(),
+            by_id: HashMap::new(),
+            timers: Timers::default(),
+            queue: VecDeque::new(),
+            begin: Instant::now(),
+            next_id: 0,
+            scratch: vec![0; SCRATCH],
+            stopping: false,
+        }
+    }
+
+    /// Works until it is told to stop.
+    pub(crate) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS);
+        while !self.stopping {
+            self.take_orders();
+            self.work_on_queue();
+            let wait = self.wait();
+            if let Err(error) = self.poll.poll(&mut events, wait)
+                && error.kind() != std::io::ErrorKind::Interrupted
+            {
+                // Nothing that the kernel can say here is expected; it is not asked again at once.
+                std::thread::sleep(SHORTAGE);
+            }
+            self.announcement.disarm();
+            for event in &events {
+                self.happened(event);
+            }
+            let now = Instant::now();
+            while let Some(number) = self.timers.due(now) {
+                self.due(number);
+            }
+        }
+        for slot in self.slots() {
+            self.end(slot);
+        }
+    }
+
+    /// How long to sleep. Announces it, if at all.
+    fn wait(&mut self) -> Option<Duration> {
+        if !self.queue.is_empty() || self.stopping {
+            return Some(Duration::ZERO);
+        }
+        self.announcement.arm();
+        if self.mailbox.has_mail() {
+            self.announcement.disarm();
+            return Some(Duration::ZERO);
+        }
+        self.timers.left(Instant::now())
+    }
+
+    pub(super) fn slots(&self) -> Vec<usize> {
+        self.sessions.iter().map(|(slot, _)| slot).collect()
+    }
+
+    fn take_orders(&mut self) {
+        while let Some(order) = self.mailbox.take() {
+            match order {
+                Order::Listen(listen) => self.listen(*listen),
+                Order::Unlisten(number, done) => {
+                    self.unlisten(number);
+                    // Whoever asked waits, or is gone.
+                    let _ = done.send(());
+                }
+                Order::Connect(connect) => self.connect(*connect),
+                Order::Activate(id) => {
+                    if let Some(slot) = self.by_id.get(&id) {
+                        self.enqueue(*slot);
+                    }
+                }
+                Order::Finish(id, linger) => self.finish(id, linger),
+                Order::Stop => self.stopping = true,
+            }
+        }
+    }
+
+    fn enqueue(&mut self, slot: usize) {
+        if let Some(session) = self.sessions.get_mut(slot)
+            && !session.queued
+        {
+            session.queued = true;
+            self.queue.push_back(slot);
+        }
+    }
+
+    fn work_on_queue(&mut self) {
+        for _ in 0..self.queue.len() {
+            let Some(slot) = self.queue.pop_front() else {
+                break;
+            };
+            if let Some(session) = self.sessions.get_mut(slot) {
+                session.queued = false;
+                self.work_on(slot);
+            }
+        }
+    }
+
+    fn happened(&mut self, event: &mio::event::Event) {
+        let token = event.token();
+        if token == WAKE {
+            return;
+        }
+        let slot = token.0 / 2;
+        if token.0 % 2 == 1 {
+            self.accept(slot);
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        match &mut session.io {
+            Io::Open(open) => {
+                open.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+                open.writable |= event.is_writable() || event.is_error();
+                self.enqueue(slot);
+            }
+            Io::Dialing(_) => self.go_on_dialing(slot),
+            Io::Resting => {}
+        }
+    }
+
+    fn due(&mut self, number: usize) {
+        let slot = number / 2;
+        if number % 2 == 1 {
+            self.accept(slot);
+            return;
+        }
+        let now = self.now();
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        if session.until.is_some_and(|until| until <= Instant::now()) {
+            self.end(slot);
+            return;
+        }
+        match &mut session.io {
+            Io::Resting => self.begin_dialing(slot),
+            Io::Dialing(_) => self.go_on_dialing(slot),
+            Io::Open(open) => {
+                // What was read first may be the sign of life that the time is about.
+                let due = open.connection.tick(now).is_err();
+                if due {
+                    self.broken(slot, &Broken::Protocol);
+                } else {
+                    self.enqueue(slot);
+                }
+            }
+        }
+    }
+
+    /// Since the thread began.
+    fn now(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    // --- Sessions
+
+    pub(super) fn open(&mut self, slot: usize, stream: Stream) {
+        let now = self.now();
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let mut open = Box::new(Open::new(stream, &session.link, now));
+        let token = Token(session_number(slot));
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let registry = self.poll.registry();
+        // A socket that was dialed is known already.
+        let registered = registry
+            .register(&mut open.stream, token, both)
+            .or_else(|_| registry.reregister(&mut open.stream, token, both));
+        if registered.is_err() {
+            self.rest(slot);
+            return;
+        }
+        session.io = Io::Open(open);
+        self.timers.set(token.0, None);
+        self.enqueue(slot);
+    }
+
+    fn work_on(&mut self, slot: usize) {
+        let now = self.now();
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let Io::Open(open) = &mut session.io else {
+            if session.letting_go && session.ends.outbound.is_at_end() {
+                self.end(slot);
+            }
+            return;
+        };
+        session.ends.announcement.disarm();
+        let kind = session.link.kind;
+        let worked = open.work(&mut session.ends, kind, &mut self.scratch, now);
+        if std::mem::take(&mut open.fresh) {
+            let routing_id = open
+                .connection
+                .peer()
+                .map(|peer| peer.routing_id().to_vec());
+            Work::met(session, routing_id.unwrap_or_default());
+        }
+        match worked {
+            Err(broken) => self.broken(slot, &broken),
+            Ok(Worked::More) => self.enqueue(slot),
+            Ok(Worked::Idle) => self.set_time(slot),
+            Ok(Worked::Finished) => self.farewell(slot),
+        }
+    }
+
+    /// The handshake is done.
+    fn met(session: &mut Session, routing_id: Vec<u8>) {
+        let again = std::mem::replace(&mut session.met, true);
+        if let Origin::Dialed(dialed) = &mut session.origin {
+            dialed.backoff.reset();
+        }
+        let told = match session.near.take() {
+            Some(mut near) => {
+                near.routing_id = routing_id;
+                Command::Attach(near)
+            }
+            None if again => Command::Hiccup(session.id),
+            None => return,
+        };
+        // A socket that has closed says so by an order that is under way.
+        let _ = session.link.post.send(told);
+    }
+
+    fn set_time(&mut self, slot: usize) {
+        let begin = self.begin;
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        if let Io::Open(open) = &session.io {
+            let deadline = open.connection.deadline();
+            let at = deadline.map(|deadline| begin + deadline);
+            self.timers
+                .set(session_number(slot), earlier(at, session.until));
+        }
+    }
+
+    /// A stream has ended.
+    fn broken(&mut self, slot: usize, _why: &Broken) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        session.ends.inbound.rollback();
+        // The rest of a message of which the peer has got a part.
+        while session.ends.out_midst
+            && let Some(frame) = session.ends.outbound.pop()
+        {
+            session.ends.out_midst = frame.more();
+            if !session.ends.out_midst {
+                let _ = session.ends.outbound.done();
+            }
+        }
+        if session.told {
+            self.end(slot);
+        } else {
+            self.rest(slot);
+        }
+    }
+
+    /// Everything was sent, and the socket has let go: the peer is told, and closes.
+    fn farewell(&mut self, slot: usize) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let first = !std::mem::replace(&mut session.told, true);
+        if let Io::Open(open) = &session.io
+            && first
+            && open.stream.shutdown(std::net::Shutdown::Write).is_ok()
+        {
+            let until = Instant::now() + FAREWELL;
+            session.until = earlier(session.until, Some(until));
+            self.timers.set(session_number(slot), session.until);
+        } else if first {
+            self.end(slot);
+        }
+    }
+
+    /// The socket has let go.
+    fn finish(&mut self, id: PipeId, linger: Option<Duration>) {
+        let Some(slot) = self.by_id.get(&id).copied() else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        session.letting_go = true;
+        // A socket that is to get its ends later does not want them any more, and has sent nothing.
+        session.near = None;
+        let nothing_left = session.ends.outbound.is_at_end();
+        let stands = matches!(&session.io, Io::Open(open) if open.connection.is_ready());
+        if linger == Some(Duration::ZERO) || (nothing_left && !stands) {
+            self.end(slot);
+            return;
+        }
+        session.until = linger.and_then(|linger| Instant::now().checked_add(linger));
+        let timer = match session.io {
+            Io::Open(_) => None,
+            _ => session.until,
+        };
+        if let Some(until) = timer {
+            // What was planned comes sooner, or not at all.
+            self.timers.set(session_number(slot), Some(until));
+        }
+        self.enqueue(slot);
+    }
+
+    /// Nothing more is done for this session.
+    pub(super) fn end(&mut self, slot: usize) {
+        let Some(session) = self.sessions.try_remove(slot) else {
+            return;
+        };
+        self.timers.set(session_number(slot), None);
+        self.by_id.remove(&session.id);
+        let Session {
+            id,
+            link,
+            ends,
+            io,
+            near,
+            ..
+        } = session;
+        drop((ends, io, near));
+        let _ = link.post.send(Command::Gone(id));
+        self.lingering.end();
+    }
+}
+
+/// The earlier of two times, of which there may be none.
+pub(super) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

@@ -1,0 +1,103 @@
+//! Options that every socket type has, or its pattern knows.
+
+use std::time::Duration;
+
+use ringmq_pattern::SetOption;
+use ringmq_pipe::Wait;
+
+use crate::error::OptionError;
+use crate::socket::Socket;
+
+impl Socket {
+    /// How many messages may wait to be sent to one peer; 0 for no limit, 1,000 by default. Acts on the connections
+    /// within the process, and on others that are made afterwards.
+    pub fn set_send_mark(&mut self, messages: u32) {
+        self.take_mail();
+        self.options.send_mark = messages;
+        self.peers.set_own_marks(self.options.marks());
+    }
+
+    /// How many messages of one peer may wait to be received; 0 for no limit, 1,000 by default. Acts on the
+    /// connections within the process, and on others that are made afterwards.
+    pub fn set_recv_mark(&mut self, messages: u32) {
+        self.take_mail();
+        self.options.recv_mark = messages;
+        self.peers.set_own_marks(self.options.marks());
+    }
+
+    /// How long a call may wait to send; `None`, the default, for ever.
+    pub fn set_send_timeout(&mut self, timeout: Option<Duration>) {
+        self.options.send_timeout = timeout;
+    }
+
+    /// How long a call may wait for a message; `None`, the default, for ever.
+    pub fn set_recv_timeout(&mut self, timeout: Option<Duration>) {
+        self.options.recv_timeout = timeout;
+    }
+
+    /// How this socket waits.
+    pub fn set_wait(&mut self, wait: Wait) {
+        self.options.wait = wait;
+        self.sleeper.set_wait(wait);
+    }
+
+    /// What this socket calls itself in the connections that are made afterwards: 1 to 255 bytes, not beginning with
+    /// a zero.
+    ///
+    /// # Errors
+    ///
+    /// `Value` if it cannot be a routing id.
+    pub fn set_routing_id(&mut self, id: &[u8]) -> Result<(), OptionError> {
+        if id.is_empty() || id.len() > 255 {
+            return Err(OptionError::Value);
+        }
+        self.options.routing_id = id.to_vec();
+        Ok(())
+    }
+
+    /// What a ROUTER calls the next peer that it connects to.
+    ///
+    /// # Errors
+    ///
+    /// `Value` if it cannot be a routing id.
+    pub fn set_connect_routing_id(&mut self, id: &[u8]) -> Result<(), OptionError> {
+        if id.is_empty() || id.len() > 255 {
+            return Err(OptionError::Value);
+        }
+        self.options.assigned_id = Some(id.to_vec());
+        Ok(())
+    }
+
+    /// Asks for messages that begin with `topic`. SUB only.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`].
+    pub fn subscribe(&mut self, topic: &[u8]) -> Result<(), OptionError> {
+        self.set(SetOption::Subscribe(topic))
+    }
+
+    /// Takes one [`subscribe`](Socket::subscribe) back.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`].
+    pub fn unsubscribe(&mut self, topic: &[u8]) -> Result<(), OptionError> {
+        self.set(SetOption::Unsubscribe(topic))
+    }
+
+    /// Sets an option of the socket type's routing.
+    ///
+    /// # Errors
+    ///
+    /// `NotSupported` if the socket type has no such option.
+    pub fn set(&mut self, option: SetOption<'_>) -> Result<(), OptionError> {
+        self.take_mail();
+        if self.terminated {
+            return Err(OptionError::Terminated);
+        }
+        self.pattern
+            .set(option, &mut self.peers)
+            .map_err(|_| OptionError::NotSupported)
+    }
+}

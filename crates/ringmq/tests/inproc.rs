@@ -1,0 +1,335 @@
+//! Sockets of two threads, or one, over inproc.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use ringmq::{
+    Context, EndpointRefusal, Kind, Message, RecvError, SendRefusal, Socket, SocketError, Wait,
+};
+use ringmq_testing::{scope, watchdog};
+
+/// A bound and a connected socket; `connect_first` says in which order.
+fn pair(context: &Context, bound: Kind, connected: Kind, connect_first: bool) -> (Socket, Socket) {
+    let (mut bound, mut connected) = (
+        context.socket(bound).unwrap(),
+        context.socket(connected).unwrap(),
+    );
+    if connect_first {
+        connected.connect("inproc://a").unwrap();
+        bound.bind("inproc://a").unwrap();
+    } else {
+        bound.bind("inproc://a").unwrap();
+        connected.connect("inproc://a").unwrap();
+    }
+    (bound, connected)
+}
+
+fn texts(message: &Message) -> Vec<&str> {
+    let frames = message.iter();
+    frames
+        .map(|frame| std::str::from_utf8(frame).unwrap())
+        .collect()
+}
+
+#[test]
+fn requests_are_answered_whoever_comes_first() {
+    let _guard = watchdog(Duration::from_secs(60));
+    for connect_first in [false, true] {
+        let context = Context::new().unwrap();
+        let (mut rep, mut req) = pair(&context, Kind::Rep, Kind::Req, connect_first);
+        for round in 0..3 {
+            req.send(
+                ["question", &round.to_string()]
+                    .into_iter()
+                    .collect::<Message>(),
+            )
+            .unwrap();
+            assert!(matches!(
+                req.send("again").unwrap_err().reason,
+                SendRefusal::State
+            ));
+            let request = rep.recv().unwrap();
+            assert_eq!(texts(&request), ["question", &round.to_string()]);
+            rep.send("answer").unwrap();
+            assert_eq!(texts(&req.recv().unwrap()), ["answer"]);
+            assert!(matches!(req.try_recv(), Err(RecvError::State)));
+        }
+    }
+}
+
+#[test]
+fn a_router_knows_its_dealers() {
+    let context = Context::new().unwrap();
+    let mut router = context.socket(Kind::Router).unwrap();
+    router.bind("inproc://r").unwrap();
+    let mut dealers = Vec::new();
+    for name in ["one", "two"] {
+        let mut dealer = context.socket(Kind::Dealer).unwrap();
+        dealer.set_routing_id(name.as_bytes()).unwrap();
+        dealer.connect("inproc://r").unwrap();
+        dealer.send("hello").unwrap();
+        dealers.push(dealer);
+    }
+    for _ in 0..2 {
+        let message = router.recv().unwrap();
+        let [id, "hello"] = texts(&message)[..] else {
+            panic!("{message:?}")
+        };
+        router
+            .send([id, "to", id].into_iter().collect::<Message>())
+            .unwrap();
+    }
+    for (dealer, name) in dealers.iter_mut().zip(["one", "two"]) {
+        assert_eq!(texts(&dealer.recv().unwrap()), ["to", name]);
+    }
+    // Nobody of that name: dropped.
+    router
+        .send(["three", "lost"].into_iter().collect::<Message>())
+        .unwrap();
+}
+
+#[test]
+fn subscribers_get_what_they_asked_for() {
+    let context = Context::new().unwrap();
+    let (mut publisher, mut subscriber) = pair(&context, Kind::Pub, Kind::Sub, false);
+    publisher.send("before").unwrap();
+    subscriber.subscribe(b"a").unwrap();
+    subscriber.subscribe(b"c").unwrap();
+    std::thread::sleep(Duration::from_millis(2));
+    for topic in ["a1", "b1", "c1"] {
+        publisher.send(topic).unwrap();
+    }
+    subscriber.unsubscribe(b"a").unwrap();
+    assert_eq!(texts(&subscriber.recv().unwrap()), ["c1"]);
+    std::thread::sleep(Duration::from_millis(2));
+    for topic in ["a2", "c2"] {
+        publisher.send(topic).unwrap();
+    }
+    assert_eq!(texts(&subscriber.recv().unwrap()), ["c2"]);
+    assert!(matches!(subscriber.try_recv(), Err(RecvError::WouldBlock)));
+    assert!(matches!(publisher.try_recv(), Err(RecvError::NotSupported)));
+    assert!(matches!(
+        subscriber.send("x").unwrap_err().reason,
+        SendRefusal::NotSupported
+    ));
+}
+
+/// What the marks of both sides admit together, and not one more; whichever came first.
+#[test]
+fn marks_of_both_sides_count_together() {
+    for connect_first in [false, true] {
+        let context = Context::new().unwrap();
+        let (mut push, mut pull) = (
+            context.socket(Kind::Push).unwrap(),
+            context.socket(Kind::Pull).unwrap(),
+        );
+        push.set_send_mark(3);
+        pull.set_recv_mark(4);
+        if connect_first {
+            push.connect("inproc://a").unwrap();
+            pull.bind("inproc://a").unwrap();
+        } else {
+            pull.bind("inproc://a").unwrap();
+            push.connect("inproc://a").unwrap();
+        }
+        for number in 0..7 {
+            push.try_send(number.to_string()).unwrap();
+        }
+        assert!(matches!(
+            push.try_send("no").unwrap_err().reason,
+            SendRefusal::WouldBlock
+        ));
+        for number in 0..7 {
+            assert_eq!(texts(&pull.recv().unwrap()), [number.to_string()]);
+        }
+        push.try_send("again").unwrap();
+    }
+}
+
+#[test]
+fn many_push_to_one_that_pulls() {
+    let _guard = watchdog(Duration::from_secs(60));
+    const EACH: usize = 20_000;
+    for wait in [Wait::Park, Wait::Adaptive] {
+        let context = Context::new().unwrap();
+        context.set_wait(wait);
+        let mut pull = context.socket(Kind::Pull).unwrap();
+        pull.set_recv_mark(10);
+        pull.bind("inproc://p").unwrap();
+        scope(|scope| {
+            for sender in 0..4_u8 {
+                let context = context.clone();
+                scope.spawn(move || {
+                    let mut push = context.socket(Kind::Push).unwrap();
+                    push.set_send_mark(10);
+                    push.connect("inproc://p").unwrap();
+                    for number in 0..EACH as u32 {
+                        push.send(
+                            [&[sender][..], &number.to_ne_bytes()]
+                                .into_iter()
+                                .collect::<Message>(),
+                        )
+                        .unwrap();
+                    }
+                });
+            }
+            let mut next = [0_u32; 4];
+            let mut message = Message::new();
+            for _ in 0..4 * EACH {
+                pull.recv_into(&mut message).unwrap();
+                let sender = usize::from(message[0][0]);
+                assert_eq!(message[1].as_slice(), next[sender].to_ne_bytes());
+                next[sender] += 1;
+            }
+            assert!(matches!(pull.try_recv(), Err(RecvError::WouldBlock)));
+        });
+    }
+}
+
+/// What was sent before a close arrives, and the peer is forgotten afterwards.
+#[test]
+fn nothing_is_lost_on_close() {
+    let context = Context::new().unwrap();
+    let (mut pull, mut push) = pair(&context, Kind::Pull, Kind::Push, false);
+    for number in 0..100 {
+        push.send(number.to_string()).unwrap();
+    }
+    drop(push);
+    for number in 0..100 {
+        assert_eq!(texts(&pull.recv().unwrap()), [number.to_string()]);
+    }
+    assert!(matches!(pull.try_recv(), Err(RecvError::WouldBlock)));
+    // Also if the one who binds comes later.
+    let mut push = context.socket(Kind::Push).unwrap();
+    push.connect("inproc://later").unwrap();
+    push.send("early").unwrap();
+    drop(push);
+    pull.bind("inproc://later").unwrap();
+    assert_eq!(texts(&pull.recv().unwrap()), ["early"]);
+}
+
+#[test]
+fn the_end_of_a_context_ends_all_that_waits() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let context = Context::new().unwrap();
+    scope(|scope| {
+        for kind in [Kind::Pull, Kind::Push] {
+            let context = context.clone();
+            scope.spawn(move || {
+                let mut socket = context.socket(kind).unwrap();
+                if kind == Kind::Pull {
+                    assert!(matches!(socket.recv(), Err(RecvError::Terminated)));
+                } else {
+                    assert!(matches!(
+                        socket.send("").unwrap_err().reason,
+                        SendRefusal::Terminated
+                    ));
+                }
+                assert!(matches!(
+                    socket.connect("inproc://x"),
+                    Err(EndpointRefusal::Terminated)
+                ));
+            });
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        context.clone().terminate();
+        assert!(matches!(
+            context.socket(Kind::Pair),
+            Err(SocketError::Terminated)
+        ));
+    });
+}
+
+#[test]
+fn timeouts_and_names() {
+    let context = Context::new().unwrap();
+    let mut pull = context.socket(Kind::Pull).unwrap();
+    pull.set_recv_timeout(Some(Duration::from_millis(20)));
+    let before = Instant::now();
+    assert!(matches!(pull.recv(), Err(RecvError::WouldBlock)));
+    assert!(before.elapsed() >= Duration::from_millis(20));
+    pull.bind("inproc://n").unwrap();
+    let mut other = context.socket(Kind::Pull).unwrap();
+    assert!(matches!(
+        other.bind("inproc://n"),
+        Err(EndpointRefusal::InUse(_))
+    ));
+    assert!(matches!(
+        other.unbind("inproc://n"),
+        Err(EndpointRefusal::Unknown(_))
+    ));
+    pull.unbind("inproc://n").unwrap();
+    other.bind("inproc://n").unwrap();
+    assert!(matches!(
+        other.bind("nonsense"),
+        Err(EndpointRefusal::Syntax(_))
+    ));
+    assert!(matches!(
+        other.bind("pigeon://n"),
+        Err(EndpointRefusal::Endpoint(_))
+    ));
+}
+
+#[test]
+fn whoever_connected_first_is_missed_when_it_closes() {
+    for connect_first in [false, true] {
+        let context = Context::new().unwrap();
+        let (mut push, pull) = pair(&context, Kind::Push, Kind::Pull, connect_first);
+        push.try_send("taken").unwrap();
+        drop(pull);
+        let refused = push.try_send("nobody is there").unwrap_err();
+        assert!(matches!(refused.reason, SendRefusal::WouldBlock));
+    }
+}
+
+#[test]
+fn marks_may_change_while_connected() {
+    let fill = |push: &mut Socket| {
+        let sent = std::iter::repeat_with(|| push.try_send("x"));
+        sent.take(1000).take_while(Result::is_ok).count()
+    };
+    for connect_first in [false, true] {
+        let context = Context::new().unwrap();
+        let (mut push, mut pull) = pair(&context, Kind::Push, Kind::Pull, connect_first);
+        push.set_send_mark(5);
+        pull.set_recv_mark(1);
+        assert_eq!(fill(&mut push), 6);
+        push.set_send_mark(2);
+        for _ in 0..6 {
+            pull.try_recv().unwrap();
+        }
+        assert!(pull.try_recv().is_err());
+        assert_eq!(fill(&mut push), 3);
+        pull.set_recv_mark(0);
+        assert_eq!(fill(&mut push), 1000);
+    }
+}
+
+/// Whoever comes at the very moment at which the other is about to wait is heard.
+#[test]
+fn newcomers_are_heard() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let context = Context::new().unwrap();
+    let mut pull = context.socket(Kind::Pull).unwrap();
+    pull.bind("inproc://newcomers").unwrap();
+    let (heard, hear) = std::sync::mpsc::channel();
+    scope(move |scope| {
+        scope.spawn(move || {
+            for number in 0..20_000_u32 {
+                let mut push = context.socket(Kind::Push).unwrap();
+                push.connect("inproc://newcomers").unwrap();
+                push.send(&number.to_ne_bytes()).unwrap();
+                // Nobody else may wake it.
+                hear.recv().unwrap();
+            }
+        });
+        for number in 0..20_000_u32 {
+            let message = pull
+                .recv_deadline(Instant::now() + Duration::from_secs(10))
+                .unwrap();
+            assert_eq!(message[0].as_slice(), number.to_ne_bytes());
+            heard.send(()).unwrap();
+        }
+    });
+}

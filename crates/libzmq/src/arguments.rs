@@ -1,0 +1,52 @@
+//! From what C passes to what Rust takes.
+
+use std::ffi::{CStr, c_char, c_void};
+
+use crate::errors::Errno;
+
+/// A text.
+///
+/// # Safety
+///
+/// Null, or a text with a NUL at its end that outlives `'a`.
+pub(crate) unsafe fn text<'a>(from: *const c_char) -> Result<&'a str, Errno> {
+    if from.is_null() {
+        return Err(Errno::INVALID);
+    }
+    // SAFETY: not null, and the caller vouches for the rest.
+    let text = unsafe { CStr::from_ptr(from) };
+    text.to_str().map_err(|_| Errno::INVALID)
+}
+
+/// Bytes to read. None at all may be at null.
+///
+/// # Safety
+///
+/// `len` bytes can be read at `from`, and do not change, for as long as `'a`; or `len` is 0.
+#[inline]
+pub(crate) unsafe fn bytes<'a>(from: *const c_void, len: usize) -> Result<&'a [u8], Errno> {
+    if len == 0 {
+        return Ok(&[]);
+    }
+    if from.is_null() {
+        return Err(Errno::FAULT);
+    }
+    if isize::try_from(len).is_err() {
+        return Err(Errno::INVALID);
+    }
+    // SAFETY: not null, no longer than any object can be, and the caller vouches for the rest.
+    Ok(unsafe { std::slice::from_raw_parts(from.cast(), len) })
+}
+
+/// Something to write to.
+///
+/// # Safety
+///
+/// Null, or a `T` that nobody else uses for as long as `'a`.
+pub(crate) unsafe fn out<'a, T>(to: *mut T) -> Result<&'a mut T, Errno> {
+    if !to.is_null() && !to.is_aligned() {
+        return Err(Errno::FAULT);
+    }
+    // SAFETY: aligned, and the caller vouches for the rest.
+    unsafe { to.as_mut() }.ok_or(Errno::FAULT)
+}

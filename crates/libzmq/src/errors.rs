@@ -1,0 +1,181 @@
+//! The one table from ringmq's errors to `errno`.
+
+use std::error::Error;
+use std::ffi::{CStr, c_char, c_int};
+use std::io;
+
+use ringmq::{
+    AddressError, BindError, EndpointError, EndpointRefusal, ListenError, OptionError, RecvError,
+    ResolveError, SendRefusal, SocketError,
+};
+
+/// The first of ZeroMQ's own numbers.
+const OWN: c_int = 156_384_712;
+
+/// A value of `errno`, never 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Errno(pub(crate) c_int);
+
+impl Errno {
+    pub(crate) const AGAIN: Errno = Errno(libc::EAGAIN);
+    pub(crate) const BUSY: Errno = Errno(libc::EBUSY);
+    pub(crate) const FAULT: Errno = Errno(libc::EFAULT);
+    pub(crate) const INTERRUPTED: Errno = Errno(libc::EINTR);
+    pub(crate) const INVALID: Errno = Errno(libc::EINVAL);
+    pub(crate) const NO_MEMORY: Errno = Errno(libc::ENOMEM);
+    pub(crate) const NO_SOCKET: Errno = Errno(libc::ENOTSOCK);
+    pub(crate) const NOT_SUPPORTED: Errno = Errno(libc::ENOTSUP);
+    pub(crate) const STATE: Errno = Errno(OWN + 51);
+    pub(crate) const UNFIT_TRANSPORT: Errno = Errno(OWN + 52);
+    pub(crate) const TERMINATED: Errno = Errno(OWN + 53);
+    pub(crate) const NO_THREAD: Errno = Errno(OWN + 54);
+
+    /// Of the last system call.
+    pub(crate) fn last() -> Errno {
+        io::Error::last_os_error().into()
+    }
+
+    pub(crate) fn set(self) {
+        // SAFETY: it wants nothing.
+        let errno = unsafe { libc::__errno_location() };
+        // SAFETY: the C library's errno of this thread, which is always there.
+        unsafe { *errno = self.0 };
+    }
+}
+
+impl From<io::Error> for Errno {
+    fn from(error: io::Error) -> Errno {
+        Errno(error.raw_os_error().unwrap_or(libc::EINVAL))
+    }
+}
+
+/// What the kernel said, if it is among the causes.
+fn os(error: &(dyn Error + 'static)) -> Option<Errno> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let os = error.downcast_ref::<io::Error>();
+        if let Some(number) = os.and_then(io::Error::raw_os_error) {
+            return Some(Errno(number));
+        }
+        cause = error.source();
+    }
+    None
+}
+
+impl From<&SendRefusal> for Errno {
+    fn from(refusal: &SendRefusal) -> Errno {
+        match refusal {
+            SendRefusal::WouldBlock => Errno::AGAIN,
+            SendRefusal::Interrupted | SendRefusal::Forked => Errno::INTERRUPTED,
+            SendRefusal::Terminated => Errno::TERMINATED,
+            SendRefusal::NotSupported => Errno::NOT_SUPPORTED,
+            SendRefusal::State => Errno::STATE,
+            SendRefusal::HostUnreachable => Errno(libc::EHOSTUNREACH),
+            SendRefusal::Os(error) => os(error).unwrap_or(Errno::FAULT),
+        }
+    }
+}
+
+impl From<RecvError> for Errno {
+    fn from(error: RecvError) -> Errno {
+        match error {
+            RecvError::WouldBlock => Errno::AGAIN,
+            RecvError::Interrupted | RecvError::Forked => Errno::INTERRUPTED,
+            RecvError::Terminated => Errno::TERMINATED,
+            RecvError::NotSupported => Errno::NOT_SUPPORTED,
+            RecvError::State => Errno::STATE,
+            RecvError::Os(error) => error.into(),
+        }
+    }
+}
+
+impl From<SocketError> for Errno {
+    fn from(error: SocketError) -> Errno {
+        match error {
+            SocketError::Terminated => Errno::TERMINATED,
+            SocketError::TooMany(_) => Errno(libc::EMFILE),
+            SocketError::Os(error) => error.into(),
+        }
+    }
+}
+
+impl From<OptionError> for Errno {
+    fn from(error: OptionError) -> Errno {
+        match error {
+            OptionError::Terminated => Errno::TERMINATED,
+            OptionError::NotSupported | OptionError::Value => Errno::INVALID,
+        }
+    }
+}
+
+impl From<EndpointRefusal> for Errno {
+    fn from(refusal: EndpointRefusal) -> Errno {
+        match &refusal {
+            EndpointRefusal::Terminated => Errno::TERMINATED,
+            EndpointRefusal::InUse(_) => Errno(libc::EADDRINUSE),
+            EndpointRefusal::Unknown(_) => Errno(libc::ENOENT),
+            EndpointRefusal::Scheme(_) => Errno(libc::EPROTONOSUPPORT),
+            EndpointRefusal::Syntax(_) => Errno::INVALID,
+            EndpointRefusal::Endpoint(error) => endpoint(error),
+            EndpointRefusal::Listen(error) => listen(error),
+            EndpointRefusal::Os(error) => os(error).unwrap_or(Errno::INVALID),
+        }
+    }
+}
+
+fn endpoint(error: &EndpointError) -> Errno {
+    match error {
+        EndpointError::UnknownScheme { .. } => Errno(libc::EPROTONOSUPPORT),
+        EndpointError::Name(error) => address(error),
+        _ => Errno::INVALID,
+    }
+}
+
+fn address(error: &AddressError) -> Errno {
+    match error {
+        AddressError::TooLong { .. } => Errno(libc::ENAMETOOLONG),
+        _ => Errno::INVALID,
+    }
+}
+
+fn listen(error: &ListenError) -> Errno {
+    match error {
+        ListenError::NoStream { .. } => Errno::UNFIT_TRANSPORT,
+        ListenError::Resolve(ResolveError::Wildcard { .. }) => Errno::INVALID,
+        ListenError::Resolve(_) => Errno(libc::ENODEV),
+        ListenError::Ipc(BindError::Address(error)) => address(error),
+        ListenError::Ipc(BindError::Os { source, .. }) => os(source).unwrap_or(Errno::INVALID),
+        ListenError::Ipc(_) => Errno(libc::EADDRINUSE),
+        other => os(other).unwrap_or(Errno::INVALID),
+    }
+}
+
+/// The number of the last error of this thread.
+#[unsafe(no_mangle)]
+extern "C" fn zmq_errno() -> c_int {
+    // SAFETY: it wants nothing.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: the C library's errno of this thread, which is always there.
+    unsafe { *errno }
+}
+
+/// A text for an error number, which is never freed.
+#[unsafe(no_mangle)]
+extern "C" fn zmq_strerror(number: c_int) -> *const c_char {
+    match own_text(Errno(number)) {
+        Some(text) => text.as_ptr(),
+        // SAFETY: any number will do; the text is the C library's.
+        None => unsafe { libc::strerror(number) },
+    }
+}
+
+fn own_text(errno: Errno) -> Option<&'static CStr> {
+    match errno {
+        Errno::STATE => Some(c"Operation cannot be accomplished in current state"),
+        Errno::UNFIT_TRANSPORT => Some(c"The protocol is not compatible with the socket type"),
+        Errno::TERMINATED => Some(c"Context was terminated"),
+        Errno::NO_THREAD => Some(c"No thread available"),
+        Errno(libc::EHOSTUNREACH) => Some(c"Host unreachable"),
+        _ => None,
+    }
+}

@@ -1,0 +1,107 @@
+//! `zmq_getsockopt`.
+
+use std::ffi::{c_int, c_void};
+use std::os::fd::AsRawFd;
+
+use crate::arguments::out;
+use crate::boundary::catch;
+use crate::errors::Errno;
+use crate::poll::{POLLIN, POLLOUT};
+use crate::socket::{Open, number};
+use crate::stored::*;
+
+/// Asks for an option.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_getsockopt(
+    handle: *mut c_void,
+    option: c_int,
+    value: *mut c_void,
+    len: *mut usize,
+) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let mut open = unsafe { Open::enter(handle) }?;
+        // SAFETY: the caller's contract.
+        let len = unsafe { out(len) }?;
+        let found = get(&mut open, option)?;
+        let bytes = found.bytes();
+        let fits = match found {
+            Value::Exact(_) | Value::Long(_) => *len == bytes.len(),
+            _ => *len >= bytes.len(),
+        };
+        if !fits || (value.is_null() && *len > 0) {
+            return Err(Errno::INVALID);
+        }
+        // SAFETY: there is room for `len`, the caller's contract says.
+        unsafe { std::ptr::write_bytes(value.cast::<u8>(), 0, *len) };
+        // SAFETY: as above, and it is no less than this.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), value.cast(), bytes.len()) };
+        *len = bytes.len();
+        Ok(0)
+    })
+}
+
+/// What an option has. The size of the first two has to be given exactly, of the others there may be more room.
+enum Value {
+    Exact([u8; 4]),
+    Long([u8; 8]),
+    Loose([u8; 4]),
+    Bytes(Vec<u8>),
+}
+
+impl Value {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Value::Exact(bytes) | Value::Loose(bytes) => bytes,
+            Value::Long(bytes) => bytes,
+            Value::Bytes(bytes) => bytes,
+        }
+    }
+
+    fn text(text: &str) -> Value {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.push(0);
+        Value::Bytes(bytes)
+    }
+
+    fn exact(number: c_int) -> Value {
+        Value::Exact(number.to_ne_bytes())
+    }
+
+    fn loose(number: c_int) -> Value {
+        Value::Loose(number.to_ne_bytes())
+    }
+}
+
+fn get(open: &mut Open, option: c_int) -> Result<Value, Errno> {
+    let Open { socket, stored, .. } = open;
+    Ok(match option {
+        RCVMORE => Value::loose(socket.has_more().into()),
+        FD => Value::loose(socket.watch().as_raw_fd()),
+        EVENTS => Value::loose(events(open)?.into()),
+        TYPE => Value::exact(number(socket.kind())),
+        THREAD_SAFE => Value::loose(0),
+        LAST_ENDPOINT => Value::text(socket.last_endpoint()),
+        IPV4ONLY => Value::exact(1 - stored.number(IPV6)),
+        AFFINITY => Value::Long(stored.affinity.to_ne_bytes()),
+        MAXMSGSIZE => Value::Long(stored.greatest_message.to_ne_bytes()),
+        ROUTING_ID => Value::Bytes(stored.routing_id.clone()),
+        BINDTODEVICE => Value::text(&stored.device),
+        PLAIN_USERNAME | PLAIN_PASSWORD | ZAP_DOMAIN | SOCKS_PROXY | SOCKS_USERNAME
+        | SOCKS_PASSWORD => Value::text(""),
+        _ => Value::exact(stored.get(option).ok_or(Errno::INVALID)?),
+    })
+}
+
+/// What a socket is ready for, as bits.
+pub(crate) fn events(open: &mut Open) -> Result<i16, Errno> {
+    let events = open.socket.events()?;
+    let mut bits = 0;
+    if events.readable {
+        bits |= POLLIN;
+    }
+    if events.writable {
+        bits |= POLLOUT;
+    }
+    Ok(bits)
+}

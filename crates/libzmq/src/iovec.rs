@@ -1,0 +1,78 @@
+//! Multipart messages from and to arrays of memory.
+
+use std::ffi::{c_int, c_void};
+
+use crate::arguments::{bytes, out};
+use crate::boundary::catch;
+use crate::errors::Errno;
+use crate::message::{copied, size};
+use crate::socket::Open;
+use crate::transfer::{SNDMORE, receive, send};
+
+/// Sends each element as a part; with `SNDMORE` they make one message.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_sendiov(
+    handle: *mut c_void,
+    parts: *mut libc::iovec,
+    count: usize,
+    flags: c_int,
+) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let mut open = unsafe { Open::enter(handle) }?;
+        if count == 0 || parts.is_null() {
+            return Err(Errno::INVALID);
+        }
+        // SAFETY: the caller's contract.
+        let parts = unsafe { std::slice::from_raw_parts(parts, count) };
+        let mut sent = 0;
+        for (at, part) in parts.iter().enumerate() {
+            // SAFETY: the caller's contract.
+            let frame = copied(unsafe { bytes(part.iov_base, part.iov_len) }?)?;
+            let last = at + 1 == count;
+            let flags = if last { flags & !SNDMORE } else { flags };
+            send(&mut open.socket, frame, flags).map_err(|error| Errno::from(&error.reason))?;
+            sent = size(part.iov_len);
+        }
+        Ok(sent)
+    })
+}
+
+/// Receives the parts of a message, each into memory that the caller frees. Returns how many there were room for.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_recviov(
+    handle: *mut c_void,
+    parts: *mut libc::iovec,
+    count: *mut usize,
+    flags: c_int,
+) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let mut open = unsafe { Open::enter(handle) }?;
+        // SAFETY: the caller's contract.
+        let count = unsafe { out(count) }.map_err(|_| Errno::INVALID)?;
+        if *count == 0 || parts.is_null() {
+            return Err(Errno::INVALID);
+        }
+        // SAFETY: the caller's contract.
+        let parts = unsafe { std::slice::from_raw_parts_mut(parts, *count) };
+        *count = 0;
+        for part in parts {
+            let frame = receive(&mut open.socket, flags)?;
+            // SAFETY: any size will do.
+            let memory = unsafe { libc::malloc(frame.len().max(1)) };
+            if memory.is_null() {
+                return Err(Errno::NO_MEMORY);
+            }
+            // SAFETY: it was made as long as the frame.
+            unsafe { std::ptr::copy_nonoverlapping(frame.as_ptr(), memory.cast(), frame.len()) };
+            part.iov_base = memory;
+            part.iov_len = frame.len();
+            *count += 1;
+            if !frame.more() {
+                break;
+            }
+        }
+        Ok(size(*count))
+    })
+}

@@ -1,0 +1,225 @@
+//! `zmq_setsockopt`.
+
+use std::ffi::{c_int, c_void};
+use std::time::Duration;
+
+use ringmq::{Heartbeat, Keepalive, OptionError, SetOption, Socket};
+
+use crate::arguments::bytes;
+use crate::boundary::catch;
+use crate::errors::Errno;
+use crate::socket::Open;
+use crate::stored::*;
+
+/// Sets an option.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_setsockopt(
+    handle: *mut c_void,
+    option: c_int,
+    value: *const c_void,
+    len: usize,
+) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let mut open = unsafe { Open::enter(handle) }?;
+        // SAFETY: the caller's contract.
+        let value = unsafe { bytes(value, len) }.map_err(|_| Errno::INVALID)?;
+        set(&mut open, option, value)?;
+        Ok(0)
+    })
+}
+
+fn set(open: &mut Open, option: c_int, value: &[u8]) -> Result<(), Errno> {
+    let Open { socket, stored, .. } = open;
+    match option {
+        SUBSCRIBE => socket.set(SetOption::Subscribe(value))?,
+        UNSUBSCRIBE => socket.set(SetOption::Unsubscribe(value))?,
+        XPUB_WELCOME_MSG => socket.set(SetOption::XpubWelcome(value))?,
+        CONNECT_ROUTING_ID => socket.set_connect_routing_id(value)?,
+        ROUTING_ID => {
+            socket.set_routing_id(value)?;
+            stored.routing_id = value.to_vec();
+        }
+        AFFINITY => stored.affinity = u64::from_ne_bytes(exactly(value)?),
+        MAXMSGSIZE => {
+            stored.greatest_message = i64::from_ne_bytes(exactly(value)?);
+            socket.set_max_message(u64::try_from(stored.greatest_message).ok());
+        }
+        BINDTODEVICE => {
+            stored.device = text(value, 16)?.to_owned();
+            socket.set_device(&stored.device);
+        }
+        TCP_ACCEPT_FILTER | IPC_FILTER_PID | IPC_FILTER_UID | IPC_FILTER_GID => {
+            filter(open, option, value)?;
+        }
+        // There is nobody to ask, and no proxy: without them only.
+        PLAIN_USERNAME | PLAIN_PASSWORD | ZAP_DOMAIN | SOCKS_PROXY | SOCKS_USERNAME
+        | SOCKS_PASSWORD
+            if value.is_empty() => {}
+        IPV4ONLY => match c_int::from_ne_bytes(exactly(value)?) {
+            only @ 0..=1 => set_number(open, IPV6, 1 - only)?,
+            _ => return Err(Errno::INVALID),
+        },
+        _ => {
+            let number = c_int::from_ne_bytes(exactly(value)?);
+            match of_type(option, number) {
+                Some(of_type) => socket.set(of_type?)?,
+                None => set_number(open, option, number)?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A value of a fixed size.
+fn exactly<const N: usize>(value: &[u8]) -> Result<[u8; N], Errno> {
+    value.try_into().map_err(|_| Errno::INVALID)
+}
+
+/// A text that may end with a NUL.
+fn text(value: &[u8], most: usize) -> Result<&str, Errno> {
+    let value = value.strip_suffix(&[0]).unwrap_or(value);
+    if value.len() > most || value.contains(&0) {
+        return Err(Errno::INVALID);
+    }
+    std::str::from_utf8(value).map_err(|_| Errno::INVALID)
+}
+
+/// Options that some socket types have.
+fn of_type(option: c_int, value: c_int) -> Option<Result<SetOption<'static>, Errno>> {
+    let make: fn(bool) -> SetOption<'static> = match option {
+        ROUTER_MANDATORY => SetOption::RouterMandatory,
+        ROUTER_HANDOVER => SetOption::RouterHandover,
+        PROBE_ROUTER => SetOption::ProbeRouter,
+        REQ_CORRELATE => SetOption::ReqCorrelate,
+        REQ_RELAXED => SetOption::ReqRelaxed,
+        XPUB_VERBOSE => SetOption::XpubVerbose,
+        XPUB_VERBOSER => SetOption::XpubVerboser,
+        XPUB_NODROP => SetOption::XpubNodrop,
+        XPUB_MANUAL => SetOption::XpubManual,
+        XPUB_MANUAL_LAST_VALUE => SetOption::XpubManualLastValue,
+        ONLY_FIRST_SUBSCRIBE => SetOption::OnlyFirstSubscribe,
+        XSUB_VERBOSE_UNSUBSCRIBE => SetOption::XsubVerboseUnsubscribe,
+        _ => return None,
+    };
+    Some(if value < 0 {
+        Err(Errno::INVALID)
+    } else {
+        Ok(make(value != 0))
+    })
+}
+
+/// Who may connect. Each call adds one; none at all allows everybody.
+fn filter(open: &mut Open, option: c_int, value: &[u8]) -> Result<(), Errno> {
+    let Open { socket, stored, .. } = open;
+    if option == TCP_ACCEPT_FILTER {
+        match text(value, 255)? {
+            "" => stored.accept_from.clear(),
+            text => stored
+                .accept_from
+                .push(text.parse().map_err(|_| Errno::INVALID)?),
+        }
+        socket.set_accept_from(stored.accept_from.clone());
+        return Ok(());
+    }
+    let whom = &mut stored.accept_whom;
+    match option {
+        IPC_FILTER_PID if value.is_empty() => whom.pids.clear(),
+        IPC_FILTER_PID => whom.pids.push(i32::from_ne_bytes(exactly(value)?)),
+        IPC_FILTER_UID if value.is_empty() => whom.uids.clear(),
+        IPC_FILTER_UID => whom.uids.push(u32::from_ne_bytes(exactly(value)?)),
+        _ if value.is_empty() => whom.gids.clear(),
+        _ => whom.gids.push(u32::from_ne_bytes(exactly(value)?)),
+    }
+    socket.set_accept_whom(whom.clone());
+    Ok(())
+}
+
+fn set_number(open: &mut Open, option: c_int, value: c_int) -> Result<(), Errno> {
+    if option == MECHANISM {
+        return Err(Errno::INVALID);
+    }
+    open.stored.set(option, value)?;
+    pass_on(&mut open.socket, &open.stored, option)?;
+    Ok(())
+}
+
+/// Tells the socket of a number that was stored.
+fn pass_on(socket: &mut Socket, stored: &Stored, option: c_int) -> Result<(), OptionError> {
+    let number = stored.number(option);
+    let unsigned = number.unsigned_abs();
+    match option {
+        SNDHWM => socket.set_send_mark(unsigned),
+        RCVHWM => socket.set_recv_mark(unsigned),
+        SNDTIMEO => socket.set_send_timeout(within(number)),
+        RCVTIMEO => socket.set_recv_timeout(within(number)),
+        LINGER => socket.set_linger(within(number)),
+        RECONNECT_IVL | RECONNECT_IVL_MAX => socket.set_reconnect(
+            within(stored.number(RECONNECT_IVL)),
+            millis(stored.number(RECONNECT_IVL_MAX)),
+        ),
+        SNDBUF => socket.set_send_buffer(usize::try_from(number).ok()),
+        RCVBUF => socket.set_receive_buffer(usize::try_from(number).ok()),
+        BACKLOG => socket.set_backlog(number),
+        IPV6 => socket.set_ipv6(number != 0),
+        IMMEDIATE => socket.set_immediate(number != 0),
+        TOS => socket.set_type_of_service(unsigned),
+        PRIORITY => socket.set_priority(unsigned),
+        BUSY_POLL => socket.set_busy_poll(unsigned),
+        TCP_MAXRT => socket.set_max_retransmit(millis(number)),
+        CONNECT_TIMEOUT => socket.set_connect_timeout(millis(number)),
+        TCP_KEEPALIVE | TCP_KEEPALIVE_CNT | TCP_KEEPALIVE_IDLE | TCP_KEEPALIVE_INTVL => {
+            socket.set_keepalive(keepalive(stored));
+        }
+        HANDSHAKE_IVL => socket.set_handshake_timeout((number > 0).then(|| millis(number))),
+        HEARTBEAT_IVL | HEARTBEAT_TTL | HEARTBEAT_TIMEOUT => {
+            socket.set_heartbeat(heartbeat(stored));
+        }
+        // Types that do not filter have nothing to invert.
+        INVERT_MATCHING => match socket.set(SetOption::InvertMatching(number != 0)) {
+            Err(OptionError::NotSupported) => {}
+            set => return set,
+        },
+        _ => {}
+    }
+    Ok(())
+}
+
+fn keepalive(stored: &Stored) -> Keepalive {
+    let seconds = |option| {
+        let number = u64::try_from(stored.number(option)).ok()?;
+        Some(Duration::from_secs(number))
+    };
+    Keepalive {
+        on: match stored.number(TCP_KEEPALIVE) {
+            -1 => None,
+            on => Some(on != 0),
+        },
+        count: u32::try_from(stored.number(TCP_KEEPALIVE_CNT)).ok(),
+        idle: seconds(TCP_KEEPALIVE_IDLE),
+        interval: seconds(TCP_KEEPALIVE_INTVL),
+    }
+}
+
+fn heartbeat(stored: &Stored) -> Option<Heartbeat> {
+    let interval = stored.number(HEARTBEAT_IVL);
+    let timeout = match stored.number(HEARTBEAT_TIMEOUT) {
+        -1 => interval,
+        timeout => timeout,
+    };
+    (interval > 0).then(|| Heartbeat {
+        interval: millis(interval),
+        timeout: millis(timeout),
+        ttl: millis(stored.number(HEARTBEAT_TTL)),
+    })
+}
+
+/// A time, or for ever.
+fn within(millis: c_int) -> Option<Duration> {
+    let millis = u64::try_from(millis).ok()?;
+    Some(Duration::from_millis(millis))
+}
+
+fn millis(millis: c_int) -> Duration {
+    within(millis).unwrap_or_default()
+}

@@ -1,0 +1,164 @@
+//! Sockets: made, closed, bound and connected.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::time::Duration;
+
+use ringmq::{EndpointRefusal, Kind, Socket};
+
+use crate::arguments::text;
+use crate::boundary::catch;
+use crate::context::Held;
+use crate::errors::Errno;
+use crate::handle::{Content, Guard, Pool, Slot};
+use crate::stored::{Stored, USE_FD};
+
+/// What is behind a socket's handle.
+pub(crate) struct Open {
+    pub(crate) socket: Socket,
+    pub(crate) stored: Stored,
+    /// Whether the context has I/O threads.
+    threads: bool,
+}
+
+static POOL: Pool<Open> = Pool::new();
+
+impl Content for Open {
+    const TAG: u32 = 0x50_c8_e7_01;
+    const NONE: Errno = Errno::NO_SOCKET;
+
+    fn pool() -> &'static Pool<Open> {
+        &POOL
+    }
+}
+
+impl Open {
+    /// The socket behind a handle.
+    ///
+    /// # Safety
+    ///
+    /// As [`Slot::find`].
+    #[inline]
+    pub(crate) unsafe fn enter(handle: *mut c_void) -> Result<Guard<Open>, Errno> {
+        // SAFETY: the caller's.
+        unsafe { Slot::<Open>::find(handle) }?.try_enter()
+    }
+
+    /// Whether there is somebody to serve the endpoint, and all that was asked for is there.
+    fn check(&self, endpoint: &str) -> Result<(), Errno> {
+        if endpoint.starts_with("inproc://") {
+            return Ok(());
+        }
+        if !self.threads {
+            return Err(Errno::NO_THREAD);
+        }
+        if self.stored.number(USE_FD) >= 0 {
+            return Err(Errno::NOT_SUPPORTED);
+        }
+        Ok(())
+    }
+}
+
+/// Socket types by number.
+const KINDS: [Kind; 11] = [
+    Kind::Pair,
+    Kind::Pub,
+    Kind::Sub,
+    Kind::Req,
+    Kind::Rep,
+    Kind::Dealer,
+    Kind::Router,
+    Kind::Pull,
+    Kind::Push,
+    Kind::Xpub,
+    Kind::Xsub,
+];
+
+/// The number of a socket type.
+pub(crate) fn number(kind: Kind) -> c_int {
+    let at = KINDS.iter().position(|other| *other == kind);
+    at.map_or(-1, |at| at as c_int)
+}
+
+/// Makes a socket.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_socket(context: *mut c_void, kind: c_int) -> *mut c_void {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let held = unsafe { Held::enter(context) }?;
+        let kind = usize::try_from(kind).ok().and_then(|at| KINDS.get(at));
+        let kind = *kind.ok_or(Errno::INVALID)?;
+        let mut socket = held.context.socket(kind)?;
+        let settings = &held.settings;
+        socket.set_steal(true);
+        socket.set_ipv6(settings.ipv6);
+        let mut stored = Stored::new(kind, settings);
+        if !settings.blocky {
+            socket.set_linger(Some(Duration::ZERO));
+            stored.lingers_not();
+        }
+        Ok(Slot::make(Open {
+            socket,
+            stored,
+            threads: settings.io_threads > 0,
+        }))
+    })
+}
+
+/// Closes a socket. What it has sent leaves in the background.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_close(handle: *mut c_void) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        drop(unsafe { Open::enter(handle) }?.close());
+        Ok(0)
+    })
+}
+
+/// One of the four below.
+///
+/// # Safety
+///
+/// As they.
+unsafe fn at_endpoint(
+    handle: *mut c_void,
+    endpoint: *const c_char,
+    run: fn(&mut Socket, &str) -> Result<(), EndpointRefusal>,
+) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let mut open = unsafe { Open::enter(handle) }?;
+        // SAFETY: the caller's contract.
+        let endpoint = unsafe { text(endpoint) }?;
+        open.check(endpoint)?;
+        run(&mut open.socket, endpoint)?;
+        Ok(0)
+    })
+}
+
+/// Binds a socket to an endpoint.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_bind(handle: *mut c_void, endpoint: *const c_char) -> c_int {
+    // SAFETY: the caller's contract.
+    unsafe { at_endpoint(handle, endpoint, Socket::bind) }
+}
+
+/// Connects a socket to an endpoint.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_connect(handle: *mut c_void, endpoint: *const c_char) -> c_int {
+    // SAFETY: the caller's contract.
+    unsafe { at_endpoint(handle, endpoint, Socket::connect) }
+}
+
+/// Undoes a bind.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_unbind(handle: *mut c_void, endpoint: *const c_char) -> c_int {
+    // SAFETY: the caller's contract.
+    unsafe { at_endpoint(handle, endpoint, Socket::unbind) }
+}
+
+/// Undoes a connect.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_disconnect(handle: *mut c_void, endpoint: *const c_char) -> c_int {
+    // SAFETY: the caller's contract.
+    unsafe { at_endpoint(handle, endpoint, Socket::disconnect) }
+}

@@ -1,0 +1,168 @@
+//! Sending and receiving.
+
+use std::ffi::{c_int, c_void};
+use std::mem;
+
+use ringmq::{SendError, Socket};
+use ringmq_message::Frame;
+
+use crate::arguments::bytes;
+use crate::boundary::catch;
+use crate::errors::Errno;
+use crate::message::{Msg, copied, size};
+use crate::socket::Open;
+
+pub(crate) const DONTWAIT: c_int = 1;
+pub(crate) const SNDMORE: c_int = 2;
+
+/// Sends a part.
+#[inline]
+pub(crate) fn send(socket: &mut Socket, mut frame: Frame, flags: c_int) -> Result<(), SendError> {
+    frame.set_more(flags & SNDMORE != 0);
+    if flags & DONTWAIT != 0 {
+        socket.try_send_part(frame)
+    } else {
+        socket.send_part(frame)
+    }
+}
+
+/// Receives a part.
+#[inline]
+pub(crate) fn receive(socket: &mut Socket, flags: c_int) -> Result<Frame, Errno> {
+    let received = if flags & DONTWAIT != 0 {
+        socket.try_recv_part()
+    } else {
+        socket.recv_part()
+    };
+    Ok(received?)
+}
+
+/// Sends a part that is made of bytes.
+///
+/// # Safety
+///
+/// As [`Open::enter`].
+#[inline]
+unsafe fn send_made(
+    handle: *mut c_void,
+    make: impl FnOnce() -> Result<Frame, Errno>,
+    len: usize,
+    flags: c_int,
+) -> Result<c_int, Errno> {
+    // SAFETY: the caller's.
+    let mut open = unsafe { Open::enter(handle) }?;
+    match send(&mut open.socket, make()?, flags) {
+        Ok(()) => Ok(size(len)),
+        Err(error) => Err((&error.reason).into()),
+    }
+}
+
+/// Sends a copy of bytes.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_send(
+    handle: *mut c_void,
+    from: *const c_void,
+    len: usize,
+    flags: c_int,
+) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let make = || copied(unsafe { bytes(from, len) }?);
+        // SAFETY: the caller's contract.
+        unsafe { send_made(handle, make, len, flags) }
+    })
+}
+
+/// Sends bytes that stay where they are for ever.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_send_const(
+    handle: *mut c_void,
+    from: *const c_void,
+    len: usize,
+    flags: c_int,
+) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract, which says that the bytes outlive all who may read them.
+        let make = || Ok(Frame::from_static(unsafe { bytes(from, len) }?));
+        // SAFETY: the caller's contract.
+        unsafe { send_made(handle, make, len, flags) }
+    })
+}
+
+/// Receives a part into memory of the caller's; what does not fit is dropped.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_recv(
+    handle: *mut c_void,
+    to: *mut c_void,
+    room: usize,
+    flags: c_int,
+) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let mut open = unsafe { Open::enter(handle) }?;
+        let frame = receive(&mut open.socket, flags)?;
+        let fits = frame.len().min(room);
+        if fits > 0 && to.is_null() {
+            return Err(Errno::FAULT);
+        }
+        // SAFETY: `fits` is within both, and the frame is ours.
+        unsafe { std::ptr::copy_nonoverlapping(frame.as_ptr(), to.cast(), fits) };
+        Ok(size(frame.len()))
+    })
+}
+
+/// Sends a message, which is empty then.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn zmq_msg_send(
+    msg: *mut Msg,
+    handle: *mut c_void,
+    flags: c_int,
+) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let mut open = unsafe { Open::enter(handle) }?;
+        // SAFETY: the caller's contract.
+        let held = unsafe { Msg::get(msg) }?;
+        let mut frame = mem::take(held);
+        frame.share();
+        let len = frame.len();
+        match send(&mut open.socket, frame, flags) {
+            Ok(()) => Ok(size(len)),
+            Err(SendError { reason, message }) => {
+                *held = message.into_iter().next().unwrap_or_default();
+                Err((&reason).into())
+            }
+        }
+    })
+}
+
+/// Receives a message, in the place of what is there.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn zmq_msg_recv(
+    msg: *mut Msg,
+    handle: *mut c_void,
+    flags: c_int,
+) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let mut open = unsafe { Open::enter(handle) }?;
+        // SAFETY: the caller's contract.
+        let held = unsafe { Msg::get(msg) }?;
+        *held = receive(&mut open.socket, flags)?;
+        Ok(size(held.len()))
+    })
+}
+
+/// Formerly [`zmq_msg_send`].
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_sendmsg(handle: *mut c_void, msg: *mut Msg, flags: c_int) -> c_int {
+    // SAFETY: the caller's contract is the same.
+    unsafe { zmq_msg_send(msg, handle, flags) }
+}
+
+/// Formerly [`zmq_msg_recv`].
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_recvmsg(handle: *mut c_void, msg: *mut Msg, flags: c_int) -> c_int {
+    // SAFETY: the caller's contract is the same.
+    unsafe { zmq_msg_recv(msg, handle, flags) }
+}

@@ -1,0 +1,57 @@
+/* What libzmq leaves undefined, and we do not. */
+#include "check.h"
+
+static void *pull;
+
+static void second (void *arg)
+{
+    (void) arg;
+    /* The other thread is inside by then, or will find us. */
+    int busy = zmq_recv (pull, NULL, 0, 0) == -1 && errno == EBUSY;
+    if (!busy)
+        CHECK (errno == ETERM);
+}
+
+int main (void)
+{
+    void *context = zmq_ctx_new ();
+    void *push = made (context, ZMQ_PUSH);
+    pull = made (context, ZMQ_PULL);
+    CHECK (zmq_bind (pull, "inproc://misuse") == 0 && zmq_connect (push, "inproc://misuse") == 0);
+
+    /* Both wait for the same socket: one is told so, the other waits until the context ends. */
+    void *one = zmq_threadstart (second, NULL), *other = zmq_threadstart (second, NULL);
+    zmq_sleep (1);
+    REFUSED (zmq_close (pull), EBUSY);
+    CHECK (zmq_ctx_shutdown (context) == 0);
+    zmq_threadclose (one);
+    zmq_threadclose (other);
+
+    CHECK (zmq_close (pull) == 0);
+    REFUSED (zmq_close (pull), ENOTSOCK);
+    REFUSED (zmq_recv (pull, NULL, 0, 0), ENOTSOCK);
+    REFUSED (zmq_msg_send (NULL, push, 0), EFAULT);
+    REFUSED (zmq_send (push, NULL, 10, 0), EFAULT);
+    CHECK (zmq_close (push) == 0 && zmq_ctx_term (context) == 0);
+    REFUSED (zmq_ctx_term (context), EFAULT);
+    REFUSED (zmq_ctx_set (context, ZMQ_IO_THREADS, 1), EFAULT);
+    CHECK (zmq_socket (context, ZMQ_PAIR) == NULL && errno == EFAULT);
+
+    /* What is not there says so. */
+    context = zmq_ctx_new ();
+    void *sub = made (context, ZMQ_SUB);
+    int on = 1;
+    CHECK (zmq_socket (context, ZMQ_STREAM) == NULL && errno == EINVAL);
+    REFUSED (zmq_setsockopt (sub, ZMQ_CONFLATE, &on, sizeof on), EINVAL);
+    REFUSED (zmq_setsockopt (sub, ZMQ_PLAIN_SERVER, &on, sizeof on), EINVAL);
+    REFUSED (zmq_setsockopt (sub, ZMQ_CURVE_SERVER, &on, sizeof on), EINVAL);
+    REFUSED (zmq_setsockopt (sub, ZMQ_ZAP_DOMAIN, "domain", 6), EINVAL);
+    REFUSED (zmq_setsockopt (sub, ZMQ_SOCKS_PROXY, "127.0.0.1:1080", 14), EINVAL);
+    set (sub, ZMQ_USE_FD, 3);
+    REFUSED (zmq_bind (sub, "tcp://127.0.0.1:*"), ENOTSUP);
+    CHECK (zmq_has ("curve") == 0 && zmq_has ("ipc") == 1);
+    char key[41];
+    REFUSED (zmq_curve_keypair (key, key), ENOTSUP);
+    CHECK (zmq_close (sub) == 0 && zmq_ctx_term (context) == 0);
+    return 0;
+}

@@ -1,0 +1,121 @@
+//! C programs that hold against libzmq itself hold against ours.
+//!
+//! Each file in `tests/c` is compiled with `include/zmq.h` of this repository, and run with both libraries.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says why")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use tempfile::TempDir;
+
+/// Where Debian has libzmq.
+const STOCK: &str = "/usr/lib/x86_64-linux-gnu/libzmq.so.5";
+
+/// Our library, which lies beside the programs that cargo builds for tests, or one folder above.
+fn ours() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let folders = test.ancestors().skip(1).take(2);
+    let mut found = folders.map(|folder| folder.join("libzmq.so"));
+    found.find(|library| library.exists()).unwrap()
+}
+
+/// Compiles a program, and gives its path.
+fn compiled(name: &str, folder: &Path) -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let program = folder.join(name);
+    let status = Command::new("cc")
+        .args([
+            "-std=c11",
+            "-D_GNU_SOURCE",
+            "-O1",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+        ])
+        .arg("-I")
+        .arg(here.join("../../include"))
+        .arg(here.join("tests/c").join(name).with_extension("c"))
+        .arg(folder.join("libzmq.so.5"))
+        .arg("-o")
+        .arg(&program)
+        .status()
+        .unwrap();
+    assert!(status.success(), "{name} does not compile");
+    program
+}
+
+/// Runs a program, which has a minute, with the library in a folder.
+fn run(program: &Path, folder: &Path, library: &str) {
+    let output = Command::new("timeout")
+        .arg("60")
+        .arg(program)
+        .env("LD_LIBRARY_PATH", folder)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "with {library}: {}\n{said}",
+        output.status
+    );
+}
+
+/// Whom a program is run with.
+#[derive(PartialEq)]
+enum With {
+    Both,
+    Ours,
+}
+
+fn holds(name: &str, with: With) {
+    let with_ours = TempDir::new().unwrap();
+    fs::copy(ours(), with_ours.path().join("libzmq.so.5")).unwrap();
+    let program = compiled(name, with_ours.path());
+    if with == With::Both && Path::new(STOCK).exists() {
+        let with_stock = TempDir::new().unwrap();
+        fs::copy(STOCK, with_stock.path().join("libzmq.so.5")).unwrap();
+        run(&program, with_stock.path(), "libzmq");
+    } else if with == With::Both {
+        eprintln!("not run with libzmq itself: {STOCK} is not installed");
+    }
+    run(&program, with_ours.path(), "ours");
+}
+
+#[test]
+fn messages() {
+    holds("messages", With::Both);
+}
+
+#[test]
+fn marks() {
+    holds("marks", With::Both);
+}
+
+#[test]
+fn multipart() {
+    holds("multipart", With::Both);
+}
+
+#[test]
+fn states() {
+    holds("states", With::Both);
+}
+
+#[test]
+fn pubsub() {
+    holds("pubsub", With::Both);
+}
+
+#[test]
+fn refusals() {
+    holds("refusals", With::Both);
+}
+
+#[test]
+fn misuse() {
+    holds("misuse", With::Ours);
+}

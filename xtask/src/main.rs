@@ -7,6 +7,7 @@
 //!                   ├─ layers sizes     the shape that ARCHITECTURE.md promises
 //!                   ├─ docs             rustdoc, doctests, links
 //!                   ├─ unit portable    the tests, with either way to copy
+//!                   ├─ interop          stock libzmq at the other end
 //!                   ├─ loom asan        the tests, under a model and a sanitizer
 //!                   └─ deny             licences and sources of what we depend on
 //! by hand:             tsan soak mutants
@@ -21,6 +22,7 @@ mod clippy;
 mod deny;
 mod docs;
 mod fmt;
+mod interop;
 mod layers;
 mod links;
 mod loom;
@@ -68,10 +70,12 @@ enum Task {
     Sizes,
     /// Rustdoc with warnings denied, the doctests, and the relative links of the Markdown files.
     Docs,
-    /// The tests of every crate, by nextest where it is installed.
+    /// The tests of every crate but `interop`, by nextest where it is installed.
     Unit,
     /// The ring's tests with the portable copy instead of the processor's.
     Portable,
+    /// ringmq and stock libzmq against each other.
+    Interop,
     /// The ring's interleaving tests under loom.
     Loom,
     /// The tests of ring and pipe under AddressSanitizer and LeakSanitizer.
@@ -98,6 +102,7 @@ fn run(task: &Task) -> Outcome {
         Task::Docs => docs::run(&workspace),
         Task::Unit => unit::run(&workspace),
         Task::Portable => portable::run(&workspace),
+        Task::Interop => interop::run(&workspace),
         Task::Loom => loom::run(&workspace),
         Task::Asan => asan::run(&workspace),
         Task::Tsan => tsan::run(&workspace),

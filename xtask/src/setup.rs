@@ -11,16 +11,24 @@ use crate::workspace::Workspace;
 /// A Debian package that tests need.
 struct Package {
     name: &'static str,
-    /// A program of the package, by which we see that it is installed.
-    program: &'static str,
+    /// Whether it is installed.
+    is_there: fn() -> bool,
     why: &'static str,
 }
 
-const PACKAGES: &[Package] = &[Package {
-    name: "strace",
-    program: "strace",
-    why: "tests make system calls fail by its fault injection",
-}];
+const PACKAGES: &[Package] = &[
+    Package {
+        name: "strace",
+        is_there: || tools::has("strace"),
+        why: "tests make system calls fail by its fault injection",
+    },
+    // It brings libzmq5.
+    Package {
+        name: "python3-zmq",
+        is_there: || python_imports("zmq"),
+        why: "tests talk to stock libzmq",
+    },
+];
 
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     debian_packages()?;
@@ -30,10 +38,7 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
 }
 
 fn debian_packages() -> Outcome {
-    let missing: Vec<_> = PACKAGES
-        .iter()
-        .filter(|one| !tools::has(one.program))
-        .collect();
+    let missing: Vec<_> = PACKAGES.iter().filter(|one| !(one.is_there)()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -56,6 +61,13 @@ fn debian_packages() -> Outcome {
     )
 }
 
+/// Has the Python for which Debian packages modules, whatever else is on the path, this one?
+fn python_imports(module: &str) -> bool {
+    let mut python = Command::new("/usr/bin/python3");
+    python.args(["-c", &format!("import {module}")]);
+    process::answer(&mut python).is_ok()
+}
+
 fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive");
@@ -65,4 +77,14 @@ fn apt_get() -> Command {
 /// The files of a process in /proc belong to its effective user.
 fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_that_nobody_has_is_missing() {
+        assert!(!python_imports("no_module_has_this_name"));
+    }
 }

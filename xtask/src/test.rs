@@ -6,7 +6,7 @@ use ::clap::Args;
 
 use crate::process::{Failure, Outcome};
 use crate::workspace::Workspace;
-use crate::{asan, clippy, deny, docs, fmt, layers, loom, portable, setup, sizes, unit};
+use crate::{asan, clippy, deny, docs, fmt, interop, layers, loom, portable, setup, sizes, unit};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -27,6 +27,7 @@ const CHECKS: &[Check] = &[
     ("docs", docs::run),
     ("unit", unit::run),
     ("portable", portable::run),
+    ("interop", interop::run),
     ("loom", loom::run),
     ("asan", asan::run),
     ("deny", deny::run),

@@ -1,0 +1,10 @@
+//! ringmq, in this process, and stock libzmq, in others.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod pairs;
+mod reconnects;
+mod routing;
+mod strangers;
+mod streams;
+mod subscriptions;

@@ -1,0 +1,163 @@
+//! Routing ids.
+
+use interop::{Stock, Transport, begin, message, ours, recv};
+use ringmq::{Kind, SendRefusal, SetOption};
+use ringmq_testing::Scratch;
+
+#[test]
+fn given_by_our_router() {
+    let Some(_guard) = begin() else { return };
+    let scratch = Scratch::new();
+    for transport in Transport::ALL {
+        for kind in [Kind::Dealer, Kind::Req, Kind::Router] {
+            for id in [&b""[..], b"i", b"\x01\0\xff", &[b'i'; 255]] {
+                // A ROUTER does not say whom to send to unless it was told.
+                if kind == Kind::Router && id.is_empty() {
+                    continue;
+                }
+                let mut router = ours(Kind::Router);
+                router.set_routing_id(b"router").unwrap();
+                router.bind(&transport.endpoint(&scratch)).unwrap();
+                let mut stock = Stock::new(kind);
+                if !id.is_empty() {
+                    stock.set_bytes("ROUTING_ID", id);
+                }
+                if kind == Kind::Router {
+                    stock.set("ROUTER_MANDATORY", 1);
+                }
+                stock.connect(router.last_endpoint());
+                match kind {
+                    Kind::Router => stock.send(&[&b"router"[..], b"hello"]),
+                    _ => stock.send(&[b"hello"]),
+                }
+                let mut heard = recv(&mut router);
+                if id.is_empty() {
+                    assert!(heard[0].len() == 5 && heard[0][0] == 0, "{heard:?}");
+                } else {
+                    assert_eq!(heard[0], id);
+                }
+                *heard.last_mut().unwrap() = b"back".to_vec();
+                router.send(message(&heard)).unwrap();
+                assert_eq!(stock.recv().last().unwrap(), b"back");
+            }
+        }
+    }
+}
+
+#[test]
+fn given_by_a_stock_router() {
+    let Some(_guard) = begin() else { return };
+    let scratch = Scratch::new();
+    for transport in Transport::ALL {
+        let mut stock = Stock::new(Kind::Router);
+        let endpoint = stock.bind(&transport.endpoint(&scratch));
+        for kind in [Kind::Dealer, Kind::Req] {
+            for id in [&b""[..], b"i", b"\x01\0\xff", &[b'i'; 255]] {
+                let mut ours = ours(kind);
+                if !id.is_empty() {
+                    // The one before is to be gone.
+                    let id = [id, interop::name(kind).as_bytes()].concat();
+                    ours.set_routing_id(&id[id.len().saturating_sub(255)..])
+                        .unwrap();
+                }
+                ours.connect(&endpoint).unwrap();
+                ours.send("hello").unwrap();
+                let mut heard = stock.recv();
+                assert_eq!(id.is_empty(), heard[0][0] == 0, "{heard:?}");
+                *heard.last_mut().unwrap() = b"back".to_vec();
+                stock.send(&heard);
+                assert_eq!(recv(&mut ours).last().unwrap(), b"back");
+            }
+        }
+    }
+}
+
+/// A ROUTER that connects may call its peer as it likes.
+#[test]
+fn assigned_to_whom_we_connect() {
+    let Some(_guard) = begin() else { return };
+    let mut stock = Stock::new(Kind::Dealer);
+    stock.set_bytes("ROUTING_ID", b"its own");
+    let endpoint = stock.bind("tcp://127.0.0.1:*");
+    let mut router = ours(Kind::Router);
+    router.set_connect_routing_id(b"peer").unwrap();
+    router.connect(&endpoint).unwrap();
+    // There is no need to wait: it is known by this name before they have met.
+    router.send(message(&["peer", "hello"])).unwrap();
+    assert_eq!(stock.recv(), [b"hello"]);
+    stock.send(&[b"back"]);
+    assert_eq!(recv(&mut router), [&b"peer"[..], b"back"]);
+}
+
+#[test]
+fn of_nobody() {
+    let Some(_guard) = begin() else { return };
+    let mut router = ours(Kind::Router);
+    router.bind("tcp://127.0.0.1:*").unwrap();
+    let mut stock = Stock::new(Kind::Dealer);
+    stock.set_bytes("ROUTING_ID", b"somebody");
+    stock.connect(router.last_endpoint());
+    stock.send(&[b"here"]);
+    assert_eq!(recv(&mut router), [&b"somebody"[..], b"here"]);
+    // Dropped without a word, unless it is mandatory.
+    router.send(message(&["nobody", "lost"])).unwrap();
+    router.set(SetOption::RouterMandatory(true)).unwrap();
+    let refused = router.send(message(&["nobody", "kept"])).unwrap_err();
+    assert!(matches!(refused.reason, SendRefusal::HostUnreachable));
+    router.send(message(&["somebody", "found"])).unwrap();
+    assert_eq!(stock.recv(), [b"found"]);
+    // Known for as long as it is there.
+    stock.close();
+    while router.send(message(&["somebody", "gone"])).is_ok() {
+        std::thread::yield_now();
+    }
+}
+
+/// Who comes second with an id is not heard, and does not disturb the first.
+#[test]
+fn that_are_taken() {
+    let Some(_guard) = begin() else { return };
+    let mut router = ours(Kind::Router);
+    router.bind("tcp://127.0.0.1:*").unwrap();
+    let mut first = Stock::new(Kind::Dealer);
+    first.set_bytes("ROUTING_ID", b"same");
+    first.connect(router.last_endpoint());
+    first.send(&[b"first"]);
+    assert_eq!(recv(&mut router), [&b"same"[..], b"first"]);
+    let mut second = Stock::new(Kind::Dealer);
+    second.set_bytes("ROUTING_ID", b"same");
+    second.connect(router.last_endpoint());
+    second.send(&[b"second"]);
+    for i in 0..20_u8 {
+        router.send(message(&[&b"same"[..], &[i]])).unwrap();
+        assert_eq!(first.recv(), [[i]]);
+        first.send(&[[i]]);
+        assert_eq!(recv(&mut router), [&b"same"[..], &[i]]);
+    }
+    assert!(router.try_recv().is_err());
+}
+
+/// With a handover the newcomer is heard, and the first is not.
+#[test]
+fn that_are_taken_over() {
+    let Some(_guard) = begin() else { return };
+    let mut router = ours(Kind::Router);
+    router.set(SetOption::RouterHandover(true)).unwrap();
+    router.bind("tcp://127.0.0.1:*").unwrap();
+    let mut first = Stock::new(Kind::Dealer);
+    first.set_bytes("ROUTING_ID", b"same");
+    first.connect(router.last_endpoint());
+    first.send(&[b"first"]);
+    assert_eq!(recv(&mut router), [&b"same"[..], b"first"]);
+    let mut second = Stock::new(Kind::Dealer);
+    second.set_bytes("ROUTING_ID", b"same");
+    // The first comes back as well, after a while.
+    first.set("RECONNECT_IVL", 100_000);
+    second.connect(router.last_endpoint());
+    second.send(&[b"second"]);
+    assert_eq!(recv(&mut router), [&b"same"[..], b"second"]);
+    router.send(message(&["same", "back"])).unwrap();
+    let mut heard = || second.ask("nothing_within 10000");
+    assert_eq!(heard(), "something");
+    assert_eq!(second.recv(), [b"back"]);
+}

@@ -49,10 +49,19 @@ pub struct Sleeper {
     looked_at: Instant,
     /// Whether the bell may have rings that were not drained.
     dirty: bool,
+    /// Whether a sleeper can pay for the order at all.
+    can_pay: bool,
+    /// When it last went to sleep, and how many sleeps in a row were of the kind that the present regime is not for.
+    slept_at: Instant,
+    misfits: u32,
 }
 
 /// Pauses, of about 12 ns each, between two looks at the clock while spinning.
 const CLOCK_LOOK: u32 = 64;
+/// Two sleeps within this time are many.
+const OFTEN: Duration = Duration::from_micros(200);
+/// Sleeps in a row that the present regime is not for, before it is changed.
+const MISFITS: u32 = 4;
 /// Time between two looks at signals while spinning.
 const SLOW_LOOK: Duration = Duration::from_millis(1);
 
@@ -72,7 +81,8 @@ impl Sleeper {
         let event = Arc::new(Event::new()?);
         let (word, seen) = words();
         // Where the sleeper cannot pay for the order, those who wake it do.
-        let generation = Generation::new(word, !barrier::register());
+        let can_pay = barrier::register();
+        let generation = Generation::new(word, !can_pay);
         Ok(Sleeper {
             strategy,
             generation,
@@ -82,6 +92,9 @@ impl Sleeper {
             may_spin: may_spin(),
             looked_at: Instant::now(),
             dirty: false,
+            can_pay,
+            slept_at: Instant::now(),
+            misfits: 0,
         })
     }
 
@@ -131,10 +144,37 @@ impl Sleeper {
 
     /// Announces a sleep, and orders that before the next look.
     fn arm(&mut self) -> io::Result<()> {
+        self.choose_who_pays()?;
         if self.generation.arm() == Owed::Barrier
             && let Err(error) = barrier::sync()
         {
             self.generation.disarm();
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Who sleeps often asks those who wake it for fences: a barrier for each sleep would cost more than the messages
+    /// between two of them (docs/performance.md).
+    fn choose_who_pays(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        let often = now - self.slept_at < OFTEN;
+        self.slept_at = now;
+        if !self.can_pay || often == self.generation.asks_fences() {
+            self.misfits = 0;
+            return Ok(());
+        }
+        self.misfits += 1;
+        if self.misfits < MISFITS {
+            return Ok(());
+        }
+        self.misfits = 0;
+        if !often {
+            self.generation.forgo_fences();
+        } else if self.generation.ask_fences() == Owed::Barrier
+            && let Err(error) = barrier::sync()
+        {
+            self.generation.forgo_fences();
             return Err(error);
         }
         Ok(())

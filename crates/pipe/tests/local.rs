@@ -29,6 +29,7 @@ fn receive(receiver: &mut Receiver<u64>, number: u64) {
 #[test]
 fn nothing_is_lost_however_both_wait() {
     let _guard = watchdog(Duration::from_secs(120));
+    let seed = seed();
     for wait in [Wait::Park, Wait::Adaptive, Wait::Spin] {
         for mark in [1, 2, 3, 7, 1000, 0] {
             let count = if wait == Wait::Spin { 2000 } else { 20_000 };
@@ -38,7 +39,7 @@ fn nothing_is_lost_however_both_wait() {
                 pipe(mark, there.bellpull().into(), here.bellpull().into());
             scope(|scope| {
                 scope.spawn(move || {
-                    let mut random = Random::new(seed());
+                    let mut random = Random::new(seed);
                     for number in 0..count {
                         if !sender.has_room() {
                             here.wait(|| sender.has_room(), None).unwrap();
@@ -49,7 +50,7 @@ fn nothing_is_lost_however_both_wait() {
                         }
                     }
                 });
-                let mut random = Random::new(seed());
+                let mut random = Random::new(seed);
                 for number in 0..count {
                     if !receiver.is_ready() {
                         there.wait(|| receiver.is_ready(), None).unwrap();

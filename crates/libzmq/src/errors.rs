@@ -114,7 +114,6 @@ impl From<EndpointRefusal> for Errno {
             EndpointRefusal::Terminated => Errno::TERMINATED,
             EndpointRefusal::InUse(_) => Errno(libc::EADDRINUSE),
             EndpointRefusal::Unknown(_) => Errno(libc::ENOENT),
-            EndpointRefusal::Scheme(_) => Errno(libc::EPROTONOSUPPORT),
             EndpointRefusal::Syntax(_) => Errno::INVALID,
             EndpointRefusal::Endpoint(error) => endpoint(error),
             EndpointRefusal::Listen(error) => listen(error),

@@ -85,7 +85,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Undoes a [`bind`](Socket::bind). Whoever has connected stays.
+    /// Undoes a [`bind`](Socket::bind). Whoever has connected by inproc stays; the connections of a tcp or ipc listener
+    /// end with it.
     ///
     /// # Errors
     ///

@@ -100,10 +100,7 @@ pub enum EndpointRefusal {
     /// The socket is neither bound nor connected to it.
     #[error("this socket is neither bound nor connected to {0}")]
     Unknown(String),
-    /// It does not begin with a transport that is known here.
-    #[error("{0} does not name a transport, such as inproc://")]
-    Scheme(String),
-    /// It cannot be an endpoint.
+    /// It is no name within the process.
     #[error("{0} is no endpoint")]
     Syntax(String),
     /// It cannot be an endpoint, or not be connected to.

@@ -1,12 +1,11 @@
 //! The pipes of a socket, as its pattern uses them.
 
+use std::time::Duration;
+
 use ringmq_message::Frame;
 use ringmq_pattern::{Pattern, Peer, Pipes, Ready};
-use ringmq_pipe::local::Post;
-use ringmq_pipe::local::{Receiver, Sender};
+use ringmq_pipe::local::{Post, Receiver, Sender};
 use slab::Slab;
-
-use std::time::Duration;
 
 use crate::command::{Attachment, Command, Far, Marks, PipeId};
 

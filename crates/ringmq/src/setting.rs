@@ -48,7 +48,8 @@ impl Socket {
     ///
     /// `Value` if it cannot be a routing id.
     pub fn set_routing_id(&mut self, id: &[u8]) -> Result<(), OptionError> {
-        if id.is_empty() || id.len() > 255 {
+        // Those that begin with a zero are made by ROUTERs, and no peer can be told one.
+        if id.is_empty() || id.len() > 255 || id[0] == 0 {
             return Err(OptionError::Value);
         }
         self.options.routing_id = id.to_vec();

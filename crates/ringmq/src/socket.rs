@@ -329,7 +329,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the part.
+    /// [`SendError`], with the part, of which `more` has to be said again.
     #[inline]
     pub fn send_part(&mut self, frame: impl Into<Frame>) -> Result<(), SendError> {
         let deadline = self.options.send_timeout.map(later);
@@ -367,7 +367,7 @@ impl Socket {
         if self.peers.has_unreadable() && self.only_sends() {
             self.look_for_subscriptions();
         }
-        // What the peer was asked is not asked again by a caller who passes the same frame on.
+        // They tell of the peer that the frame came from, if it is passed on.
         frame.set_properties(None);
         loop {
             let refused = match self.pattern.send(frame, &mut self.peers) {
@@ -609,8 +609,7 @@ impl AsFd for Socket {
 }
 
 fn part_error(reason: SendRefusal, frame: Frame) -> SendError {
-    let more = frame.more();
-    let message = Message::from(frame.with_more(more));
+    let message = Message::from(frame);
     SendError { reason, message }
 }
 
@@ -627,9 +626,7 @@ pub(crate) fn is_inproc(endpoint: &str) -> bool {
 
 /// The name in an inproc endpoint.
 pub(crate) fn inproc(endpoint: &str) -> Result<&str, EndpointRefusal> {
-    match endpoint.split_once("://") {
-        Some(("inproc", name)) if !name.is_empty() => Ok(name),
-        Some(("inproc", _)) | None => Err(EndpointRefusal::Syntax(endpoint.to_owned())),
-        Some(_) => Err(EndpointRefusal::Scheme(endpoint.to_owned())),
-    }
+    let name = endpoint.strip_prefix("inproc://");
+    name.filter(|name| !name.is_empty())
+        .ok_or_else(|| EndpointRefusal::Syntax(endpoint.to_owned()))
 }

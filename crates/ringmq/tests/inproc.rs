@@ -5,7 +5,8 @@
 use std::time::{Duration, Instant};
 
 use ringmq::{
-    Context, EndpointRefusal, Kind, Message, RecvError, SendRefusal, Socket, SocketError, Wait,
+    Context, EndpointRefusal, Kind, Message, OptionError, RecvError, SendRefusal, Socket,
+    SocketError, Wait,
 };
 use ringmq_testing::{scope, watchdog};
 
@@ -239,6 +240,20 @@ fn the_end_of_a_context_ends_all_that_waits() {
             Err(SocketError::Terminated)
         ));
     });
+}
+
+/// What no peer can be told is refused here, and not where it would be told.
+#[test]
+fn routing_ids_that_are_none() {
+    let context = Context::new().unwrap();
+    let mut dealer = context.socket(Kind::Dealer).unwrap();
+    for id in [&b""[..], b"\0", b"\0id", &[1; 256]] {
+        let refused = dealer.set_routing_id(id);
+        assert_eq!(refused, Err(OptionError::Value), "{id:?}");
+    }
+    for id in [&b"i"[..], b"i\0", &[1; 255]] {
+        dealer.set_routing_id(id).unwrap();
+    }
 }
 
 #[test]

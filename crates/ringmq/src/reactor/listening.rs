@@ -1,7 +1,6 @@
 //! A listener in the I/O thread.
 
 use std::sync::Arc;
-
 use std::time::Instant;
 
 use mio::{Interest, Token};

@@ -107,6 +107,11 @@ pub fn order() {
     atomics::fence();
 }
 
+/// Where memory of this capacity begins that is jumped to from `position`: at its own start, and behind that.
+fn behind(position: u64, capacity: u64) -> u64 {
+    (position / capacity + 1) * capacity
+}
+
 fn check_capacity(bytes: usize) -> Result<u64, BadCapacity> {
     if bytes.is_power_of_two() && (CAPACITY_LEAST..=CAPACITY_MOST).contains(&bytes) {
         Ok(bytes as u64)

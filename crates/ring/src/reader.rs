@@ -26,6 +26,8 @@ pub struct Reader<R, P> {
     capacity: u64,
     /// Where the next header lies. Invariant: a multiple of 8.
     position: u64,
+    /// Whether the writer may jump to other memory, and publish messages of several parts.
+    grows: bool,
 }
 
 /// A record that was found and checked: it lies within the memory in one piece.
@@ -82,7 +84,15 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
             report,
             capacity,
             position,
+            grows: false,
         })
+    }
+
+    /// The same, of a ring that may grow by jumps and may hold messages of several parts: one between sockets.
+    #[must_use]
+    pub fn growing(mut self) -> Self {
+        self.grows = true;
+        self
     }
 
     /// Bytes of the ring's memory.
@@ -126,7 +136,7 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
 
     #[inline(always)]
     fn check(&self, position: u64, word: u64) -> Result<Record, Corrupt> {
-        let header = Header::decode(word, position)?;
+        let header = Header::decode(word, position, self.grows)?;
         if header.kind == Kind::Pad {
             return self.check_behind_pad(position, word, header.len);
         }
@@ -148,7 +158,7 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
         if behind == 0 {
             return Err(Corrupt::Pad { position, word });
         }
-        let header = Header::decode(behind, start)?;
+        let header = Header::decode(behind, start, self.grows)?;
         if header.kind == Kind::Pad {
             return Err(Corrupt::Pad {
                 position: start,
@@ -220,11 +230,11 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
     /// again. Returns whether the reader has thereby passed a multiple of an eighth of the ring, where a
     /// writer may be waiting: then a [look](crate::WantedSeen::look) at what it wants is due.
     ///
-    /// The end is never released, and a record that does not lie at the reader's position changes
+    /// The end is never released, nor is a jump, and a record that does not lie at the reader's position changes
     /// nothing: it was released before.
     #[inline(always)]
     pub fn release(&mut self, record: Record) -> bool {
-        if record.found_at != self.position || record.kind == Kind::End {
+        if record.found_at != self.position || matches!(record.kind, Kind::End | Kind::Jump) {
             return false;
         }
         self.position = record.next;
@@ -237,6 +247,24 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
                 .expect_soon(((record.next + AHEAD) & (self.capacity - 1)) as usize)
         };
         (record.found_at ^ record.next) & !(self.capacity / 8 - 1) != 0
+    }
+}
+
+impl<R: Memory, P: MemoryMut> Reader<R, P> {
+    /// Follows the jump that [`peek`](Reader::peek) has found, to the memory where the writer goes on. Returns the old
+    /// memory.
+    ///
+    /// # Errors
+    ///
+    /// The new memory's size is no possible capacity. Nothing has changed then.
+    pub fn jump(&mut self, ring: R) -> Result<R, BadCapacity> {
+        let capacity = check_capacity(ring.len())?;
+        self.capacity = capacity;
+        self.position = crate::behind(self.position, capacity);
+        // SAFETY: `new` saw that the report has a word.
+        // SYNC POINT `report`: as in `release`; the old memory is the writer's from here on.
+        unsafe { self.report.publish(0, self.position) };
+        Ok(core::mem::replace(&mut self.ring, ring))
     }
 }
 

@@ -45,7 +45,10 @@ pub enum Kind {
     End = 4,
     /// The message whose pieces came before is withdrawn.
     Abort = 5,
-    // 6 is kept for *jump*: the ring goes on in another segment (growth, sockets only).
+    /// The ring goes on in another segment, at the multiple of that one's capacity that comes next. Sockets only.
+    Jump = 6,
+    /// A whole message of several parts, behind a table of them. Sockets only.
+    Parts = 7,
 }
 
 /// A header that has been checked: kind and length agree with each other and with the ring.
@@ -61,19 +64,22 @@ impl Header {
         (kind as u64) << 32 | len as u64
     }
 
-    /// Checks a word that was loaded once from the peer's memory at `position`.
+    /// Checks a word that was loaded once from the peer's memory at `position`. What is of sockets only is known where
+    /// `grows` says so.
     #[inline(always)]
-    pub(crate) fn decode(word: u64, position: u64) -> Result<Header, Corrupt> {
+    pub(crate) fn decode(word: u64, position: u64, grows: bool) -> Result<Header, Corrupt> {
         let kind = match word >> 32 {
             1 => Kind::Last,
             2 => Kind::More,
             3 => Kind::Pad,
             4 => Kind::End,
             5 => Kind::Abort,
+            6 if grows => Kind::Jump,
+            7 if grows => Kind::Parts,
             _ => return Err(Corrupt::Header { position, word }),
         };
         let len = word as u32;
-        if matches!(kind, Kind::End | Kind::Abort) && len != 0 {
+        if matches!(kind, Kind::End | Kind::Abort | Kind::Jump) && len != 0 {
             return Err(Corrupt::Header { position, word });
         }
         Ok(Header { kind, len })
@@ -151,17 +157,29 @@ mod tests {
 
     #[test]
     fn headers_survive_the_round_trip_and_nothing_else_does() {
-        for kind in [Kind::Last, Kind::More, Kind::Pad] {
+        for kind in [Kind::Last, Kind::More, Kind::Pad, Kind::Parts] {
             for len in [0, 1, 8, u32::MAX] {
-                let header = Header::decode(Header::encode(kind, len), 0);
+                let header = Header::decode(Header::encode(kind, len), 0, true);
                 assert_eq!(header, Ok(Header { kind, len }));
             }
         }
-        for word in [0, 1, 6 << 32, 1 << 36, u64::MAX, 4 << 32 | 1, 5 << 32 | 8] {
-            assert_eq!(
-                Header::decode(word, 24),
-                Err(Corrupt::Header { position: 24, word })
-            );
+        let wrong = |word, grows| {
+            let refused = Err(Corrupt::Header { position: 24, word });
+            assert_eq!(Header::decode(word, 24, grows), refused);
+        };
+        for word in [
+            0,
+            1,
+            1 << 36,
+            u64::MAX,
+            4 << 32 | 1,
+            5 << 32 | 8,
+            6 << 32 | 1,
+        ] {
+            wrong(word, true);
+        }
+        for kind in [Kind::Jump, Kind::Parts] {
+            wrong(Header::encode(kind, 0), false);
         }
     }
 }

@@ -25,8 +25,13 @@ pub struct Writer<R, P> {
     published: u64,
     /// The header that publishes everything in `published..head`; 0 if there is nothing.
     first: u64,
-    /// The last position that the reader reported and that was found to be possible.
+    /// What the reader leaves free for us ends here: the last position that it reported and that was found to be
+    /// possible, or where this memory begins, if it has not come there yet.
     reader: u64,
+    /// Where this memory begins, after a jump.
+    floor: u64,
+    /// The last position that the reader reported. Invariant: `reader` is the greater of this and `floor`.
+    reported: u64,
 }
 
 /// Room for one record: fill it, then commit it. Dropped without a commit, it was never there.
@@ -62,6 +67,8 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
             published: start,
             first: 0,
             reader: start,
+            floor: start,
+            reported: start,
         })
     }
 
@@ -82,7 +89,7 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
 
     /// The position that the reader has last been seen at.
     pub fn seen_reader(&self) -> u64 {
-        self.reader
+        self.reported
     }
 
     #[inline(always)]
@@ -159,14 +166,15 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
     pub fn look_at_reader(&mut self) -> Result<u64, Corrupt> {
         // SAFETY: `new` saw that the report has a word.
         let reported = unsafe { self.report.load(0) };
-        if reported < self.reader || reported > self.published || reported % 8 != 0 {
+        if reported < self.reported || reported > self.published || reported % 8 != 0 {
             return Err(Corrupt::Position {
                 reported,
-                least: self.reader,
+                least: self.reported,
                 most: self.published,
             });
         }
-        self.reader = reported;
+        self.reported = reported;
+        self.reader = reported.max(self.floor);
         Ok(reported)
     }
 
@@ -221,6 +229,34 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
         };
     }
 
+    /// Goes on in other memory, which is zero: publishes what is committed, and then the jump, for which there is always
+    /// room as for the [end](Writer::end). The reader has to be able to get at the new memory by then. Returns the old
+    /// memory, which the reader uses until it [reports](Writer::look_at_reader) the [position](Writer::position) that
+    /// the new memory begins at.
+    ///
+    /// # Errors
+    ///
+    /// The new memory's size is no possible capacity. Nothing has changed then.
+    pub fn jump(&mut self, ring: R) -> Result<R, BadCapacity> {
+        let capacity = check_capacity(ring.len())?;
+        self.publish();
+        // SAFETY: as in `publish`.
+        unsafe {
+            self.ring
+                .publish(self.offset(self.head), Header::encode(Kind::Jump, 0))
+        };
+        let start = crate::behind(self.head, capacity);
+        (self.head, self.published, self.floor) = (start, start, start);
+        self.reader = self.reported.max(start);
+        self.capacity = capacity;
+        Ok(core::mem::replace(&mut self.ring, ring))
+    }
+
+    /// Whether the reader has come to the memory that is written now, as far as we have [seen](Writer::look_at_reader).
+    pub fn is_reader_here(&self) -> bool {
+        self.reported >= self.floor
+    }
+
     /// Asks the processor to own the line of the next record before it is needed. A hint.
     #[inline(always)]
     pub fn prepare_next(&self) {
@@ -271,6 +307,16 @@ impl<R: MemoryMut, P: Memory> Claim<'_, R, P> {
         let take = payload.len().min(self.len as usize);
         let offset = self.writer.offset(self.at) + HEADER as usize;
         // SAFETY: the claim lies within the memory in one piece, and the reader knows nothing of it.
+        unsafe { self.writer.ring.copy_in(offset, &payload[..take]) };
+    }
+
+    /// Fills the record from its byte `from` on; what does not fit is left out.
+    #[inline]
+    pub fn fill(&mut self, from: usize, payload: &[u8]) {
+        let from = from.min(self.len as usize);
+        let take = payload.len().min(self.len as usize - from);
+        let offset = self.writer.offset(self.at) + HEADER as usize + from;
+        // SAFETY: as in `copy_from`.
         unsafe { self.writer.ring.copy_in(offset, &payload[..take]) };
     }
 

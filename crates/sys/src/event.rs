@@ -1,4 +1,4 @@
-//! What wakes a sleeper of this process.
+//! What wakes a sleeper of this process, and of others if it is let out.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -6,11 +6,14 @@ use std::time::Instant;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags};
 use rustix::io::Errno;
+use rustix::pipe::PipeFlags;
 
 use crate::deadline::{remaining, timespec};
+use crate::doorbell::reopen;
 
-/// The doorbell of a sleeper whose ringers are all in its own process: an eventfd. One that is shared with another
-/// process could be made to block its ringers; that is what [`Doorbell`](crate::Doorbell) is for.
+/// The doorbell of a sleeper, in one descriptor: an OS pipe that is open for both directions. Ringers of other processes
+/// get a descriptor that they open anew ([`share`](Event::share), [`Ringer`](crate::Ringer)): an eventfd that is shared
+/// could be made to block them. Where `/proc/self/fd` is not mounted it is an eventfd, and not shared.
 ///
 /// ```
 /// use ringmq_sys::Event;
@@ -26,7 +29,17 @@ use crate::deadline::{remaining, timespec};
 #[derive(Debug)]
 pub struct Event {
     fd: OwnedFd,
+    kind: Kind,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Pipe,
+    Eventfd,
+}
+
+/// Bytes taken in one system call.
+const GULP: usize = 512;
 
 impl Event {
     /// Makes one that nobody has rung.
@@ -34,10 +47,34 @@ impl Event {
     /// # Errors
     /// `EMFILE`, `ENFILE`, `ENOMEM`.
     pub fn new() -> io::Result<Event> {
+        let (_reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        match reopen(writer.as_fd()) {
+            Ok(fd) => Ok(Event {
+                fd,
+                kind: Kind::Pipe,
+            }),
+            Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => Err(errno.into()),
+            Err(_no_proc) => Event::eventfd(),
+        }
+    }
+
+    fn eventfd() -> io::Result<Event> {
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
         Ok(Event {
             fd: rustix::event::eventfd(0, flags)?,
+            kind: Kind::Eventfd,
         })
+    }
+
+    /// A descriptor for ringers of other processes; `None` if it cannot be shared.
+    ///
+    /// # Errors
+    /// `EMFILE`, `ENFILE`, `ENOMEM`.
+    pub fn share(&self) -> io::Result<Option<OwnedFd>> {
+        match self.kind {
+            Kind::Pipe => Ok(Some(reopen(self.fd.as_fd())?)),
+            Kind::Eventfd => Ok(None),
+        }
     }
 
     /// Rings. Never blocks.
@@ -45,7 +82,12 @@ impl Event {
     /// # Errors
     /// What write(2) answers; nothing is expected.
     pub fn ring(&self) -> io::Result<()> {
-        match rustix::io::write(&self.fd, &1_u64.to_ne_bytes()) {
+        let ring = 1_u64.to_ne_bytes();
+        let ring = match self.kind {
+            Kind::Pipe => &ring[..1],
+            Kind::Eventfd => &ring[..],
+        };
+        match rustix::io::write(&self.fd, ring) {
             // Full: it is rung.
             Ok(_) | Err(Errno::AGAIN) => Ok(()),
             Err(errno) => Err(errno.into()),
@@ -57,10 +99,15 @@ impl Event {
     /// # Errors
     /// What read(2) answers; nothing is expected.
     pub fn drain(&self) -> io::Result<()> {
-        match rustix::io::read(&self.fd, &mut [0_u8; 8]) {
-            Ok(_) | Err(Errno::AGAIN) => Ok(()),
-            Err(errno) => Err(errno.into()),
+        // What is left after a whole pipe was taken is an early wake-up, never a lost one.
+        for _ in 0..(64 << 10) / GULP {
+            match rustix::io::read(&self.fd, &mut [0_u8; GULP]) {
+                Ok(GULP) => {}
+                Ok(_) | Err(Errno::AGAIN) => break,
+                Err(errno) => return Err(errno.into()),
+            }
         }
+        Ok(())
     }
 
     /// Sleeps until somebody rings; false once the deadline has passed. Rings stay until they are drained.
@@ -85,5 +132,35 @@ impl Event {
 impl AsFd for Event {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Ringer;
+
+    #[test]
+    fn ringers_of_others_ring_it_too() {
+        let event = Event::new().unwrap();
+        let ringer = Ringer::adopt(event.share().unwrap().unwrap()).unwrap();
+        let now = || Some(Instant::now());
+        assert!(!event.wait(now()).unwrap());
+        for _ in 0..100_000 {
+            ringer.ring().unwrap();
+        }
+        assert!(event.wait(None).unwrap());
+        event.drain().unwrap();
+        assert!(!event.wait(now()).unwrap());
+    }
+
+    #[test]
+    fn an_eventfd_serves_where_proc_is_missing() {
+        let event = Event::eventfd().unwrap();
+        event.ring().unwrap();
+        assert!(event.wait(None).unwrap());
+        event.drain().unwrap();
+        assert!(!event.wait(Some(Instant::now())).unwrap());
+        assert!(event.share().unwrap().is_none());
     }
 }

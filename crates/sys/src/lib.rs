@@ -50,6 +50,7 @@
 mod address;
 mod adoption;
 pub mod barrier;
+mod courier;
 pub mod cpu;
 mod deadline;
 mod doorbell;
@@ -69,6 +70,7 @@ mod transfer;
 
 pub use address::{Address, AddressError};
 pub use adoption::{Refusal, adopt};
+pub use courier::Courier;
 pub use doorbell::{Doorbell, allow_other_uid};
 pub use event::Event;
 pub use fork::ForkMark;
@@ -80,5 +82,5 @@ pub use readiness::{Readiness, Wake, wait_poll};
 pub use ringer::{Ringer, RingerRefusal};
 pub use setback::Setback;
 pub use signal::SignalGate;
-pub use socket::{Ancillary, Credentials, RecvError, Stream};
+pub use socket::{Ancillary, Came, Credentials, RecvError, Stream};
 pub use transfer::{begin_connect, receive_some, send_some};

@@ -45,6 +45,17 @@ pub struct Stream {
     fd: OwnedFd,
 }
 
+/// What one [`receive_now`](Stream::receive_now) brought.
+#[derive(Debug)]
+pub struct Came {
+    /// Bytes.
+    pub bytes: usize,
+    /// Whether descriptors were lost on the way: there were too many, or this process has no free ones.
+    pub lost: bool,
+    /// What came beside them.
+    pub ancillary: Ancillary,
+}
+
 /// Why a frame did not come whole. Descriptors that came with it are closed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -161,6 +172,43 @@ impl Stream {
             }
         }
         Ok(())
+    }
+
+    /// Sends as much of `bytes` as goes at once, and copies of `fds` with the first of them: if any byte was sent, all
+    /// descriptors were.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and `WouldBlock`. Nothing was sent then.
+    pub fn send_now(&self, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+        if fds.len() > FDS_PER_MESSAGE || (bytes.is_empty() && !fds.is_empty()) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        ancillary::sendmsg(self.fd.as_fd(), bytes, &ancillary::encode(fds))
+    }
+
+    /// Receives what has come, 0 bytes at the end of the stream, and up to `max_fds` descriptors with it. Those that
+    /// come with a byte come with all that was sent with it: their send ends what one call receives.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing has come; `ConnectionReset`; what recvmsg(2) answers otherwise.
+    pub fn receive_now(&self, into: &mut [u8], max_fds: usize) -> io::Result<Came> {
+        let received = ancillary::recvmsg(self.fd.as_fd(), into, max_fds)?;
+        let lost = received.lost || received.fds.len() > max_fds;
+        let pidfd = match received.pidfd {
+            None if !received.fds.is_empty() => {
+                received.credentials.and_then(Credentials::open_pidfd)
+            }
+            pidfd => pidfd,
+        };
+        Ok(Came {
+            bytes: received.bytes,
+            lost,
+            ancillary: Ancillary {
+                fds: received.fds,
+                credentials: received.credentials,
+                pidfd,
+            },
+        })
     }
 
     /// Receives exactly `into.len()` bytes, and the descriptors that come with them.

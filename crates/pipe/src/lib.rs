@@ -69,6 +69,7 @@ mod offer;
 mod options;
 mod pipe;
 mod receiver;
+pub mod remote;
 mod sender;
 mod shared;
 mod slot;

@@ -5,12 +5,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ringmq_ring::{Generation, Owed, WordsMut, words};
+use ringmq_ring::{Generation, MappedMut, Owed, WordsMut, words};
 use ringmq_sys::{Event, SignalGate, barrier, cpu};
 
 use super::waker::{Bell, Bellpull};
 use crate::adaptive::{Adaptive, GAP, LONGEST};
 use crate::options::Wait;
+use crate::remote::Control;
 
 /// Why a wait ended with nothing.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,8 @@ impl From<io::Error> for Slept {
 pub struct Sleeper {
     strategy: Wait,
     generation: Generation<WordsMut<1>>,
+    /// The same announcement for peers of other processes, once there may be some.
+    shared: Option<(Arc<Control>, Generation<MappedMut>)>,
     bellpull: Bellpull,
     event: Arc<Event>,
     adaptive: Adaptive,
@@ -86,6 +89,7 @@ impl Sleeper {
         Ok(Sleeper {
             strategy,
             generation,
+            shared: None,
             bellpull: Bellpull::new(seen, Arc::clone(&event) as Arc<dyn Bell>),
             event,
             adaptive: Adaptive::new(),
@@ -101,6 +105,53 @@ impl Sleeper {
     /// What others need to wake this one.
     pub fn bellpull(&self) -> Bellpull {
         self.bellpull.clone()
+    }
+
+    /// What this sleeper shows to peers of other processes; `None` where a bell cannot be shared.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory or descriptor for it.
+    pub fn control(&mut self) -> io::Result<Option<Arc<Control>>> {
+        if self.shared.is_none() {
+            self.shared = Control::make(&self.event, self.generation.asks_fences())?;
+            if let Some((_, shared)) = &mut self.shared
+                && self.generation.is_armed()
+            {
+                // Nobody knows of it yet, so that nothing is owed.
+                let _ = shared.arm();
+            }
+        }
+        Ok(self.shared.as_ref().map(|(control, _)| Arc::clone(control)))
+    }
+
+    /// Asks those who wake it for fences from now on: a barrier would not reach all of them.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses the last barrier.
+    pub fn forgo_barriers(&mut self) -> io::Result<()> {
+        let could = std::mem::replace(&mut self.can_pay, false);
+        let owed = self.ask_fences();
+        if could && owed == Owed::Barrier {
+            barrier::sync()?;
+        }
+        Ok(())
+    }
+
+    fn ask_fences(&mut self) -> Owed {
+        let owed = self.generation.ask_fences();
+        if let Some((_, shared)) = &mut self.shared {
+            let _same = shared.ask_fences();
+        }
+        owed
+    }
+
+    fn disarm(&mut self) {
+        self.generation.disarm();
+        if let Some((_, shared)) = &mut self.shared {
+            shared.disarm();
+        }
     }
 
     /// Waits in another way from now on.
@@ -127,11 +178,11 @@ impl Sleeper {
             }
             self.arm()?;
             if look() {
-                self.generation.disarm();
+                self.disarm();
                 return Ok(());
             }
             let woken = self.event.wait(deadline);
-            self.generation.disarm();
+            self.disarm();
             self.dirty = true;
             if look() {
                 return Ok(());
@@ -145,10 +196,16 @@ impl Sleeper {
     /// Announces a sleep, and orders that before the next look.
     fn arm(&mut self) -> io::Result<()> {
         self.choose_who_pays()?;
-        if self.generation.arm() == Owed::Barrier
+        let mut owed = self.generation.arm();
+        if let Some((_, shared)) = &mut self.shared
+            && shared.arm() == Owed::Barrier
+        {
+            owed = Owed::Barrier;
+        }
+        if owed == Owed::Barrier
             && let Err(error) = barrier::sync()
         {
-            self.generation.disarm();
+            self.disarm();
             return Err(error);
         }
         Ok(())
@@ -170,14 +227,21 @@ impl Sleeper {
         }
         self.misfits = 0;
         if !often {
-            self.generation.forgo_fences();
-        } else if self.generation.ask_fences() == Owed::Barrier
+            self.forgo_fences();
+        } else if self.ask_fences() == Owed::Barrier
             && let Err(error) = barrier::sync()
         {
-            self.generation.forgo_fences();
+            self.forgo_fences();
             return Err(error);
         }
         Ok(())
+    }
+
+    fn forgo_fences(&mut self) {
+        self.generation.forgo_fences();
+        if let Some((_, shared)) = &mut self.shared {
+            shared.forgo_fences();
+        }
     }
 
     /// For whoever polls the descriptor: drains the bell and announces a sleep. The caller looks once more afterwards;

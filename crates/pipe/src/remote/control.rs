@@ -1,0 +1,162 @@
+//! A socket's own words, for all of its connections.
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ringmq_ring::{Generation, MappedMut};
+use ringmq_sys::{CreateError, Event, ForkMark, OwnMemory, barrier};
+
+use super::layout::{self, PAGE, SLOT, SLOTS, SLOTS_AT};
+
+/// What a socket shows to its peers in shared memory: whether it sleeps, and a slot of words for each connection.
+#[derive(Debug)]
+pub struct Control {
+    mark: ForkMark,
+    bell: Arc<Event>,
+    passes_barriers: bool,
+    first: Arc<Page>,
+    free: Mutex<Free>,
+}
+
+/// One memfd of it.
+#[derive(Debug)]
+pub(super) struct Page {
+    memory: OwnMemory,
+}
+
+/// Slots that nobody has.
+#[derive(Debug, Default)]
+struct Free {
+    slots: Vec<(Arc<Page>, usize)>,
+}
+
+/// The words of one connection; nobody else has them until it is dropped.
+#[derive(Debug)]
+pub(super) struct Slot {
+    control: Arc<Control>,
+    page: Arc<Page>,
+    at: usize,
+}
+
+impl Page {
+    fn make(mark: &ForkMark) -> Result<Arc<Page>, CreateError> {
+        let memory = OwnMemory::create("ringmq-socket", PAGE, mark)?;
+        super::set(
+            &layout::own(memory.mapping(), layout::IDENTITY),
+            layout::MAGIC,
+        );
+        Ok(Arc::new(Page { memory }))
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.memory.fd()
+    }
+}
+
+impl Control {
+    /// Of a socket that is woken by this bell; and the word by which it says that it sleeps, which is to be kept no
+    /// longer than the control. `None` if the bell cannot be shared.
+    pub(crate) fn make(
+        bell: &Arc<Event>,
+        fences: bool,
+    ) -> io::Result<Option<(Arc<Control>, Generation<MappedMut>)>> {
+        if bell.share()?.is_none() {
+            return Ok(None);
+        }
+        let mark = ForkMark::current()?;
+        let first = Page::make(&mark).map_err(io::Error::other)?;
+        let word = layout::own(first.memory.mapping(), layout::GENERATION);
+        let generation = Generation::new(word, fences);
+        let free = Free::default();
+        let control = Control {
+            mark,
+            bell: Arc::clone(bell),
+            passes_barriers: barrier::register(),
+            free: Mutex::new(free),
+            first: Arc::clone(&first),
+        };
+        control.add(&first);
+        Ok(Some((Arc::new(control), generation)))
+    }
+
+    fn add(&self, page: &Arc<Page>) {
+        let slots = (0..SLOTS).rev();
+        let slots = slots.map(|number| (Arc::clone(page), SLOTS_AT + number * SLOT));
+        self.lock().slots.extend(slots);
+    }
+
+    /// A slot for a connection. There is another page when one is full.
+    pub(super) fn slot(self: &Arc<Control>) -> Result<Slot, CreateError> {
+        let (page, at) = loop {
+            let free = self.lock().slots.pop();
+            match free {
+                Some(free) => break free,
+                None => self.add(&Page::make(&self.mark)?),
+            }
+        };
+        let slot = Slot {
+            control: Arc::clone(self),
+            page,
+            at,
+        };
+        for word in (0..SLOT).step_by(8) {
+            super::set(&slot.own(word), 0);
+        }
+        Ok(slot)
+    }
+
+    pub(super) fn mark(&self) -> &ForkMark {
+        &self.mark
+    }
+
+    pub(super) fn passes_barriers(&self) -> bool {
+        self.passes_barriers
+    }
+
+    pub(super) fn first(&self) -> &Arc<Page> {
+        &self.first
+    }
+
+    /// A descriptor for the peer to ring.
+    pub(super) fn bell(&self) -> io::Result<OwnedFd> {
+        let shared = self.bell.share()?;
+        shared.ok_or_else(|| io::ErrorKind::Unsupported.into())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Free> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    /// A word of it. To be taken once: it is the word's writer.
+    pub(super) fn own(&self, word: usize) -> MappedMut {
+        layout::own(self.page.memory.mapping(), self.at + word)
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Its page, if that is not the socket's first.
+    pub(super) fn other_page(&self) -> Option<&Page> {
+        let other = !Arc::ptr_eq(&self.page, &self.control.first);
+        other.then_some(&*self.page)
+    }
+
+    pub(super) fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // In a forked child the lock may be held by a thread that is not there.
+        if !self.control.mark.is_here() {
+            return;
+        }
+        let (page, at) = (Arc::clone(&self.page), self.at);
+        self.control.lock().slots.push((page, at));
+    }
+}

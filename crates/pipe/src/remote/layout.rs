@@ -1,0 +1,71 @@
+//! The pages of a socket: its own words, in memfds that its peers map read-only.
+//!
+//! ```text
+//!  offset   word                          written by           read by the peer's
+//!  0x000    magic, layout version         set-up, once         set-up
+//!  0x080    generation                    the socket           sender, after every publication  (first page only)
+//!  0x200    slot 0, of 128 bytes, and 27 more, one for each connection:
+//!    +00    position                      our receiver         sender, when it runs out of room
+//!    +08    messages received             our receiver         sender, when it runs out of credit
+//!    +10    wanted position               our sender           receiver, eight times a lap
+//!    +18    wanted count                  our sender           receiver, when it gives credit
+//!    +20    segments sent                 our sender           receiver, before the first
+//!    +28    mark for sending              the socket           receiver, when it gives credit
+//!    +30    mark for receiving            the socket           sender, when it runs out of credit
+//! ```
+//!
+//! Words are 64 bits in native byte order; marks of 0 stand for no limit. Everything else is zero.
+
+use ringmq_ring::{Mapped, MappedMut};
+use ringmq_sys::Mapping;
+
+/// Bytes of a page.
+pub(super) const PAGE: usize = 4096;
+
+/// First word of a page: layout version 1.
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"ringmqS\x01");
+
+pub(super) const IDENTITY: usize = 0x000;
+pub(super) const GENERATION: usize = 0x080;
+pub(super) const SLOTS_AT: usize = 0x200;
+pub(super) const SLOT: usize = 128;
+pub(super) const SLOTS: usize = (PAGE - SLOTS_AT) / SLOT;
+
+// Words of a slot.
+pub(super) const POSITION: usize = 0x00;
+pub(super) const RECEIVED: usize = 0x08;
+pub(super) const WANTED_POSITION: usize = 0x10;
+pub(super) const WANTED_COUNT: usize = 0x18;
+pub(super) const SEGMENTS: usize = 0x20;
+pub(super) const SENDING_MARK: usize = 0x28;
+pub(super) const RECEIVING_MARK: usize = 0x30;
+
+/// Whether a slot may begin there.
+pub(super) fn is_slot(at: usize) -> bool {
+    at >= SLOTS_AT && at + SLOT <= PAGE && (at - SLOTS_AT).is_multiple_of(SLOT)
+}
+
+/// One word of a peer's page.
+pub(super) fn seen(page: &Mapping, at: usize) -> Mapped {
+    assert!(
+        at.is_multiple_of(8) && at + 8 <= page.len(),
+        "within the page"
+    );
+    // SAFETY: within the mapping.
+    let word = unsafe { page.as_ptr().add(at) };
+    // SAFETY: aligned, readable without a trap (sealed, and checked), never a Rust object. The mapping lives as long as
+    // the `Common` or the `Page` that every holder of such a word keeps.
+    unsafe { Mapped::new(word, 8) }
+}
+
+/// One word of a page of our own. To be taken once at a time: it is the word's writer.
+pub(super) fn own(page: &Mapping, at: usize) -> MappedMut {
+    assert!(
+        page.is_writable() && at.is_multiple_of(8) && at + 8 <= page.len(),
+        "within the page"
+    );
+    // SAFETY: within the mapping.
+    let word = unsafe { page.as_ptr().add(at) };
+    // SAFETY: as in `seen`; writable, and each word has one writer at a time, as the callers say.
+    unsafe { MappedMut::new(word, 8) }
+}

@@ -1,0 +1,100 @@
+//! Pipes between sockets of two processes, in shared memory.
+//!
+//! ```text
+//!   socket of process A                                                  socket of process B
+//!   Control: page [ sleep | slots ]  ◀───── read by every peer ────▶  Control: page [ sleep | slots ]
+//!   Sender  ═▶ segment ═▶ segment ════════ A writes, B reads ═════════▶ Receiver
+//!   Receiver ◀═════════════════════════════ B writes, A reads ═════════ segment ◀═ Sender
+//! ```
+//!
+//! A socket has one [`Control`], whose pages hold the word by which it says that it sleeps, and a *slot* of words for
+//! each of its connections. Two sides that have [met](Own::meet) have a [`Sender`] and a [`Receiver`] each.
+//!
+//! * **A record is a whole message**, with all of its parts (invariant I5).
+//! * **The mark counts messages, the ring grows** (I8): the sender makes a larger segment when the one that it writes is
+//!   full and the mark admits more, hands its descriptor over, and publishes a jump. When a burst is over, it jumps to
+//!   a small one again.
+//! * **No memory before it is needed**: a direction has no segment before its first message.
+//! * **Nothing is lost with its sender.** The memory, and the descriptors that are under way, are the receiver's to use
+//!   when the sender is gone. What a receiver that is gone has not taken, the sender's side can [read](Unread).
+
+mod control;
+mod layout;
+mod offer;
+mod receiver;
+mod segment;
+mod sender;
+mod unread;
+
+use ringmq_ring::{Mapped, MappedMut, Memory, MemoryMut};
+use ringmq_sys::{Courier, ForkMark, Mapping, Ringer};
+
+pub use control::Control;
+pub use offer::{Goodbye, MeetError, Offer, OfferFrame, Own, Peer, Refuse};
+pub use receiver::{Broken, Incoming, Receiver};
+pub use segment::FIRST;
+pub use sender::{PushError, Sender};
+pub use unread::{Contents, Unread, Witness};
+
+use control::Slot;
+
+/// Messages that may wait, as one side has them set; 0 for no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marks {
+    /// In what we send.
+    pub sending: u64,
+    /// In what we receive.
+    pub receiving: u64,
+}
+
+/// What both halves of one side need: where the words are, and how to wake the peer.
+#[derive(Debug)]
+struct Common {
+    mark: ForkMark,
+    slot: Slot,
+    /// The peer's first page, and the one with its slot for us, if that is another.
+    page: Mapping,
+    slot_page: Option<Mapping>,
+    /// Where that slot is.
+    slot_at: usize,
+    ringer: Ringer,
+    courier: Courier,
+}
+
+impl Common {
+    /// A word of our slot. To be taken once: it is the word's writer.
+    fn own(&self, word: usize) -> MappedMut {
+        self.slot.own(word)
+    }
+
+    /// A word of the peer's slot.
+    fn seen(&self, word: usize) -> Mapped {
+        let page = self.slot_page.as_ref().unwrap_or(&self.page);
+        layout::seen(page, self.slot_at + word)
+    }
+
+    fn generation(&self) -> Mapped {
+        layout::seen(&self.page, layout::GENERATION)
+    }
+}
+
+/// The mark of a direction, of what either end has set.
+fn together(sending: u64, receiving: u64) -> u64 {
+    if sending == 0 || receiving == 0 {
+        u64::MAX
+    } else {
+        sending.saturating_add(receiving)
+    }
+}
+
+/// A word that has been mapped.
+fn get(word: &impl Memory) -> u64 {
+    // SAFETY: every word here has 8 bytes.
+    unsafe { word.load(0) }
+}
+
+/// As [`get`].
+fn set(word: &impl MemoryMut, value: u64) {
+    // SAFETY: every word here has 8 bytes.
+    unsafe { word.publish(0, value) };
+}

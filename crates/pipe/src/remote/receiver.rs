@@ -1,0 +1,286 @@
+//! The end that receives.
+
+use std::sync::Arc;
+
+use ringmq_ring::{Corrupt, Kind, Look, Mapped, MappedMut, Reader, Record, WantedSeen};
+use ringmq_sys::{Mapping, adopt};
+
+use super::unread::{Contents, contents};
+use super::{Common, get, layout, segment, set, together};
+
+/// The receiving end of a pipe from a socket of another process.
+#[derive(Debug)]
+pub struct Receiver {
+    common: Arc<Common>,
+    /// From the first segment on; until then, the word in which it will report.
+    reader: Result<Reader<Mapped, MappedMut>, Option<MappedMut>>,
+    /// The segment that is read.
+    memory: Option<Mapping>,
+    /// Segments taken so far, and how many there are.
+    taken: u64,
+    made: Mapped,
+    state: State,
+
+    received: u64,
+    reported: u64,
+    /// Messages between two reports.
+    step: u64,
+    reports: MappedMut,
+    own_mark: MappedMut,
+    own_mark_is: u64,
+    peer_mark: Mapped,
+    wanted_room: WantedSeen<Mapped>,
+    wanted_credit: WantedSeen<Mapped>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Flowing,
+    /// The sender has closed, and everything was received.
+    Ended,
+    /// It broke the protocol, or its memory did not arrive.
+    Broken(Option<Corrupt>),
+}
+
+/// A message that is there: its parts are still to be copied out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Incoming {
+    pub(super) record: Record,
+}
+
+impl Receiver {
+    pub(super) fn new(common: &Arc<Common>) -> Receiver {
+        let own_mark = common.own(layout::RECEIVING_MARK);
+        let own_mark_is = get(&own_mark);
+        let mut receiver = Receiver {
+            reader: Err(Some(common.own(layout::POSITION))),
+            memory: None,
+            taken: 0,
+            made: common.seen(layout::SEGMENTS),
+            state: State::Flowing,
+            received: 0,
+            reported: 0,
+            step: 1,
+            reports: common.own(layout::RECEIVED),
+            own_mark,
+            own_mark_is,
+            peer_mark: common.seen(layout::SENDING_MARK),
+            wanted_room: WantedSeen::new(common.seen(layout::WANTED_POSITION)),
+            wanted_credit: WantedSeen::new(common.seen(layout::WANTED_COUNT)),
+            common: Arc::clone(common),
+        };
+        receiver.look_at_marks();
+        receiver
+    }
+
+    fn look_at_marks(&mut self) {
+        let mark = together(get(&self.peer_mark), self.own_mark_is);
+        // As libzmq has it: half of the mark, rounded up.
+        self.step = if mark == u64::MAX {
+            64
+        } else {
+            mark.div_ceil(2)
+        };
+    }
+
+    /// Changes our part of the mark; 0 for no limit.
+    pub fn set_mark(&mut self, mark: u64) {
+        self.own_mark_is = mark;
+        set(&self.own_mark, mark);
+        self.look_at_marks();
+    }
+
+    /// Whether a message is there.
+    #[inline(always)]
+    pub fn is_ready(&mut self) -> bool {
+        match &self.reader {
+            Ok(reader) if reader.is_empty() => false,
+            _ => self.peek().is_some(),
+        }
+    }
+
+    /// The message that is there.
+    #[inline(always)]
+    pub fn peek(&mut self) -> Option<Incoming> {
+        if let Ok(reader) = &self.reader
+            && let Ok(found) = reader.peek()
+        {
+            let record = found?;
+            if matches!(record.kind(), Kind::Last | Kind::Parts) {
+                return Some(Incoming { record });
+            }
+        }
+        self.peek_further()
+    }
+
+    /// There is no segment yet, or something else than a message.
+    #[cold]
+    fn peek_further(&mut self) -> Option<Incoming> {
+        while self.state == State::Flowing {
+            match &self.reader {
+                Err(_) if get(&self.made) == 0 => return None,
+                Err(_) => self.take_segment(),
+                Ok(reader) => match reader.peek() {
+                    Ok(None) => return None,
+                    Err(corrupt) => self.state = State::Broken(Some(corrupt)),
+                    Ok(Some(record)) => match record.kind() {
+                        Kind::Last | Kind::Parts => return Some(Incoming { record }),
+                        Kind::Jump => self.take_segment(),
+                        Kind::End => self.state = State::Ended,
+                        // Pieces are of the bare pipe.
+                        Kind::More | Kind::Abort | Kind::Pad => self.state = State::Broken(None),
+                    },
+                },
+            }
+        }
+        None
+    }
+
+    /// Goes on in the next segment, whose descriptor was sent before we were told of it.
+    fn take_segment(&mut self) {
+        if !self.next_segment() {
+            self.state = State::Broken(None);
+            return;
+        }
+        // Whoever waits for the old one to be left looks at this.
+        self.look_at_wanted_room();
+    }
+
+    fn next_segment(&mut self) -> bool {
+        let Ok(Some((note, fd))) = self.common.courier.receive() else {
+            return false;
+        };
+        let Some((number, capacity)) = segment::read_note(note) else {
+            return false;
+        };
+        if number != self.taken {
+            return false;
+        }
+        let Ok(memory) = adopt(fd, capacity, &self.common.mark) else {
+            return false;
+        };
+        let ring = segment::readable(&memory);
+        match &mut self.reader {
+            Ok(reader) => {
+                if reader.jump(ring).is_err() {
+                    return false;
+                }
+            }
+            Err(report) => {
+                let Some(report) = report.take() else {
+                    return false;
+                };
+                match Reader::new(ring, report, 0) {
+                    Ok(reader) => self.reader = Ok(reader.growing()),
+                    Err(_) => return false,
+                }
+            }
+        }
+        self.taken += 1;
+        // Nothing points into the old one any more.
+        self.memory = Some(memory);
+        true
+    }
+
+    /// How many parts a message has, and how long they are.
+    ///
+    /// # Errors
+    ///
+    /// Nothing can be received any more: the peer broke the protocol.
+    pub fn contents(&mut self, incoming: &Incoming) -> Result<Contents, Broken> {
+        let found = match &self.reader {
+            Ok(reader) => contents(reader, incoming),
+            Err(_) => None,
+        };
+        found.ok_or_else(|| {
+            self.state = State::Broken(None);
+            Broken
+        })
+    }
+
+    /// Copies a part out, into new memory.
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for it.
+    pub fn copy(
+        &self,
+        incoming: &Incoming,
+        at: usize,
+        len: usize,
+    ) -> Result<Vec<u8>, std::collections::TryReserveError> {
+        match &self.reader {
+            Ok(reader) => super::unread::copy(reader, incoming, at, len),
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Copies the beginning of a part out, as much of it as there is room for.
+    #[inline(always)]
+    pub fn copy_into(&self, incoming: &Incoming, at: usize, into: &mut [u8]) {
+        if let Ok(reader) = &self.reader {
+            super::unread::copy_into(reader, incoming, at, into);
+        }
+    }
+
+    /// Lets go of a message that was copied out, and gives credit back when a step is complete.
+    #[inline(always)]
+    pub fn done(&mut self, incoming: Incoming) {
+        let Ok(reader) = &mut self.reader else {
+            return;
+        };
+        if reader.release(incoming.record) {
+            self.look_at_wanted_room();
+        }
+        self.received += 1;
+        if self.received - self.reported >= self.step {
+            self.report();
+        }
+    }
+
+    #[cold]
+    fn report(&mut self) {
+        self.look_at_marks();
+        self.reported = self.received;
+        set(&self.reports, self.received);
+        if self.wanted_credit.look(self.received.saturating_mul(8)) == Look::Ring {
+            // A sender that cannot be woken is gone, which shows elsewhere.
+            let _ = self.common.ringer.ring();
+        }
+    }
+
+    #[cold]
+    fn look_at_wanted_room(&mut self) {
+        if let Ok(reader) = &self.reader
+            && self.wanted_room.look(reader.position()) == Look::Ring
+        {
+            let _ = self.common.ringer.ring();
+        }
+    }
+
+    /// Whether the sender has closed and everything was received, or nothing can be.
+    pub fn is_at_end(&mut self) -> bool {
+        !self.is_ready() && self.state != State::Flowing
+    }
+
+    /// What the sender did wrong, if it did; `Some(None)` if it is nothing that a ring can tell.
+    pub fn broken(&self) -> Option<Option<Corrupt>> {
+        match self.state {
+            State::Broken(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// The sender is gone: what it has published is received, and nothing else will come. A segment that we were not
+    /// told of any more is taken, too.
+    pub fn sender_is_gone(&mut self) {
+        if self.reader.is_err() && self.state == State::Flowing {
+            // That there is none is what is expected.
+            let _ = self.next_segment();
+        }
+    }
+}
+
+/// The peer broke the protocol, and nothing can be received any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Broken;

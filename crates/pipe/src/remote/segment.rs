@@ -1,0 +1,100 @@
+//! The memory of one direction: segments, of which the sender makes a larger one when it needs it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ringmq_ring::{CAPACITY_MOST, Mapped, MappedMut};
+use ringmq_sys::{ForkMark, Mapping, OwnMemory, page_size};
+
+/// Bytes of the first segment of a direction.
+pub const FIRST: usize = 64 << 10;
+
+/// Segments of which the receiver may still have something to read, at most.
+pub(super) const MOST: usize = 16;
+
+/// Memory of ours that holds a part of a direction.
+#[derive(Debug)]
+pub(super) struct Segment {
+    /// The position at which it begins.
+    pub(super) start: u64,
+    pub(super) memory: Arc<Mapping>,
+}
+
+/// Those that are not passed, the oldest first; the last one is written.
+pub(super) type Segments = Arc<Mutex<VecDeque<Segment>>>;
+
+pub(super) fn lock(segments: &Segments) -> MutexGuard<'_, VecDeque<Segment>> {
+    segments.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The capacity that a record of `len` bytes needs; `None` if there is none so great.
+pub(super) fn capacity_for(len: usize) -> Option<usize> {
+    // A record may have three eighths of the memory, less two lines.
+    let least = len.checked_add(128)?.checked_mul(8)?.div_ceil(3);
+    let capacity = least
+        .checked_next_power_of_two()?
+        .max(FIRST)
+        .max(page_size());
+    (capacity <= CAPACITY_MOST).then_some(capacity)
+}
+
+/// Makes memory for a segment.
+pub(super) fn make(capacity: usize, mark: &ForkMark) -> Result<OwnMemory, ringmq_sys::CreateError> {
+    OwnMemory::create("ringmq-ring", capacity, mark)
+}
+
+/// The memory as its writer uses it.
+pub(super) fn writable(memory: &Mapping) -> MappedMut {
+    // SAFETY: a mapping of that size of ours, which its sender keeps for as long as it writes there, and nobody else
+    // writes.
+    unsafe { MappedMut::new(memory.as_ptr(), memory.len()) }
+}
+
+/// The memory as a reader uses it.
+pub(super) fn readable(memory: &Mapping) -> Mapped {
+    // SAFETY: a mapping of that size, readable without a trap (our own, or sealed and checked), which whoever reads
+    // there keeps.
+    unsafe { Mapped::new(memory.as_ptr(), memory.len()) }
+}
+
+/// What goes with the descriptor of a segment.
+pub(super) fn note(number: u64, capacity: usize) -> [u8; 16] {
+    let mut note = [0; 16];
+    note[..8].copy_from_slice(&number.to_le_bytes());
+    note[8..].copy_from_slice(&(capacity as u64).to_le_bytes());
+    note
+}
+
+/// The number and the capacity in a note; `None` if no segment can have them.
+pub(super) fn read_note(note: [u8; 16]) -> Option<(u64, usize)> {
+    let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|index| note[at + index]));
+    let capacity = usize::try_from(word(8)).ok()?;
+    let possible = page_size()..=CAPACITY_MOST;
+    let fits = capacity.is_power_of_two() && possible.contains(&capacity);
+    fits.then_some((word(0), capacity))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_fits_the_capacity_that_was_made_for_it() {
+        for len in [0, 1, 24_448, 24_449, 1 << 20, 64 << 20, 700 << 20] {
+            let capacity = capacity_for(len).unwrap();
+            assert!(ringmq_ring::longest_record(capacity as u64) >= len);
+            let half = capacity / 2;
+            assert!(capacity == FIRST || ringmq_ring::longest_record(half as u64) < len);
+        }
+        assert_eq!(capacity_for(CAPACITY_MOST), None);
+        assert_eq!(capacity_for(usize::MAX), None);
+    }
+
+    #[test]
+    fn notes_survive_the_journey_and_nonsense_does_not() {
+        assert_eq!(read_note(note(7, FIRST)), Some((7, FIRST)));
+        for capacity in [0, 1, 2048, FIRST + 1, CAPACITY_MOST * 2] {
+            assert_eq!(read_note(note(0, capacity)), None);
+        }
+    }
+}

@@ -1,0 +1,470 @@
+//! The end that sends.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use ringmq_ring::{
+    ClaimError, Corrupt, GenerationSeen, Kind, Look, Mapped, MappedMut, Wanted, Writer,
+};
+
+use ringmq_sys::Mapping;
+
+use super::segment::{self, FIRST, MOST, Segment, Segments};
+use super::unread::Witness;
+use super::{Common, get, layout, set, together};
+
+/// The sending end of a pipe to a socket of another process. Dropping it ends the direction, once everything was
+/// received.
+#[derive(Debug)]
+pub struct Sender {
+    common: Arc<Common>,
+    /// From the first message on.
+    writer: Option<Writer<MappedMut, Mapped>>,
+    segments: Segments,
+    /// Segments made so far, and where the peer sees that.
+    made: u64,
+    told_made: MappedMut,
+    /// Bytes of memory that may hold unread messages.
+    limit: u64,
+    growth: Growth,
+
+    /// Messages that may wait; `u64::MAX` for no limit.
+    mark: u64,
+    own_mark: MappedMut,
+    own_mark_is: u64,
+    peer_mark: Mapped,
+    sent: u64,
+    /// As many may be sent before the mark, which the peer may have changed, and what it has received are looked at.
+    sure: u64,
+    reported: Mapped,
+    wants_room: Wanted<MappedMut>,
+    wants_credit: Wanted<MappedMut>,
+    generation: GenerationSeen<Mapped>,
+}
+
+/// When to go back to a small segment.
+#[derive(Debug)]
+struct Growth {
+    /// There is more memory than a steady flow needs, perhaps.
+    large: bool,
+    shrunk: Option<Instant>,
+    grown: Instant,
+    /// After the last growth it is kept for so long.
+    keep: Duration,
+}
+
+/// Why a message was not sent. Nothing of it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PushError {
+    /// The memory is full, and may not grow: whoever waits is woken when there is room.
+    Full,
+    /// There can be no record of so many bytes.
+    TooLong(usize),
+    /// The system gives no more memory or descriptors.
+    Resources,
+    /// The peer broke the protocol.
+    Corrupt(Corrupt),
+}
+
+/// A ring of this size is not worth going back from.
+const SMALL: usize = 512 << 10;
+/// From this size on, a ring is not grown while its reader is at work on it.
+const AMPLE: usize = 1 << 20;
+/// Looks at a reader at work, each after a pause of about half a microsecond.
+const LOOKS: u32 = 200;
+/// Looks within which a reader at work has moved.
+const STILL: u32 = 32;
+/// Messages that are sent, at most, before the peer's mark is looked at.
+const SURE: u64 = 256;
+/// A burst that comes again within this time was no burst.
+const AGAIN: Duration = Duration::from_secs(1);
+
+impl Sender {
+    pub(super) fn new(common: &Arc<Common>, limit: u64) -> (Sender, Witness) {
+        let segments: Segments = Arc::new(Mutex::new(VecDeque::new()));
+        let witness = Witness::new(common, &segments);
+        let own_mark = common.own(layout::SENDING_MARK);
+        let own_mark_is = get(&own_mark);
+        let mut sender = Sender {
+            writer: None,
+            segments,
+            made: 0,
+            told_made: common.own(layout::SEGMENTS),
+            limit,
+            growth: Growth {
+                large: false,
+                shrunk: None,
+                grown: Instant::now(),
+                keep: Duration::ZERO,
+            },
+            mark: 0,
+            own_mark,
+            own_mark_is,
+            peer_mark: common.seen(layout::RECEIVING_MARK),
+            sent: 0,
+            sure: 0,
+            reported: common.seen(layout::RECEIVED),
+            wants_room: Wanted::new(common.own(layout::WANTED_POSITION)),
+            wants_credit: Wanted::new(common.own(layout::WANTED_COUNT)),
+            generation: GenerationSeen::new(common.generation()),
+            common: Arc::clone(common),
+        };
+        sender.look_at_marks();
+        (sender, witness)
+    }
+
+    // --- The mark
+
+    /// Whether the mark admits one more message. If not, the receiver is asked to ring when it does.
+    #[inline(always)]
+    pub fn has_room(&mut self) -> bool {
+        self.sent < self.sure || self.look_for_credit()
+    }
+
+    #[cold]
+    fn look_for_credit(&mut self) -> bool {
+        self.look_at_marks();
+        if self.credit() {
+            self.wants_credit.disarm();
+            return true;
+        }
+        if !self.wants_credit.is_armed() {
+            // The report that makes room, and no earlier one (see the pipe within a process).
+            let wanted = (self.sent + 1).saturating_sub(self.mark);
+            self.wants_credit.arm(wanted.saturating_mul(8));
+            if self.credit() {
+                self.wants_credit.disarm();
+                return true;
+            }
+        }
+        false
+    }
+
+    fn credit(&mut self) -> bool {
+        let waiting = self.waiting();
+        self.sure = self.sent + self.mark.saturating_sub(waiting).min(SURE);
+        self.sent < self.sure
+    }
+
+    fn look_at_marks(&mut self) {
+        self.mark = together(self.own_mark_is, get(&self.peer_mark));
+    }
+
+    /// Changes our part of the mark; 0 for no limit.
+    pub fn set_mark(&mut self, mark: u64) {
+        self.own_mark_is = mark;
+        set(&self.own_mark, mark);
+        self.sure = 0;
+        self.wants_credit.disarm();
+    }
+
+    /// Messages that were sent, and that the receiver has not reported.
+    pub fn waiting(&self) -> u64 {
+        self.sent - get(&self.reported).min(self.sent)
+    }
+
+    // --- Messages
+
+    /// Sends a message of one part, and wakes the receiver if it sleeps.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError`].
+    #[inline]
+    pub fn push(&mut self, payload: &[u8]) -> Result<(), PushError> {
+        if !self.growth.large
+            && let Some(writer) = &mut self.writer
+            && let Ok(mut claim) = writer.claim(payload.len())
+        {
+            claim.copy_from(payload);
+            claim.commit(Kind::Last);
+            writer.publish();
+            self.sent += 1;
+            self.wake();
+            return Ok(());
+        }
+        self.push_slowly(Kind::Last, payload.len(), &mut |claim| {
+            claim.copy_from(payload);
+        })
+    }
+
+    /// Sends a message of several parts, and wakes the receiver if it sleeps.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError`].
+    pub fn push_parts<'a, I>(&mut self, parts: I) -> Result<(), PushError>
+    where
+        I: ExactSizeIterator<Item = &'a [u8]> + Clone,
+    {
+        let count = parts.len();
+        let table = 4_usize.saturating_mul(count.saturating_add(1));
+        let table = table.next_multiple_of(8);
+        let mut len = table;
+        for part in parts.clone() {
+            len = len.saturating_add(part.len().next_multiple_of(8));
+        }
+        if u32::try_from(len).is_err() {
+            return Err(PushError::TooLong(len));
+        }
+        self.push_slowly(Kind::Parts, len, &mut |claim| {
+            claim.fill(0, &(count as u32).to_ne_bytes());
+            let (mut entry, mut at) = (4, table);
+            for part in parts.clone() {
+                claim.fill(entry, &(part.len() as u32).to_ne_bytes());
+                claim.fill(at, part);
+                entry += 4;
+                at += part.len().next_multiple_of(8);
+            }
+        })
+    }
+
+    /// Sends a message for which there may be no room.
+    fn push_slowly(
+        &mut self,
+        kind: Kind,
+        len: usize,
+        fill: &mut dyn FnMut(&mut ringmq_ring::Claim<'_, MappedMut, Mapped>),
+    ) -> Result<(), PushError> {
+        self.shrink(len);
+        loop {
+            let Some(writer) = &mut self.writer else {
+                self.begin(len)?;
+                continue;
+            };
+            match writer.claim(len) {
+                Ok(mut claim) => {
+                    fill(&mut claim);
+                    claim.commit(kind);
+                    writer.publish();
+                    self.sent += 1;
+                    self.wants_room.disarm();
+                    self.wake();
+                    return Ok(());
+                }
+                Err(ClaimError::Corrupt(corrupt)) => return Err(PushError::Corrupt(corrupt)),
+                Err(ClaimError::Full { wanted }) => {
+                    if !self.make_room(len)? {
+                        self.want(wanted)?;
+                    }
+                }
+                Err(ClaimError::TooLong { .. }) => {
+                    let start = self.start();
+                    if !self.grow(len)? {
+                        self.want(start)?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks to be woken when the reader has come to this position, unless it is there now.
+    fn want(&mut self, position: u64) -> Result<(), PushError> {
+        self.wants_room.arm(position);
+        let Some(writer) = &mut self.writer else {
+            return Err(PushError::Full);
+        };
+        match writer.look_at_reader() {
+            Err(corrupt) => Err(PushError::Corrupt(corrupt)),
+            Ok(reported) if reported >= position => Ok(()),
+            Ok(_) => Err(PushError::Full),
+        }
+    }
+
+    /// After a publication: rings if the receiver sleeps. One that cannot be woken is gone, which shows elsewhere.
+    #[inline(always)]
+    fn wake(&mut self) {
+        if self.generation.look() == Look::Ring {
+            self.ring();
+        }
+    }
+
+    #[cold]
+    fn ring(&self) {
+        let _ = self.common.ringer.ring();
+    }
+
+    // --- Memory
+
+    /// Where the segment begins that is written now.
+    fn start(&self) -> u64 {
+        segment::lock(&self.segments)
+            .back()
+            .map_or(0, |last| last.start)
+    }
+
+    /// The first segment.
+    fn begin(&mut self, len: usize) -> Result<(), PushError> {
+        let capacity = segment::capacity_for(len).ok_or(PushError::TooLong(len))?;
+        if capacity as u64 > self.limit {
+            return Err(PushError::TooLong(len));
+        }
+        let memory = self.send_segment(capacity)?;
+        let position = self.common.seen(layout::POSITION);
+        let writer = Writer::new(segment::writable(&memory), position, 0);
+        self.writer = Some(writer.map_err(|_| PushError::Resources)?);
+        segment::lock(&self.segments).push_back(Segment { start: 0, memory });
+        self.growth.large = capacity > SMALL;
+        set(&self.told_made, self.made);
+        Ok(())
+    }
+
+    /// Makes memory, and hands it over.
+    fn send_segment(&mut self, capacity: usize) -> Result<Arc<Mapping>, PushError> {
+        let memory = segment::make(capacity, &self.common.mark);
+        let memory = memory.map_err(|_| PushError::Resources)?;
+        let note = segment::note(self.made, capacity);
+        let sent = self.common.courier.send(note, memory.fd());
+        sent.map_err(|_| PushError::Resources)?;
+        self.made += 1;
+        Ok(Arc::new(memory.into_mapping()))
+    }
+
+    /// The ring is full: waits a little for a reader that is at work on a ring that is large enough, and grows
+    /// otherwise. Says whether there is something to be tried again.
+    #[cold]
+    fn make_room(&mut self, len: usize) -> Result<bool, PushError> {
+        let Some(writer) = &mut self.writer else {
+            return Ok(false);
+        };
+        if writer.capacity() >= AMPLE && writer.is_reader_here() {
+            let (mut seen, mut still) = (writer.seen_reader(), 0);
+            for _ in 0..LOOKS {
+                for _ in 0..40 {
+                    std::hint::spin_loop();
+                }
+                let now = writer.look_at_reader().map_err(PushError::Corrupt)?;
+                still = if now == seen { still + 1 } else { 0 };
+                seen = now;
+                if writer.claim(len).is_ok() {
+                    return Ok(true);
+                }
+                if still >= STILL {
+                    break;
+                }
+            }
+        }
+        self.grow(len)
+    }
+
+    /// Goes on in a larger segment; false if the limit does not allow that now.
+    fn grow(&mut self, len: usize) -> Result<bool, PushError> {
+        self.retire()?;
+        let Some(writer) = &self.writer else {
+            return Ok(false);
+        };
+        let needed = segment::capacity_for(len).ok_or(PushError::TooLong(len))?;
+        if needed as u64 > self.limit {
+            return Err(PushError::TooLong(len));
+        }
+        let wanted = needed
+            .max(writer.capacity().saturating_mul(2))
+            .min(ringmq_ring::CAPACITY_MOST);
+        let (count, older) = {
+            let segments = segment::lock(&self.segments);
+            let older = segments.iter().rev().skip(1);
+            let bytes: usize = older.map(|segment| segment.memory.len()).sum();
+            (segments.len(), bytes as u64)
+        };
+        // What is written now is left when everything in it was read, and so does not count.
+        let current = writer.capacity() as u64;
+        if count >= MOST || older + current + needed as u64 > self.limit.saturating_add(current) {
+            return Ok(false);
+        }
+        let capacity = if older + current + wanted as u64 > self.limit {
+            needed
+        } else {
+            wanted
+        };
+        if capacity <= writer.capacity() && older > 0 {
+            return Ok(false);
+        }
+        self.jump(capacity)?;
+        let now = Instant::now();
+        let growth = &mut self.growth;
+        growth.keep = match growth.shrunk {
+            Some(shrunk) if now - shrunk < AGAIN => {
+                (growth.keep * 2).clamp(Duration::from_millis(10), AGAIN)
+            }
+            _ => Duration::ZERO,
+        };
+        growth.grown = now;
+        Ok(true)
+    }
+
+    fn jump(&mut self, capacity: usize) -> Result<(), PushError> {
+        let memory = self.send_segment(capacity)?;
+        let Some(writer) = &mut self.writer else {
+            return Ok(());
+        };
+        let ring = segment::writable(&memory);
+        writer.jump(ring).map_err(|_| PushError::Resources)?;
+        let start = writer.position();
+        segment::lock(&self.segments).push_back(Segment { start, memory });
+        self.growth.large = true;
+        self.wake();
+        Ok(())
+    }
+
+    /// Lets go of segments that the reader has passed.
+    fn retire(&mut self) -> Result<(), PushError> {
+        let Some(writer) = &mut self.writer else {
+            return Ok(());
+        };
+        let reported = writer.look_at_reader().map_err(PushError::Corrupt)?;
+        let mut segments = segment::lock(&self.segments);
+        while segments.get(1).is_some_and(|next| next.start <= reported) {
+            segments.pop_front();
+        }
+        Ok(())
+    }
+
+    /// When the reader has taken everything, a large segment is left for a small one.
+    fn shrink(&mut self, len: usize) {
+        if !self.growth.large || self.retire().is_err() {
+            return;
+        }
+        let Some(writer) = &self.writer else {
+            return;
+        };
+        let capacity = writer.capacity();
+        let only = segment::lock(&self.segments).len() == 1;
+        if capacity <= SMALL {
+            self.growth.large = !only;
+            return;
+        }
+        let drained = only && writer.seen_reader() == writer.position();
+        let enough = segment::capacity_for(len).is_some_and(|needed| needed * 2 <= capacity);
+        if !drained || !enough || self.growth.grown.elapsed() < self.growth.keep {
+            return;
+        }
+        let least = segment::capacity_for(len).unwrap_or(FIRST);
+        // Without memory for a small one the large one stays.
+        if self.jump(least).is_ok() {
+            self.growth.shrunk = Some(Instant::now());
+        }
+    }
+
+    /// Bytes of the segments that are not passed, as far as we have seen.
+    pub fn memory(&self) -> u64 {
+        let segments = segment::lock(&self.segments);
+        segments
+            .iter()
+            .map(|segment| segment.memory.len() as u64)
+            .sum()
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        // A forked child does not have the memory.
+        if !self.common.mark.is_here() {
+            return;
+        }
+        if let Some(writer) = &mut self.writer {
+            writer.end();
+            self.wake();
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What is in a ring: parts of messages, for the receiver, and for the sender's side once the receiver is gone.
+
+use std::collections::TryReserveError;
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+
+use ringmq_ring::{Kind, Mapped, MemoryMut, Reader, WordsMut, words};
+use ringmq_sys::Mapping;
+
+use super::receiver::Incoming;
+use super::segment::{self, Segments};
+use super::{Common, get, layout};
+
+/// The parts of a message: where they are in its record, and how long they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contents {
+    /// One part.
+    One(usize),
+    /// Several: where the first begins, and all lengths. Each begins at a multiple of 8.
+    Several(usize, Vec<u32>),
+}
+
+impl Contents {
+    /// Where each part is, and how long.
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
+        let (mut at, one, several) = match self {
+            Contents::One(len) => (0, Some(*len), &[][..]),
+            Contents::Several(at, lens) => (*at, None, &lens[..]),
+        };
+        (0..several.len() + usize::from(one.is_some())).map(move |number| {
+            let len = one.unwrap_or_else(|| several[number] as usize);
+            let here = at;
+            at += len.next_multiple_of(8);
+            (here, len)
+        })
+    }
+}
+
+/// Reads the table of a message, once, and checks it. `None` if it says what cannot be.
+pub(super) fn contents<P: MemoryMut>(
+    reader: &Reader<Mapped, P>,
+    incoming: &Incoming,
+) -> Option<Contents> {
+    let record = &incoming.record;
+    if record.kind() == Kind::Last {
+        return Some(Contents::One(record.len()));
+    }
+    let count = u32::from_ne_bytes(array(reader, incoming, 0)?) as usize;
+    let table = count.checked_add(1)?.checked_mul(4)?;
+    let start = table.checked_next_multiple_of(8)?;
+    // Bounded by bytes that are there, before any memory is taken.
+    if count < 2 || start > record.len() {
+        return None;
+    }
+    let bytes = copy(reader, incoming, 0, table).ok()?;
+    let mut lens = Vec::new();
+    lens.try_reserve_exact(count).ok()?;
+    let mut end = start;
+    for entry in bytes[4..].chunks_exact(4) {
+        let len = u32::from_ne_bytes(entry.try_into().ok()?);
+        end = end.checked_add((len as usize).next_multiple_of(8))?;
+        lens.push(len);
+    }
+    (end == record.len()).then_some(Contents::Several(start, lens))
+}
+
+fn array<P: MemoryMut, const N: usize>(
+    reader: &Reader<Mapped, P>,
+    incoming: &Incoming,
+    at: usize,
+) -> Option<[u8; N]> {
+    if incoming.record.len() < at + N {
+        return None;
+    }
+    let mut bytes = [0; N];
+    copy_into(reader, incoming, at, &mut bytes);
+    Some(bytes)
+}
+
+/// Copies bytes of a record into new memory.
+pub(super) fn copy<P: MemoryMut>(
+    reader: &Reader<Mapped, P>,
+    incoming: &Incoming,
+    at: usize,
+    len: usize,
+) -> Result<Vec<u8>, TryReserveError> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len)?;
+    let room = &mut bytes.spare_capacity_mut()[..len];
+    let copied = reader.copy_out(&incoming.record, at, room);
+    // SAFETY: `copy_out` has initialised as many bytes as it says, within the room.
+    unsafe { bytes.set_len(copied) };
+    Ok(bytes)
+}
+
+/// Copies bytes of a record to where there is room.
+#[inline(always)]
+pub(super) fn copy_into<P: MemoryMut>(
+    reader: &Reader<Mapped, P>,
+    incoming: &Incoming,
+    at: usize,
+    into: &mut [u8],
+) {
+    let room: *mut [u8] = into;
+    // SAFETY: bytes that are initialised can be seen as bytes that need not be, as long as nothing uninitialised is
+    // written there, and `copy_out` writes initialised ones only.
+    let room = unsafe { &mut *(room as *mut [MaybeUninit<u8>]) };
+    let _copied = reader.copy_out(&incoming.record, at, room);
+}
+
+/// Can tell, once the receiver is gone, what it had not taken. For another thread than the sender's.
+#[derive(Debug)]
+pub struct Witness {
+    common: Arc<Common>,
+    segments: Segments,
+}
+
+/// What a receiver that is gone had not taken, out of the sender's own memory, the oldest first. The sender may still
+/// be adding to it.
+#[derive(Debug)]
+pub struct Unread {
+    witness: Witness,
+    reader: Option<Reader<Mapped, WordsMut<1>>>,
+    /// The segment that is read: it stays, even if the sender lets go of it. And where it begins.
+    memory: Option<Arc<Mapping>>,
+    start: u64,
+}
+
+impl Witness {
+    pub(super) fn new(common: &Arc<Common>, segments: &Segments) -> Witness {
+        Witness {
+            common: Arc::clone(common),
+            segments: Arc::clone(segments),
+        }
+    }
+
+    /// The receiver is gone: from here on nobody else reads.
+    pub fn into_unread(self) -> Unread {
+        Unread {
+            witness: self,
+            reader: None,
+            memory: None,
+            start: 0,
+        }
+    }
+}
+
+impl Unread {
+    /// The next message, if there is one.
+    pub fn peek(&mut self) -> Option<Incoming> {
+        loop {
+            if self.reader.is_none() {
+                self.begin()?;
+            }
+            let record = self.reader.as_ref()?.peek().ok()??;
+            match record.kind() {
+                Kind::Last | Kind::Parts => return Some(Incoming { record }),
+                Kind::Jump => self.jump()?,
+                _ => return None,
+            }
+        }
+    }
+
+    /// Where the receiver was.
+    fn begin(&mut self) -> Option<()> {
+        let position = get(&self.witness.common.seen(layout::POSITION));
+        let segments = segment::lock(&self.witness.segments);
+        let mut known = segments.iter().rev();
+        let segment = known.find(|segment| segment.start <= position)?;
+        let (report, _) = words();
+        let ring = segment::readable(&segment.memory);
+        self.start = segment.start;
+        self.reader = Some(Reader::new(ring, report, position).ok()?.growing());
+        self.memory = Some(Arc::clone(&segment.memory));
+        Some(())
+    }
+
+    fn jump(&mut self) -> Option<()> {
+        let segments = segment::lock(&self.witness.segments);
+        let next = segments.iter().find(|next| next.start > self.start)?;
+        let ring = segment::readable(&next.memory);
+        self.reader.as_mut()?.jump(ring).ok()?;
+        self.memory = Some(Arc::clone(&next.memory));
+        self.start = next.start;
+        Some(())
+    }
+
+    /// How many parts a message has, and how long they are; `None` if it makes no sense.
+    pub fn contents(&self, incoming: &Incoming) -> Option<Contents> {
+        contents(self.reader.as_ref()?, incoming)
+    }
+
+    /// Copies a part out.
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for it.
+    pub fn copy(
+        &self,
+        incoming: &Incoming,
+        at: usize,
+        len: usize,
+    ) -> Result<Vec<u8>, TryReserveError> {
+        match &self.reader {
+            Some(reader) => copy(reader, incoming, at, len),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Lets go of a message.
+    pub fn done(&mut self, incoming: Incoming) {
+        if let Some(reader) = &mut self.reader {
+            let _passed = reader.release(incoming.record);
+        }
+    }
+
+    /// Whether the sender has closed, and everything was taken.
+    pub fn is_at_end(&mut self) -> bool {
+        if self.peek().is_some() {
+            return false;
+        }
+        let reader = self.reader.as_ref();
+        let found = reader.and_then(|reader| reader.peek().ok().flatten());
+        found.is_some_and(|record| record.kind() == Kind::End)
+    }
+}

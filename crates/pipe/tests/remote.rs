@@ -1,0 +1,379 @@
+//! Pipes between sockets of two processes, with both ends here: messages, marks, growth, and what is left behind.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ringmq_pipe::Wait;
+use ringmq_pipe::local::Sleeper;
+use ringmq_pipe::remote::{
+    FIRST, Marks, MeetError, OfferFrame, Own, Peer, PushError, Receiver, Sender, Witness,
+};
+use ringmq_sys::{Ancillary, Credentials};
+use ringmq_testing::{Random, seed};
+
+const GIB: u64 = 1 << 30;
+
+/// One side, and its sleeper.
+struct Side {
+    sleeper: Sleeper,
+    own: Option<Own>,
+}
+
+impl Side {
+    fn new(marks: Marks, connected: bool) -> Side {
+        let mut sleeper = Sleeper::new(Wait::Adaptive).unwrap();
+        let control = sleeper.control().unwrap().unwrap();
+        let own = Own::make(&control, marks, connected).unwrap();
+        Side {
+            sleeper,
+            own: Some(own),
+        }
+    }
+
+    /// Judges what another side offers, as it would have come by a socket.
+    fn judge(&self, other: &Side) -> Result<Peer, MeetError> {
+        let (own, other) = (self.own.as_ref().unwrap(), other.own.as_ref().unwrap());
+        let bytes = OfferFrame::Offer(other.offer()).encode();
+        let OfferFrame::Offer(offer) = OfferFrame::decode(&bytes)? else {
+            panic!("an offer");
+        };
+        let fds = other.descriptors();
+        let fds = fds.iter().map(|fd| fd.try_clone_to_owned().unwrap());
+        own.judge(&offer, ancillary(fds.collect()))
+    }
+
+    fn meet(&mut self, peer: Peer, limit: u64) -> (Sender, Receiver, Witness) {
+        self.own.take().unwrap().meet(peer, limit).unwrap()
+    }
+}
+
+fn ancillary(fds: Vec<std::os::fd::OwnedFd>) -> Ancillary {
+    Ancillary {
+        fds,
+        credentials: Some(Credentials::own()),
+        pidfd: None,
+    }
+}
+
+/// Both ends of one direction, and the sleepers of both.
+struct World {
+    sender: Sender,
+    receiver: Receiver,
+    witness: Option<Witness>,
+    sending: Sleeper,
+    receiving: Sleeper,
+    /// The other direction.
+    _back: (Sender, Receiver),
+}
+
+fn world(sending: u64, receiving: u64, limit: u64) -> World {
+    let mark = |sending, receiving| Marks { sending, receiving };
+    let mut left = Side::new(mark(sending, 1), true);
+    let mut right = Side::new(mark(1, receiving), false);
+    let (for_left, for_right) = (left.judge(&right).unwrap(), right.judge(&left).unwrap());
+    let (sender, back_receiver, witness) = left.meet(for_left, limit);
+    let (back_sender, receiver, _) = right.meet(for_right, limit);
+    World {
+        sender,
+        receiver,
+        witness: Some(witness),
+        sending: left.sleeper,
+        receiving: right.sleeper,
+        _back: (back_sender, back_receiver),
+    }
+}
+
+fn take(receiver: &mut Receiver) -> Option<Vec<Vec<u8>>> {
+    let incoming = receiver.peek()?;
+    let contents = receiver.contents(&incoming).unwrap();
+    let parts = contents.parts();
+    let parts = parts.map(|(at, len)| receiver.copy(&incoming, at, len).unwrap());
+    let parts = parts.collect();
+    receiver.done(incoming);
+    Some(parts)
+}
+
+fn pattern(number: usize, len: usize) -> Vec<u8> {
+    (0..len).map(|at| (at + number) as u8).collect()
+}
+
+#[test]
+fn messages_of_all_sizes_and_parts_arrive_whole_and_in_order() {
+    let mut world = world(0, 0, 4 * GIB);
+    let mut random = Random::new(seed());
+    let mut sent = std::collections::VecDeque::new();
+    for number in 0..3000 {
+        let count = if random.one_in(3) {
+            random.within(2..6)
+        } else {
+            1
+        };
+        let parts: Vec<Vec<u8>> = (0..count)
+            .map(|part| {
+                let len = match random.below(12) {
+                    0 => random.within(0..200_000),
+                    1..=3 => random.within(0..5000),
+                    _ => random.within(0..100),
+                };
+                pattern(number + part, len)
+            })
+            .collect();
+        if let [one] = &parts[..] {
+            world.sender.push(one).unwrap();
+        } else {
+            let parts = parts.iter().map(Vec::as_slice);
+            world.sender.push_parts(parts).unwrap();
+        }
+        sent.push_back(parts);
+        while random.one_in(2) && !sent.is_empty() {
+            assert_eq!(take(&mut world.receiver), sent.pop_front());
+        }
+    }
+    drop(world.sender);
+    for message in sent {
+        assert_eq!(take(&mut world.receiver), Some(message));
+    }
+    assert!(world.receiver.is_at_end() && world.receiver.broken().is_none());
+}
+
+#[test]
+fn the_marks_of_both_ends_count_together_and_may_change() {
+    let mut world = world(2, 3, GIB);
+    for _ in 0..5 {
+        assert!(world.sender.has_room());
+        world.sender.push(b"x").unwrap();
+    }
+    assert!(!world.sender.has_room());
+    assert_eq!(world.sender.waiting(), 5);
+    // Credit comes back by halves.
+    for taken in 1..=3 {
+        take(&mut world.receiver).unwrap();
+        assert_eq!(world.sender.has_room(), taken == 3);
+    }
+    world.receiver.set_mark(0);
+    // A mark that has become less is seen after a while.
+    for _ in 0..256 {
+        assert!(world.sender.has_room());
+        world.sender.push(b"x").unwrap();
+    }
+    world.sender.set_mark(7);
+    world.receiver.set_mark(7);
+    assert!(!world.sender.has_room());
+}
+
+#[test]
+fn a_thousand_long_messages_wait_and_their_memory_goes_back() {
+    let mut world = world(1000, 1000, 4 * GIB);
+    let long = vec![7; 1 << 20];
+    for _ in 0..300 {
+        world.sender.push(&long).unwrap();
+    }
+    assert!(world.sender.memory() >= 300 << 20);
+    for _ in 0..300 {
+        assert_eq!(take(&mut world.receiver).unwrap()[0].len(), long.len());
+    }
+    world.sender.push(b"small").unwrap();
+    take(&mut world.receiver).unwrap();
+    world.sender.push(b"again").unwrap();
+    assert_eq!(world.sender.memory(), FIRST as u64);
+    assert_eq!(take(&mut world.receiver).unwrap(), [b"again"]);
+}
+
+#[test]
+fn a_burst_that_comes_again_keeps_its_memory() {
+    let mut world = world(0, 0, 4 * GIB);
+    let mut jumps = 0;
+    let mut before = 0;
+    for _ in 0..200 {
+        for _ in 0..40 {
+            world.sender.push(&[1; 100_000]).unwrap();
+        }
+        while take(&mut world.receiver).is_some() {}
+        world.sender.push(b"x").unwrap();
+        while take(&mut world.receiver).is_some() {}
+        jumps += u32::from(world.sender.memory() != before);
+        before = world.sender.memory();
+    }
+    assert!(jumps < 100, "{jumps} of 200 bursts changed the memory");
+}
+
+#[test]
+fn at_the_limit_a_message_is_refused_whole_and_room_is_told() {
+    let mut world = world(0, 0, 256 << 10);
+    let message = vec![3; 20_000];
+    let mut sent = 0;
+    let refused = loop {
+        match world.sender.push(&message) {
+            Ok(()) => sent += 1,
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!(refused, PushError::Full);
+    assert!(sent >= 8, "{sent} messages of 20 kB in 256 KiB");
+    assert!(matches!(
+        world.sender.push(&vec![0; 200_000]),
+        Err(PushError::TooLong(_))
+    ));
+    assert_eq!(world.sender.push(&message), Err(PushError::Full));
+    // The sender sleeps, and the receiver wakes it.
+    let (mut sender, mut receiver, mut sending) = (world.sender, world.receiver, world.sending);
+    let waiting = std::thread::spawn(move || {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        sending.set_wait(Wait::Park);
+        let woken = sending.wait(|| sender.push(&message).is_ok(), Some(deadline));
+        woken.unwrap();
+        sender
+    });
+    for _ in 0..sent {
+        assert_eq!(take(&mut receiver).unwrap()[0].len(), 20_000);
+        std::thread::yield_now();
+    }
+    drop(waiting.join().unwrap());
+    assert_eq!(take(&mut receiver).unwrap()[0].len(), 20_000);
+    assert!(receiver.is_at_end());
+}
+
+#[test]
+fn sleepers_are_woken_by_messages_and_by_credit() {
+    let World {
+        mut sender,
+        mut receiver,
+        mut sending,
+        mut receiving,
+        ..
+    } = world(4, 4, GIB);
+    const COUNT: u64 = 20_000;
+    let watchdog = || Some(Instant::now() + Duration::from_secs(30));
+    let other = std::thread::spawn(move || {
+        for number in 0..COUNT {
+            if !sender.has_room() {
+                sending.wait(|| sender.has_room(), watchdog()).unwrap();
+            }
+            sender.push(&number.to_le_bytes()).unwrap();
+        }
+        (sender, sending)
+    });
+    for number in 0..COUNT {
+        if !receiver.is_ready() {
+            receiving.wait(|| receiver.is_ready(), watchdog()).unwrap();
+        }
+        assert_eq!(take(&mut receiver).unwrap(), [number.to_le_bytes()]);
+    }
+    drop(other.join().unwrap());
+    assert!(receiver.is_at_end());
+}
+
+#[test]
+fn what_a_receiver_that_is_gone_had_not_taken_is_there() {
+    let mut world = world(0, 0, GIB);
+    for number in 0..500 {
+        world.sender.push(&pattern(number, 3000)).unwrap();
+    }
+    for _ in 0..123 {
+        take(&mut world.receiver).unwrap();
+    }
+    drop(world.receiver);
+    let mut unread = world.witness.take().unwrap().into_unread();
+    let mut next = |number: usize| {
+        let incoming = unread.peek().unwrap();
+        let contents = unread.contents(&incoming).unwrap();
+        let (at, len) = contents.parts().next().unwrap();
+        assert_eq!(
+            unread.copy(&incoming, at, len).unwrap(),
+            pattern(number, 3000)
+        );
+        unread.done(incoming);
+    };
+    for number in 123..500 {
+        next(number);
+    }
+    // The sender knows nothing of it yet.
+    world.sender.push(&pattern(500, 3000)).unwrap();
+    next(500);
+    assert!(!unread.is_at_end());
+    drop(world.sender);
+    assert!(unread.is_at_end());
+}
+
+#[test]
+fn a_sender_that_is_gone_leaves_its_messages() {
+    let mut world = world(0, 0, GIB);
+    for number in 0..300 {
+        world.sender.push(&pattern(number, 10_000)).unwrap();
+    }
+    drop(world.sender);
+    drop(world.sending);
+    world.receiver.sender_is_gone();
+    for number in 0..300 {
+        assert_eq!(
+            take(&mut world.receiver).unwrap(),
+            [pattern(number, 10_000)]
+        );
+    }
+    assert!(world.receiver.is_at_end());
+}
+
+#[test]
+fn what_is_not_what_it_has_to_be_is_refused() {
+    let marks = Marks {
+        sending: 1,
+        receiving: 1,
+    };
+    let (left, right) = (Side::new(marks, true), Side::new(marks, false));
+    let offer = right.own.as_ref().unwrap().offer();
+    let fds = || {
+        let own = right.own.as_ref().unwrap();
+        let fds = own.descriptors();
+        fds.iter()
+            .map(|fd| fd.try_clone_to_owned().unwrap())
+            .collect::<Vec<_>>()
+    };
+    let judge = |came| left.own.as_ref().unwrap().judge(&offer, came).unwrap_err();
+    // One too few; two in each other's place; nobody's; somebody else's.
+    let mut few = fds();
+    few.pop();
+    assert!(matches!(
+        judge(ancillary(few)),
+        MeetError::Descriptors { .. }
+    ));
+    let mut turned = fds();
+    turned.reverse();
+    assert!(matches!(judge(ancillary(turned)), MeetError::Page(_)));
+    let mut nobody = ancillary(fds());
+    nobody.credentials = None;
+    assert!(matches!(judge(nobody), MeetError::OtherUser));
+    let mut other = ancillary(fds());
+    other.credentials = other.credentials.map(|own| Credentials {
+        uid: own.uid + 1,
+        ..own
+    });
+    assert!(matches!(judge(other), MeetError::OtherUser));
+    // A page of another kind.
+    let mark = ringmq_sys::ForkMark::current().unwrap();
+    let page = ringmq_sys::OwnMemory::create("other", 4096, &mark).unwrap();
+    let mut wrong = fds();
+    wrong[0] = page.fd().try_clone_to_owned().unwrap();
+    assert!(matches!(judge(ancillary(wrong)), MeetError::Layout(0)));
+    let mut no_bell = fds();
+    no_bell[1] = page.fd().as_fd().try_clone_to_owned().unwrap();
+    assert!(matches!(judge(ancillary(no_bell)), MeetError::Bell(_)));
+}
+
+#[test]
+fn slots_are_used_again_and_pages_are_added() {
+    let marks = Marks {
+        sending: 1,
+        receiving: 1,
+    };
+    let mut sleeper = Sleeper::new(Wait::Adaptive).unwrap();
+    let control = sleeper.control().unwrap().unwrap();
+    assert!(Arc::ptr_eq(&control, &sleeper.control().unwrap().unwrap()));
+    let make = || Own::make(&control, marks, false).unwrap();
+    let many: Vec<Own> = (0..100).map(|_| make()).collect();
+    assert_eq!(many[0].descriptors().len(), 2);
+    assert_eq!(many[99].descriptors().len(), 3);
+    drop(many);
+    let again: Vec<Own> = (0..100).map(|_| make()).collect();
+    assert_eq!(again.len(), 100);
+}

@@ -88,6 +88,10 @@ impl Receiver {
         self.own_mark_is = mark;
         set(&self.own_mark, mark);
         self.look_at_marks();
+        // A sender that waits for credit may have got some by this.
+        if self.wanted_credit.look(u64::MAX) == Look::Ring {
+            let _ = self.common.ringer.ring();
+        }
     }
 
     /// Whether a message is there.

@@ -20,10 +20,18 @@ pub(super) struct Segment {
     pub(super) memory: Arc<Mapping>,
 }
 
-/// Those that are not passed, the oldest first; the last one is written.
-pub(super) type Segments = Arc<Mutex<VecDeque<Segment>>>;
+/// The segments of a direction.
+#[derive(Debug, Default)]
+pub(super) struct Inside {
+    /// Those that are not passed, the oldest first; the last one is written.
+    pub(super) list: VecDeque<Segment>,
+    /// The sender has closed.
+    pub(super) closed: bool,
+}
 
-pub(super) fn lock(segments: &Segments) -> MutexGuard<'_, VecDeque<Segment>> {
+pub(super) type Segments = Arc<Mutex<Inside>>;
+
+pub(super) fn lock(segments: &Segments) -> MutexGuard<'_, Inside> {
     segments.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

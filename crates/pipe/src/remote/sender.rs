@@ -1,7 +1,6 @@
 //! The end that sends.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringmq_ring::{
@@ -82,7 +81,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 impl Sender {
     pub(super) fn new(common: &Arc<Common>, limit: u64) -> (Sender, Witness) {
-        let segments: Segments = Arc::new(Mutex::new(VecDeque::new()));
+        let segments = Segments::default();
         let witness = Witness::new(common, &segments);
         let own_mark = common.own(layout::SENDING_MARK);
         let own_mark_is = get(&own_mark);
@@ -289,9 +288,8 @@ impl Sender {
 
     /// Where the segment begins that is written now.
     fn start(&self) -> u64 {
-        segment::lock(&self.segments)
-            .back()
-            .map_or(0, |last| last.start)
+        let segments = segment::lock(&self.segments);
+        segments.list.back().map_or(0, |last| last.start)
     }
 
     /// The first segment.
@@ -304,7 +302,9 @@ impl Sender {
         let position = self.common.seen(layout::POSITION);
         let writer = Writer::new(segment::writable(&memory), position, 0);
         self.writer = Some(writer.map_err(|_| PushError::Resources)?);
-        segment::lock(&self.segments).push_back(Segment { start: 0, memory });
+        segment::lock(&self.segments)
+            .list
+            .push_back(Segment { start: 0, memory });
         self.growth.large = capacity > SMALL;
         set(&self.told_made, self.made);
         Ok(())
@@ -363,9 +363,9 @@ impl Sender {
             .min(ringmq_ring::CAPACITY_MOST);
         let (count, older) = {
             let segments = segment::lock(&self.segments);
-            let older = segments.iter().rev().skip(1);
+            let older = segments.list.iter().rev().skip(1);
             let bytes: usize = older.map(|segment| segment.memory.len()).sum();
-            (segments.len(), bytes as u64)
+            (segments.list.len(), bytes as u64)
         };
         // What is written now is left when everything in it was read, and so does not count.
         let current = writer.capacity() as u64;
@@ -401,7 +401,9 @@ impl Sender {
         let ring = segment::writable(&memory);
         writer.jump(ring).map_err(|_| PushError::Resources)?;
         let start = writer.position();
-        segment::lock(&self.segments).push_back(Segment { start, memory });
+        segment::lock(&self.segments)
+            .list
+            .push_back(Segment { start, memory });
         self.growth.large = true;
         self.wake();
         Ok(())
@@ -413,7 +415,7 @@ impl Sender {
             return Ok(());
         };
         let reported = writer.look_at_reader().map_err(PushError::Corrupt)?;
-        let mut segments = segment::lock(&self.segments);
+        let segments = &mut segment::lock(&self.segments).list;
         while segments.get(1).is_some_and(|next| next.start <= reported) {
             segments.pop_front();
         }
@@ -429,7 +431,7 @@ impl Sender {
             return;
         };
         let capacity = writer.capacity();
-        let only = segment::lock(&self.segments).len() == 1;
+        let only = segment::lock(&self.segments).list.len() == 1;
         if capacity <= SMALL {
             self.growth.large = !only;
             return;
@@ -450,6 +452,7 @@ impl Sender {
     pub fn memory(&self) -> u64 {
         let segments = segment::lock(&self.segments);
         segments
+            .list
             .iter()
             .map(|segment| segment.memory.len() as u64)
             .sum()
@@ -466,5 +469,6 @@ impl Drop for Sender {
             writer.end();
             self.wake();
         }
+        segment::lock(&self.segments).closed = true;
     }
 }

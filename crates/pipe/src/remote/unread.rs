@@ -165,7 +165,7 @@ impl Unread {
     fn begin(&mut self) -> Option<()> {
         let position = get(&self.witness.common.seen(layout::POSITION));
         let segments = segment::lock(&self.witness.segments);
-        let mut known = segments.iter().rev();
+        let mut known = segments.list.iter().rev();
         let segment = known.find(|segment| segment.start <= position)?;
         let (report, _) = words();
         let ring = segment::readable(&segment.memory);
@@ -177,7 +177,7 @@ impl Unread {
 
     fn jump(&mut self) -> Option<()> {
         let segments = segment::lock(&self.witness.segments);
-        let next = segments.iter().find(|next| next.start > self.start)?;
+        let next = segments.list.iter().find(|next| next.start > self.start)?;
         let ring = segment::readable(&next.memory);
         self.reader.as_mut()?.jump(ring).ok()?;
         self.memory = Some(Arc::clone(&next.memory));
@@ -216,11 +216,8 @@ impl Unread {
 
     /// Whether the sender has closed, and everything was taken.
     pub fn is_at_end(&mut self) -> bool {
-        if self.peek().is_some() {
-            return false;
-        }
-        let reader = self.reader.as_ref();
-        let found = reader.and_then(|reader| reader.peek().ok().flatten());
-        found.is_some_and(|record| record.kind() == Kind::End)
+        // It is closed after its last message, so a look for that comes second.
+        let closed = segment::lock(&self.witness.segments).closed;
+        closed && self.peek().is_none()
     }
 }

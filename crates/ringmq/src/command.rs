@@ -1,9 +1,11 @@
 //! What other threads tell a socket.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ringmq_message::Frame;
+use ringmq_message::{Frame, Properties};
 use ringmq_pipe::local::{Post, Receiver, Sender};
+use ringmq_pipe::remote;
 
 use crate::reactor::Order;
 
@@ -24,8 +26,28 @@ pub(crate) enum Command {
     Found(PipeId, Post<Command>, Marks),
     /// The socket at the other end of a pipe has these marks.
     Marks(PipeId, Marks),
+    /// The connection behind a pipe has gone over to shared memory.
+    Upgrade(PipeId, Box<Upgrade>),
+    /// The connection is gone, and the pipe goes on with a session.
+    Downgrade(PipeId, Box<Downgrade>),
     /// The context was shut down.
     Terminate,
+}
+
+/// Ends in shared memory, of the directions in which messages pass.
+#[derive(Debug)]
+pub(crate) struct Upgrade {
+    pub(crate) sender: Option<remote::Sender>,
+    pub(crate) receiver: Option<remote::Receiver>,
+    /// What messages tell of the peer.
+    pub(crate) properties: Option<Arc<Properties>>,
+}
+
+/// Ends of a pipe to the session.
+#[derive(Debug)]
+pub(crate) struct Downgrade {
+    pub(crate) sender: Sender<Frame>,
+    pub(crate) receiver: Receiver<Frame>,
 }
 
 /// Our ends of the two directions of a pipe, and who is at the others.
@@ -56,6 +78,21 @@ impl Far {
         match self {
             Far::Socket(post) => drop(post.send(Command::Gone(id))),
             Far::Session(post) => drop(post.send(Order::Finish(id, linger))),
+        }
+    }
+
+    /// Tells a session that there is something to do.
+    pub(crate) fn activate(&self, id: PipeId) {
+        if let Far::Session(post) = self {
+            // An I/O thread that has ended has nothing to do.
+            let _ = post.send(Order::Activate(id));
+        }
+    }
+
+    /// Tells a session that its connection cannot be used any more.
+    pub(crate) fn break_off(&self, id: PipeId) {
+        if let Far::Session(post) = self {
+            let _ = post.send(Order::BreakOff(id));
         }
     }
 }

@@ -9,6 +9,7 @@ use ringmq_pipe::local::Post;
 use ringmq_sys::ForkMark;
 
 use crate::command::{Command, PipeId};
+use crate::environment;
 use crate::error::SocketError;
 use crate::inproc::Names;
 use crate::reactor::{Lingering, Order, Reactor};
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     sockets: Vec<Post<Command>>,
     most_sockets: usize,
     wait: Wait,
+    share: bool,
     next_pipe: u64,
     terminated: bool,
 }
@@ -72,7 +74,8 @@ impl Context {
                     names: Names::default(),
                     sockets: Vec::new(),
                     most_sockets: 1023,
-                    wait: Wait::Adaptive,
+                    wait: environment::wait(),
+                    share: environment::share(),
                     next_pipe: 0,
                     terminated: false,
                 }),
@@ -101,6 +104,12 @@ impl Context {
     /// How sockets that are made from now on wait.
     pub fn set_wait(&self, wait: Wait) {
         self.lock().wait = wait;
+    }
+
+    /// Whether ipc connections of sockets that are made from now on go over to shared memory when the peer can, too; they
+    /// do by default.
+    pub fn set_shared_memory(&self, share: bool) {
+        self.lock().share = share;
     }
 
     /// Ends every call that waits, now and from now on, with an error. Sockets can only be closed afterwards.
@@ -137,10 +146,10 @@ impl Context {
         self.inside.mark.is_here()
     }
 
-    /// Takes a socket in, and says how it is to wait.
+    /// Takes a socket in, and says how it is to wait, and whether it shares memory.
     pub(crate) fn enter(
         &self,
-        post: impl FnOnce(Wait) -> Result<Post<Command>, SocketError>,
+        post: impl FnOnce(Wait, bool) -> Result<Post<Command>, SocketError>,
     ) -> Result<(), SocketError> {
         let mut shared = self.lock();
         if shared.terminated {
@@ -149,7 +158,7 @@ impl Context {
         if shared.sockets.len() >= shared.most_sockets {
             return Err(SocketError::TooMany(shared.most_sockets));
         }
-        let post = post(shared.wait)?;
+        let post = post(shared.wait, shared.share)?;
         shared.sockets.push(post);
         Ok(())
     }

@@ -9,7 +9,7 @@ use ringmq_zmtp::{Settings, SocketType};
 
 use crate::command::PipeId;
 use crate::error::EndpointRefusal;
-use crate::reactor::{Connect, Link, Listen, Order, session_pipe};
+use crate::reactor::{Connect, Link, Listen, Order, Sharing, session_pipe};
 use crate::socket::{Role, Socket, inproc, is_inproc};
 
 impl Socket {
@@ -23,7 +23,7 @@ impl Socket {
         let listen = Listen {
             number,
             listener,
-            link: self.link(),
+            link: self.link(matches!(parsed, Endpoint::Ipc(_)))?,
         };
         if post.send(Order::Listen(Box::new(listen))).is_err() {
             return Err(EndpointRefusal::Terminated);
@@ -51,7 +51,7 @@ impl Socket {
         parsed.check_connect()?;
         let post = self.context.reactor().map_err(EndpointRefusal::Os)?;
         let id = self.context.lock().pipe_id();
-        let link = self.link();
+        let link = self.link(matches!(parsed, Endpoint::Ipc(_)))?;
         let (near, ends) = session_pipe(&link, id, &post);
         let assigned = self.options.assigned_id.take();
         // A ROUTER has to know who it is.
@@ -136,20 +136,31 @@ impl Socket {
         }
     }
 
-    /// What the sessions of an endpoint know of this socket.
-    fn link(&self) -> Link {
+    /// What the sessions of an endpoint know of this socket; those that `may_share` can go over to shared memory.
+    fn link(&mut self, may_share: bool) -> Result<Link, EndpointRefusal> {
+        let shared = may_share && self.options.share;
+        let control = if shared {
+            // Without memory or descriptors for it, ZMTP it is.
+            self.sleeper.control().ok().flatten()
+        } else {
+            None
+        };
         let mut settings = Settings::new(socket_type(self.kind()));
         settings.routing_id = self.options.routing_id.clone();
         settings.max_message = self.options.max_message;
         settings.handshake_timeout = self.options.handshake;
         settings.heartbeat = self.options.heartbeat;
-        Link {
+        Ok(Link {
             kind: self.kind(),
             post: self.post.clone(),
             bellpull: self.sleeper.bellpull(),
             marks: self.options.marks(),
             settings,
-        }
+            sharing: control.map(|control| Sharing {
+                control,
+                limit: self.options.share_limit,
+            }),
+        })
     }
 
     // --- Options of connections

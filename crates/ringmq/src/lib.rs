@@ -20,10 +20,13 @@
 mod command;
 mod context;
 mod endpoints;
+mod environment;
 mod error;
 mod events;
+mod inlet;
 mod inproc;
 mod options;
+mod outlet;
 mod peers;
 mod reactor;
 mod setting;

@@ -29,10 +29,14 @@ pub(crate) struct Options {
     pub(crate) heartbeat: Option<Heartbeat>,
     /// Nothing waits for a connection that is not there yet.
     pub(crate) immediate: bool,
+    /// ipc connections to other ringmq go over to shared memory.
+    pub(crate) share: bool,
+    /// Bytes of shared memory that may hold what waits for one peer.
+    pub(crate) share_limit: u64,
 }
 
 impl Options {
-    pub(crate) fn new(linger: Option<Duration>, wait: Wait) -> Options {
+    pub(crate) fn new(linger: Option<Duration>, wait: Wait, share: bool) -> Options {
         Options {
             send_mark: 1000,
             recv_mark: 1000,
@@ -49,6 +53,8 @@ impl Options {
             handshake: Some(Duration::from_secs(30)),
             heartbeat: None,
             immediate: false,
+            share,
+            share_limit: 4 << 30,
         }
     }
 

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use ringmq_message::Frame;
 use ringmq_pattern::{Pattern, Peer, Pipes, Ready};
-use ringmq_pipe::local::{Post, Receiver, Sender};
+use ringmq_pipe::local::Post;
+use ringmq_pipe::remote;
 use slab::Slab;
 
-use crate::command::{Attachment, Command, Far, Marks, PipeId};
+use crate::command::{Attachment, Command, Downgrade, Far, Marks, PipeId, Upgrade};
+use crate::inlet::{Inlet, Source};
+use crate::outlet::Outlet;
 
 /// Peers that are looked at in turn, beside those that are known to be active, with each call.
 const IN_TURN: usize = 8;
@@ -16,8 +19,10 @@ const IN_TURN: usize = 8;
 #[derive(Debug)]
 struct Entry {
     id: PipeId,
-    sender: Sender<Frame>,
-    receiver: Receiver<Frame>,
+    sender: Outlet,
+    receiver: Inlet,
+    /// Where messages go once the one that has begun has its last part.
+    then: Option<remote::Sender>,
     far: Far,
     /// Of the socket at the far end, if there is one.
     far_marks: Option<Marks>,
@@ -25,6 +30,8 @@ struct Entry {
     in_midst: bool,
     /// The far end is gone.
     gone: bool,
+    /// The session was told to end the connection.
+    broken: bool,
     /// What the pattern knows: this peer had nothing to read, or no room.
     unreadable: bool,
     unwritable: bool,
@@ -33,8 +40,18 @@ struct Entry {
 impl Entry {
     /// Counts by other marks.
     fn count(&mut self, marks: Marks) {
-        self.sender.set_mark(marks.sending);
+        if let Outlet::Local(sender) = &mut self.sender {
+            sender.set_mark(marks.sending);
+        }
         self.receiver.set_mark(marks.receiving);
+    }
+
+    /// Goes over to shared memory. The session sees the end of what was sent before, and tells the peer.
+    #[cold]
+    fn go_over(&mut self) {
+        if let Some(sender) = self.then.take() {
+            self.sender = Outlet::shared(sender);
+        }
     }
 }
 
@@ -65,12 +82,14 @@ impl Peers {
         } = attachment;
         let number = self.entries.insert(Entry {
             id,
-            sender,
-            receiver,
+            sender: Outlet::Local(sender),
+            receiver: Inlet::local(receiver),
+            then: None,
             far,
             far_marks: None,
             in_midst: false,
             gone: false,
+            broken: false,
             unreadable: false,
             unwritable: false,
         });
@@ -115,6 +134,7 @@ impl Peers {
             && !entry.gone
         {
             entry.gone = true;
+            entry.receiver.sender_is_gone();
             self.gone.push(peer.0);
         }
     }
@@ -166,8 +186,60 @@ impl Peers {
                     entry.count(own.between(far));
                 }
                 (Far::Socket(_), None) => entry.count(own),
-                (Far::Session(_), _) => {}
+                (Far::Session(_), _) => {
+                    if let Outlet::Shared(shared) = &mut entry.sender {
+                        shared.set_mark(own.sending);
+                    }
+                    entry.receiver.set_shared_mark(own.receiving);
+                }
             }
+        }
+    }
+
+    /// The connection to a peer has gone over to shared memory.
+    pub(crate) fn upgrade(&mut self, peer: Peer, upgrade: Upgrade) {
+        let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
+            return;
+        };
+        if let Some(receiver) = upgrade.receiver {
+            let source = Source::shared(receiver, upgrade.properties);
+            entry.receiver.then(source);
+        }
+        if upgrade.sender.is_some() {
+            entry.then = upgrade.sender;
+            if !entry.sender.is_in_midst() {
+                entry.go_over();
+            }
+        }
+    }
+
+    /// The peer is gone, and its pipe goes on with a session. A message that was accepted, and that the shared memory
+    /// had no room for, goes first.
+    pub(crate) fn downgrade(&mut self, peer: Peer, ends: Downgrade) {
+        let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
+            return;
+        };
+        entry.then = None;
+        let mut sender = ends.sender;
+        let whole = !entry.sender.is_in_midst();
+        for frame in entry.sender.take_back() {
+            let last = whole && !frame.more();
+            let _ = sender.push(frame, last);
+        }
+        entry.sender = Outlet::Local(sender);
+        entry.receiver.then(Source::Local(ends.receiver));
+        // What is in shared memory is the session's to send now.
+        entry.far.activate(entry.id);
+    }
+
+    /// Those whose shared memory cannot be used any more are told to end; their sessions say what comes then.
+    #[cold]
+    fn break_off(&mut self, number: u32) {
+        if let Some(entry) = self.entries.get_mut(number as usize)
+            && !entry.broken
+        {
+            entry.broken = true;
+            entry.far.break_off(entry.id);
         }
     }
 
@@ -283,17 +355,24 @@ impl Pipes for Peers {
         if entry.receiver.is_ready() {
             return true;
         }
+        if entry.receiver.is_broken() {
+            self.break_off(peer.0);
+        }
         self.mark_unreadable(peer);
         false
     }
 
     #[inline]
-    fn write(&mut self, peer: Peer, mut frame: Frame) {
+    fn write(&mut self, peer: Peer, frame: Frame) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
-            frame.share();
             let last = !frame.more();
-            // The message is there; whoever cannot be woken finds it at its next call.
-            let _ = entry.sender.push(frame, last);
+            entry.sender.push(frame, last);
+            if last && entry.then.is_some() {
+                entry.go_over();
+            }
+            if entry.sender.is_broken() {
+                self.break_off(peer.0);
+            }
         }
     }
 
@@ -310,12 +389,14 @@ impl Pipes for Peers {
             Some(frame) => {
                 entry.in_midst = frame.more();
                 if !entry.in_midst {
-                    // The credit is there; a sender that cannot be woken finds it at its next call.
-                    let _ = entry.receiver.done();
+                    entry.receiver.done();
                 }
                 Some(frame)
             }
             None => {
+                if entry.receiver.is_broken() {
+                    self.break_off(peer.0);
+                }
                 self.mark_unreadable(peer);
                 None
             }

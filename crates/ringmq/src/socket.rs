@@ -8,7 +8,7 @@ use ringmq_message::{Frame, Message};
 use ringmq_pattern::{Kind, Pattern, Peer, Ready, RecvRefused, Refused, Remote};
 use ringmq_pipe::local::{Mailbox, Post, Sleeper, Waker, pipe};
 
-use crate::command::{Attachment, Command, Far};
+use crate::command::{Attachment, Command, Far, PipeId};
 use crate::context::Context;
 use crate::error::{EndpointRefusal, RecvError, SendError, SendRefusal, SocketError};
 use crate::inproc::Face;
@@ -45,7 +45,7 @@ pub(crate) enum Role {
     /// Bound, by the listener of this number.
     Listening(u64),
     /// Connected, by this pipe.
-    Connected(crate::command::PipeId),
+    Connected(PipeId),
 }
 
 /// How long a call waits.
@@ -61,14 +61,14 @@ const LOOK: Duration = Duration::from_millis(1);
 impl Socket {
     pub(crate) fn new(context: &Context, kind: Kind) -> Result<Socket, SocketError> {
         let mut made = None;
-        context.enter(|wait| {
+        context.enter(|wait, share| {
             let sleeper = Sleeper::new(wait)?;
             let mailbox = Mailbox::new(sleeper.bellpull().into());
             let post = mailbox.post();
-            made = Some((sleeper, mailbox, wait));
+            made = Some((sleeper, mailbox, wait, share));
             Ok(post)
         })?;
-        let Some((sleeper, mailbox, wait)) = made else {
+        let Some((sleeper, mailbox, wait, share)) = made else {
             return Err(SocketError::Terminated);
         };
         let linger = match kind {
@@ -82,7 +82,7 @@ impl Socket {
             post: mailbox.post(),
             mailbox,
             sleeper,
-            options: Options::new(linger, wait),
+            options: Options::new(linger, wait, share),
             terminated: false,
             more: false,
             watched: false,
@@ -263,6 +263,16 @@ impl Socket {
                     if let Some(peer) = self.peers.find(id) {
                         let own = self.options.marks();
                         self.peers.set_far_marks(peer, own, marks);
+                    }
+                }
+                Command::Upgrade(id, upgrade) => {
+                    if let Some(peer) = self.peers.find(id) {
+                        self.peers.upgrade(peer, *upgrade);
+                    }
+                }
+                Command::Downgrade(id, ends) => {
+                    if let Some(peer) = self.peers.find(id) {
+                        self.peers.downgrade(peer, *ends);
                     }
                 }
                 Command::Terminate => self.terminated = true,

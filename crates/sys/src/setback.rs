@@ -55,3 +55,11 @@ mod tests {
         );
     }
 }
+
+/// How many descriptors this process may have (`RLIMIT_NOFILE`).
+#[must_use]
+pub fn most_descriptors() -> u64 {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile)
+        .current
+        .unwrap_or(u64::MAX)
+}

@@ -125,20 +125,6 @@ impl Sleeper {
         Ok(self.shared.as_ref().map(|(control, _)| Arc::clone(control)))
     }
 
-    /// Asks those who wake it for fences from now on: a barrier would not reach all of them.
-    ///
-    /// # Errors
-    ///
-    /// If the kernel refuses the last barrier.
-    pub fn forgo_barriers(&mut self) -> io::Result<()> {
-        let could = std::mem::replace(&mut self.can_pay, false);
-        let owed = self.ask_fences();
-        if could && owed == Owed::Barrier {
-            barrier::sync()?;
-        }
-        Ok(())
-    }
-
     fn ask_fences(&mut self) -> Owed {
         let owed = self.generation.ask_fences();
         if let Some((_, shared)) = &mut self.shared {

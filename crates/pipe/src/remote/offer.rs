@@ -5,7 +5,7 @@
 //!  1  version    u8     1
 //!  2  zero       u16
 //!  4  reason     u32    refuse: why; otherwise 0
-//!  8  features   u64    offer: bit 0, this process passes the barriers of others
+//!  8  zero       u64
 //! 16  slot       u32    offer: where our slot for this connection is in its page, in bytes
 //! 20  carries    u32    offer: bit 0, the slot is in a page of its own; bit 1, a courier comes along
 //! 24  zero       u64
@@ -28,7 +28,6 @@ use super::{Common, Marks, Receiver, get, set};
 /// Bytes of every frame.
 const FRAME: usize = 32;
 const VERSION: u8 = 1;
-const BARRIERS: u64 = 1;
 const OTHER_PAGE: u32 = 1;
 const COURIER: u32 = 2;
 
@@ -48,7 +47,6 @@ pub enum OfferFrame {
 /// What one side offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Offer {
-    passes_barriers: bool,
     slot: u32,
     other_page: bool,
     courier: bool,
@@ -181,8 +179,6 @@ impl OfferFrame {
         match self {
             OfferFrame::Offer(offer) => {
                 bytes[0] = 1;
-                let features = if offer.passes_barriers { BARRIERS } else { 0 };
-                bytes[8..16].copy_from_slice(&features.to_le_bytes());
                 bytes[16..20].copy_from_slice(&offer.slot.to_le_bytes());
                 let carries = if offer.other_page { OTHER_PAGE } else { 0 }
                     | if offer.courier { COURIER } else { 0 };
@@ -198,7 +194,7 @@ impl OfferFrame {
         bytes
     }
 
-    /// Reads a frame. Features that this version does not know are ignored, and so are the zeros.
+    /// Reads a frame. The zeros are not looked at: a later version may have a use for them.
     ///
     /// # Errors
     ///
@@ -219,7 +215,6 @@ impl OfferFrame {
                     return Err(MeetError::Frame);
                 }
                 Ok(OfferFrame::Offer(Offer {
-                    passes_barriers: u64::from(long(8)) & BARRIERS != 0,
                     slot,
                     other_page: carries & OTHER_PAGE != 0,
                     courier: carries & COURIER != 0,
@@ -236,11 +231,6 @@ impl Offer {
     /// How many descriptors come with it.
     pub fn descriptors(&self) -> usize {
         2 + usize::from(self.other_page) + usize::from(self.courier)
-    }
-
-    /// Whether barriers of ours reach the peer.
-    pub fn passes_barriers(&self) -> bool {
-        self.passes_barriers
     }
 }
 
@@ -264,8 +254,6 @@ pub struct Peer {
     courier: Option<Courier>,
     /// The process at the other end: readable once it is dead.
     pub pidfd: Option<OwnedFd>,
-    /// Whether barriers of ours reach it.
-    pub passes_barriers: bool,
 }
 
 impl Own {
@@ -295,7 +283,6 @@ impl Own {
     /// What is offered.
     pub fn offer(&self) -> Offer {
         Offer {
-            passes_barriers: self.slot.control().passes_barriers(),
             slot: self.slot.at() as u32,
             other_page: self.slot.other_page().is_some(),
             courier: self.other_courier.is_some(),
@@ -347,7 +334,6 @@ impl Own {
             ringer,
             courier: courier.map_err(MeetError::Courier)?,
             pidfd: came.pidfd,
-            passes_barriers: offer.passes_barriers,
         })
     }
 
@@ -376,14 +362,12 @@ mod tests {
     #[test]
     fn golden_bytes() {
         let offer = Offer {
-            passes_barriers: true,
             slot: 0x280,
             other_page: true,
             courier: true,
         };
         let mut golden = [0; FRAME];
         golden[..2].copy_from_slice(&[1, 1]);
-        golden[8] = 1;
         golden[16..18].copy_from_slice(&[0x80, 2]);
         golden[20] = 3;
         let frames = [

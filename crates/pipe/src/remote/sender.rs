@@ -40,6 +40,8 @@ pub struct Sender {
     wants_room: Wanted<MappedMut>,
     wants_credit: Wanted<MappedMut>,
     generation: GenerationSeen<Mapped>,
+    /// Barriers of the peer do not reach this process, so that it orders by itself.
+    fences: bool,
 }
 
 /// When to go back to a small segment.
@@ -107,6 +109,7 @@ impl Sender {
             wants_room: Wanted::new(common.own(layout::WANTED_POSITION)),
             wants_credit: Wanted::new(common.own(layout::WANTED_COUNT)),
             generation: GenerationSeen::new(common.generation()),
+            fences: !common.slot.control().passes_barriers(),
             common: Arc::clone(common),
         };
         sender.look_at_marks();
@@ -274,6 +277,9 @@ impl Sender {
     /// After a publication: rings if the receiver sleeps. One that cannot be woken is gone, which shows elsewhere.
     #[inline(always)]
     fn wake(&mut self) {
+        if self.fences {
+            ringmq_ring::order();
+        }
         if self.generation.look() == Look::Ring {
             self.ring();
         }

@@ -23,6 +23,7 @@ impl Work {
             io: Io::Resting,
             near: connect.near,
             met: false,
+            witness: None,
             letting_go: false,
             until: None,
             told: false,

@@ -104,6 +104,7 @@ impl Work {
                 io: Io::Resting,
                 near: Some(Box::new(near)),
                 met: false,
+                witness: None,
                 letting_go: false,
                 until: None,
                 told: false,

@@ -11,8 +11,10 @@
 //! ```
 
 mod dialing;
+mod handoff;
 mod listening;
 mod order;
+mod outbound;
 mod session;
 mod timers;
 mod work;
@@ -24,6 +26,7 @@ use std::thread::JoinHandle;
 use mio::{Poll, Token, Waker as MioWaker};
 use ringmq_pipe::local::{Announcement, Bell, Mailbox, Post};
 
+pub(crate) use handoff::Sharing;
 pub(crate) use order::{Connect, Link, Listen, Order, session_pipe};
 
 /// What wakes the reactor.

@@ -10,6 +10,8 @@ use ringmq_pipe::local::{Announcement, Bell, Bellpull, Post, Waker, pipe};
 use ringmq_transport::{Backoff, Endpoint, Listener, Options as TransportOptions};
 use ringmq_zmtp::Settings;
 
+use super::handoff::Sharing;
+use super::outbound::Outbound;
 use super::session::Ends;
 use crate::command::{Attachment, Command, Far, Marks, PipeId};
 
@@ -24,6 +26,8 @@ pub(crate) enum Order {
     Connect(Box<Connect>),
     /// There is something for this session to do.
     Activate(PipeId),
+    /// The connection of this session cannot be used any more.
+    BreakOff(PipeId),
     /// The socket has let this pipe go: send what it has left, for so long.
     Finish(PipeId, Option<Duration>),
     /// End the thread.
@@ -38,6 +42,8 @@ pub(crate) struct Link {
     pub(crate) bellpull: Bellpull,
     pub(crate) marks: Marks,
     pub(crate) settings: Settings,
+    /// What it takes to go over to shared memory, if that is wanted.
+    pub(crate) sharing: Option<Sharing>,
 }
 
 /// A listener, and who listens.
@@ -95,8 +101,8 @@ pub(crate) fn session_pipe(link: &Link, id: PipeId, post: &Post<Order>) -> (Atta
             far: Far::Session(post.clone()),
         },
         Ends {
-            inbound,
-            outbound,
+            inbound: Some(inbound),
+            outbound: Outbound::new(outbound),
             announcement,
             out_midst: false,
         },

@@ -5,13 +5,15 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringmq_message::{Frame, names};
+use ringmq_message::{Frame, Properties, names};
 use ringmq_pattern::Kind;
-use ringmq_pipe::local::{Announcement, Receiver, Sender};
+use ringmq_pipe::local::{Announcement, Sender};
 use ringmq_transport::Stream;
 use ringmq_zmtp::{Connection, Error as ZmtpError, Event, Peer};
 
+use super::handoff::{self, Handoff, Met};
 use super::order::Link;
+use super::outbound::Outbound;
 
 /// Bytes that wait to be written before more messages are encoded.
 const PENDING_MOST: usize = 64 << 10;
@@ -23,8 +25,9 @@ const TURNS: usize = 16;
 /// The ends of the pipe that the session has, and what it remembers of them.
 #[derive(Debug)]
 pub(crate) struct Ends {
-    pub(crate) inbound: Sender<Frame>,
-    pub(crate) outbound: Receiver<Frame>,
+    /// `None` when what comes from the peer comes in shared memory.
+    pub(crate) inbound: Option<Sender<Frame>>,
+    pub(crate) outbound: Outbound,
     pub(crate) announcement: Announcement,
     /// A part with more to follow was taken from the socket.
     pub(crate) out_midst: bool,
@@ -47,6 +50,28 @@ pub(crate) struct Open {
     deferred: Vec<Frame>,
     /// The handshake has been completed since somebody last looked.
     pub(crate) fresh: bool,
+    /// On its way to shared memory.
+    pub(crate) handoff: Handoff,
+    /// Both sides have agreed on it since somebody last looked.
+    pub(crate) agreed: Option<Met>,
+    properties: Option<Arc<Properties>>,
+    connected: bool,
+}
+
+impl Ends {
+    #[inline]
+    pub(crate) fn has_room(&mut self) -> bool {
+        self.inbound.as_mut().is_none_or(Sender::has_room)
+    }
+
+    /// Gives the socket a part. It is there; a socket that cannot be woken finds it at its next call.
+    #[inline]
+    fn give(&mut self, frame: Frame, last: bool) -> Result<(), Broken> {
+        // What comes by ZMTP after the switch is out of place.
+        let inbound = self.inbound.as_mut().ok_or(Broken::Protocol)?;
+        let _ = inbound.push(frame, last);
+        Ok(())
+    }
 }
 
 /// Why a stream has ended.
@@ -72,10 +97,19 @@ pub(crate) enum Worked {
 }
 
 impl Open {
-    pub(crate) fn new(stream: Stream, link: &Link, now: Duration) -> Open {
+    pub(crate) fn new(stream: Stream, link: &Link, connected: bool, now: Duration) -> Open {
+        let handoff = Handoff::new(link.sharing.as_ref(), &stream);
+        let mut settings = link.settings.clone();
+        if handoff.is_open() {
+            let version = handoff::VERSION.to_vec();
+            settings
+                .metadata
+                .push((handoff::PROPERTY.to_owned(), version));
+            settings.extensions.push(handoff::COMMAND.to_owned());
+        }
         Open {
             stream,
-            connection: Connection::new(link.settings.clone(), now),
+            connection: Connection::new(settings, now),
             readable: true,
             writable: true,
             leftover: Vec::new(),
@@ -83,6 +117,10 @@ impl Open {
             in_midst: false,
             deferred: Vec::new(),
             fresh: false,
+            handoff,
+            agreed: None,
+            properties: None,
+            connected,
         }
     }
 
@@ -95,25 +133,29 @@ impl Open {
         let address = self.stream.peer_address();
         properties.set(names::PEER_ADDRESS, address.as_bytes());
         properties.set_source(Some(self.stream.as_raw_fd()));
-        self.connection.set_properties(Some(Arc::new(properties)));
+        let properties = Arc::new(properties);
+        self.properties = Some(Arc::clone(&properties));
+        self.connection.set_properties(Some(properties));
     }
 
     /// Does all that can be done now, up to a turn's worth. `scratch` is room to read into.
     pub(crate) fn work(
         &mut self,
         ends: &mut Ends,
-        kind: Kind,
+        link: &Link,
+        letting_go: bool,
         scratch: &mut [u8],
         now: Duration,
     ) -> Result<Worked, Broken> {
         for _ in 0..TURNS {
-            let took = self.take_input(ends, scratch, now)?;
-            let gave = self.give_output(ends, kind)?;
+            let took = self.take_input(ends, link, scratch, now)?;
+            let gave = self.give_output(ends, link.kind, letting_go)?;
             if !took && !gave {
                 if !self.sleep(ends) {
                     continue;
                 }
                 let finished = self.connection.is_ready()
+                    && (letting_go || !self.handoff.is_agreed())
                     && self.connection.pending() == 0
                     && ends.outbound.is_at_end();
                 return Ok(if finished {
@@ -140,8 +182,17 @@ impl Open {
     }
 
     /// Encodes what the socket has sent, and writes. Says whether anything was done.
-    fn give_output(&mut self, ends: &mut Ends, kind: Kind) -> Result<bool, Broken> {
+    fn give_output(
+        &mut self,
+        ends: &mut Ends,
+        kind: Kind,
+        letting_go: bool,
+    ) -> Result<bool, Broken> {
         let mut done = false;
+        if self.handoff.has_offer() {
+            // It goes before all messages.
+            return self.give_offer();
+        }
         if self.connection.is_ready() {
             while self.connection.pending() < PENDING_MOST
                 && let Some(frame) = ends.outbound.pop()
@@ -149,7 +200,43 @@ impl Open {
                 done = true;
                 self.encode(ends, kind, frame);
             }
+            if self.handoff.may_tell() && !letting_go && ends.outbound.is_at_end() {
+                done = true;
+                self.handoff.tell(&mut self.connection);
+            }
         }
+        Ok(self.write()? || done)
+    }
+
+    /// Writes our offer of shared memory, once everything before it is written.
+    #[cold]
+    fn give_offer(&mut self) -> Result<bool, Broken> {
+        let mut done = false;
+        if !self.handoff.is_framed() {
+            done = self.write()?;
+            if self.connection.pending() > 0 {
+                return Ok(done);
+            }
+        }
+        if !self.writable {
+            return Ok(done);
+        }
+        match self.handoff.send_offer(&self.stream, &mut self.connection) {
+            Ok(()) => Ok(true),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => {
+                    self.writable = false;
+                    Ok(done)
+                }
+                io::ErrorKind::Interrupted => Ok(true),
+                _ => Err(Broken::Io),
+            },
+        }
+    }
+
+    /// Writes what waits. Says whether anything was done.
+    fn write(&mut self) -> Result<bool, Broken> {
+        let mut done = false;
         while self.writable && self.connection.pending() > 0 {
             let written = {
                 let mut slices = [IoSlice::new(&[]); SLICES];
@@ -180,8 +267,7 @@ impl Open {
         let first = !ends.out_midst;
         ends.out_midst = frame.more();
         if !ends.out_midst {
-            // The credit is there, even if its receiver cannot be woken.
-            let _ = ends.outbound.done();
+            ends.outbound.done();
         }
         // Subscriptions are commands on the wire, and frames everywhere else.
         if first
@@ -199,6 +285,7 @@ impl Open {
     fn take_input(
         &mut self,
         ends: &mut Ends,
+        link: &Link,
         scratch: &mut [u8],
         now: Duration,
     ) -> Result<bool, Broken> {
@@ -206,7 +293,7 @@ impl Open {
             let leftover = std::mem::take(&mut self.leftover);
             let mut input = &leftover[self.used..];
             let before = input.len();
-            let outcome = self.decode(ends, &mut input, now);
+            let outcome = self.decode(ends, link, &mut input, now);
             let left = input.len();
             self.used = leftover.len() - left;
             self.leftover = leftover;
@@ -217,7 +304,7 @@ impl Open {
             self.leftover.clear();
             self.used = 0;
         }
-        if !self.readable || !(self.in_midst || ends.inbound.has_room()) {
+        if !self.readable || !(self.in_midst || ends.has_room()) {
             return Ok(false);
         }
         if let Some(target) = self.connection.large_target() {
@@ -225,17 +312,22 @@ impl Open {
                 Ok(0) => Err(Broken::Closed),
                 Ok(read) => {
                     self.connection.large_filled(read);
-                    self.decode(ends, &mut &[][..], now)?;
+                    self.decode(ends, link, &mut &[][..], now)?;
                     Ok(true)
                 }
                 Err(error) => self.unread(&error),
             };
         }
-        match self.stream.read(scratch) {
+        let read = if self.handoff.expects() {
+            self.handoff.read(&self.stream, scratch)
+        } else {
+            self.stream.read(scratch)
+        };
+        match read {
             Ok(0) => Err(Broken::Closed),
             Ok(read) => {
                 let mut input = &scratch[..read];
-                self.decode(ends, &mut input, now)?;
+                self.decode(ends, link, &mut input, now)?;
                 if !input.is_empty() {
                     self.leftover.extend_from_slice(input);
                 }
@@ -257,18 +349,23 @@ impl Open {
     }
 
     /// Decodes until the input is used up, or the socket has no room.
-    fn decode(&mut self, ends: &mut Ends, input: &mut &[u8], now: Duration) -> Result<(), Broken> {
-        while self.in_midst || ends.inbound.has_room() {
+    fn decode(
+        &mut self,
+        ends: &mut Ends,
+        link: &Link,
+        input: &mut &[u8],
+        now: Duration,
+    ) -> Result<(), Broken> {
+        while self.in_midst || ends.has_room() {
             let event = self.connection.receive(input, now);
             match event.map_err(|_: ZmtpError| Broken::Protocol)? {
                 None => break,
                 Some(Event::Frame(frame)) => {
                     self.in_midst = frame.more();
-                    // It is there; a socket that cannot be woken finds it at its next call.
-                    let _ = ends.inbound.push(frame, !self.in_midst);
+                    ends.give(frame, !self.in_midst)?;
                     if !self.in_midst {
                         for frame in self.deferred.drain(..) {
-                            let _ = ends.inbound.push(frame, true);
+                            ends.give(frame, true)?;
                         }
                     }
                 }
@@ -281,15 +378,38 @@ impl Open {
                     if self.in_midst {
                         self.deferred.push(frame);
                     } else {
-                        let _ = ends.inbound.push(frame, true);
+                        ends.give(frame, true)?;
                     }
                 }
                 Some(Event::Ready) => {
                     self.tell_properties();
                     self.fresh = true;
+                    self.handoff
+                        .begin(&self.connection, link.marks, self.connected);
                 }
-                Some(Event::Command(_)) => {}
+                Some(Event::Command(command)) => self.hand_off(ends, link, &command.data)?,
             }
+        }
+        Ok(())
+    }
+
+    /// Takes a frame of the handoff.
+    #[cold]
+    fn hand_off(&mut self, ends: &mut Ends, link: &Link, data: &[u8]) -> Result<(), Broken> {
+        let (connection, properties) = (&mut self.connection, self.properties.as_ref());
+        let met = self
+            .handoff
+            .take(data, connection, link.kind, properties)
+            .map_err(|_| Broken::Protocol)?;
+        if met.is_some() {
+            self.agreed = met;
+        }
+        if self.handoff.has_heard() {
+            // The socket reads on in shared memory when it has read this to its end.
+            if self.in_midst {
+                return Err(Broken::Protocol);
+            }
+            ends.inbound = None;
         }
         Ok(())
     }

@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 use ringmq_pipe::local::{Announcement, Mailbox};
+use ringmq_pipe::remote::Witness;
 use ringmq_transport::{Backoff, Connecting, Endpoint, Options, Stream};
 use slab::Slab;
 
 use super::listening::Listening;
-use super::order::{Link, Order};
+use super::order::{Link, Order, session_pipe};
 use super::session::{Broken, Ends, Open, Worked};
 use super::timers::Timers;
 use super::{Lingering, WAKE};
-use crate::command::{Attachment, Command, PipeId};
+use crate::command::{Attachment, Command, Downgrade, PipeId};
 
 /// Events that one poll tells of.
 const EVENTS: usize = 256;
@@ -37,6 +38,8 @@ pub(super) struct Session {
     pub(super) near: Option<Box<Attachment>>,
     /// Whether the handshake was done once.
     pub(super) met: bool,
+    /// Knows what a peer in shared memory has not taken, once there is one.
+    pub(super) witness: Option<Witness>,
     /// The socket has let go.
     pub(super) letting_go: bool,
     /// Until when what is left is sent.
@@ -179,6 +182,11 @@ impl Work {
                         self.enqueue(*slot);
                     }
                 }
+                Order::BreakOff(id) => {
+                    if let Some(slot) = self.by_id.get(&id) {
+                        self.broken(*slot, &Broken::Protocol);
+                    }
+                }
                 Order::Finish(id, linger) => self.finish(id, linger),
                 Order::Stop => self.stopping = true,
             }
@@ -271,7 +279,8 @@ impl Work {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        let mut open = Box::new(Open::new(stream, &session.link, now));
+        let connected = matches!(session.origin, Origin::Dialed(_));
+        let mut open = Box::new(Open::new(stream, &session.link, connected, now));
         let token = Token(session_number(slot));
         let both = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
@@ -300,14 +309,27 @@ impl Work {
             return;
         };
         session.ends.announcement.disarm();
-        let kind = session.link.kind;
-        let worked = open.work(&mut session.ends, kind, &mut self.scratch, now);
+        let letting_go = session.letting_go;
+        let worked = open.work(
+            &mut session.ends,
+            &session.link,
+            letting_go,
+            &mut self.scratch,
+            now,
+        );
+        let agreed = open.agreed.take();
         if std::mem::take(&mut open.fresh) {
             let routing_id = open
                 .connection
                 .peer()
                 .map(|peer| peer.routing_id().to_vec());
             Work::met(session, routing_id.unwrap_or_default());
+        }
+        if let Some(met) = agreed {
+            session.witness = Some(met.witness);
+            let told = Command::Upgrade(session.id, Box::new(met.upgrade));
+            // A socket that has closed says so by an order that is under way.
+            let _ = session.link.post.send(told);
         }
         match worked {
             Err(broken) => self.broken(slot, &broken),
@@ -353,21 +375,62 @@ impl Work {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        session.ends.inbound.rollback();
+        if let Some(inbound) = &mut session.ends.inbound {
+            inbound.rollback();
+        }
         // The rest of a message of which the peer has got a part.
         while session.ends.out_midst
             && let Some(frame) = session.ends.outbound.pop()
         {
             session.ends.out_midst = frame.more();
             if !session.ends.out_midst {
-                let _ = session.ends.outbound.done();
+                session.ends.outbound.done();
             }
         }
+        if let Some(witness) = session.witness.take()
+            && matches!(session.origin, Origin::Dialed(_))
+            && !session.letting_go
+        {
+            self.go_back(slot, witness);
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         if session.told {
             self.end(slot);
         } else {
             self.rest(slot);
         }
+    }
+
+    /// A peer in shared memory is gone, and whoever comes next begins with ZMTP. What it had not taken goes first.
+    fn go_back(&mut self, slot: usize, witness: Witness) {
+        let post = self.mailbox.post();
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let (near, ends) = session_pipe(&session.link, session.id, &post);
+        let Ends {
+            inbound,
+            outbound,
+            announcement,
+            ..
+        } = ends;
+        session.ends.inbound = inbound;
+        session.ends.announcement = announcement;
+        session
+            .ends
+            .outbound
+            .go_back(witness.into_unread(), outbound);
+        let downgrade = Downgrade {
+            sender: near.sender,
+            receiver: near.receiver,
+        };
+        let told = Command::Downgrade(session.id, Box::new(downgrade));
+        // A socket that has closed says so by an order that is under way.
+        let _ = session.link.post.send(told);
+        self.rest(slot);
     }
 
     /// Everything was sent, and the socket has let go: the peer is told, and closes.

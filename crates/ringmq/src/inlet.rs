@@ -1,0 +1,254 @@
+//! Where the messages of a peer come from: pipes of this process, and in shared memory, one after the other.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ringmq_message::{Frame, INLINE, Properties};
+use ringmq_pipe::{local, remote};
+
+/// The receiving ends of a peer's pipe: a connection may go over to shared memory, and back.
+#[derive(Debug)]
+pub(crate) struct Inlet {
+    front: Source,
+    /// What is read when that is at its end.
+    next: VecDeque<Source>,
+}
+
+/// One receiving end.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// From a socket of this process, or from a session.
+    Local(local::Receiver<Frame>),
+    /// From a socket of another process.
+    Shared(Box<Shared>),
+}
+
+/// The receiving end of a pipe in shared memory.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    receiver: remote::Receiver,
+    /// The rest of the message that is being received, the last part first.
+    parts: Vec<Frame>,
+    /// What its frames tell of the peer.
+    properties: Option<Arc<Properties>>,
+    /// The peer is gone, or has gone back to ZMTP.
+    gone: bool,
+    broken: bool,
+}
+
+impl Inlet {
+    pub(crate) fn local(receiver: local::Receiver<Frame>) -> Inlet {
+        Inlet {
+            front: Source::Local(receiver),
+            next: VecDeque::new(),
+        }
+    }
+
+    /// What comes when everything before it is at its end.
+    pub(crate) fn then(&mut self, next: Source) {
+        if let Source::Local(_) = next {
+            self.sender_is_gone();
+        }
+        self.next.push_back(next);
+    }
+
+    /// No peer writes to shared memory any more; what it has published can still be received.
+    pub(crate) fn sender_is_gone(&mut self) {
+        for source in std::iter::once(&mut self.front).chain(&mut self.next) {
+            if let Source::Shared(shared) = source {
+                shared.gone = true;
+                shared.receiver.sender_is_gone();
+            }
+        }
+    }
+
+    /// Whether a part is there; if it is the first of a message, all of them are.
+    #[inline(always)]
+    pub(crate) fn is_ready(&mut self) -> bool {
+        self.front.is_ready() || (!self.next.is_empty() && self.go_on())
+    }
+
+    /// Goes on to the next source, if the one before is at its end.
+    #[cold]
+    fn go_on(&mut self) -> bool {
+        loop {
+            let ended = match &mut self.front {
+                Source::Local(receiver) => receiver.is_at_end(),
+                Source::Shared(shared) => shared.is_at_end(),
+            };
+            if !ended {
+                return self.front.is_ready();
+            }
+            match self.next.pop_front() {
+                Some(next) => self.front = next,
+                None => return false,
+            }
+        }
+    }
+
+    /// Takes the next part.
+    #[inline(always)]
+    pub(crate) fn pop(&mut self) -> Option<Frame> {
+        let popped = match &mut self.front {
+            Source::Local(receiver) => receiver.pop(),
+            Source::Shared(shared) => shared.pop(),
+        };
+        if popped.is_some() || self.next.is_empty() {
+            return popped;
+        }
+        self.pop_further()
+    }
+
+    #[cold]
+    fn pop_further(&mut self) -> Option<Frame> {
+        if !self.go_on() {
+            return None;
+        }
+        match &mut self.front {
+            Source::Local(receiver) => receiver.pop(),
+            Source::Shared(shared) => shared.pop(),
+        }
+    }
+
+    /// After the last part of a message.
+    #[inline(always)]
+    pub(crate) fn done(&mut self) {
+        if let Source::Local(receiver) = &mut self.front {
+            // The credit is there; a sender that cannot be woken finds it at its next call.
+            let _ = receiver.done();
+        }
+    }
+
+    /// The mark of what comes from within the process.
+    pub(crate) fn set_mark(&mut self, mark: u64) {
+        for source in std::iter::once(&mut self.front).chain(&mut self.next) {
+            if let Source::Local(receiver) = source {
+                receiver.set_mark(mark);
+            }
+        }
+    }
+
+    /// Our part of the mark of what comes from another process.
+    pub(crate) fn set_shared_mark(&mut self, mark: u64) {
+        for source in std::iter::once(&mut self.front).chain(&mut self.next) {
+            if let Source::Shared(shared) = source {
+                shared.receiver.set_mark(mark);
+            }
+        }
+    }
+
+    /// Whether the peer broke the protocol of shared memory.
+    #[inline(always)]
+    pub(crate) fn is_broken(&self) -> bool {
+        match &self.front {
+            Source::Local(_) => false,
+            Source::Shared(shared) => shared.broken,
+        }
+    }
+}
+
+impl Source {
+    #[inline(always)]
+    fn is_ready(&mut self) -> bool {
+        match self {
+            Source::Local(receiver) => receiver.is_ready(),
+            Source::Shared(shared) => shared.is_ready(),
+        }
+    }
+
+    pub(crate) fn shared(
+        receiver: remote::Receiver,
+        properties: Option<Arc<Properties>>,
+    ) -> Source {
+        Source::Shared(Box::new(Shared {
+            receiver,
+            parts: Vec::new(),
+            properties,
+            gone: false,
+            broken: false,
+        }))
+    }
+}
+
+impl Shared {
+    #[inline(always)]
+    fn is_ready(&mut self) -> bool {
+        !self.parts.is_empty() || self.receiver.is_ready() || self.look_for_end()
+    }
+
+    /// Nothing is there: perhaps because nothing can be any more.
+    #[inline]
+    fn look_for_end(&mut self) -> bool {
+        if !self.broken && self.receiver.broken().is_some() {
+            self.broken = true;
+        }
+        false
+    }
+
+    fn is_at_end(&mut self) -> bool {
+        !self.is_ready() && (self.gone || self.receiver.is_at_end())
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<Frame> {
+        if !self.parts.is_empty() {
+            return self.parts.pop();
+        }
+        let incoming = self.receiver.peek()?;
+        match self.receiver.contents(&incoming) {
+            Ok(remote::Contents::One(len)) => {
+                let frame = self.copy(&incoming, 0, len)?;
+                self.receiver.done(incoming);
+                Some(frame)
+            }
+            Ok(several) => self.pop_several(incoming, &several),
+            Err(remote::Broken) => {
+                self.broken = true;
+                None
+            }
+        }
+    }
+
+    /// Copies all parts out, so that the memory is the sender's again, and keeps all but the first.
+    fn pop_several(
+        &mut self,
+        incoming: remote::Incoming,
+        contents: &remote::Contents,
+    ) -> Option<Frame> {
+        for (at, len) in contents.parts() {
+            match self.copy(&incoming, at, len) {
+                Some(frame) => self.parts.push(frame.with_more(true)),
+                None => {
+                    self.parts.clear();
+                    return None;
+                }
+            }
+        }
+        self.receiver.done(incoming);
+        if let Some(last) = self.parts.last_mut() {
+            last.set_more(false);
+        }
+        self.parts.reverse();
+        self.parts.pop()
+    }
+
+    /// A part as a frame. Without memory for it the connection ends.
+    #[inline]
+    fn copy(&mut self, incoming: &remote::Incoming, at: usize, len: usize) -> Option<Frame> {
+        let mut frame = if len <= INLINE {
+            let mut small = [0; INLINE];
+            self.receiver.copy_into(incoming, at, &mut small[..len]);
+            Frame::copy_from_slice(&small[..len])
+        } else {
+            match self.receiver.copy(incoming, at, len) {
+                Ok(bytes) => Frame::from(bytes),
+                Err(_) => {
+                    self.broken = true;
+                    return None;
+                }
+            }
+        };
+        frame.set_properties(self.properties.clone());
+        Some(frame)
+    }
+}

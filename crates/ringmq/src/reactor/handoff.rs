@@ -1,0 +1,351 @@
+//! How a connection goes over to shared memory. docs/handoff.md specifies it.
+//!
+//! ```text
+//!   Waiting ── the peer offers, too ──▶ Offering ── both have accepted ──▶ Agreed ── the socket has gone over ──▶ switched
+//!      └── it does not, or anything goes wrong ──▶ Off: ZMTP goes on
+//! ```
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+
+use ringmq_message::Properties;
+use ringmq_pattern::Kind;
+use ringmq_pipe::remote::{Control, Goodbye, MeetError, OfferFrame, Own, Peer, Refuse, Witness};
+use ringmq_sys::Ancillary;
+use ringmq_transport::Stream;
+use ringmq_zmtp::Connection;
+
+use crate::command::{Marks, Upgrade};
+
+/// The property by which a side says that it can: its version.
+pub(crate) const PROPERTY: &str = "X-Ringmq-Shm";
+pub(crate) const VERSION: &[u8] = b"1";
+/// The command that carries the frames of the handoff.
+pub(crate) const COMMAND: &str = "X-RINGMQ-SHM";
+/// Descriptors that come with an offer, at most.
+const DESCRIPTORS: usize = 4;
+
+/// What a socket brings to the handoff.
+#[derive(Debug, Clone)]
+pub(crate) struct Sharing {
+    pub(crate) control: Arc<Control>,
+    /// Bytes of memory that may hold unread messages of one peer.
+    pub(crate) limit: u64,
+}
+
+/// Why a connection stays on ZMTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Off {
+    /// This side does not want it, or cannot.
+    Ours,
+    /// The peer does not know it, or does not want it.
+    Theirs,
+    /// This side has refused what the peer offered.
+    Refused(Refuse),
+    /// The peer has refused what this side offered.
+    RefusedBy(Refuse),
+    /// Descriptors, memory or maps run short here.
+    Resources,
+}
+
+/// The handoff of one connection.
+#[derive(Debug)]
+pub(crate) struct Handoff {
+    stage: Stage,
+    /// What came beside the bytes, until the frame is read that it belongs to.
+    came: Option<Ancillary>,
+    /// Some of it was lost on the way, or there was more than belongs to one frame.
+    lost: bool,
+}
+
+/// How far it is.
+#[derive(Debug)]
+enum Stage {
+    /// ZMTP it is.
+    Off(Off),
+    /// Nothing was said yet.
+    Waiting(Sharing),
+    /// Offers are under way.
+    Offering(Box<Offering>),
+    /// Both sides have what they need.
+    Agreed {
+        /// We have told the peer that the rest comes in shared memory.
+        told: bool,
+        /// It has told us.
+        heard: bool,
+    },
+}
+
+#[derive(Debug)]
+struct Offering {
+    sharing: Sharing,
+    own: Own,
+    /// The frame of our offer waits to be written.
+    framed: bool,
+    /// It has left, with its descriptors.
+    sent: bool,
+    /// What the peer offers, once we have accepted it.
+    peer: Option<Peer>,
+    /// It has accepted what we offer.
+    accepted: bool,
+}
+
+/// What both sides need, of one of them.
+#[derive(Debug)]
+pub(crate) struct Met {
+    pub(crate) upgrade: Upgrade,
+    pub(crate) witness: Witness,
+    /// Readable once the peer's process is dead.
+    pub(crate) pidfd: Option<std::os::fd::OwnedFd>,
+}
+
+impl Handoff {
+    pub(crate) fn new(sharing: Option<&Sharing>, stream: &Stream) -> Handoff {
+        let stage = match sharing {
+            Some(_) if is_short(stream.as_raw_fd()) => Stage::Off(Off::Resources),
+            Some(sharing) if stream.unix().is_some() => Stage::Waiting(sharing.clone()),
+            _ => Stage::Off(Off::Ours),
+        };
+        Handoff {
+            stage,
+            came: None,
+            lost: false,
+        }
+    }
+
+    /// Whether the property is to be said.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(&self.stage, Stage::Waiting(_))
+    }
+
+    /// The handshake is done: offers, if the peer can, too.
+    pub(crate) fn begin(&mut self, connection: &Connection, marks: Marks, connected: bool) {
+        let Stage::Waiting(sharing) = &self.stage else {
+            return;
+        };
+        let theirs = connection.peer().is_some_and(|peer| {
+            let mut all = peer.metadata();
+            all.any(|(name, value)| name.eq_ignore_ascii_case(PROPERTY) && is_ours(value))
+        });
+        if !theirs {
+            self.stage = Stage::Off(Off::Theirs);
+            return;
+        }
+        let marks = ringmq_pipe::remote::Marks {
+            sending: marks.sending,
+            receiving: marks.receiving,
+        };
+        self.stage = match Own::make(&sharing.control, marks, connected) {
+            Ok(own) => Stage::Offering(Box::new(Offering {
+                sharing: sharing.clone(),
+                own,
+                framed: false,
+                sent: false,
+                peer: None,
+                accepted: false,
+            })),
+            // The peer's offer is refused when it comes.
+            Err(Goodbye::Memory(_) | Goodbye::Os(_) | _) => Stage::Off(Off::Resources),
+        };
+    }
+
+    /// Whether descriptors may come with what is read next.
+    pub(crate) fn expects(&self) -> bool {
+        match &self.stage {
+            Stage::Waiting(_) => true,
+            Stage::Offering(offering) => offering.peer.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Reads, with what comes beside the bytes.
+    pub(crate) fn read(&mut self, stream: &Stream, into: &mut [u8]) -> io::Result<usize> {
+        let Some(unix) = stream.unix() else {
+            return stream.read(into);
+        };
+        let came = unix.receive_now(into, DESCRIPTORS)?;
+        if !came.ancillary.fds.is_empty() || came.lost {
+            self.lost |= came.lost || self.came.is_some();
+            self.came = Some(came.ancillary);
+        }
+        Ok(came.bytes)
+    }
+
+    /// Whether our offer has to be written before anything else.
+    pub(crate) fn has_offer(&self) -> bool {
+        matches!(&self.stage, Stage::Offering(offering) if !offering.sent)
+    }
+
+    /// Whether its frame waits to be written.
+    pub(crate) fn is_framed(&self) -> bool {
+        matches!(&self.stage, Stage::Offering(offering) if offering.framed)
+    }
+
+    /// Whether both sides have agreed.
+    pub(crate) fn is_agreed(&self) -> bool {
+        matches!(&self.stage, Stage::Agreed { .. })
+    }
+
+    /// Writes our offer. Everything before it was written, and nothing else is added before it is.
+    pub(crate) fn send_offer(
+        &mut self,
+        stream: &Stream,
+        connection: &mut Connection,
+    ) -> io::Result<()> {
+        let (Stage::Offering(offering), Some(unix)) = (&mut self.stage, stream.unix()) else {
+            return Ok(());
+        };
+        if !offering.framed {
+            offering.framed = true;
+            let frame = OfferFrame::Offer(offering.own.offer()).encode();
+            connection.command(COMMAND, &frame);
+        }
+        let bytes: Vec<u8> = connection.output().flatten().copied().collect();
+        match unix.send_now(&bytes, &offering.own.descriptors()) {
+            Ok(written) => {
+                offering.sent = true;
+                connection.sent(written);
+                Ok(())
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::Interrupted => Err(error),
+                // Too many descriptors are under way: the frame goes without, and is refused for that.
+                _ => {
+                    offering.sent = true;
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    /// Takes a frame of the peer's. What comes out is for the socket.
+    pub(crate) fn take(
+        &mut self,
+        data: &[u8],
+        connection: &mut Connection,
+        kind: Kind,
+        properties: Option<&Arc<Properties>>,
+    ) -> Result<Option<Met>, Refuse> {
+        let came = self.came.take();
+        let frame = match OfferFrame::decode(data) {
+            Ok(frame) => frame,
+            Err(error) => {
+                self.refuse(connection, error.refuse());
+                return Ok(None);
+            }
+        };
+        match (frame, &mut self.stage) {
+            (OfferFrame::Offer(offer), Stage::Offering(offering)) => {
+                let judged = if offering.peer.is_some() {
+                    Err(MeetError::Frame)
+                } else if self.lost {
+                    let (got, want) = (0, offer.descriptors());
+                    Err(MeetError::Descriptors { got, want })
+                } else {
+                    offering.own.judge(&offer, came.unwrap_or_default())
+                };
+                match judged {
+                    Ok(peer) => {
+                        offering.peer = Some(peer);
+                        connection.command(COMMAND, &OfferFrame::Accept.encode());
+                    }
+                    Err(error) => self.refuse(connection, error.refuse()),
+                }
+            }
+            (OfferFrame::Accept, Stage::Offering(offering)) => offering.accepted = true,
+            (OfferFrame::Switch, Stage::Agreed { heard, .. }) if !*heard => *heard = true,
+            (OfferFrame::Refuse(why), Stage::Offering(_)) => {
+                self.stage = Stage::Off(Off::RefusedBy(why));
+            }
+            // What we have refused, or cannot answer to, is refused.
+            (OfferFrame::Offer(_), Stage::Off(_)) => {
+                let why = Refuse::Resources;
+                connection.command(COMMAND, &OfferFrame::Refuse(why).encode());
+            }
+            (OfferFrame::Accept | OfferFrame::Refuse(_), Stage::Off(_)) => {}
+            // Out of turn.
+            _ => return Err(Refuse::Offer),
+        }
+        Ok(self.meet(kind, properties))
+    }
+
+    fn refuse(&mut self, connection: &mut Connection, why: Refuse) {
+        self.stage = Stage::Off(Off::Refused(why));
+        connection.command(COMMAND, &OfferFrame::Refuse(why).encode());
+    }
+
+    /// Puts the ends together, once both sides have accepted.
+    fn meet(&mut self, kind: Kind, properties: Option<&Arc<Properties>>) -> Option<Met> {
+        let ready = matches!(&self.stage, Stage::Offering(offering)
+            if offering.accepted && offering.sent && offering.peer.is_some());
+        if !ready {
+            return None;
+        }
+        let agreed = Stage::Agreed {
+            told: false,
+            heard: false,
+        };
+        let Stage::Offering(offering) = std::mem::replace(&mut self.stage, agreed) else {
+            return None;
+        };
+        let Offering {
+            sharing, own, peer, ..
+        } = *offering;
+        let mut peer = peer?;
+        let pidfd = peer.pidfd.take();
+        let (sender, receiver, witness) = own.meet(peer, sharing.limit)?;
+        Some(Met {
+            upgrade: Upgrade {
+                sender: sends(kind).then_some(sender),
+                receiver: receives(kind).then_some(receiver),
+                properties: properties.cloned(),
+            },
+            witness,
+            pidfd,
+        })
+    }
+
+    /// Whether the end of what the socket sends by us is to be told, because the rest comes in shared memory.
+    pub(crate) fn may_tell(&self) -> bool {
+        matches!(&self.stage, Stage::Agreed { told: false, .. })
+    }
+
+    pub(crate) fn tell(&mut self, connection: &mut Connection) {
+        if let Stage::Agreed { told, .. } = &mut self.stage {
+            *told = true;
+            connection.command(COMMAND, &OfferFrame::Switch.encode());
+        }
+    }
+
+    /// Whether what comes from the peer comes in shared memory.
+    pub(crate) fn has_heard(&self) -> bool {
+        matches!(&self.stage, Stage::Agreed { heard: true, .. })
+    }
+}
+
+/// Whether a value names a version that we speak: `1`, and perhaps limits behind a semicolon.
+fn is_ours(value: &[u8]) -> bool {
+    let version = value.split(|byte| *byte == b';').next();
+    version == Some(VERSION)
+}
+
+/// Whether messages of this kind of socket go by shared memory. Subscriptions go by ZMTP.
+fn sends(kind: Kind) -> bool {
+    !matches!(kind, Kind::Sub | Kind::Xsub | Kind::Pull)
+}
+
+/// Whether messages to this kind of socket come by shared memory.
+fn receives(kind: Kind) -> bool {
+    !matches!(kind, Kind::Pub | Kind::Xpub | Kind::Push)
+}
+
+/// Whether more than half of the descriptors that this process may have are in use: numbers are given from the lowest
+/// on.
+fn is_short(descriptor: i32) -> bool {
+    let most = ringmq_sys::most_descriptors();
+    u64::try_from(descriptor).is_ok_and(|number| number > most / 2)
+}

@@ -1,0 +1,130 @@
+//! What a session sends: what the socket gives it, and what a peer that is gone has not taken out of shared memory.
+
+use std::collections::VecDeque;
+
+use ringmq_message::Frame;
+use ringmq_pipe::local::Receiver;
+use ringmq_pipe::remote::Unread;
+
+/// The receiving ends of the session, one after the other.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    front: Source,
+    /// What is sent when that is at its end.
+    next: VecDeque<Source>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Socket(Receiver<Frame>),
+    Unread(Box<Left>),
+}
+
+/// What was left in shared memory.
+#[derive(Debug)]
+struct Left {
+    unread: Unread,
+    /// The rest of a message, the last part first.
+    parts: Vec<Frame>,
+}
+
+impl Outbound {
+    pub(crate) fn new(receiver: Receiver<Frame>) -> Outbound {
+        Outbound {
+            front: Source::Socket(receiver),
+            next: VecDeque::new(),
+        }
+    }
+
+    /// The peer is gone: what it has not taken is sent, and then what the socket gives to the new end.
+    pub(crate) fn go_back(&mut self, unread: Unread, then: Outbound) {
+        self.next.push_back(Source::Unread(Box::new(Left {
+            unread,
+            parts: Vec::new(),
+        })));
+        self.next.push_back(then.front);
+    }
+
+    fn go_on(&mut self) {
+        while !self.next.is_empty() && self.front.is_at_end() {
+            if let Some(next) = self.next.pop_front() {
+                self.front = next;
+            }
+        }
+    }
+
+    /// Whether a part is there.
+    pub(crate) fn is_ready(&mut self) -> bool {
+        self.go_on();
+        match &mut self.front {
+            Source::Socket(receiver) => receiver.is_ready(),
+            Source::Unread(left) => left.is_ready(),
+        }
+    }
+
+    /// Takes the next part.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Frame> {
+        if !self.next.is_empty() {
+            self.go_on();
+        }
+        match &mut self.front {
+            Source::Socket(receiver) => receiver.pop(),
+            Source::Unread(left) => left.pop(),
+        }
+    }
+
+    /// After the last part of a message.
+    #[inline]
+    pub(crate) fn done(&mut self) {
+        if let Source::Socket(receiver) = &mut self.front {
+            // The credit is there, even if its receiver cannot be woken.
+            let _ = receiver.done();
+        }
+    }
+
+    /// Whether the socket has let go, and everything was taken.
+    pub(crate) fn is_at_end(&mut self) -> bool {
+        self.go_on();
+        self.next.is_empty() && self.front.is_at_end()
+    }
+}
+
+impl Source {
+    fn is_at_end(&mut self) -> bool {
+        match self {
+            Source::Socket(receiver) => receiver.is_at_end(),
+            Source::Unread(left) => left.parts.is_empty() && left.unread.is_at_end(),
+        }
+    }
+}
+
+impl Left {
+    fn is_ready(&mut self) -> bool {
+        !self.parts.is_empty() || self.unread.peek().is_some()
+    }
+
+    fn pop(&mut self) -> Option<Frame> {
+        if !self.parts.is_empty() {
+            return self.parts.pop();
+        }
+        let incoming = self.unread.peek()?;
+        let contents = self.unread.contents(&incoming)?;
+        for (at, len) in contents.parts() {
+            match self.unread.copy(&incoming, at, len) {
+                Ok(bytes) => self.parts.push(Frame::from(bytes).with_more(true)),
+                // It stays where it is; without memory the connection will not live long.
+                Err(_) => {
+                    self.parts.clear();
+                    return None;
+                }
+            }
+        }
+        self.unread.done(incoming);
+        if let Some(last) = self.parts.last_mut() {
+            last.set_more(false);
+        }
+        self.parts.reverse();
+        self.parts.pop()
+    }
+}

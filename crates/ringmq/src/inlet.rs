@@ -137,6 +137,14 @@ impl Inlet {
         }
     }
 
+    /// The CPU that the other end last ran on, as far as is known.
+    pub(crate) fn cpu(&self) -> Option<u32> {
+        match &self.front {
+            Source::Local(receiver) => receiver.cpu(),
+            Source::Shared(shared) => shared.receiver.cpu(),
+        }
+    }
+
     /// Whether the peer broke the protocol of shared memory.
     #[inline(always)]
     pub(crate) fn is_broken(&self) -> bool {

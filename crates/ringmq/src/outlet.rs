@@ -92,6 +92,11 @@ impl Outlet {
 }
 
 impl Shared {
+    /// The CPU that the other end last ran on, as far as is known.
+    pub(crate) fn cpu(&self) -> Option<u32> {
+        self.sender.cpu()
+    }
+
     #[inline]
     fn has_room(&mut self) -> bool {
         if self.waits && !self.try_again() {

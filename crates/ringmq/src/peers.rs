@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ringmq_message::Frame;
 use ringmq_pattern::{Pattern, Peer, Pipes, Ready};
-use ringmq_pipe::local::Post;
+use ringmq_pipe::local::{Company, Post};
 use ringmq_pipe::remote;
 use slab::Slab;
 
@@ -241,6 +241,23 @@ impl Peers {
             entry.broken = true;
             entry.far.break_off(entry.id);
         }
+    }
+
+    /// Where the peers run, seen from this CPU.
+    pub(crate) fn company(&self, here: u32) -> Company {
+        let mut company = Company::Here;
+        for (_, entry) in self.entries.iter().take(IN_TURN) {
+            let cpu = match &entry.sender {
+                Outlet::Shared(shared) => shared.cpu(),
+                Outlet::Local(_) => entry.receiver.cpu(),
+            };
+            match Company::of(cpu, here) {
+                Company::Elsewhere => return Company::Elsewhere,
+                Company::Unknown => company = Company::Unknown,
+                Company::Here => {}
+            }
+        }
+        company
     }
 
     /// Whether any peer that had nothing to read has something.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ringmq_message::{Frame, Message};
 use ringmq_pattern::{Kind, Pattern, Peer, Ready, RecvRefused, Refused, Remote};
-use ringmq_pipe::local::{Mailbox, Post, Sleeper, Waker, pipe};
+use ringmq_pipe::local::{Awaited, Company, Mailbox, Post, Sleeper, Waker, pipe};
 
 use crate::command::{Attachment, Command, Far, PipeId};
 use crate::context::Context;
@@ -57,6 +57,28 @@ pub(crate) enum Patience {
 
 /// Who only sends looks for subscriptions as often as libzmq does.
 const LOOK: Duration = Duration::from_millis(1);
+
+/// What a call that waits looks for.
+struct Waiting<'a> {
+    peers: &'a mut Peers,
+    mailbox: &'a Mailbox<Command>,
+    ready: Ready,
+}
+
+impl Awaited for Waiting<'_> {
+    #[inline]
+    fn look(&mut self) -> bool {
+        self.mailbox.has_mail()
+            || match self.ready {
+                Ready::Readable => self.peers.any_readable(),
+                Ready::Writable => self.peers.any_writable(),
+            }
+    }
+
+    fn company(&mut self, here: u32) -> Company {
+        self.peers.company(here)
+    }
+}
 
 impl Socket {
     pub(crate) fn new(context: &Context, kind: Kind) -> Result<Socket, SocketError> {
@@ -411,10 +433,12 @@ impl Socket {
             self.arm_for_watcher();
             return Err(SendRefusal::WouldBlock);
         };
-        let (peers, mailbox) = (&mut self.peers, &self.mailbox);
-        let waited = self
-            .sleeper
-            .wait(|| mailbox.has_mail() || peers.any_writable(), deadline);
+        let waiting = Waiting {
+            peers: &mut self.peers,
+            mailbox: &self.mailbox,
+            ready: Ready::Writable,
+        };
+        let waited = self.sleeper.wait(waiting, deadline);
         self.take_mail();
         if self.terminated {
             return Err(SendRefusal::Terminated);
@@ -554,10 +578,12 @@ impl Socket {
             self.arm_for_watcher();
             return Err(RecvError::WouldBlock);
         };
-        let (peers, mailbox) = (&mut self.peers, &self.mailbox);
-        let waited = self
-            .sleeper
-            .wait(|| mailbox.has_mail() || peers.any_readable(), deadline);
+        let waiting = Waiting {
+            peers: &mut self.peers,
+            mailbox: &self.mailbox,
+            ready: Ready::Readable,
+        };
+        let waited = self.sleeper.wait(waiting, deadline);
         self.take_mail();
         if self.terminated {
             return Err(RecvError::Terminated);

@@ -25,7 +25,7 @@ impl Announcement {
 
     /// What others need to wake it, by this bell.
     pub fn bellpull(&self, bell: Arc<dyn Bell>) -> Bellpull {
-        Bellpull::new(self.seen.clone(), bell)
+        Bellpull::new(self.seen.clone(), None, bell)
     }
 
     /// Announces a sleep. The caller looks once more before it sleeps.

@@ -23,7 +23,7 @@ pub use announcement::Announcement;
 pub use mailbox::{Mailbox, Post};
 pub use receiver::Receiver;
 pub use sender::Sender;
-pub use sleeper::{Sleeper, Slept};
+pub use sleeper::{Awaited, Company, Sleeper, Slept};
 pub use waker::{Bell, Bellpull, Waker};
 
 use ringmq_ring::{elements, words};

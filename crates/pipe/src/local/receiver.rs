@@ -103,6 +103,11 @@ impl<T> Receiver<T> {
         self.received
     }
 
+    /// The CPU that the sender's owner last ran on, as far as is known.
+    pub fn cpu(&self) -> Option<u32> {
+        self.waker.cpu()
+    }
+
     /// Changes the mark, by which credit is given back; 0 for no limit.
     pub fn set_mark(&mut self, mark: u64) {
         self.step = step(mark);

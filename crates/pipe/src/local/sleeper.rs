@@ -37,6 +37,48 @@ impl From<io::Error> for Slept {
     }
 }
 
+/// What a sleeper waits for.
+pub trait Awaited {
+    /// Whether it is there.
+    fn look(&mut self) -> bool;
+
+    /// Where those run who may bring it, seen from this CPU.
+    fn company(&mut self, here: u32) -> Company;
+}
+
+/// Where those run who may bring what is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    /// All on our CPU, as far as is known, or there is nobody: spinning would keep them from it.
+    Here,
+    /// One at least on another.
+    Elsewhere,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl Company {
+    /// Of one whose CPU is this, if it has said so.
+    pub fn of(cpu: Option<u32>, here: u32) -> Company {
+        match cpu {
+            None => Company::Unknown,
+            Some(cpu) if cpu == here => Company::Here,
+            Some(_) => Company::Elsewhere,
+        }
+    }
+}
+
+/// For looks at what others bring who run anywhere.
+impl<F: FnMut() -> bool> Awaited for F {
+    fn look(&mut self) -> bool {
+        self()
+    }
+
+    fn company(&mut self, _here: u32) -> Company {
+        Company::Unknown
+    }
+}
+
 /// How the owner of many pipes waits for all of them.
 #[derive(Debug)]
 pub struct Sleeper {
@@ -47,9 +89,18 @@ pub struct Sleeper {
     bellpull: Bellpull,
     event: Arc<Event>,
     adaptive: Adaptive,
-    /// Whether another CPU may run whoever wakes us; looked at every second of use.
-    may_spin: bool,
+    /// Whether the quota of this process leaves a CPU to spin on; looked at every second of use.
+    quota_allows: bool,
     looked_at: Instant,
+    /// Whether this thread has one CPU only.
+    only_one: bool,
+    /// Our CPU, as it was told to others.
+    cpu: u32,
+    cpu_told: WordsMut<1>,
+    /// The thread was off its CPU while it spun: what we know of the others' may be old.
+    doubt: bool,
+    /// Waits in a row that ended almost before they began.
+    close: u32,
     /// Whether the bell may have rings that were not drained.
     dirty: bool,
     /// Whether a sleeper can pay for the order at all.
@@ -61,6 +112,11 @@ pub struct Sleeper {
 
 /// Pauses, of about 12 ns each, between two looks at the clock while spinning.
 const CLOCK_LOOK: u32 = 64;
+/// A wait of so many pauses or fewer is close, and after so many of them in a row the peer is let get ahead by so many
+/// pauses: see the waiting of the bare pipe.
+const CLOSE: u32 = 4;
+const CLOSE_WAITS: u32 = 3;
+const FALL_BACK: u32 = 32;
 /// Two sleeps within this time are many.
 const OFTEN: Duration = Duration::from_micros(200);
 /// Sleeps in a row that the present regime is not for, before it is changed.
@@ -83,6 +139,7 @@ impl Sleeper {
     pub fn new(strategy: Wait) -> io::Result<Sleeper> {
         let event = Arc::new(Event::new()?);
         let (word, seen) = words();
+        let (cpu_told, cpu_seen) = words();
         // Where the sleeper cannot pay for the order, those who wake it do.
         let can_pay = barrier::register();
         let generation = Generation::new(word, !can_pay);
@@ -90,11 +147,16 @@ impl Sleeper {
             strategy,
             generation,
             shared: None,
-            bellpull: Bellpull::new(seen, Arc::clone(&event) as Arc<dyn Bell>),
+            bellpull: Bellpull::new(seen, Some(cpu_seen), Arc::clone(&event) as Arc<dyn Bell>),
             event,
             adaptive: Adaptive::new(),
-            may_spin: may_spin(),
+            quota_allows: quota_allows(),
             looked_at: Instant::now(),
+            only_one: cpu::allowed() == 1,
+            cpu: u32::MAX,
+            cpu_told,
+            doubt: false,
+            close: 0,
             dirty: false,
             can_pay,
             slept_at: Instant::now(),
@@ -115,6 +177,7 @@ impl Sleeper {
     pub fn control(&mut self) -> io::Result<Option<Arc<Control>>> {
         if self.shared.is_none() {
             self.shared = Control::make(&self.event, self.generation.asks_fences())?;
+            self.cpu = u32::MAX;
             if let Some((_, shared)) = &mut self.shared
                 && self.generation.is_armed()
             {
@@ -152,10 +215,10 @@ impl Sleeper {
     /// [`Slept`].
     pub fn wait(
         &mut self,
-        mut look: impl FnMut() -> bool,
+        mut awaited: impl Awaited,
         deadline: Option<Instant>,
     ) -> Result<(), Slept> {
-        if self.spin(&mut look, deadline)? {
+        if self.spin(&mut awaited, deadline)? {
             return Ok(());
         }
         loop {
@@ -163,14 +226,14 @@ impl Sleeper {
                 self.event.drain()?;
             }
             self.arm()?;
-            if look() {
+            if awaited.look() {
                 self.disarm();
                 return Ok(());
             }
             let woken = self.event.wait(deadline);
             self.disarm();
             self.dirty = true;
-            if look() {
+            if awaited.look() {
                 return Ok(());
             }
             if !woken? {
@@ -252,32 +315,74 @@ impl Sleeper {
         self.event.ring()
     }
 
+    /// Tells others the CPU that we run on.
+    #[inline]
+    pub fn tell_cpu(&mut self) -> u32 {
+        let here = cpu::current();
+        if here != self.cpu {
+            self.cpu = here;
+            self.cpu_told.set(0, u64::from(here) + 1);
+            if let Some((control, _)) = &self.shared {
+                control.tell_cpu(here);
+            }
+        }
+        here
+    }
+
+    /// Spins for as long as the strategy has it. Says whether a look succeeded.
     fn spin(
         &mut self,
-        look: &mut impl FnMut() -> bool,
+        awaited: &mut impl Awaited,
         deadline: Option<Instant>,
     ) -> Result<bool, Slept> {
-        if self.strategy == Wait::Park {
+        let here = self.tell_cpu();
+        if self.strategy == Wait::Park || self.is_in_the_way(awaited.company(here)) {
             return Ok(false);
         }
-        if self.strategy == Wait::Adaptive && !(self.may_spin && self.adaptive.spin_now()) {
-            self.look_at_cpus(Instant::now());
+        if !self.quota_allows {
+            self.look_at_quota(Instant::now());
+            if !self.quota_allows {
+                return Ok(false);
+            }
+        }
+        // Whoever wakes us says where it runs.
+        if std::mem::take(&mut self.doubt) {
             return Ok(false);
         }
-        if looks(look) {
+        if self.strategy == Wait::Adaptive && !self.adaptive.spin_now() {
+            return Ok(false);
+        }
+        if self.close >= CLOSE_WAITS {
+            for _ in 0..FALL_BACK {
+                std::hint::spin_loop();
+            }
+        }
+        if let Some(spent) = look_for(awaited) {
+            self.close = if spent <= CLOSE { self.close + 1 } else { 0 };
             self.adaptive.paid();
             return Ok(true);
         }
+        self.close = 0;
+        self.spin_on(awaited, deadline)
+    }
+
+    /// Spins with an eye on the clock.
+    fn spin_on(
+        &mut self,
+        awaited: &mut impl Awaited,
+        deadline: Option<Instant>,
+    ) -> Result<bool, Slept> {
         let start = Instant::now();
-        self.look_at_cpus(start);
+        self.look_at_quota(start);
         let mut gate: Option<SignalGate> = None;
         let (mut last, mut slow) = (start, start);
-        while self.may_spin {
-            let found = looks(look);
+        while self.quota_allows {
+            let found = look_for(awaited).is_some();
             let now = Instant::now();
             let preempted = now - last > GAP;
             if preempted {
                 self.adaptive.preempted();
+                self.doubt = true;
             }
             if found {
                 self.adaptive.paid();
@@ -293,7 +398,7 @@ impl Sleeper {
                 }
             }
             if deadline.is_some_and(|deadline| now >= deadline) {
-                return if look() {
+                return if awaited.look() {
                     Ok(true)
                 } else {
                     Err(Slept::TimedOut)
@@ -305,35 +410,51 @@ impl Sleeper {
                     None => gate = Some(SignalGate::close()?),
                     Some(gate) => gate.check()?,
                 }
-                self.look_at_cpus(now);
+                self.look_at_quota(now);
+                let here = self.tell_cpu();
+                if self.is_in_the_way(awaited.company(here)) {
+                    return Ok(false);
+                }
             }
             last = now;
         }
         Ok(false)
     }
 
-    /// The CPUs and the quota of this process may change while it runs.
-    fn look_at_cpus(&mut self, now: Instant) {
+    /// Whether spinning would keep those from the CPU who are waited for.
+    fn is_in_the_way(&self, company: Company) -> bool {
+        match company {
+            Company::Here => true,
+            Company::Elsewhere => false,
+            Company::Unknown => self.only_one,
+        }
+    }
+
+    /// The quota and the CPUs of this thread may change while it runs.
+    fn look_at_quota(&mut self, now: Instant) {
         if now - self.looked_at >= Duration::from_secs(1) {
             self.looked_at = now;
-            self.may_spin = may_spin();
+            self.quota_allows = quota_allows();
+            self.only_one = cpu::allowed() == 1;
         }
     }
 }
 
-/// Looks for a while.
-fn looks(look: &mut impl FnMut() -> bool) -> bool {
-    for _ in 0..CLOCK_LOOK {
-        if look() {
-            return true;
+/// Looks for a while, and says how many pauses it took.
+#[inline]
+fn look_for(awaited: &mut impl Awaited) -> Option<u32> {
+    for spent in 0..CLOCK_LOOK {
+        if awaited.look() {
+            return Some(spent);
         }
         std::hint::spin_loop();
     }
-    false
+    None
 }
 
-fn may_spin() -> bool {
-    cpu::usable() > 1.0
+/// A thread that is pinned to a CPU of its own may spin there; a process with a quota of one CPU or less may not.
+fn quota_allows() -> bool {
+    cpu::quota().is_none_or(|quota| quota > 1.0)
 }
 
 impl AsFd for Sleeper {

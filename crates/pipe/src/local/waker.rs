@@ -19,13 +19,23 @@ pub trait Bell: Send + Sync {
 #[derive(Clone)]
 pub struct Bellpull {
     announcement: Words<1>,
+    /// The CPU that it last ran on, plus one, if it tells.
+    cpu: Option<Words<1>>,
     bell: Arc<dyn Bell>,
 }
 
 impl Bellpull {
-    /// Of the sleeper that announces its sleeps there, and is woken by this bell.
-    pub fn new(announcement: Words<1>, bell: Arc<dyn Bell>) -> Bellpull {
-        Bellpull { announcement, bell }
+    /// Of the sleeper that announces its sleeps there, tells its CPU there, and is woken by this bell.
+    pub(super) fn new(
+        announcement: Words<1>,
+        cpu: Option<Words<1>>,
+        bell: Arc<dyn Bell>,
+    ) -> Bellpull {
+        Bellpull {
+            announcement,
+            cpu,
+            bell,
+        }
     }
 }
 
@@ -93,6 +103,12 @@ impl Waker {
             },
             None => self.look_for_sleeper(),
         }
+    }
+
+    /// The CPU that the sleeper last ran on, as far as is known.
+    pub fn cpu(&self) -> Option<u32> {
+        let told = self.found.get()?.cpu.as_ref()?.get(0);
+        u32::try_from(told.checked_sub(1)?).ok()
     }
 
     /// Rings, whether or not the sleeper has announced a sleep.

@@ -17,6 +17,7 @@ pub struct Control {
     passes_barriers: bool,
     first: Arc<Page>,
     free: Mutex<Free>,
+    cpu: Mutex<MappedMut>,
 }
 
 /// One memfd of it.
@@ -74,10 +75,17 @@ impl Control {
             bell: Arc::clone(bell),
             passes_barriers: barrier::register(),
             free: Mutex::new(free),
+            cpu: Mutex::new(layout::own(first.memory.mapping(), layout::CPU)),
             first: Arc::clone(&first),
         };
         control.add(&first);
         Ok(Some((Arc::new(control), generation)))
+    }
+
+    /// Tells peers the CPU that the socket runs on.
+    pub(crate) fn tell_cpu(&self, cpu: u32) {
+        let told = self.cpu.lock().unwrap_or_else(PoisonError::into_inner);
+        super::set(&*told, u64::from(cpu) + 1);
     }
 
     fn add(&self, page: &Arc<Page>) {

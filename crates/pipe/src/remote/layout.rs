@@ -4,6 +4,7 @@
 //!  offset   word                          written by           read by the peer's
 //!  0x000    magic, layout version         set-up, once         set-up
 //!  0x080    generation                    the socket           sender, after every publication  (first page only)
+//!  0x100    CPU + 1                       the socket           whoever is about to wait for it            (first page only)
 //!  0x200    slot 0, of 128 bytes, and 27 more, one for each connection:
 //!    +00    position                      our receiver         sender, when it runs out of room
 //!    +08    messages received             our receiver         sender, when it runs out of credit
@@ -27,6 +28,7 @@ pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"ringmqS\x01");
 
 pub(super) const IDENTITY: usize = 0x000;
 pub(super) const GENERATION: usize = 0x080;
+pub(super) const CPU: usize = 0x100;
 pub(super) const SLOTS_AT: usize = 0x200;
 pub(super) const SLOT: usize = 128;
 pub(super) const SLOTS: usize = (PAGE - SLOTS_AT) / SLOT;

@@ -73,6 +73,12 @@ impl Common {
         layout::seen(page, self.slot_at + word)
     }
 
+    /// The CPU that the peer last ran on, if it has said so.
+    fn cpu(&self) -> Option<u32> {
+        let told = get(&layout::seen(&self.page, layout::CPU));
+        u32::try_from(told.checked_sub(1)?).ok()
+    }
+
     fn generation(&self) -> Mapped {
         layout::seen(&self.page, layout::GENERATION)
     }

@@ -73,6 +73,11 @@ impl Receiver {
         receiver
     }
 
+    /// The CPU that the peer last ran on, as far as is known.
+    pub fn cpu(&self) -> Option<u32> {
+        self.common.cpu()
+    }
+
     fn look_at_marks(&mut self) {
         let mark = together(get(&self.peer_mark), self.own_mark_is);
         // As libzmq has it: half of the mark, rounded up.

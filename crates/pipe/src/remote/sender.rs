@@ -149,6 +149,11 @@ impl Sender {
         self.sent < self.sure
     }
 
+    /// The CPU that the peer last ran on, as far as is known.
+    pub fn cpu(&self) -> Option<u32> {
+        self.common.cpu()
+    }
+
     fn look_at_marks(&mut self) {
         self.mark = together(self.own_mark_is, get(&self.peer_mark));
     }

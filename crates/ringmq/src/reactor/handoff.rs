@@ -230,7 +230,6 @@ impl Handoff {
         kind: Kind,
         properties: Option<&Arc<Properties>>,
     ) -> Result<Option<Met>, Refuse> {
-        let came = self.came.take();
         let frame = match OfferFrame::decode(data) {
             Ok(frame) => frame,
             Err(error) => {
@@ -246,7 +245,9 @@ impl Handoff {
                     let (got, want) = (0, offer.descriptors());
                     Err(MeetError::Descriptors { got, want })
                 } else {
-                    offering.own.judge(&offer, came.unwrap_or_default())
+                    offering
+                        .own
+                        .judge(&offer, self.came.take().unwrap_or_default())
                 };
                 match judged {
                     Ok(peer) => {

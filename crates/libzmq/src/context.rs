@@ -20,7 +20,7 @@ pub(crate) struct Held {
 /// Options of a context.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    pub(crate) io_threads: c_int,
+    io_threads: c_int,
     most_sockets: c_int,
     greatest_message: c_int,
     pub(crate) ipv6: bool,
@@ -182,6 +182,8 @@ unsafe extern "C" fn zmq_ctx_set(handle: *mut c_void, option: c_int, value: c_in
         held.settings.set(option, value)?;
         if option == MAX_SOCKETS {
             held.context.set_max_sockets(value.unsigned_abs() as usize);
+        } else if option == IO_THREADS {
+            held.context.set_io_threads(value.unsigned_abs() as usize);
         }
         Ok(0)
     })

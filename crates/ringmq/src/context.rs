@@ -1,6 +1,5 @@
 //! What sockets share: names within the process, limits, and an end.
 
-use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use ringmq_pattern::Kind;
@@ -9,9 +8,9 @@ use ringmq_pipe::local::Post;
 use ringmq_sys::ForkMark;
 
 use crate::command::{Command, PipeId};
-use crate::error::SocketError;
+use crate::error::{EndpointRefusal, SocketError};
 use crate::inproc::Names;
-use crate::reactor::{Lingering, Order, Reactor};
+use crate::reactor::{Lingering, Place, Reactors};
 use crate::socket::Socket;
 
 /// Sockets of one context can reach each other by `inproc://` names.
@@ -44,7 +43,7 @@ pub(crate) struct Inside {
     closed: Condvar,
     mark: ForkMark,
     /// Started for the first endpoint that is not of this process.
-    reactor: Mutex<Option<Reactor>>,
+    reactors: Mutex<Option<Reactors>>,
     lingering: Arc<Lingering>,
 }
 
@@ -54,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) names: Names,
     sockets: Vec<Post<Command>>,
     most_sockets: usize,
+    io_threads: usize,
     wait: Wait,
     next_pipe: u64,
     terminated: bool,
@@ -72,13 +72,14 @@ impl Context {
                     names: Names::default(),
                     sockets: Vec::new(),
                     most_sockets: 1023,
+                    io_threads: 1,
                     wait: Wait::Adaptive,
                     next_pipe: 0,
                     terminated: false,
                 }),
                 closed: Condvar::new(),
                 mark: ForkMark::current()?,
-                reactor: Mutex::new(None),
+                reactors: Mutex::new(None),
                 lingering: Arc::default(),
             }),
         })
@@ -96,6 +97,12 @@ impl Context {
     /// How many sockets there may be at a time; 1,023 by default.
     pub fn set_max_sockets(&self, most: usize) {
         self.lock().most_sockets = most;
+    }
+
+    /// How many I/O threads serve what goes beyond the process; 1 by default. Said before the first such endpoint is
+    /// bound or connected to; later it has no effect. Without any, there is inproc only.
+    pub fn set_io_threads(&self, count: usize) {
+        self.lock().io_threads = count;
     }
 
     /// How sockets that are made from now on wait.
@@ -154,17 +161,17 @@ impl Context {
         Ok(())
     }
 
-    /// Where orders to the I/O thread are posted, which is started if there is none.
-    pub(crate) fn reactor(&self) -> io::Result<Post<Order>> {
-        let locked = self.inside.reactor.lock();
-        let mut reactor = locked.unwrap_or_else(PoisonError::into_inner);
-        if let Some(reactor) = &*reactor {
-            return Ok(reactor.post());
+    /// A place for one thing more in an I/O thread that `affinity` allows. They are started if they are not there.
+    pub(crate) fn place(&self, affinity: u64) -> Result<Place, EndpointRefusal> {
+        let count = self.lock().io_threads;
+        let locked = self.inside.reactors.lock();
+        let mut reactors = locked.unwrap_or_else(PoisonError::into_inner);
+        if reactors.is_none() && count > 0 {
+            let started = Reactors::start(count, &self.inside.lingering);
+            *reactors = Some(started.map_err(EndpointRefusal::Os)?);
         }
-        let started = Reactor::start(Arc::clone(&self.inside.lingering))?;
-        let post = started.post();
-        *reactor = Some(started);
-        Ok(post)
+        let chosen = reactors.as_ref().and_then(|all| all.place(affinity));
+        chosen.ok_or(EndpointRefusal::NoThread)
     }
 
     /// Counts those who have something left to do.
@@ -186,9 +193,9 @@ impl Drop for Inside {
         if self.mark.is_here() {
             // What was sent leaves first, as it does when a context is terminated.
             self.lingering.wait();
-        } else if let Ok(reactor) = self.reactor.get_mut() {
-            // The thread is the parent's.
-            std::mem::forget(reactor.take());
+        } else if let Ok(reactors) = self.reactors.get_mut() {
+            // The threads are the parent's.
+            std::mem::forget(reactors.take());
         }
     }
 }

@@ -100,15 +100,18 @@ pub enum EndpointRefusal {
     /// The socket is neither bound nor connected to it.
     #[error("this socket is neither bound nor connected to {0}")]
     Unknown(String),
-    /// It is no name within the process.
-    #[error("{0} is no endpoint")]
-    Syntax(String),
     /// It cannot be an endpoint, or not be connected to.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// Nobody can listen there.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The descriptor that was given is of another transport than this endpoint.
+    #[error("the descriptor is not of the transport of {0}")]
+    WrongTransport(String),
+    /// The context has no I/O thread, or none that this socket's affinity allows.
+    #[error("there is no I/O thread for it")]
+    NoThread,
     /// The kernel refused, for want of descriptors, threads or memory.
     #[error("cannot start: {0}")]
     Os(#[source] io::Error),

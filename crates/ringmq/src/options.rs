@@ -27,8 +27,12 @@ pub(crate) struct Options {
     pub(crate) max_message: Option<u64>,
     pub(crate) handshake: Option<Duration>,
     pub(crate) heartbeat: Option<Heartbeat>,
-    /// Nothing waits for a connection that is not there yet.
+    /// Nothing waits for a connection that is not there.
     pub(crate) immediate: bool,
+    /// The last message only is kept.
+    pub(crate) conflate: bool,
+    /// Which I/O threads may be used.
+    pub(crate) affinity: u64,
 }
 
 impl Options {
@@ -49,6 +53,8 @@ impl Options {
             handshake: Some(Duration::from_secs(30)),
             heartbeat: None,
             immediate: false,
+            conflate: false,
+            affinity: 0,
         }
     }
 

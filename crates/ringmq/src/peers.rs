@@ -8,6 +8,7 @@ use ringmq_pipe::local::{Post, Receiver, Sender};
 use slab::Slab;
 
 use crate::command::{Attachment, Command, Far, Marks, PipeId};
+use crate::reactor::Order;
 
 /// Peers that are looked at in turn, beside those that are known to be active, with each call.
 const IN_TURN: usize = 8;
@@ -90,17 +91,25 @@ impl Peers {
         ] {
             list.retain(|number| *number != peer.0);
         }
-        let (id, far) = (entry.id, entry.far.clone());
+        let (id, far, gone) = (entry.id, entry.far.clone(), entry.gone);
         drop(entry);
-        far.let_go(id, linger);
+        if !gone {
+            far.let_go(id, linger);
+        }
     }
 
-    /// The peer at the end of this pipe.
+    /// The peer at the end of this pipe, if its far end is not known to be gone.
     pub(crate) fn find(&self, id: PipeId) -> Option<Peer> {
         let mut entries = self.entries.iter();
         entries
-            .find(|(_, entry)| entry.id == id)
+            .find(|(_, entry)| entry.id == id && !entry.gone)
             .map(|(number, _)| Peer(number as u32))
+    }
+
+    /// The peers at the ends of this pipe, and of those that the connection had before.
+    pub(crate) fn all(&self, id: PipeId) -> Vec<Peer> {
+        let entries = self.entries.iter().filter(|(_, entry)| entry.id == id);
+        entries.map(|(number, _)| Peer(number as u32)).collect()
     }
 
     /// All peers.
@@ -115,6 +124,7 @@ impl Peers {
             && !entry.gone
         {
             entry.gone = true;
+            entry.sender.refuse();
             self.gone.push(peer.0);
         }
     }
@@ -156,9 +166,9 @@ impl Peers {
         }
     }
 
-    /// This socket has other marks now. A session keeps those that it began with.
+    /// This socket has other marks now.
     pub(crate) fn set_own_marks(&mut self, own: Marks) {
-        for (_, entry) in &mut self.entries {
+        for (_, entry) in self.entries.iter_mut().filter(|(_, entry)| !entry.gone) {
             match (&entry.far, entry.far_marks) {
                 (Far::Socket(post), Some(far)) => {
                     // Whoever is gone need not know.
@@ -166,8 +176,21 @@ impl Peers {
                     entry.count(own.between(far));
                 }
                 (Far::Socket(_), None) => entry.count(own),
-                (Far::Session(_), _) => {}
+                (Far::Session(post), _) => {
+                    order_marks(post, entry.id, own);
+                    entry.count(own);
+                }
             }
+        }
+    }
+
+    /// As [`set_own_marks`](Peers::set_own_marks), for the pipe of one session.
+    pub(crate) fn set_session_marks(&mut self, peer: Peer, own: Marks) {
+        if let Some(entry) = self.entries.get_mut(peer.0 as usize)
+            && let Far::Session(post) = &entry.far
+        {
+            order_marks(post, entry.id, own);
+            entry.count(own);
         }
     }
 
@@ -262,6 +285,11 @@ impl Peers {
     }
 }
 
+fn order_marks(post: &Post<Order>, id: PipeId, marks: Marks) {
+    // A session that has ended says so.
+    let _ = post.send(Order::Marks(id, marks));
+}
+
 impl Pipes for Peers {
     #[inline]
     fn can_write(&mut self, peer: Peer) -> bool {
@@ -320,6 +348,11 @@ impl Pipes for Peers {
                 None
             }
         }
+    }
+
+    fn is_gone(&mut self, peer: Peer) -> bool {
+        let entry = self.entries.get(peer.0 as usize);
+        entry.is_none_or(|entry| entry.gone)
     }
 
     fn terminate(&mut self, peer: Peer) {

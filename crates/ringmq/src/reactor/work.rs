@@ -13,8 +13,8 @@ use super::listening::Listening;
 use super::order::{Link, Order};
 use super::session::{Broken, Ends, Open, Worked};
 use super::timers::Timers;
-use super::{Lingering, WAKE};
-use crate::command::{Attachment, Command, PipeId};
+use super::{Beginning, Crew, Lingering, WAKE};
+use crate::command::{Attachment, Command, Marks, PipeId};
 
 /// Events that one poll tells of.
 const EVENTS: usize = 256;
@@ -73,6 +73,9 @@ pub(crate) struct Work {
     pub(super) poll: Poll,
     pub(super) announcement: Announcement,
     pub(super) mailbox: Mailbox<Order>,
+    /// Which of the crew this one is.
+    pub(super) number: usize,
+    pub(super) crew: Arc<Crew>,
     pub(super) lingering: Arc<Lingering>,
     pub(super) sessions: Slab<Session>,
     pub(super) listeners: Slab<Listening>,
@@ -98,15 +101,17 @@ pub(super) fn listener_number(slot: usize) -> usize {
 
 impl Work {
     pub(crate) fn new(
-        poll: Poll,
-        announcement: Announcement,
-        mailbox: Mailbox<Order>,
+        beginning: Beginning,
+        number: usize,
+        crew: Arc<Crew>,
         lingering: Arc<Lingering>,
     ) -> Work {
         Work {
-            poll,
-            announcement,
-            mailbox,
+            poll: beginning.poll,
+            announcement: beginning.announcement,
+            mailbox: beginning.mailbox,
+            number,
+            crew,
             lingering,
             sessions: Slab::new(),
             listeners: Slab::new(),
@@ -173,12 +178,15 @@ impl Work {
                     // Whoever asked waits, or is gone.
                     let _ = done.send(());
                 }
+                Order::Leave(number) => self.leave(number),
+                Order::Welcome(newcomer) => self.welcome(*newcomer),
                 Order::Connect(connect) => self.connect(*connect),
                 Order::Activate(id) => {
                     if let Some(slot) = self.by_id.get(&id) {
                         self.enqueue(*slot);
                     }
                 }
+                Order::Marks(id, marks) => self.set_marks(id, marks),
                 Order::Finish(id, linger) => self.finish(id, linger),
                 Order::Stop => self.stopping = true,
             }
@@ -388,6 +396,18 @@ impl Work {
         }
     }
 
+    /// Counts by other marks. A session that waits for room, or to give credit back, looks again.
+    fn set_marks(&mut self, id: PipeId, marks: Marks) {
+        let Some(slot) = self.by_id.get(&id).copied() else {
+            return;
+        };
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.ends.inbound.set_mark(marks.receiving);
+            session.ends.outbound.set_mark(marks.sending);
+            self.enqueue(slot);
+        }
+    }
+
     /// The socket has let go.
     fn finish(&mut self, id: PipeId, linger: Option<Duration>) {
         let Some(slot) = self.by_id.get(&id).copied() else {
@@ -434,6 +454,7 @@ impl Work {
         } = session;
         drop((ends, io, near));
         let _ = link.post.send(Command::Gone(id));
+        self.crew.relieve(self.number);
         self.lingering.end();
     }
 }

@@ -143,7 +143,8 @@ extern "C" fn zmq_ctx_new() -> *mut c_void {
     })
 }
 
-/// Ends a context: waits for its sockets to be closed, and for what they have sent to leave.
+/// Ends a context: waits for its sockets to be closed, and for what they have sent to leave. Fails with `EINTR` if a
+/// signal is handled meanwhile, and may be called again then.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_ctx_term(handle: *mut c_void) -> c_int {
     catch(|| {
@@ -153,7 +154,7 @@ unsafe extern "C" fn zmq_ctx_term(handle: *mut c_void) -> c_int {
         let context = held.context.clone();
         drop(held);
         if here {
-            context.terminate();
+            context.terminate_unless_interrupted()?;
         }
         // SAFETY: slots stay; whoever else has ended it meanwhile has done what is left.
         if let Ok(held) = unsafe { Held::enter(handle) } {

@@ -6,7 +6,7 @@ use std::io;
 
 use ringmq::{
     AddressError, BindError, EndpointError, EndpointRefusal, ListenError, OptionError, RecvError,
-    ResolveError, SendRefusal, SocketError,
+    ResolveError, SendRefusal, SocketError, TerminateError,
 };
 
 /// The first of ZeroMQ's own numbers.
@@ -95,6 +95,15 @@ impl From<SocketError> for Errno {
             SocketError::Terminated => Errno::TERMINATED,
             SocketError::TooMany(_) => Errno(libc::EMFILE),
             SocketError::Os(error) => error.into(),
+        }
+    }
+}
+
+impl From<TerminateError> for Errno {
+    fn from(error: TerminateError) -> Errno {
+        match error {
+            TerminateError::Interrupted => Errno::INTERRUPTED,
+            TerminateError::Os(error) => error.into(),
         }
     }
 }

@@ -4,11 +4,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use ringmq_pattern::Kind;
 use ringmq_pipe::Wait;
-use ringmq_pipe::local::Post;
+use ringmq_pipe::local::{Post, Sleeper, Waker};
 use ringmq_sys::ForkMark;
 
 use crate::command::{Command, PipeId};
-use crate::error::{EndpointRefusal, SocketError};
+use crate::error::{EndpointRefusal, SocketError, TerminateError};
 use crate::inproc::Names;
 use crate::reactor::{Lingering, Place, Reactors};
 use crate::socket::Socket;
@@ -45,6 +45,8 @@ pub(crate) struct Inside {
     /// Started for the first endpoint that is not of this process.
     reactors: Mutex<Option<Reactors>>,
     lingering: Arc<Lingering>,
+    /// Who waits for the end, and may be interrupted.
+    ending: Mutex<Option<Sleeper>>,
 }
 
 /// What the lock protects.
@@ -57,6 +59,8 @@ pub(crate) struct Shared {
     wait: Wait,
     next_pipe: u64,
     terminated: bool,
+    /// Whom to wake when a socket closes, beside those who wait for `closed`.
+    watcher: Option<Waker>,
 }
 
 impl Context {
@@ -76,11 +80,13 @@ impl Context {
                     wait: Wait::Adaptive,
                     next_pipe: 0,
                     terminated: false,
+                    watcher: None,
                 }),
                 closed: Condvar::new(),
                 mark: ForkMark::current()?,
                 reactors: Mutex::new(None),
                 lingering: Arc::default(),
+                ending: Mutex::new(None),
             }),
         })
     }
@@ -130,6 +136,31 @@ impl Context {
         }
         drop(shared);
         self.inside.lingering.wait();
+    }
+
+    /// As [`terminate`](Context::terminate), but a signal that is handled ends the wait, which may be begun again.
+    ///
+    /// # Errors
+    ///
+    /// `Interrupted`, or `Os` if there is no descriptor to wait with.
+    pub fn terminate_unless_interrupted(&self) -> Result<(), TerminateError> {
+        self.shutdown();
+        let locked = self.inside.ending.lock();
+        let mut ending = locked.unwrap_or_else(PoisonError::into_inner);
+        let sleeper = match &mut *ending {
+            Some(sleeper) => sleeper,
+            none => {
+                let sleeper = none.insert(Sleeper::new(Wait::Park)?);
+                self.lock().watcher = Some(sleeper.bellpull().into());
+                self.inside.lingering.watch(sleeper.bellpull().into());
+                sleeper
+            }
+        };
+        let over = || self.lock().sockets.is_empty() && self.inside.lingering.is_over();
+        if !over() {
+            sleeper.wait(over, None)?;
+        }
+        Ok(())
     }
 
     /// The lock is never held while anything waits, and what panics under it leaves it whole.
@@ -185,6 +216,10 @@ impl Context {
         shared.names.leave(post);
         shared.sockets.retain(|other| !other.is_same(post));
         self.inside.closed.notify_all();
+        if let Some(watcher) = &mut shared.watcher {
+            // Whoever cannot be woken looks when it is woken by something else.
+            let _ = watcher.wake();
+        }
     }
 }
 

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use ringmq_message::Frame;
 use ringmq_pattern::Kind;
-use ringmq_pipe::local::{Post, Waker};
+use ringmq_pipe::local::Post;
 use ringmq_transport::{Backoff, Endpoint, EndpointError, Listener};
 use ringmq_zmtp::{Settings, SocketType};
 
-use crate::command::{Attachment, Command, Conflates, Far, PipeId, direction};
+use crate::command::{Conflates, PipeId};
 use crate::error::EndpointRefusal;
-use crate::inproc::Face;
 use crate::reactor::{Connect, Link, Listen, Order, session_pipe};
 use crate::socket::Socket;
 
@@ -179,89 +178,7 @@ impl Socket {
             .retain(|(_, role)| !matches!(role, Role::Dialed(dialed, _) if *dialed == id));
     }
 
-    // --- Within the process
-
-    fn bind_within(&mut self, endpoint: &str, name: String) -> Result<(), EndpointRefusal> {
-        let face = self.face();
-        if !self.context.lock().names.bind(&name, &face) {
-            return Err(EndpointRefusal::InUse(endpoint.to_owned()));
-        }
-        self.know(endpoint, Role::Bound(name));
-        self.take_mail();
-        Ok(())
-    }
-
-    fn connect_within(&mut self, endpoint: &str, name: &str) {
-        let face = self.face();
-        let assigned = self.options.assigned_id.take();
-        let context = self.context.clone();
-        let mut shared = context.lock();
-        let id = shared.pipe_id();
-        let bound = shared.names.bound(name).cloned();
-        let marks = match &bound {
-            Some(other) => face.marks.between(other.marks),
-            None => face.marks,
-        };
-        let far_waker = match &bound {
-            Some(other) => Waker::from(other.bellpull.clone()),
-            None => Waker::of_nobody(),
-        };
-        let near = Waker::from(self.sleeper.bellpull());
-        // As in libzmq, it is for the one who connects to say whether a pipe conflates.
-        let conflates = self.conflates();
-        let (to, from) = (far_waker.clone(), near.clone());
-        let (sender, far_receiver) = direction(conflates.sending, marks.sending, to, from);
-        let (to, from) = (near, far_waker.clone());
-        let (far_sender, receiver) = direction(conflates.receiving, marks.receiving, to, from);
-        let far = Attachment {
-            id,
-            sender: far_sender,
-            receiver: far_receiver,
-            routing_id: face.routing_id.clone(),
-            probed: false,
-            marks: None,
-            far: Far::Socket(self.post.clone()),
-        };
-        let (far_post, routing_id) = match bound {
-            Some(other) => {
-                let _ = other.post.send(Command::Attach(Box::new(far)));
-                let _ = self.post.send(Command::Marks(id, other.marks));
-                // Whoever closes right now is gone, and says so.
-                if other.post.send(Command::Marks(id, face.marks)).is_err() {
-                    let _ = self.post.send(Command::Gone(id));
-                }
-                (other.post, other.routing_id)
-            }
-            None => {
-                let post = self.post.clone();
-                shared.names.wait(name, far, far_waker, face);
-                (post, Vec::new())
-            }
-        };
-        drop(shared);
-        let attachment = Attachment {
-            id,
-            sender,
-            receiver,
-            routing_id,
-            probed: false,
-            marks: None,
-            far: Far::Socket(far_post),
-        };
-        self.attach(attachment, assigned.as_deref());
-        self.know(endpoint, Role::Connected(id));
-    }
-
-    fn face(&self) -> Face {
-        Face {
-            post: self.post.clone(),
-            bellpull: self.sleeper.bellpull(),
-            marks: self.options.marks(),
-            routing_id: self.options.routing_id.clone(),
-        }
-    }
-
-    fn conflates(&self) -> Conflates {
+    pub(crate) fn conflates(&self) -> Conflates {
         if self.options.conflate {
             Conflates::of(self.kind())
         } else {
@@ -269,7 +186,7 @@ impl Socket {
         }
     }
 
-    fn know(&mut self, endpoint: &str, role: Role) {
+    pub(crate) fn know(&mut self, endpoint: &str, role: Role) {
         self.endpoints.push((endpoint.to_owned(), role));
         endpoint.clone_into(&mut self.last_endpoint);
     }

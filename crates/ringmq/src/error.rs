@@ -117,6 +117,17 @@ pub enum EndpointRefusal {
     Os(#[source] io::Error),
 }
 
+/// Why the end of a context was not waited for.
+#[derive(Debug, Error)]
+pub enum TerminateError {
+    /// A signal was handled while the call waited.
+    #[error("a signal was handled while waiting for the end of a context")]
+    Interrupted,
+    /// The kernel refused, for want of descriptors or memory.
+    #[error("cannot wait for the end of a context: {0}")]
+    Os(#[from] io::Error),
+}
+
 /// Why an option was not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum OptionError {
@@ -147,6 +158,15 @@ impl From<Slept> for RecvError {
             Slept::TimedOut => RecvError::WouldBlock,
             Slept::Interrupted => RecvError::Interrupted,
             Slept::Os(error) => RecvError::Os(error),
+        }
+    }
+}
+
+impl From<Slept> for TerminateError {
+    fn from(slept: Slept) -> TerminateError {
+        match slept {
+            Slept::TimedOut | Slept::Interrupted => TerminateError::Interrupted,
+            Slept::Os(error) => TerminateError::Os(error),
         }
     }
 }

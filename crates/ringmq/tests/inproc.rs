@@ -278,7 +278,7 @@ fn timeouts_and_names() {
     other.bind("inproc://n").unwrap();
     assert!(matches!(
         other.bind("nonsense"),
-        Err(EndpointRefusal::Syntax(_))
+        Err(EndpointRefusal::Endpoint(_))
     ));
     assert!(matches!(
         other.bind("pigeon://n"),

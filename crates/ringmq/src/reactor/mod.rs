@@ -23,7 +23,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use mio::{Poll, Token, Waker as MioWaker};
-use ringmq_pipe::local::{Announcement, Bell, Mailbox, Post};
+use ringmq_pipe::local::{Announcement, Bell, Mailbox, Post, Waker};
 
 use crew::Crew;
 pub(crate) use crew::Place;
@@ -43,8 +43,15 @@ pub(crate) struct Reactors {
 /// How many sessions have something left to do; who ends a context waits until there is none.
 #[derive(Debug, Default)]
 pub(crate) struct Lingering {
-    count: Mutex<usize>,
+    state: Mutex<Left>,
     none: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Left {
+    count: usize,
+    /// Who wants to be woken when there is none, beside those who wait here.
+    watcher: Option<Waker>,
 }
 
 /// mio's way to end a poll.
@@ -122,29 +129,40 @@ impl Drop for Reactors {
 
 impl Lingering {
     pub(crate) fn begin(&self) {
-        *self.lock() += 1;
+        self.lock().count += 1;
     }
 
     pub(crate) fn end(&self) {
-        let mut count = self.lock();
-        *count = count.saturating_sub(1);
-        if *count == 0 {
+        let mut left = self.lock();
+        left.count = left.count.saturating_sub(1);
+        if left.count == 0 {
             self.none.notify_all();
+            if let Some(watcher) = &mut left.watcher {
+                // Whoever cannot be woken looks when it is woken by something else.
+                let _ = watcher.wake();
+            }
         }
+    }
+
+    /// Has this one woken when there is none.
+    pub(crate) fn watch(&self, watcher: Waker) {
+        self.lock().watcher = Some(watcher);
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().count == 0
     }
 
     /// Waits until there is none.
     pub(crate) fn wait(&self) {
-        let mut count = self.lock();
-        while *count > 0 {
-            count = self
-                .none
-                .wait(count)
-                .unwrap_or_else(PoisonError::into_inner);
+        let mut left = self.lock();
+        while left.count > 0 {
+            left = self.none.wait(left).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, usize> {
-        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Left> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

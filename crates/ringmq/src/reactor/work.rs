@@ -425,7 +425,9 @@ impl Work {
             self.end(slot);
             return;
         }
-        session.until = linger.and_then(|linger| Instant::now().checked_add(linger));
+        let lingers = linger.and_then(|linger| Instant::now().checked_add(linger));
+        // The peer may have been told the end already: the pipe's end can be seen before this order.
+        session.until = earlier(lingers, session.until);
         let timer = match session.io {
             Io::Open(_) => None,
             _ => session.until,

@@ -252,3 +252,18 @@ fn a_sender_that_is_to_refuse_has_no_room() {
         assert!(!sender.has_room());
     }
 }
+
+/// A sender whose mark became smaller has had messages received of which no credit came back.
+#[test]
+fn credit_that_a_smaller_mark_makes_due_comes_back_at_once() {
+    let (mut sender, mut receiver) = pipe(1000, Waker::of_nobody(), Waker::of_nobody());
+    for number in 0..400 {
+        sender.push(number, true).unwrap();
+        assert_eq!(receiver.pop(), Some(number));
+        receiver.done().unwrap();
+    }
+    sender.set_mark(2);
+    assert!(!sender.has_room());
+    receiver.set_mark(2);
+    assert!(sender.has_room());
+}

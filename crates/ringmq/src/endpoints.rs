@@ -172,7 +172,13 @@ impl Socket {
         }
     }
 
-    /// A connection of our own has ended by itself: it can be made again.
+    /// A connection within the process has ended by itself.
+    pub(crate) fn forget_connected(&mut self, id: PipeId) {
+        self.endpoints
+            .retain(|(_, role)| !matches!(role, Role::Connected(connected) if *connected == id));
+    }
+
+    /// A connection beyond the process has ended by itself: it can be made again.
     pub(crate) fn forget_dialed(&mut self, id: PipeId) {
         self.endpoints
             .retain(|(_, role)| !matches!(role, Role::Dialed(dialed, _) if *dialed == id));

@@ -78,11 +78,9 @@ impl Peers {
         Peer(number as u32)
     }
 
-    /// Removes a peer, which has left the pattern, and tells the far end.
-    pub(crate) fn remove(&mut self, peer: Peer, linger: Option<Duration>) {
-        let Some(entry) = self.entries.try_remove(peer.0 as usize) else {
-            return;
-        };
+    /// Removes a peer, which has left the pattern, and tells the far end. Gives the pipe, if that was gone by itself.
+    pub(crate) fn remove(&mut self, peer: Peer, linger: Option<Duration>) -> Option<PipeId> {
+        let entry = self.entries.try_remove(peer.0 as usize)?;
         for list in [
             &mut self.unreadable,
             &mut self.unwritable,
@@ -93,9 +91,11 @@ impl Peers {
         }
         let (id, far, gone) = (entry.id, entry.far.clone(), entry.gone);
         drop(entry);
-        if !gone {
-            far.let_go(id, linger);
+        if gone {
+            return Some(id);
         }
+        far.let_go(id, linger);
+        None
     }
 
     /// The peer at the end of this pipe, if its far end is not known to be gone.

@@ -108,7 +108,9 @@ impl Socket {
 
     pub(crate) fn detach(&mut self, peer: Peer) {
         self.pattern.detach(peer, &mut self.peers);
-        self.peers.remove(peer, self.options.linger);
+        if let Some(gone) = self.peers.remove(peer, self.options.linger) {
+            self.forget_connected(gone);
+        }
     }
 
     /// The far end of this pipe is gone.

@@ -266,3 +266,25 @@ fn marks_that_change_reach_connections_beyond_the_process() {
         pull.recv_deadline(soon()).unwrap();
     }
 }
+
+/// A peer that goes on sending does not keep a socket that has closed from ending.
+#[test]
+fn what_comes_after_a_close_is_not_waited_for() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
+    let mut pull = context.socket(Kind::Pull).unwrap();
+    pull.set_recv_mark(1);
+    pull.bind("tcp://127.0.0.1:*").unwrap();
+    let mut push = other.socket(Kind::Push).unwrap();
+    push.set_linger(Some(Duration::ZERO));
+    push.set_immediate(true);
+    push.set_send_mark(0);
+    push.connect(pull.last_endpoint()).unwrap();
+    for _ in 0..100 {
+        push.send(vec![0; 1 << 20]).unwrap();
+    }
+    pull.recv_deadline(soon()).unwrap();
+    drop(pull);
+    context.terminate();
+    send_until_alone(&mut push);
+}

@@ -75,7 +75,7 @@ int main (void)
 {
     char tcp[64];
     free_tcp (tcp);
-    const char *endpoints[] = {"inproc://conflate", "ipc://conflate", tcp};
+    const char *endpoints[] = {"inproc://conflate", "ipc://conflated", tcp};
     for (int at = 0; at < 3; at++) {
         /* Within the process, libzmq takes the last message for the routing id that is sent ahead of a bind. */
         sent (ZMQ_PUSH, ZMQ_PULL, endpoints[at], at == 0);

@@ -82,7 +82,7 @@ static void probed (const char *endpoint)
 
 int main (void)
 {
-    const char *endpoints[] = {"inproc://peers", "ipc://peers", "tcp://127.0.0.1:*"};
+    const char *endpoints[] = {"inproc://peers", "ipc://met", "tcp://127.0.0.1:*"};
     for (int at = 0; at < 3; at++) {
         vanished (endpoints[at]);
         probed (endpoints[at]);

@@ -115,9 +115,14 @@ impl<T> Receiver<T> {
         self.received
     }
 
-    /// Changes the mark, by which credit is given back; 0 for no limit.
+    /// Changes the mark, by which credit is given back; 0 for no limit. What is a whole step now is given back at once,
+    /// for a sender with a smaller mark may wait for it.
     pub fn set_mark(&mut self, mark: u64) {
         self.step = step(mark);
+        if self.received - self.reported >= self.step {
+            // The credit is there; a sender that cannot be woken finds it at its next call.
+            let _ = self.report();
+        }
     }
 }
 

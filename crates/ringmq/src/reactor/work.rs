@@ -309,7 +309,11 @@ impl Work {
         };
         session.ends.announcement.disarm();
         let kind = session.link.kind;
-        let worked = open.work(&mut session.ends, kind, &mut self.scratch, now);
+        let worked = if session.told {
+            open.wait_for_end(&mut self.scratch)
+        } else {
+            open.work(&mut session.ends, kind, &mut self.scratch, now)
+        };
         if std::mem::take(&mut open.fresh) {
             let routing_id = open
                 .connection

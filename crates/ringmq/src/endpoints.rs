@@ -238,7 +238,12 @@ impl Socket {
         let link = self.link();
         let immediate = link.immediate;
         let (mut near, ends) = session_pipe(&link, id, &post);
-        let assigned = self.options.assigned_id.take();
+        // As in libzmq, it is for a pipe that is attached now, and waits for one.
+        let assigned = if immediate {
+            None
+        } else {
+            self.options.assigned_id.take()
+        };
         // A ROUTER has to know who it is.
         let unknown = self.kind() == Kind::Router && assigned.is_none();
         if unknown && !immediate && self.pattern.probes() {

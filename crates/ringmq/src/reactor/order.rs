@@ -18,7 +18,7 @@ use crate::command::{Attachment, Command, Conflates, Far, Marks, PipeId, directi
 pub(crate) enum Order {
     /// Accept at this listener.
     Listen(Box<Listen>),
-    /// Close the listener of this number, and its connections if told so; then say that it is done.
+    /// Close the listener of this number, and let go of its connections; then say that it is done.
     Unlisten(u64, SyncSender<()>),
     /// Let go of the connections that were accepted by the listener of this number.
     Leave(u64),

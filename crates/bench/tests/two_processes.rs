@@ -6,10 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ringmq_bench::compare::{Comparison, Effort, Plan, Step};
+use ringmq_bench::compare::{Comparison, Effort, Part, Plan, Step};
 use ringmq_bench::{
-    Error, Measured, Outcome, PEER_MARK, Pin, Program, Report, Rtt, Size, Spec, Transport, Work,
-    allowed_cpus, run,
+    Error, Libraries, Measured, Outcome, PEER_MARK, Pin, Program, Report, Rtt, Size, Spec,
+    Transport, Work, allowed_cpus, run,
 };
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
@@ -170,7 +170,7 @@ fn a_side_that_hangs_ends_the_run() {
 
 #[test]
 fn a_comparison_has_all_its_rows() {
-    let plan = Plan::new(None);
+    let plan = Plan::new(None, &[Part::Pipe], &Libraries::look());
     let effort = Effort {
         rounds: 1,
         time: Duration::from_millis(1),

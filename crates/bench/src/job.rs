@@ -11,8 +11,9 @@ use rustix::net::{
 };
 
 use crate::error::Error;
+use crate::size::Size;
 use crate::sockets::words::Sockets;
-use crate::spec::{Size, Spec};
+use crate::spec::Spec;
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -42,6 +42,12 @@ pub fn peer() -> Result<(), Error> {
     tell(&stdin, answer.as_bytes())
 }
 
+/// Tells the supervisor why this side, or a thread of it, failed.
+pub(crate) fn fail(error: &Error) {
+    // A supervisor that is gone asks no more.
+    let _ = tell(io::stdin(), format!("{FAILED} {error}").as_bytes());
+}
+
 fn tell(supervisor: impl AsFd, mut bytes: &[u8]) -> Result<(), Error> {
     while !bytes.is_empty() {
         match rustix::io::write(&supervisor, bytes) {

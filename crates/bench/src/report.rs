@@ -323,6 +323,35 @@ mod tests {
     }
 
     #[test]
+    fn json_of_sockets_says_which_they_are() {
+        let spec = |work| {
+            let spec = Spec::new(work, Transport::ZmqTcp).with_pin(Pin::None);
+            spec.with_count(100)
+        };
+        let mut samples = Samples::new();
+        samples.record(1000);
+        let report = Report::new(&spec(Work::Connect), &Measured::Connect(samples));
+        assert_eq!(
+            report.json(),
+            r#"{"work":"connect","transport":"zmq-tcp","pattern":"req-rep","library":"ringmq","wait":"adaptive","size":64,"count":100,"pin":"none","first_reply_ns":{"min":1000,"p50":1000,"p99":1000,"p999":1000,"max":1000}}"#
+        );
+        let grown = Measured::Memory {
+            near: 1_500_000,
+            far: 0,
+        };
+        let report = Report::new(&spec(Work::Memory), &grown);
+        assert_eq!(
+            report.json(),
+            r#"{"work":"memory","transport":"zmq-tcp","pattern":"push-pull","library":"ringmq","wait":"adaptive","size":64,"count":100,"pin":"none","bytes_per_connection":{"near":15000,"far":0}}"#
+        );
+        let text = report.to_string();
+        assert!(
+            text.contains("push-pull, ringmq, adaptive") && text.contains("15,000 where it"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn text_says_the_same() {
         let report = Report::new(
             &spec(Work::Throughput),
@@ -355,6 +384,8 @@ mod tests {
         assert_eq!(rtt(6).against(&rtt(4)), Some(1.5));
         assert_eq!(rate(3.0).against(&rate(4.0)), Some(0.75));
         assert_eq!(rtt(6).against(&rate(4.0)), None);
+        let memory = |near, far| Outcome::Memory(Memory { near, far });
+        assert_eq!(memory(1, 2).against(&memory(2, 4)), Some(0.5));
     }
 
     #[test]

@@ -15,7 +15,8 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::histogram::Samples;
 use crate::report::{Memory, Outcome, Rate, Rtt};
-use crate::spec::{Size, Spec, Work};
+use crate::size::Size;
+use crate::spec::{Spec, Work};
 use crate::supervise::{Measured, Program, run};
 
 use plan::Planned;
@@ -34,7 +35,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// Five rounds: a minute for the pipe and five for sockets, about.
+    /// Five rounds: a minute for the pipe and four for sockets, about.
     pub const FULL: Effort = Effort {
         rounds: 5,
         time: Duration::from_millis(150),

@@ -6,8 +6,9 @@ use std::str::FromStr;
 use crate::compare::sockets;
 use crate::cpu::{self, Pin};
 use crate::error::Error;
-use crate::sockets::library::Libraries;
-use crate::spec::{Size, Spec, Transport, Wait, Work, by_name};
+use crate::size::Size;
+use crate::sockets::libraries::Libraries;
+use crate::spec::{Spec, Transport, Wait, Work, by_name};
 
 /// A row that is to be measured.
 #[derive(Debug, Clone)]

@@ -166,6 +166,29 @@ mod tests {
     }
 
     #[test]
+    fn a_table_is_headed_by_what_was_measured() {
+        let mut finished = finished();
+        finished.base = "libzmq";
+        for row in &mut finished.rows {
+            row.spec = Spec::new(Work::Memory, Transport::ZmqTcp);
+            row.outcome = Outcome::Memory(Memory {
+                near: 15_000,
+                far: 10_000,
+            });
+        }
+        let text = finished.to_string();
+        let lines: Vec<_> = text.lines().collect();
+        assert!(
+            lines[1].contains("B, both") && lines[1].ends_with("× libzmq"),
+            "{text}"
+        );
+        assert!(
+            lines[2].contains("25,000") && lines[2].ends_with("libzmq"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn curves_are_of_two_cpus_and_each_once() {
         let mut finished = finished();
         let two = Pin::Cpus(0, 1);

@@ -2,9 +2,10 @@
 
 use crate::compare::plan::{PAYLOAD, Part, Plan};
 use crate::cpu::Pin;
-use crate::sockets::library::Libraries;
+use crate::size::Size;
+use crate::sockets::libraries::Libraries;
 use crate::sockets::words::{Face, Pattern, Sockets};
-use crate::spec::{Size, Spec, Transport, Wait, Work};
+use crate::spec::{Spec, Transport, Wait, Work};
 
 /// What the rows of a section are measured by, if it is there; else by the first.
 const STOCK: &str = "libzmq";
@@ -170,7 +171,7 @@ pub(crate) fn name(spec: &Spec) -> String {
 mod tests {
     use super::*;
     use crate::cpu;
-    use crate::sockets::library::Described;
+    use crate::sockets::libraries::Described;
 
     fn libraries(stock: bool) -> Libraries {
         let found = || Described {

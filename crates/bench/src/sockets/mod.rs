@@ -13,7 +13,8 @@
 //! (libzmq issue 4660).
 
 pub(crate) mod connect;
-pub(crate) mod library;
+pub(crate) mod libraries;
+mod library;
 mod loaded;
 pub(crate) mod memory;
 mod ours;
@@ -272,7 +273,12 @@ pub(crate) fn within<C: Sockets>(
             if let Pin::Cpus(_, cpu) = far_spec.pin {
                 cpu::pin(cpu)?;
             }
-            peer::far(&mut far, &far_spec)
+            let done = peer::far(&mut far, &far_spec);
+            if let Err(error) = &done {
+                // The near side may wait for it for ever.
+                peer::fail(error);
+            }
+            done
         })
         .map_err(Error::os(
             "start a thread",

@@ -17,7 +17,7 @@ pub(crate) struct Compare {
     /// Fewer and shorter rounds: a fifth of the time, about.
     #[arg(long)]
     quick: bool,
-    /// Only these parts: pipe (a minute, about), sockets, or of them latency, throughput, connect, memory (five
+    /// Only these parts: pipe (a minute, about), sockets, or of them latency, throughput, connect, memory (four
     /// minutes together, about). [default: all]
     #[arg(long, value_name = "PART,...", value_delimiter = ',')]
     #[arg(value_parser = words::<Part>(Part::ALL.map(Part::name)))]

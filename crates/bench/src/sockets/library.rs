@@ -22,6 +22,7 @@ type OfOne = unsafe extern "C" fn(*mut c_void) -> c_int;
 type SocketNew = unsafe extern "C" fn(*mut c_void, c_int) -> *mut c_void;
 type Attach = unsafe extern "C" fn(*mut c_void, *const c_char) -> c_int;
 type Get = unsafe extern "C" fn(*mut c_void, c_int, *mut c_void, *mut usize) -> c_int;
+type Set = unsafe extern "C" fn(*mut c_void, c_int, *const c_void, usize) -> c_int;
 type Send = unsafe extern "C" fn(*mut c_void, *const c_void, usize, c_int) -> c_int;
 type Recv = unsafe extern "C" fn(*mut c_void, *mut c_void, usize, c_int) -> c_int;
 type Errno = unsafe extern "C" fn() -> c_int;
@@ -39,6 +40,7 @@ pub(crate) struct Library {
     bind: Attach,
     connect: Attach,
     get: Get,
+    set: Set,
     send: Send,
     recv: Recv,
     errno: Errno,
@@ -47,6 +49,8 @@ pub(crate) struct Library {
 
 /// `ZMQ_LAST_ENDPOINT`, whose value is a C string.
 const LAST_ENDPOINT: c_int = 32;
+/// `ZMQ_BACKLOG`, whose value is an `int`.
+const BACKLOG: c_int = 19;
 /// Longer than any endpoint that it says.
 const MOST_ENDPOINT: usize = 256;
 
@@ -155,6 +159,7 @@ impl Library {
             bind: find!(c"zmq_bind"),
             connect: find!(c"zmq_connect"),
             get: find!(c"zmq_getsockopt"),
+            set: find!(c"zmq_setsockopt"),
             send: find!(c"zmq_send"),
             recv: find!(c"zmq_recv"),
             errno: find!(c"zmq_errno"),
@@ -279,6 +284,14 @@ impl Drop for Socket {
 }
 
 impl Socket {
+    /// Sets how many connections may wait to be accepted.
+    pub(crate) fn set_backlog(&mut self, connections: i32) -> io::Result<()> {
+        let (from, len) = ((&raw const connections).cast(), size_of::<c_int>());
+        // SAFETY: an open socket, and an integer.
+        let set = unsafe { (self.library.set)(self.socket.as_ptr(), BACKLOG, from, len) };
+        self.library.done(set)
+    }
+
     pub(crate) fn bind(&mut self, endpoint: &str) -> io::Result<String> {
         let endpoint = CString::new(endpoint)?;
         // SAFETY: an open socket, and a C string.

@@ -71,6 +71,10 @@ impl Sockets for OwnC {
 }
 
 impl Talk for Socket {
+    fn set_backlog(&mut self, connections: i32) -> io::Result<()> {
+        Socket::set_backlog(self, connections)
+    }
+
     fn bind(&mut self, endpoint: &str) -> io::Result<String> {
         Socket::bind(self, endpoint)
     }

@@ -15,6 +15,9 @@ use crate::transport::Ends;
 /// Descriptors that a side needs beside one for each connection.
 const OTHERS: u64 = 64;
 
+/// All connections come at once, and for one that finds no room the kernel waits a second or more before it asks again.
+const BACKLOG: i32 = 4096;
+
 /// A PUSH connects `spec.count` times to a PULL, and sends each connection one message, which shows that it is there.
 /// Each side answers by how many bytes it has grown meanwhile; what the first connection costs does not count.
 pub(crate) fn side<C: Sockets>(
@@ -33,6 +36,7 @@ pub(crate) fn side<C: Sockets>(
     let mut grow = || -> io::Result<u64> {
         if side == Side::Far {
             let mut pull = context.socket(Kind::Pull, spec.wait)?;
+            pull.set_backlog(BACKLOG)?;
             let [endpoint, _] = endpoints(spec, &address);
             say(&mut wire, &[pull.bind(&endpoint)?])?;
             pull.recv(&mut message, spec.size.0)?;

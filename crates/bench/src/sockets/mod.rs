@@ -67,6 +67,9 @@ pub(crate) trait Sockets: Clone + Send + Sized + 'static {
 
 /// A socket.
 pub(crate) trait Talk {
+    /// Sets how many connections may wait to be accepted.
+    fn set_backlog(&mut self, connections: i32) -> io::Result<()>;
+
     /// Binds, and says where others can connect.
     fn bind(&mut self, endpoint: &str) -> io::Result<String>;
 

@@ -42,6 +42,11 @@ impl Sockets for Ours {
 }
 
 impl Talk for ringmq::Socket {
+    fn set_backlog(&mut self, connections: i32) -> io::Result<()> {
+        ringmq::Socket::set_backlog(self, connections);
+        Ok(())
+    }
+
     fn bind(&mut self, endpoint: &str) -> io::Result<String> {
         ringmq::Socket::bind(self, endpoint).map_err(io::Error::other)?;
         Ok(self.last_endpoint().to_owned())

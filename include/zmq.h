@@ -48,7 +48,7 @@ ZMQ_EXPORT const char *zmq_strerror (int errnum);
 #define ZMQ_HAS_CAPABILITIES 1
 
 ZMQ_EXPORT void zmq_version (int *major, int *minor, int *patch);
-ZMQ_EXPORT int zmq_has (const char *capability); /* 1 or 0 */
+ZMQ_EXPORT int zmq_has (const char *capability); /* 1 or 0; only this library has "ringmq" */
 
 /* --- Contexts ------------------------------------------------------------------------------------------------------ */
 

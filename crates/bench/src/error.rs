@@ -85,6 +85,16 @@ pub enum Error {
         /// What should have come.
         expected: u64,
     },
+    /// A library that is to be measured cannot be.
+    #[error("no {what}: {cause}; {remedy}")]
+    Library {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        cause: String,
+        /// What may help.
+        remedy: &'static str,
+    },
     /// The picture could not be drawn or written.
     #[error("cannot draw {}: {cause}; choose another file with --plot", path.display())]
     Plot {

@@ -11,7 +11,9 @@ use rustix::net::{
 };
 
 use crate::error::Error;
-use crate::spec::{Size, Spec};
+use crate::size::Size;
+use crate::sockets::words::Sockets;
+use crate::spec::Spec;
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,7 @@ impl fmt::Display for Job {
         let Spec {
             work,
             transport,
+            sockets: Sockets { pattern, face },
             wait,
             size: Size(size),
             count,
@@ -66,7 +69,7 @@ impl fmt::Display for Job {
         } = spec;
         write!(
             f,
-            "{side} {work} {transport} {wait} {size} {count} {warmup} {pin} {supervisor} @{address}"
+            "{side} {work} {transport} {pattern} {face} {wait} {size} {count} {warmup} {pin} {supervisor} @{address}"
         )
     }
 }
@@ -78,6 +81,8 @@ impl Job {
             side,
             work,
             transport,
+            pattern,
+            face,
             wait,
             size,
             count,
@@ -92,6 +97,10 @@ impl Job {
         let spec = Spec {
             work: work.parse().ok()?,
             transport: transport.parse().ok()?,
+            sockets: Sockets {
+                pattern: pattern.parse().ok()?,
+                face: face.parse().ok()?,
+            },
             wait: wait.parse().ok()?,
             size: size.parse().ok()?,
             count: count.parse().ok()?,

@@ -1,4 +1,4 @@
-//! Floors of this machine and the benches of ringmq.
+//! Floors of this machine and the benches of ringmq: the bare pipe, and ZeroMQ sockets beside stock libzmq's.
 //!
 //! A *floor* is the least that a message between two processes can cost on this machine: a cache line
 //! that travels to another core and back, an eventfd that wakes a sleeper, a copy in and a copy out. An
@@ -19,7 +19,10 @@
 //! # The contract
 //!
 //! * **Two processes, never threads.** The supervisor starts this program twice ([`Program`]); neither
-//!   side's memory, clock or CPU is that of whoever watches.
+//!   side's memory, clock or CPU is that of whoever watches. Only sockets over inproc are two threads, of the near
+//!   process.
+//! * **Rivals take the same path.** ringmq's sockets and those of stock libzmq, which is loaded at run time
+//!   ([`Libraries`]), are driven by the same code, which differs only in the calls.
 //! * **A run ends.** A side that dies or makes no progress for ten seconds ends the run with an error
 //!   that says which and what to do; the sides die with the supervisor.
 //! * **What is measured took place.** Payload is written and read; each message of a round trip carries
@@ -55,6 +58,8 @@ mod memory;
 mod peer;
 pub mod plot;
 mod report;
+mod size;
+mod sockets;
 mod spec;
 mod supervise;
 mod throughput;
@@ -64,6 +69,9 @@ pub use cpu::{Pin, allowed_cpus, apart};
 pub use error::Error;
 pub use histogram::Samples;
 pub use peer::peer;
-pub use report::{Outcome, Rate, Report, Rtt};
-pub use spec::{Size, Spec, Transport, Wait, Work};
+pub use report::{Memory, Outcome, Rate, Report, Rtt};
+pub use size::Size;
+pub use sockets::libraries::{Described, Libraries, OWN_PATH, STOCK_PATH};
+pub use sockets::words::{Face, Pattern, Sockets};
+pub use spec::{Spec, Transport, Wait, Work};
 pub use supervise::{Measured, PEER_MARK, Program, run};

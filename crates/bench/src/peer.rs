@@ -9,8 +9,10 @@ use crate::cpu::{self, Pin};
 use crate::error::Error;
 use crate::job::{Job, Side};
 use crate::memory::Progress;
-use crate::spec::Work;
-use crate::transport::{self, Ends, Mechanism, Visit};
+use crate::sockets::words::Face;
+use crate::sockets::{Joint, Ours, OwnC, Sockets, Stock, connect, memory, within};
+use crate::spec::{Spec, Transport, Work};
+use crate::transport::{self, End, Ends, Mechanism, Visit};
 use crate::{latency, throughput};
 
 /// What an answer to the supervisor begins with.
@@ -40,6 +42,12 @@ pub fn peer() -> Result<(), Error> {
     tell(&stdin, answer.as_bytes())
 }
 
+/// Tells the supervisor why this side, or a thread of it, failed.
+pub(crate) fn fail(error: &Error) {
+    // A supervisor that is gone asks no more.
+    let _ = tell(io::stdin(), format!("{FAILED} {error}").as_bytes());
+}
+
 fn tell(supervisor: impl AsFd, mut bytes: &[u8]) -> Result<(), Error> {
     while !bytes.is_empty() {
         match rustix::io::write(&supervisor, bytes) {
@@ -59,53 +67,79 @@ fn work(job: Job, mut descriptors: Vec<OwnedFd>) -> Result<String, Error> {
         return Err(Error::NoSupervisor("no descriptors came".to_owned()));
     }
     let progress = Progress::adopt(descriptors.remove(0))?;
-    let spec = job.spec.clone();
-    transport::with(
-        &spec,
-        Run {
-            job,
-            descriptors,
+    let ends = Ends {
+        fds: descriptors,
+        address: job.address,
+    };
+    if job.spec.transport.is_zmq() {
+        return match job.spec.sockets.face {
+            Face::Rust => work_of_sockets::<Ours>(&job.spec, job.side, ends, &progress),
+            Face::C => work_of_sockets::<OwnC>(&job.spec, job.side, ends, &progress),
+            Face::Stock => work_of_sockets::<Stock>(&job.spec, job.side, ends, &progress),
+        };
+    }
+    let run = Run {
+        spec: &job.spec,
+        side: job.side,
+        ends,
+        progress: &progress,
+    };
+    transport::with(&job.spec, run)
+}
+
+/// What only sockets can do; else what all can.
+fn work_of_sockets<C: Sockets>(
+    spec: &Spec,
+    side: Side,
+    ends: Ends,
+    progress: &Progress,
+) -> Result<String, Error> {
+    match spec.work {
+        Work::Connect => connect::side::<C>(spec, side, ends, progress),
+        Work::Memory => memory::side::<C>(spec, side, ends, progress),
+        _ if spec.transport == Transport::ZmqInproc => within::<C>(spec, side, progress),
+        _ => Run {
+            spec,
+            side,
+            ends,
             progress,
-        },
-    )
+        }
+        .visit::<Joint<C>>(),
+    }
 }
 
-struct Run {
-    job: Job,
-    descriptors: Vec<OwnedFd>,
-    progress: Progress,
+struct Run<'a> {
+    spec: &'a Spec,
+    side: Side,
+    ends: Ends,
+    progress: &'a Progress,
 }
 
-impl Visit for Run {
+impl Visit for Run<'_> {
     type Answer = Result<String, Error>;
 
     fn visit<M: Mechanism>(self) -> Result<String, Error> {
-        let Job {
-            spec,
-            side,
-            address,
-            ..
-        } = self.job;
-        let mut end = M::attach(
-            &spec,
-            side,
-            Ends {
-                fds: self.descriptors,
-                address,
-            },
-        )?;
-        match (spec.work, side) {
-            (Work::Latency, Side::Near) => {
-                Ok(latency::near(&mut end, &spec, &self.progress)?.encode())
-            }
-            (Work::Throughput, Side::Near) => {
-                let took = throughput::near(&mut end, &spec, &self.progress)?;
-                Ok(took.as_nanos().to_string())
-            }
-            (Work::Latency, Side::Far) => latency::far(&mut end, &spec).map(|()| String::new()),
-            (Work::Throughput, Side::Far) => {
-                throughput::far(&mut end, &spec).map(|()| String::new())
-            }
+        let mut end = M::attach(self.spec, self.side, self.ends)?;
+        match self.side {
+            Side::Near => near(&mut end, self.spec, self.progress),
+            Side::Far => far(&mut end, self.spec).map(|()| String::new()),
         }
     }
+}
+
+/// The near side of a run of messages, and what it has to say.
+pub(crate) fn near<E: End>(end: &mut E, spec: &Spec, progress: &Progress) -> Result<String, Error> {
+    if spec.work == Work::Latency {
+        return Ok(latency::near(end, spec, progress)?.encode());
+    }
+    let took = throughput::near(end, spec, progress)?;
+    Ok(took.as_nanos().to_string())
+}
+
+/// The far side.
+pub(crate) fn far<E: End>(end: &mut E, spec: &Spec) -> Result<(), Error> {
+    if spec.work == Work::Latency {
+        return latency::far(end, spec);
+    }
+    throughput::far(end, spec)
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::histogram::Samples;
+use crate::sockets::words::Sockets;
 use crate::spec::{Spec, Work};
 use crate::supervise::Measured;
 
@@ -26,6 +27,15 @@ pub struct Rate {
     pub bytes_per_s: f64,
 }
 
+/// Bytes that a connection costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// The side that connects.
+    pub near: u64,
+    /// The side that is bound.
+    pub far: u64,
+}
+
 /// The figures of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Outcome {
@@ -33,6 +43,10 @@ pub enum Outcome {
     Rtt(Rtt),
     /// Of messages one way.
     Rate(Rate),
+    /// Of first replies.
+    Reply(Rtt),
+    /// Of silent connections.
+    Memory(Memory),
 }
 
 /// A run and its figures: printed as a line of text (`Display`) or as [JSON](Report::json).
@@ -74,33 +88,43 @@ impl Outcome {
         match measured {
             Measured::Latency(samples) => Outcome::Rtt(Rtt::of(samples)),
             Measured::Throughput(took) => Outcome::Rate(Rate::of(spec.count, spec.size.0, *took)),
+            Measured::Connect(samples) => Outcome::Reply(Rtt::of(samples)),
+            Measured::Memory { near, far } => Outcome::Memory(Memory {
+                near: near / spec.count.max(1),
+                far: far / spec.count.max(1),
+            }),
         }
     }
 
-    /// The round-trip times, if it is of round trips.
+    /// The times, if it is of round trips or first replies.
     pub fn rtt(&self) -> Option<Rtt> {
         match self {
-            Outcome::Rtt(rtt) => Some(*rtt),
-            Outcome::Rate(_) => None,
+            Outcome::Rtt(rtt) | Outcome::Reply(rtt) => Some(*rtt),
+            Outcome::Rate(_) | Outcome::Memory(_) => None,
         }
     }
 
     /// The rate, if it is of messages one way.
     pub fn rate(&self) -> Option<Rate> {
         match self {
-            Outcome::Rtt(_) => None,
             Outcome::Rate(rate) => Some(*rate),
+            Outcome::Rtt(_) | Outcome::Reply(_) | Outcome::Memory(_) => None,
         }
     }
 
-    /// How this compares with `floor`: how many times as long, or which part of the rate. `None` if they
+    /// How this compares with `floor`: how many times as long or, both sides together, as many bytes; or which part of
+    /// the rate. `None` if they
     /// are of different kinds.
     pub fn against(&self, floor: &Outcome) -> Option<f64> {
         match (self, floor) {
-            (Outcome::Rtt(own), Outcome::Rtt(floor)) => {
+            (Outcome::Rtt(own), Outcome::Rtt(floor))
+            | (Outcome::Reply(own), Outcome::Reply(floor)) => {
                 Some(own.p50 as f64 / floor.p50.max(1) as f64)
             }
             (Outcome::Rate(own), Outcome::Rate(floor)) => Some(own.msgs_per_s / floor.msgs_per_s),
+            (Outcome::Memory(own), Outcome::Memory(floor)) => {
+                Some((own.near + own.far) as f64 / (floor.near + floor.far).max(1) as f64)
+            }
             _ => None,
         }
     }
@@ -115,8 +139,9 @@ impl Report {
         }
     }
 
-    /// One JSON object, on one line: `work`, `transport`, `wait`, `size`, `count`, `pin`, and `rtt_ns` or
-    /// `msgs_per_s` and `bytes_per_s`.
+    /// One JSON object, on one line: `work`, `transport`, for ZeroMQ sockets `pattern` and `library`, `wait`, `size`,
+    /// `count`, `pin`, and by work `rtt_ns`, `msgs_per_s` and `bytes_per_s`, `first_reply_ns`, or
+    /// `bytes_per_connection`.
     pub fn json(&self) -> String {
         self.json_with("")
     }
@@ -126,6 +151,7 @@ impl Report {
         let Spec {
             work,
             transport,
+            sockets: Sockets { pattern, face },
             wait,
             size,
             count,
@@ -133,17 +159,27 @@ impl Report {
             ..
         } = &self.spec;
         let size = size.0;
+        let sockets = match transport.is_zmq() {
+            true => format!(r#""pattern":"{pattern}","library":"{face}","#),
+            false => String::new(),
+        };
+        let times = |what,
+                     Rtt {
+                         min,
+                         p50,
+                         p99,
+                         p999,
+                         max,
+                     }: Rtt| {
+            format!(r#""{what}":{{"min":{min},"p50":{p50},"p99":{p99},"p999":{p999},"max":{max}}}"#)
+        };
         // Words, numbers and pins: nothing that JSON would have to escape.
         let figures = match self.outcome {
-            Outcome::Rtt(Rtt {
-                min,
-                p50,
-                p99,
-                p999,
-                max,
-            }) => format!(
-                r#""rtt_ns":{{"min":{min},"p50":{p50},"p99":{p99},"p999":{p999},"max":{max}}}"#
-            ),
+            Outcome::Rtt(rtt) => times("rtt_ns", rtt),
+            Outcome::Reply(rtt) => times("first_reply_ns", rtt),
+            Outcome::Memory(Memory { near, far }) => {
+                format!(r#""bytes_per_connection":{{"near":{near},"far":{far}}}"#)
+            }
             Outcome::Rate(Rate {
                 msgs_per_s,
                 bytes_per_s,
@@ -152,7 +188,7 @@ impl Report {
             }
         };
         format!(
-            r#"{{{more}"work":"{work}","transport":"{transport}","wait":"{wait}","size":{size},"count":{count},"pin":"{pin}",{figures}}}"#
+            r#"{{{more}"work":"{work}","transport":"{transport}",{sockets}"wait":"{wait}","size":{size},"count":{count},"pin":"{pin}",{figures}}}"#
         )
     }
 }
@@ -162,28 +198,44 @@ impl fmt::Display for Report {
         let Spec {
             work,
             transport,
+            sockets: Sockets { pattern, face },
             wait,
             size,
             count,
             pin,
             ..
         } = &self.spec;
-        write!(f, "{work} of {transport}: {wait}, {size}, pin {pin}, ")?;
-        let trips = if *work == Work::Latency {
-            "round trips"
-        } else {
-            "messages"
+        write!(f, "{work} of {transport}: ")?;
+        if transport.is_zmq() {
+            write!(f, "{pattern}, {face}, ")?;
+        }
+        write!(f, "{wait}, {size}, pin {pin}, ")?;
+        let trips = match work {
+            Work::Latency => "round trips",
+            Work::Throughput => "messages",
+            Work::Connect => "peers",
+            Work::Memory => "connections",
         };
         writeln!(f, "{} {trips}", grouped(*count))?;
         match self.outcome {
-            Outcome::Rtt(Rtt {
-                min,
-                p50,
-                p99,
-                p999,
-                max,
-            }) => {
-                write!(f, "RTT in ns: min {}, p50 {}, ", grouped(min), grouped(p50))?;
+            Outcome::Rtt(rtt) | Outcome::Reply(rtt) => {
+                let Rtt {
+                    min,
+                    p50,
+                    p99,
+                    p999,
+                    max,
+                } = rtt;
+                let what = match self.outcome {
+                    Outcome::Reply(_) => "First reply",
+                    _ => "RTT",
+                };
+                write!(
+                    f,
+                    "{what} in ns: min {}, p50 {}, ",
+                    grouped(min),
+                    grouped(p50)
+                )?;
                 write!(f, "p99 {}, p99.9 {}, ", grouped(p99), grouped(p999))?;
                 write!(f, "max {}", grouped(max))
             }
@@ -198,6 +250,12 @@ impl fmt::Display for Report {
                     scaled(bytes_per_s)
                 )
             }
+            Outcome::Memory(Memory { near, far }) => write!(
+                f,
+                "bytes per connection: {} where it connects, {} where it is bound",
+                grouped(near),
+                grouped(far)
+            ),
         }
     }
 }
@@ -265,6 +323,35 @@ mod tests {
     }
 
     #[test]
+    fn json_of_sockets_says_which_they_are() {
+        let spec = |work| {
+            let spec = Spec::new(work, Transport::ZmqTcp).with_pin(Pin::None);
+            spec.with_count(100)
+        };
+        let mut samples = Samples::new();
+        samples.record(1000);
+        let report = Report::new(&spec(Work::Connect), &Measured::Connect(samples));
+        assert_eq!(
+            report.json(),
+            r#"{"work":"connect","transport":"zmq-tcp","pattern":"req-rep","library":"ringmq","wait":"adaptive","size":64,"count":100,"pin":"none","first_reply_ns":{"min":1000,"p50":1000,"p99":1000,"p999":1000,"max":1000}}"#
+        );
+        let grown = Measured::Memory {
+            near: 1_500_000,
+            far: 0,
+        };
+        let report = Report::new(&spec(Work::Memory), &grown);
+        assert_eq!(
+            report.json(),
+            r#"{"work":"memory","transport":"zmq-tcp","pattern":"push-pull","library":"ringmq","wait":"adaptive","size":64,"count":100,"pin":"none","bytes_per_connection":{"near":15000,"far":0}}"#
+        );
+        let text = report.to_string();
+        assert!(
+            text.contains("push-pull, ringmq, adaptive") && text.contains("15,000 where it"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn text_says_the_same() {
         let report = Report::new(
             &spec(Work::Throughput),
@@ -297,6 +384,8 @@ mod tests {
         assert_eq!(rtt(6).against(&rtt(4)), Some(1.5));
         assert_eq!(rate(3.0).against(&rate(4.0)), Some(0.75));
         assert_eq!(rtt(6).against(&rate(4.0)), None);
+        let memory = |near, far| Outcome::Memory(Memory { near, far });
+        assert_eq!(memory(1, 2).against(&memory(2, 4)), Some(0.5));
     }
 
     #[test]

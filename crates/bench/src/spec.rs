@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use crate::cpu::{self, Pin};
 use crate::error::Error;
+use crate::size::Size;
+use crate::sockets::words::{Face, Pattern, Sockets};
 
 /// What the two sides do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,6 +15,10 @@ pub enum Work {
     Latency,
     /// Messages one way, as many as go.
     Throughput,
+    /// From the making of a context until the first reply, once for each of many short-lived peers.
+    Connect,
+    /// What a connection that is silent costs each side in memory.
+    Memory,
 }
 
 /// What carries the messages.
@@ -31,6 +37,12 @@ pub enum Transport {
     /// Bare shared memory. Latency: a flag in its own cache line, payload in further lines. Throughput:
     /// a ring of chunks, copied in and copied out.
     Cacheline,
+    /// ZeroMQ sockets of one process, in two threads.
+    ZmqInproc,
+    /// ZeroMQ sockets over a Unix socket.
+    ZmqIpc,
+    /// ZeroMQ sockets over TCP.
+    ZmqTcp,
 }
 
 /// How a side waits.
@@ -45,7 +57,11 @@ pub enum Wait {
 }
 
 /// The one that is called `word` among `all`.
-fn by_name<T: Copy + fmt::Display>(all: &[T], what: &'static str, word: &str) -> Result<T, Error> {
+pub(crate) fn by_name<T: Copy + fmt::Display>(
+    all: &[T],
+    what: &'static str,
+    word: &str,
+) -> Result<T, Error> {
     let names: Vec<_> = all.iter().map(T::to_string).collect();
     let at = names.iter().position(|name| name == word);
     at.map(|at| all[at]).ok_or_else(|| Error::Word {
@@ -56,32 +72,47 @@ fn by_name<T: Copy + fmt::Display>(all: &[T], what: &'static str, word: &str) ->
 }
 
 impl Work {
-    const ALL: [Work; 2] = [Work::Latency, Work::Throughput];
+    const ALL: [Work; 4] = [Work::Latency, Work::Throughput, Work::Connect, Work::Memory];
 
     /// Its name, as it is read and written.
     pub fn name(self) -> &'static str {
         match self {
             Work::Latency => "latency",
             Work::Throughput => "throughput",
+            Work::Connect => "connect",
+            Work::Memory => "memory",
         }
     }
 }
 
 impl Transport {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Transport; 6] = [
+    pub const ALL: [Transport; 9] = [
         Transport::Pipe,
         Transport::Unix,
         Transport::Tcp,
         Transport::OsPipe,
         Transport::Eventfd,
         Transport::Cacheline,
+        Transport::ZmqInproc,
+        Transport::ZmqIpc,
+        Transport::ZmqTcp,
     ];
+
+    /// Those that ZeroMQ sockets use.
+    pub const ZMQ: [Transport; 3] = [Transport::ZmqInproc, Transport::ZmqIpc, Transport::ZmqTcp];
+
+    /// Is it one of them?
+    pub fn is_zmq(self) -> bool {
+        Transport::ZMQ.contains(&self)
+    }
 
     /// How it waits if nothing else is asked for.
     pub fn default_wait(self) -> Wait {
         match self {
-            Transport::Pipe => Wait::Adaptive,
+            Transport::Pipe | Transport::ZmqInproc | Transport::ZmqIpc | Transport::ZmqTcp => {
+                Wait::Adaptive
+            }
             Transport::Cacheline => Wait::Spin,
             _ => Wait::Park,
         }
@@ -89,7 +120,10 @@ impl Transport {
 
     /// Does it carry messages without the kernel?
     fn is_memory(self) -> bool {
-        matches!(self, Transport::Pipe | Transport::Cacheline)
+        matches!(
+            self,
+            Transport::Pipe | Transport::Cacheline | Transport::ZmqInproc
+        )
     }
 
     /// Its name, as it is read and written.
@@ -101,6 +135,9 @@ impl Transport {
             Transport::OsPipe => "os-pipe",
             Transport::Eventfd => "eventfd",
             Transport::Cacheline => "cacheline",
+            Transport::ZmqInproc => "zmq-inproc",
+            Transport::ZmqIpc => "zmq-ipc",
+            Transport::ZmqTcp => "zmq-tcp",
         }
     }
 }
@@ -158,49 +195,6 @@ impl FromStr for Wait {
     }
 }
 
-/// A number of bytes, read and written as `64`, `1KiB`, `1MiB`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Size(pub usize);
-
-impl Size {
-    /// The greatest message that is measured.
-    pub const MOST: Size = Size(256 << 20);
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            n if n >= 1 << 20 && n % (1 << 20) == 0 => f.pad(&format!("{} MiB", n >> 20)),
-            n if n >= 1 << 10 && n % (1 << 10) == 0 => f.pad(&format!("{} KiB", n >> 10)),
-            n => f.pad(&format!("{n} B")),
-        }
-    }
-}
-
-impl FromStr for Size {
-    type Err = Error;
-    fn from_str(word: &str) -> Result<Size, Error> {
-        let (digits, shift) = match word {
-            w if w.ends_with("KiB") => (&w[..w.len() - 3], 10),
-            w if w.ends_with("MiB") => (&w[..w.len() - 3], 20),
-            w => (w, 0),
-        };
-        let bytes = digits.parse::<usize>().ok();
-        bytes
-            .and_then(|n| n.checked_mul(1 << shift))
-            .filter(|n| *n <= Size::MOST.0)
-            .map(Size)
-            .ok_or_else(|| Error::Word {
-                word: word.to_owned(),
-                what: "size",
-                remedy: format!(
-                    "a number of bytes up to {}, or such as 1KiB or 4MiB",
-                    Size::MOST
-                ),
-            })
-    }
-}
-
 /// One measurement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spec {
@@ -208,6 +202,8 @@ pub struct Spec {
     pub work: Work,
     /// What carries the messages.
     pub transport: Transport,
+    /// Which sockets, if they are ZeroMQ's.
+    pub sockets: Sockets,
     /// How both sides wait.
     pub wait: Wait,
     /// Payload of a message.
@@ -232,6 +228,7 @@ impl Spec {
         let spec = Spec {
             work,
             transport,
+            sockets: Sockets::of(work),
             wait: transport.default_wait(),
             size,
             count: 0,
@@ -278,11 +275,22 @@ impl Spec {
         Spec { wait, ..self }
     }
 
+    /// With other ZeroMQ sockets, which wait as they do by default.
+    #[must_use]
+    pub fn with_sockets(self, sockets: Sockets) -> Spec {
+        Spec {
+            sockets,
+            wait: default_wait(self.transport, sockets.face),
+            ..self
+        }
+    }
+
     fn default_count(&self) -> u64 {
         let (most, bytes) = match (self.work, self.transport.is_memory()) {
             (Work::Latency, _) => (100_000, 1 << 30),
             (Work::Throughput, true) => (10_000_000, 4 << 30),
             (Work::Throughput, false) => (1_000_000, 1 << 30),
+            (Work::Connect | Work::Memory, _) => (1000, 1 << 30),
         };
         (bytes / self.size.0.max(1) as u64).clamp(100, most)
     }
@@ -298,12 +306,18 @@ impl Spec {
             Err(Error::Choice { what, remedy })
         };
         let (transport, work) = (self.transport, self.work);
-        if transport != Transport::Pipe && self.wait != transport.default_wait() {
+        let chooses =
+            transport == Transport::Pipe || transport.is_zmq() && self.sockets.face == Face::Rust;
+        if !chooses && self.wait != default_wait(transport, self.sockets.face) {
             return choice(
-                format!("{transport} knows no --wait {}", self.wait),
+                match transport.is_zmq() {
+                    true => format!("{} knows no --wait {}", self.sockets.face, self.wait),
+                    false => format!("{transport} knows no --wait {}", self.wait),
+                },
                 "leave --wait away, or choose --transport pipe",
             );
         }
+        self.check_sockets()?;
         if transport == Transport::Eventfd && work == Work::Throughput {
             return choice(
                 "an eventfd adds up what is written: it has no messages to count".to_owned(),
@@ -331,6 +345,51 @@ impl Spec {
         }
         self.pin.check()
     }
+
+    /// Can these sockets do this work?
+    fn check_sockets(&self) -> Result<(), Error> {
+        let choice = |what: String, remedy: &str| {
+            let remedy = remedy.to_owned();
+            Err(Error::Choice { what, remedy })
+        };
+        let (work, transport) = (self.work, self.transport);
+        if !transport.is_zmq() {
+            return match work {
+                Work::Latency | Work::Throughput => Ok(()),
+                Work::Connect | Work::Memory => choice(
+                    format!("{work} is measured of ZeroMQ sockets, not of {transport}"),
+                    "use --transport zmq-ipc or zmq-tcp",
+                ),
+            };
+        }
+        match (work, self.sockets.pattern) {
+            (Work::Connect | Work::Memory, _) if transport == Transport::ZmqInproc => choice(
+                format!("{work} is measured between processes"),
+                "use --transport zmq-ipc or zmq-tcp",
+            ),
+            (Work::Throughput, Pattern::ReqRep) => choice(
+                "REQ sends nothing before it has the answer".to_owned(),
+                "use --pattern push-pull or pair",
+            ),
+            (Work::Connect, Pattern::Pair | Pattern::PushPull) => choice(
+                "a first reply takes a request".to_owned(),
+                "use --pattern req-rep",
+            ),
+            (Work::Memory, Pattern::Pair | Pattern::ReqRep) => choice(
+                "many connections of one socket, each with a message, take a PUSH".to_owned(),
+                "use --pattern push-pull",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How sockets or anything else over `transport` wait if nothing is said.
+fn default_wait(transport: Transport, face: Face) -> Wait {
+    match face {
+        Face::Stock if transport.is_zmq() => Wait::Park,
+        _ => transport.default_wait(),
+    }
 }
 
 /// As in an error: `latency of unix (park, 64 B, CPUs 0,1)`.
@@ -339,12 +398,17 @@ impl fmt::Display for Spec {
         let Spec {
             work,
             transport,
+            sockets: Sockets { pattern, face },
             wait,
             size,
             pin,
             ..
         } = self;
-        write!(f, "{work} of {transport} ({wait}, {size}, pin {pin})")
+        write!(f, "{work} of {transport} (")?;
+        if transport.is_zmq() {
+            write!(f, "{pattern}, {face}, ")?;
+        }
+        write!(f, "{wait}, {size}, pin {pin})")
     }
 }
 
@@ -368,26 +432,6 @@ mod tests {
             error.contains("`udp` is no transport") && error.contains("os-pipe"),
             "{error}"
         );
-    }
-
-    #[test]
-    fn sizes_have_units_and_a_limit() {
-        assert_eq!("64".parse::<Size>().unwrap(), Size(64));
-        assert_eq!("64KiB".parse::<Size>().unwrap(), Size(65_536));
-        assert_eq!("256MiB".parse::<Size>().unwrap(), Size::MOST);
-        assert_eq!(Size(65_536).to_string(), "64 KiB");
-        assert_eq!(Size(1025).to_string(), "1025 B");
-        for wrong in [
-            "",
-            "KiB",
-            "-1",
-            "257MiB",
-            "1e3",
-            "99999999999999999999",
-            "18014398509481985KiB",
-        ] {
-            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
-        }
     }
 
     #[test]

@@ -71,6 +71,15 @@ pub enum Measured {
     Latency(Samples),
     /// From before the first message until the far side said that it has the last.
     Throughput(Duration),
+    /// The times until a first reply.
+    Connect(Samples),
+    /// By how many bytes each side has grown.
+    Memory {
+        /// The side that connected.
+        near: u64,
+        /// The side that was bound.
+        far: u64,
+    },
 }
 
 /// Measures `spec` between two new processes.
@@ -89,9 +98,10 @@ pub fn run(spec: &Spec, program: &Program) -> Result<Measured, Error> {
     let mut near = Running::start(program, spec, Side::Near, &address, &told, &near)?;
     drop(told);
     watch(spec, program.patience, &progress, &mut near, &mut far)?;
-    decode(spec, near.answer().unwrap_or_default()).ok_or_else(|| Error::Side {
+    let [near, far] = [near, far].map(|side| side.answer().unwrap_or_default().to_owned());
+    decode(spec, &near, &far).ok_or_else(|| Error::Side {
         run: spec.to_string(),
-        causes: "the near side's answer makes no sense".to_owned(),
+        causes: "what the sides answer makes no sense".to_owned(),
         remedy: "this is a bug",
     })
 }
@@ -105,11 +115,15 @@ impl Visit for Prepare<'_> {
     }
 }
 
-fn decode(spec: &Spec, answer: &str) -> Option<Measured> {
+fn decode(spec: &Spec, answer: &str, far: &str) -> Option<Measured> {
+    let samples = || Samples::decode(answer).filter(|samples| samples.count() == spec.count);
     match spec.work {
-        Work::Latency => Samples::decode(answer)
-            .filter(|samples| samples.count() == spec.count)
-            .map(Measured::Latency),
+        Work::Latency => samples().map(Measured::Latency),
+        Work::Connect => samples().map(Measured::Connect),
+        Work::Memory => Some(Measured::Memory {
+            near: answer.parse().ok()?,
+            far: far.parse().ok()?,
+        }),
         Work::Throughput => answer
             .parse()
             .ok()

@@ -6,11 +6,12 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ringmq_bench::compare::{Comparison, Effort, Plan, Step};
+use ringmq_bench::compare::{Comparison, Effort, Part, Plan, Step};
 use ringmq_bench::{
-    Error, Measured, Outcome, PEER_MARK, Pin, Program, Report, Rtt, Size, Spec, Transport, Work,
-    allowed_cpus, run,
+    Error, Libraries, Measured, Outcome, PEER_MARK, Pin, Program, Report, Rtt, Size, Spec,
+    Transport, Work, allowed_cpus, run,
 };
+use ringmq_bench::{Face, Pattern, Sockets};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 /// Not a test: what a side of a measurement runs.
@@ -97,6 +98,62 @@ fn messages_one_way_all_arrive() {
     }
 }
 
+/// Specs of `work` with the sockets of each library that is here, over each transport that it can be measured of.
+fn of_each_library(work: Work, transports: &[Transport], pattern: Pattern) -> Vec<Spec> {
+    let libraries = Libraries::look();
+    let here = Face::ALL.into_iter().filter(|face| libraries.has(*face));
+    let specs = here.flat_map(|face| {
+        let spec = move |transport: &Transport| {
+            Spec::new(work, *transport).with_sockets(Sockets { pattern, face })
+        };
+        transports.iter().map(spec)
+    });
+    specs.collect()
+}
+
+#[test]
+fn sockets_of_each_library_carry_what_they_are_given() {
+    for pattern in Pattern::ALL {
+        for spec in of_each_library(Work::Latency, &Transport::ZMQ, pattern) {
+            latency(&spec.clone().with_count(100));
+            latency(&spec.with_size(Size(1 << 20)).with_count(5));
+        }
+    }
+    for pattern in [Pattern::Pair, Pattern::PushPull] {
+        for spec in of_each_library(Work::Throughput, &Transport::ZMQ, pattern) {
+            for (size, count) in [(8, 10_000), (65_536, 200)] {
+                let spec = spec.clone().with_size(Size(size)).with_count(count);
+                let measured = run(&spec, &program()).unwrap();
+                assert!(Outcome::of(&spec, &measured).rate().is_some(), "{spec}");
+            }
+        }
+    }
+}
+
+#[test]
+fn short_lived_peers_of_each_library_have_their_reply() {
+    let transports = [Transport::ZmqIpc, Transport::ZmqTcp];
+    for spec in of_each_library(Work::Connect, &transports, Pattern::ReqRep) {
+        let spec = spec.with_count(20);
+        let Measured::Connect(samples) = run(&spec, &program()).unwrap() else {
+            panic!("{spec} measured no replies");
+        };
+        assert!(samples.count() == 20 && samples.min() > 0, "{spec}");
+    }
+}
+
+#[test]
+fn connections_of_each_library_cost_memory() {
+    let transports = [Transport::ZmqIpc, Transport::ZmqTcp];
+    for spec in of_each_library(Work::Memory, &transports, Pattern::PushPull) {
+        let spec = spec.with_count(200);
+        let Measured::Memory { near, far } = run(&spec, &program()).unwrap() else {
+            panic!("{spec} measured no memory");
+        };
+        assert!(near > 0 && far > 0, "{spec}: {near}, {far}");
+    }
+}
+
 #[test]
 fn a_side_that_does_not_answer_is_named() {
     // The harness runs no test of this name and ends well, without a word to the supervisor.
@@ -170,7 +227,7 @@ fn a_side_that_hangs_ends_the_run() {
 
 #[test]
 fn a_comparison_has_all_its_rows() {
-    let plan = Plan::new(None);
+    let plan = Plan::new(None, &[Part::Pipe], &Libraries::look());
     let effort = Effort {
         rounds: 1,
         time: Duration::from_millis(1),

@@ -18,10 +18,10 @@ unsafe extern "C" fn zmq_version(major: *mut c_int, minor: *mut c_int, patch: *m
     }
 }
 
-/// Whether something that not every build has is there.
+/// Whether something that not every build has is there. Only this library has `ringmq`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_has(capability: *const c_char) -> c_int {
     // SAFETY: the caller's contract.
     let capability = unsafe { text(capability) };
-    (capability == Ok("ipc")).into()
+    matches!(capability, Ok("ipc" | "ringmq")).into()
 }

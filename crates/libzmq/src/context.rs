@@ -20,7 +20,7 @@ pub(crate) struct Held {
 /// Options of a context.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    pub(crate) io_threads: c_int,
+    io_threads: c_int,
     most_sockets: c_int,
     greatest_message: c_int,
     pub(crate) ipv6: bool,
@@ -143,7 +143,8 @@ extern "C" fn zmq_ctx_new() -> *mut c_void {
     })
 }
 
-/// Ends a context: waits for its sockets to be closed, and for what they have sent to leave.
+/// Ends a context: waits for its sockets to be closed, and for what they have sent to leave. Fails with `EINTR` if a
+/// signal is handled meanwhile, and may be called again then.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_ctx_term(handle: *mut c_void) -> c_int {
     catch(|| {
@@ -153,7 +154,7 @@ unsafe extern "C" fn zmq_ctx_term(handle: *mut c_void) -> c_int {
         let context = held.context.clone();
         drop(held);
         if here {
-            context.terminate();
+            context.terminate_unless_interrupted()?;
         }
         // SAFETY: slots stay; whoever else has ended it meanwhile has done what is left.
         if let Ok(held) = unsafe { Held::enter(handle) } {
@@ -182,6 +183,8 @@ unsafe extern "C" fn zmq_ctx_set(handle: *mut c_void, option: c_int, value: c_in
         held.settings.set(option, value)?;
         if option == MAX_SOCKETS {
             held.context.set_max_sockets(value.unsigned_abs() as usize);
+        } else if option == IO_THREADS {
+            held.context.set_io_threads(value.unsigned_abs() as usize);
         }
         Ok(0)
     })

@@ -6,7 +6,7 @@ use std::io;
 
 use ringmq::{
     AddressError, BindError, EndpointError, EndpointRefusal, ListenError, OptionError, RecvError,
-    ResolveError, SendRefusal, SocketError,
+    ResolveError, SendRefusal, SocketError, TerminateError,
 };
 
 /// The first of ZeroMQ's own numbers.
@@ -99,6 +99,15 @@ impl From<SocketError> for Errno {
     }
 }
 
+impl From<TerminateError> for Errno {
+    fn from(error: TerminateError) -> Errno {
+        match error {
+            TerminateError::Interrupted => Errno::INTERRUPTED,
+            TerminateError::Os(error) => error.into(),
+        }
+    }
+}
+
 impl From<OptionError> for Errno {
     fn from(error: OptionError) -> Errno {
         match error {
@@ -114,7 +123,8 @@ impl From<EndpointRefusal> for Errno {
             EndpointRefusal::Terminated => Errno::TERMINATED,
             EndpointRefusal::InUse(_) => Errno(libc::EADDRINUSE),
             EndpointRefusal::Unknown(_) => Errno(libc::ENOENT),
-            EndpointRefusal::Syntax(_) => Errno::INVALID,
+            EndpointRefusal::WrongTransport(_) => Errno::INVALID,
+            EndpointRefusal::NoThread => Errno::NO_THREAD,
             EndpointRefusal::Endpoint(error) => endpoint(error),
             EndpointRefusal::Listen(error) => listen(error),
             EndpointRefusal::Os(error) => os(error).unwrap_or(Errno::INVALID),

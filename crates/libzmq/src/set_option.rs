@@ -40,7 +40,10 @@ fn set(open: &mut Open, option: c_int, value: &[u8]) -> Result<(), Errno> {
             socket.set_routing_id(value)?;
             stored.routing_id = value.to_vec();
         }
-        AFFINITY => stored.affinity = u64::from_ne_bytes(exactly(value)?),
+        AFFINITY => {
+            stored.affinity = u64::from_ne_bytes(exactly(value)?);
+            socket.set_affinity(stored.affinity);
+        }
         MAXMSGSIZE => {
             stored.greatest_message = i64::from_ne_bytes(exactly(value)?);
             socket.set_max_message(u64::try_from(stored.greatest_message).ok());
@@ -163,6 +166,7 @@ fn pass_on(socket: &mut Socket, stored: &Stored, option: c_int) -> Result<(), Op
         BACKLOG => socket.set_backlog(number),
         IPV6 => socket.set_ipv6(number != 0),
         IMMEDIATE => socket.set_immediate(number != 0),
+        CONFLATE => socket.set_conflate(number != 0),
         TOS => socket.set_type_of_service(unsigned),
         PRIORITY => socket.set_priority(unsigned),
         BUSY_POLL => socket.set_busy_poll(unsigned),

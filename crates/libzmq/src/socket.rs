@@ -1,9 +1,10 @@
 //! Sockets: made, closed, bound and connected.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::Duration;
 
-use ringmq::{EndpointRefusal, Kind, Socket};
+use ringmq::{Kind, Socket};
 
 use crate::arguments::text;
 use crate::boundary::catch;
@@ -16,8 +17,6 @@ use crate::stored::{Stored, USE_FD};
 pub(crate) struct Open {
     pub(crate) socket: Socket,
     pub(crate) stored: Stored,
-    /// Whether the context has I/O threads.
-    threads: bool,
 }
 
 static POOL: Pool<Open> = Pool::new();
@@ -43,18 +42,21 @@ impl Open {
         unsafe { Slot::<Open>::find(handle) }?.try_enter()
     }
 
-    /// Whether there is somebody to serve the endpoint, and all that was asked for is there.
-    fn check(&self, endpoint: &str) -> Result<(), Errno> {
-        if endpoint.starts_with("inproc://") {
-            return Ok(());
+    /// Binds, by way of the descriptor that `USE_FD` gave, if there is one. A bind uses it up.
+    fn bind(&mut self, endpoint: &str) -> Result<(), Errno> {
+        let number = self.stored.number(USE_FD);
+        let streams = ["tcp://", "ipc://"];
+        if number < 0 || !streams.iter().any(|scheme| endpoint.starts_with(scheme)) {
+            return Ok(self.socket.bind(endpoint)?);
         }
-        if !self.threads {
-            return Err(Errno::NO_THREAD);
+        // SAFETY: it touches no memory.
+        if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
+            return Err(Errno::last());
         }
-        if self.stored.number(USE_FD) >= 0 {
-            return Err(Errno::NOT_SUPPORTED);
-        }
-        Ok(())
+        self.stored.set(USE_FD, -1)?;
+        // SAFETY: it is open, and whoever sets `USE_FD` hands it over.
+        let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
+        Ok(self.socket.bind_descriptor(endpoint, descriptor)?)
     }
 }
 
@@ -96,11 +98,7 @@ unsafe extern "C" fn zmq_socket(context: *mut c_void, kind: c_int) -> *mut c_voi
             socket.set_linger(Some(Duration::ZERO));
             stored.lingers_not();
         }
-        Ok(Slot::make(Open {
-            socket,
-            stored,
-            threads: settings.io_threads > 0,
-        }))
+        Ok(Slot::make(Open { socket, stored }))
     })
 }
 
@@ -122,15 +120,14 @@ unsafe extern "C" fn zmq_close(handle: *mut c_void) -> c_int {
 unsafe fn at_endpoint(
     handle: *mut c_void,
     endpoint: *const c_char,
-    run: fn(&mut Socket, &str) -> Result<(), EndpointRefusal>,
+    run: fn(&mut Open, &str) -> Result<(), Errno>,
 ) -> c_int {
     catch(|| {
         // SAFETY: the caller's contract.
         let mut open = unsafe { Open::enter(handle) }?;
         // SAFETY: the caller's contract.
         let endpoint = unsafe { text(endpoint) }?;
-        open.check(endpoint)?;
-        run(&mut open.socket, endpoint)?;
+        run(&mut open, endpoint)?;
         Ok(0)
     })
 }
@@ -139,26 +136,30 @@ unsafe fn at_endpoint(
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_bind(handle: *mut c_void, endpoint: *const c_char) -> c_int {
     // SAFETY: the caller's contract.
-    unsafe { at_endpoint(handle, endpoint, Socket::bind) }
+    unsafe { at_endpoint(handle, endpoint, Open::bind) }
 }
 
 /// Connects a socket to an endpoint.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_connect(handle: *mut c_void, endpoint: *const c_char) -> c_int {
     // SAFETY: the caller's contract.
-    unsafe { at_endpoint(handle, endpoint, Socket::connect) }
+    unsafe { at_endpoint(handle, endpoint, |open, to| Ok(open.socket.connect(to)?)) }
 }
 
 /// Undoes a bind.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_unbind(handle: *mut c_void, endpoint: *const c_char) -> c_int {
     // SAFETY: the caller's contract.
-    unsafe { at_endpoint(handle, endpoint, Socket::unbind) }
+    unsafe { at_endpoint(handle, endpoint, |open, at| Ok(open.socket.unbind(at)?)) }
 }
 
 /// Undoes a connect.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_disconnect(handle: *mut c_void, endpoint: *const c_char) -> c_int {
     // SAFETY: the caller's contract.
-    unsafe { at_endpoint(handle, endpoint, Socket::disconnect) }
+    unsafe {
+        at_endpoint(handle, endpoint, |open, from| {
+            Ok(open.socket.disconnect(from)?)
+        })
+    }
 }

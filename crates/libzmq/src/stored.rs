@@ -44,7 +44,7 @@ const NUMBERS: [(c_int, c_int, Range); 37] = [
     (IPV6, 0, Within(0, 1)),
     (MECHANISM, 0, Only(0)),
     (PLAIN_SERVER, 0, Only(0)),
-    (CONFLATE, 0, Only(0)),
+    (CONFLATE, 0, Within(0, 1)),
     (TOS, 0, From(0)),
     (HANDSHAKE_IVL, 30_000, From(0)),
     (INVERT_MATCHING, 0, Truth),

@@ -116,6 +116,26 @@ fn refusals() {
 }
 
 #[test]
+fn conflate() {
+    holds("conflate", With::Both);
+}
+
+#[test]
+fn connections() {
+    holds("connections", With::Both);
+}
+
+#[test]
+fn threads() {
+    holds("threads", With::Both);
+}
+
+#[test]
+fn peers() {
+    holds("peers", With::Both);
+}
+
+#[test]
 fn misuse() {
     holds("misuse", With::Ours);
 }

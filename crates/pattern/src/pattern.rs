@@ -203,6 +203,12 @@ impl Pattern {
         route!(self, set(option, pipes))
     }
 
+    /// Whether a ROUTER writes a probe for each peer. The pipe of one that it has yet to know may have it before; see
+    /// [`Remote::probed`].
+    pub fn probes(&self) -> bool {
+        matches!(&self.state, State::Router(router) if router.probes())
+    }
+
     /// The peer that a ROUTER sends to under a routing id.
     pub fn peer_by_id(&self, id: &[u8]) -> Option<Peer> {
         match &self.state {

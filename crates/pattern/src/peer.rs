@@ -22,6 +22,8 @@ pub struct Remote<'a> {
     pub assigned_id: Option<&'a [u8]>,
     /// Whether it is to be treated as subscribed to everything, for it cannot subscribe.
     pub subscribe_to_all: bool,
+    /// Whether the probe for a ROUTER was written before the peer was known, so that it is not to be written again.
+    pub probed: bool,
 }
 
 /// What the pipes of a socket can do now.
@@ -34,6 +36,11 @@ pub trait Pipes {
 
     /// Whether a whole message waits to be read.
     fn can_read(&mut self, peer: Peer) -> bool;
+
+    /// Whether the peer has gone, so that there will never be room again.
+    fn is_gone(&mut self, _peer: Peer) -> bool {
+        false
+    }
 
     /// Takes one part of a message, and publishes the message with its last part. Called for a first part only after
     /// [`can_write`](Pipes::can_write) has said yes; never refuses.

@@ -42,6 +42,10 @@ impl Router {
         self.identities.id(peer).map(Frame::as_slice)
     }
 
+    pub(crate) fn probes(&self) -> bool {
+        self.probe
+    }
+
     /// Finds the peer that the first part names.
     fn begin(&mut self, id: Frame, pipes: &mut impl Pipes) -> Result<(), Refused> {
         // A name without a message is nothing.
@@ -50,8 +54,10 @@ impl Router {
         }
         self.outgoing = match self.identities.peer(&id) {
             Some(peer) if pipes.can_write(peer) => Outgoing::To(peer),
-            Some(_) if self.mandatory => return Err(Refused::WouldBlock(id)),
-            None if self.mandatory => return Err(Refused::HostUnreachable(id)),
+            Some(peer) if self.mandatory && !pipes.is_gone(peer) => {
+                return Err(Refused::WouldBlock(id));
+            }
+            _ if self.mandatory => return Err(Refused::HostUnreachable(id)),
             _ => Outgoing::Nowhere,
         };
         Ok(())
@@ -66,7 +72,7 @@ impl Route for Router {
         pipes: &mut P,
     ) -> Result<(), NotAttached> {
         self.identities.attach(peer, remote, pipes)?;
-        if self.probe {
+        if self.probe && !remote.probed {
             probe(peer, pipes);
         }
         self.fair.attach(peer);

@@ -93,6 +93,12 @@ fn a_mandatory_router_says_so() {
     assert_eq!(router.got(0), ["x"]);
     router.send("a|y").unwrap();
     assert_eq!(router.got(0), ["y"]);
+    // Somebody who has gone, and whose last message is still to be read, will never have room.
+    (router.pipe(0).room, router.pipe(0).gone) = (0, true);
+    assert!(matches!(
+        router.send("a|z"),
+        Err(Refused::HostUnreachable(_))
+    ));
     router.leave(0);
     assert!(matches!(
         router.send("a|z"),
@@ -222,6 +228,23 @@ fn a_probe_is_the_first_thing_a_peer_gets() {
         stage.join(1);
         assert_eq!(stage.got(1), [""; 0]);
     }
+}
+
+/// A ROUTER may have to know who a peer is after its pipe was made, and the probe written.
+#[test]
+fn a_probe_that_was_written_is_not_written_again() {
+    let mut router = Stage::new(Kind::Router);
+    assert!(!router.pattern.probes());
+    router.set(SetOption::ProbeRouter(true));
+    assert!(router.pattern.probes());
+    router.pipe(0);
+    let remote = Remote {
+        probed: true,
+        ..Remote::default()
+    };
+    let attached = router.pattern.attach(Peer(0), remote, &mut router.world);
+    attached.unwrap();
+    assert_eq!(router.got(0), [""; 0]);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use ringmq_pipe::Wait;
-use ringmq_pipe::local::{Mailbox, Receiver, Sender, Sleeper, Slept, Waker, pipe};
+use ringmq_pipe::local::{Mailbox, Receiver, Sender, Sleeper, Slept, Waker, conflating, pipe};
 use ringmq_testing::{Random, scope, seed, watchdog};
 
 /// Sends the number as a message of one to three elements.
@@ -182,4 +182,88 @@ fn commands_come_in_order_of_each() {
     });
     drop(mailbox);
     assert_eq!(post.send((0, 0)), Err((0, 0)));
+}
+
+/// The receiver sees some of the messages, in order, and the last one for certain, however it waits.
+#[test]
+fn the_last_message_of_a_conflating_pipe_always_arrives() {
+    const LAST: u64 = 20_000;
+    let _guard = watchdog(Duration::from_secs(60));
+    let seed = seed();
+    for wait in [Wait::Park, Wait::Adaptive, Wait::Spin] {
+        let mut there = Sleeper::new(wait).unwrap();
+        let (mut sender, mut receiver) = conflating(there.bellpull().into(), Waker::of_nobody());
+        scope(|scope| {
+            scope.spawn(move || {
+                let mut random = Random::new(seed);
+                for number in 1..=LAST {
+                    assert!(sender.has_room());
+                    sender.push(number, true).unwrap();
+                    if random.one_in(500) {
+                        random.dawdle(Duration::from_micros(80));
+                    }
+                }
+            });
+            let mut before = 0;
+            while before < LAST {
+                if !receiver.is_ready() {
+                    there.wait(|| receiver.is_ready(), None).unwrap();
+                }
+                let number = receiver.pop().unwrap();
+                receiver.done().unwrap();
+                assert!(number > before, "{number} after {before}");
+                before = number;
+            }
+            assert_eq!(receiver.pop(), None);
+        });
+        assert!(receiver.is_at_end());
+    }
+}
+
+/// What was not the last when the sender went is not there, and what was is.
+#[test]
+fn a_conflating_pipe_keeps_one_element_to_the_end() {
+    let (mut sender, mut receiver) = conflating(Waker::of_nobody(), Waker::of_nobody());
+    for number in 0..10 {
+        sender.push(number, false).unwrap();
+        assert!(!receiver.is_ready() && !sender.is_in_midst());
+    }
+    sender.set_mark(1);
+    for number in 10..20 {
+        sender.push(number, true).unwrap();
+        assert!(sender.has_room());
+    }
+    drop(sender);
+    assert!(!receiver.is_at_end());
+    assert_eq!(receiver.pop(), Some(19));
+    assert!(receiver.is_at_end());
+}
+
+#[test]
+fn a_sender_that_is_to_refuse_has_no_room() {
+    for mark in [0, 5] {
+        let (mut sender, mut receiver) = pipe(mark, Waker::of_nobody(), Waker::of_nobody());
+        sender.push(1, true).unwrap();
+        assert!(sender.has_room());
+        sender.refuse();
+        assert!(!sender.has_room());
+        assert_eq!(receiver.pop(), Some(1));
+        receiver.done().unwrap();
+        assert!(!sender.has_room());
+    }
+}
+
+/// A sender whose mark became smaller has had messages received of which no credit came back.
+#[test]
+fn credit_that_a_smaller_mark_makes_due_comes_back_at_once() {
+    let (mut sender, mut receiver) = pipe(1000, Waker::of_nobody(), Waker::of_nobody());
+    for number in 0..400 {
+        sender.push(number, true).unwrap();
+        assert_eq!(receiver.pop(), Some(number));
+        receiver.done().unwrap();
+    }
+    sender.set_mark(2);
+    assert!(!sender.has_room());
+    receiver.set_mark(2);
+    assert!(sender.has_room());
 }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringmq_message::{Frame, Properties};
-use ringmq_pipe::local::{Post, Receiver, Sender};
+use ringmq_pattern::Kind;
+use ringmq_pipe::local::{Post, Receiver, Sender, Waker, conflating, pipe};
 use ringmq_pipe::remote;
 
 use crate::reactor::Order;
 
-/// A pipe between a socket and a peer, the same at both ends. Never used again within a context.
+/// A pipe between a socket and a peer, the same at both ends. Never used again within a context, but for a connection
+/// that is made anew and gets another pipe, once the end of the one before was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct PipeId(pub(crate) u64);
 
@@ -20,6 +22,8 @@ pub(crate) enum Command {
     Attach(Box<Attachment>),
     /// The other end of a pipe is gone; what it has sent can still be received.
     Gone(PipeId),
+    /// As `Gone`, but the connection is to be made anew, and to get another pipe.
+    Parted(PipeId),
     /// The peer at the other end has gone, and come back.
     Hiccup(PipeId),
     /// The socket at the other end of a pipe has been found, and has this mailbox, and these marks.
@@ -58,6 +62,10 @@ pub(crate) struct Attachment {
     pub(crate) receiver: Receiver<Frame>,
     /// What the peer calls itself.
     pub(crate) routing_id: Vec<u8>,
+    /// Whether the probe for a ROUTER is in the pipe already.
+    pub(crate) probed: bool,
+    /// Those that a session made the pipe with.
+    pub(crate) marks: Option<Marks>,
     /// Whom to tell that our end is gone.
     pub(crate) far: Far,
 }
@@ -94,6 +102,37 @@ impl Far {
         if let Far::Session(post) = self {
             let _ = post.send(Order::BreakOff(id));
         }
+    }
+}
+
+/// Which directions of a pipe keep the last message only, as the socket of this end sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Conflates {
+    pub(crate) sending: bool,
+    pub(crate) receiving: bool,
+}
+
+impl Conflates {
+    /// Those that carry messages, of the socket types that conflate. Subscriptions are all kept.
+    pub(crate) fn of(kind: Kind) -> Conflates {
+        Conflates {
+            sending: matches!(kind, Kind::Push | Kind::Pub | Kind::Dealer),
+            receiving: matches!(kind, Kind::Pull | Kind::Sub | Kind::Dealer),
+        }
+    }
+}
+
+/// One direction of a pipe.
+pub(crate) fn direction(
+    conflates: bool,
+    mark: u64,
+    to: Waker,
+    from: Waker,
+) -> (Sender<Frame>, Receiver<Frame>) {
+    if conflates {
+        conflating(to, from)
+    } else {
+        pipe(mark, to, from)
     }
 }
 

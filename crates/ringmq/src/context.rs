@@ -1,18 +1,17 @@
 //! What sockets share: names within the process, limits, and an end.
 
-use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use ringmq_pattern::Kind;
 use ringmq_pipe::Wait;
-use ringmq_pipe::local::Post;
+use ringmq_pipe::local::{Post, Sleeper, Waker};
 use ringmq_sys::ForkMark;
 
 use crate::command::{Command, PipeId};
 use crate::environment;
-use crate::error::SocketError;
+use crate::error::{EndpointRefusal, SocketError, TerminateError};
 use crate::inproc::Names;
-use crate::reactor::{Lingering, Order, Reactor};
+use crate::reactor::{Lingering, Place, Reactors};
 use crate::socket::Socket;
 
 /// Sockets of one context can reach each other by `inproc://` names.
@@ -45,8 +44,10 @@ pub(crate) struct Inside {
     closed: Condvar,
     mark: ForkMark,
     /// Started for the first endpoint that is not of this process.
-    reactor: Mutex<Option<Reactor>>,
+    reactors: Mutex<Option<Reactors>>,
     lingering: Arc<Lingering>,
+    /// Who waits for the end, and may be interrupted.
+    ending: Mutex<Option<Sleeper>>,
 }
 
 /// What the lock protects.
@@ -55,10 +56,13 @@ pub(crate) struct Shared {
     pub(crate) names: Names,
     sockets: Vec<Post<Command>>,
     most_sockets: usize,
+    io_threads: usize,
     wait: Wait,
     share: bool,
     next_pipe: u64,
     terminated: bool,
+    /// Whom to wake when a socket closes, beside those who wait for `closed`.
+    watcher: Option<Waker>,
 }
 
 impl Context {
@@ -76,13 +80,16 @@ impl Context {
                     most_sockets: 1023,
                     wait: environment::wait(),
                     share: environment::share(),
+                    io_threads: 1,
                     next_pipe: 0,
                     terminated: false,
+                    watcher: None,
                 }),
                 closed: Condvar::new(),
                 mark: ForkMark::current()?,
-                reactor: Mutex::new(None),
+                reactors: Mutex::new(None),
                 lingering: Arc::default(),
+                ending: Mutex::new(None),
             }),
         })
     }
@@ -99,6 +106,12 @@ impl Context {
     /// How many sockets there may be at a time; 1,023 by default.
     pub fn set_max_sockets(&self, most: usize) {
         self.lock().most_sockets = most;
+    }
+
+    /// How many I/O threads serve what goes beyond the process; 1 by default. Said before the first such endpoint is
+    /// bound or connected to; later it has no effect. Without any, there is inproc only.
+    pub fn set_io_threads(&self, count: usize) {
+        self.lock().io_threads = count;
     }
 
     /// How sockets that are made from now on wait.
@@ -134,6 +147,31 @@ impl Context {
         self.inside.lingering.wait();
     }
 
+    /// As [`terminate`](Context::terminate), but a signal that is handled ends the wait, which may be begun again.
+    ///
+    /// # Errors
+    ///
+    /// `Interrupted`, or `Os` if there is no descriptor to wait with.
+    pub fn terminate_unless_interrupted(&self) -> Result<(), TerminateError> {
+        self.shutdown();
+        let locked = self.inside.ending.lock();
+        let mut ending = locked.unwrap_or_else(PoisonError::into_inner);
+        let sleeper = match &mut *ending {
+            Some(sleeper) => sleeper,
+            none => {
+                let sleeper = none.insert(Sleeper::new(Wait::Park)?);
+                self.lock().watcher = Some(sleeper.bellpull().into());
+                self.inside.lingering.watch(sleeper.bellpull().into());
+                sleeper
+            }
+        };
+        let over = || self.lock().sockets.is_empty() && self.inside.lingering.is_over();
+        if !over() {
+            sleeper.wait(over, None)?;
+        }
+        Ok(())
+    }
+
     /// The lock is never held while anything waits, and what panics under it leaves it whole.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
         let locked = self.inside.shared.lock();
@@ -163,17 +201,17 @@ impl Context {
         Ok(())
     }
 
-    /// Where orders to the I/O thread are posted, which is started if there is none.
-    pub(crate) fn reactor(&self) -> io::Result<Post<Order>> {
-        let locked = self.inside.reactor.lock();
-        let mut reactor = locked.unwrap_or_else(PoisonError::into_inner);
-        if let Some(reactor) = &*reactor {
-            return Ok(reactor.post());
+    /// A place for one thing more in an I/O thread that `affinity` allows. They are started if they are not there.
+    pub(crate) fn place(&self, affinity: u64) -> Result<Place, EndpointRefusal> {
+        let count = self.lock().io_threads;
+        let locked = self.inside.reactors.lock();
+        let mut reactors = locked.unwrap_or_else(PoisonError::into_inner);
+        if reactors.is_none() && count > 0 {
+            let started = Reactors::start(count, &self.inside.lingering);
+            *reactors = Some(started.map_err(EndpointRefusal::Os)?);
         }
-        let started = Reactor::start(Arc::clone(&self.inside.lingering))?;
-        let post = started.post();
-        *reactor = Some(started);
-        Ok(post)
+        let chosen = reactors.as_ref().and_then(|all| all.place(affinity));
+        chosen.ok_or(EndpointRefusal::NoThread)
     }
 
     /// Counts those who have something left to do.
@@ -187,6 +225,10 @@ impl Context {
         shared.names.leave(post);
         shared.sockets.retain(|other| !other.is_same(post));
         self.inside.closed.notify_all();
+        if let Some(watcher) = &mut shared.watcher {
+            // Whoever cannot be woken looks when it is woken by something else.
+            let _ = watcher.wake();
+        }
     }
 }
 
@@ -195,9 +237,9 @@ impl Drop for Inside {
         if self.mark.is_here() {
             // What was sent leaves first, as it does when a context is terminated.
             self.lingering.wait();
-        } else if let Ok(reactor) = self.reactor.get_mut() {
-            // The thread is the parent's.
-            std::mem::forget(reactor.take());
+        } else if let Ok(reactors) = self.reactors.get_mut() {
+            // The threads are the parent's.
+            std::mem::forget(reactors.take());
         }
     }
 }

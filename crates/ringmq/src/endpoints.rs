@@ -1,92 +1,106 @@
-//! Endpoints beyond the process: listeners and dialers, which live in the I/O thread.
+//! Where a socket is bound, and what it has connected to.
 
+use std::os::fd::OwnedFd;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
+use ringmq_message::Frame;
 use ringmq_pattern::Kind;
+use ringmq_pipe::local::Post;
 use ringmq_transport::{Backoff, Endpoint, EndpointError, Listener};
 use ringmq_zmtp::{Settings, SocketType};
 
-use crate::command::PipeId;
+use crate::command::{Conflates, PipeId};
 use crate::error::EndpointRefusal;
 use crate::reactor::{Connect, Link, Listen, Order, Sharing, session_pipe};
-use crate::socket::{Role, Socket, inproc, is_inproc};
+use crate::socket::Socket;
+
+/// What a socket is to an endpoint.
+#[derive(Debug)]
+pub(crate) enum Role {
+    /// Bound to this name within the process.
+    Bound(String),
+    /// Connected within the process, by this pipe.
+    Connected(PipeId),
+    /// Bound, by the listener of this number, in this I/O thread.
+    Listening(u64, Post<Order>),
+    /// Connected, or about to be, by the session of this pipe, in this I/O thread.
+    Dialed(PipeId, Post<Order>),
+}
 
 impl Socket {
-    /// Binds to an endpoint of a byte stream.
-    pub(crate) fn listen(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
-        let parsed = parse(endpoint)?;
-        let post = self.context.reactor().map_err(EndpointRefusal::Os)?;
-        let listener = Listener::bind(&parsed, &self.options.transport)?;
-        let actual = listener.endpoint().to_string();
-        let number = self.context.lock().pipe_id().0;
-        let listen = Listen {
-            number,
-            listener,
-            link: self.link(matches!(parsed, Endpoint::Ipc(_)))?,
-        };
-        if post.send(Order::Listen(Box::new(listen))).is_err() {
+    /// Binds to an endpoint, so that others can connect to it.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointRefusal`].
+    pub fn bind(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
+        self.take_mail();
+        if self.terminated {
             return Err(EndpointRefusal::Terminated);
         }
-        self.endpoints
-            .push((actual.clone(), Role::Listening(number)));
-        self.last_endpoint = actual;
-        Ok(())
-    }
-
-    /// Closes a listener, and returns when it is closed.
-    pub(crate) fn unlisten(&mut self, number: u64) {
-        let (done, closed) = sync_channel(1);
-        if let Ok(post) = self.context.reactor()
-            && post.send(Order::Unlisten(number, done)).is_ok()
-        {
-            // An I/O thread that has ended has closed everything.
-            let _ = closed.recv();
+        match parse(endpoint)? {
+            Endpoint::Inproc(name) => self.bind_within(endpoint, name),
+            parsed => {
+                let options = self.options.transport.clone();
+                self.listen(|| Ok(Listener::bind(&parsed, &options)?))
+            }
         }
     }
 
-    /// Connects to an endpoint of a byte stream, now or as soon as somebody is there.
-    pub(crate) fn dial(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
-        let parsed = parse(endpoint)?;
-        parsed.check_connect()?;
-        let post = self.context.reactor().map_err(EndpointRefusal::Os)?;
-        let id = self.context.lock().pipe_id();
-        let link = self.link(matches!(parsed, Endpoint::Ipc(_)))?;
-        let (near, ends) = session_pipe(&link, id, &post);
-        let assigned = self.options.assigned_id.take();
-        // A ROUTER has to know who it is.
-        let unknown = self.kind() == Kind::Router && assigned.is_none();
-        let later = unknown || self.options.immediate;
-        let (now, near) = if later {
-            (None, Some(Box::new(near)))
-        } else {
-            (Some(near), None)
-        };
-        let connect = Connect {
-            id,
-            endpoint: parsed,
-            options: self.options.transport.clone(),
-            link,
-            ends,
-            near,
-            backoff: Backoff::new(self.options.reconnect, self.options.reconnect_most),
-        };
-        self.context.lingering().begin();
-        if post.send(Order::Connect(Box::new(connect))).is_err() {
-            self.context.lingering().end();
+    /// Binds by way of a socket that somebody else has bound and made listen. It has to be of the endpoint's transport,
+    /// which is tcp or ipc; its own address counts. Its path, if it has one, is never removed.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointRefusal`]. The descriptor is closed.
+    pub fn bind_descriptor(
+        &mut self,
+        endpoint: &str,
+        descriptor: OwnedFd,
+    ) -> Result<(), EndpointRefusal> {
+        self.take_mail();
+        if self.terminated {
             return Err(EndpointRefusal::Terminated);
         }
-        if let Some(near) = now {
-            self.attach(near, assigned.as_deref());
+        let parsed = parse(endpoint)?;
+        let options = self.options.transport.clone();
+        self.listen(|| {
+            let listener = Listener::adopt(descriptor, &options)?;
+            if listener.endpoint().scheme() != parsed.scheme() {
+                return Err(EndpointRefusal::WrongTransport(endpoint.to_owned()));
+            }
+            Ok(listener)
+        })
+    }
+
+    /// Connects to an endpoint, whether or not somebody is bound to it yet. DEALER, SUB, PUB and REQ do nothing if they
+    /// have connected to it already, by tcp or ipc.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointRefusal`].
+    pub fn connect(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
+        self.take_mail();
+        if self.terminated {
+            return Err(EndpointRefusal::Terminated);
         }
-        self.endpoints
-            .push((endpoint.to_owned(), Role::Connected(id)));
-        self.last_endpoint = endpoint.to_owned();
-        Ok(())
+        match parse(endpoint)? {
+            Endpoint::Inproc(name) => {
+                self.connect_within(endpoint, &name);
+                Ok(())
+            }
+            parsed => self.dial(endpoint, parsed),
+        }
+    }
+
+    /// The endpoint that was bound or connected to last; empty if there was none.
+    pub fn last_endpoint(&self) -> &str {
+        &self.last_endpoint
     }
 
     /// Undoes a [`bind`](Socket::bind). Whoever has connected by inproc stays; the connections of a tcp or ipc listener
-    /// end with it.
+    /// end with it, at once: what they still had to send is lost, as in libzmq.
     ///
     /// # Errors
     ///
@@ -109,37 +123,167 @@ impl Socket {
         if self.terminated {
             return Err(EndpointRefusal::Terminated);
         }
-        let known = self.endpoints.iter();
-        let Some(at) = known.clone().position(|(known, _)| known == endpoint) else {
+        let mut known = self.endpoints.iter();
+        let Some(at) = known.position(|(known, _)| known == endpoint) else {
             return Err(EndpointRefusal::Unknown(endpoint.to_owned()));
         };
-        match self.endpoints.remove(at).1 {
-            Role::Bound => {
-                let name = inproc(endpoint)?;
+        let role = self.endpoints.remove(at).1;
+        match &role {
+            Role::Bound(name) => {
                 self.context.lock().names.unbind(name, &self.post);
             }
-            Role::Listening(number) => self.unlisten(number),
-            Role::Connected(id) => match self.peers.find(id) {
-                Some(peer) => self.detach(peer),
-                None if is_inproc(endpoint) => {}
-                None => self.undial(id),
-            },
+            Role::Connected(_) | Role::Dialed(..) => self.let_go(&role),
+            Role::Listening(number, post) => unlisten(*number, post),
         }
         Ok(())
     }
 
-    /// Lets a connection go that nobody has been met through, so that its pipe is not here.
-    pub(crate) fn undial(&mut self, id: PipeId) {
-        if let Ok(post) = self.context.reactor() {
-            // An I/O thread that has ended has no connections.
-            let _ = post.send(Order::Finish(id, self.options.linger));
+    /// Ends all connections, and closes all listeners.
+    pub(crate) fn leave_all(&mut self) {
+        let endpoints = std::mem::take(&mut self.endpoints);
+        for (_, role) in &endpoints {
+            self.let_go(role);
+        }
+        for peer in self.peers.numbers() {
+            self.detach(peer);
+        }
+        for (_, role) in endpoints {
+            if let Role::Listening(number, post) = role {
+                unlisten(number, &post);
+            }
         }
     }
 
+    /// Ends a connection of our own.
+    fn let_go(&mut self, role: &Role) {
+        let (Role::Connected(id) | Role::Dialed(id, _)) = role else {
+            return;
+        };
+        // Whoever has a pipe is told with it.
+        let met = self.peers.find(*id).is_some();
+        for peer in self.peers.all(*id) {
+            self.detach(peer);
+        }
+        if let Role::Dialed(id, post) = role
+            && !met
+        {
+            // An I/O thread that has ended has no connections.
+            let _ = post.send(Order::Finish(*id, self.options.linger));
+        }
+    }
+
+    /// A connection within the process has ended by itself.
+    pub(crate) fn forget_connected(&mut self, id: PipeId) {
+        self.endpoints
+            .retain(|(_, role)| !matches!(role, Role::Connected(connected) if *connected == id));
+    }
+
+    /// A connection beyond the process has ended by itself: it can be made again.
+    pub(crate) fn forget_dialed(&mut self, id: PipeId) {
+        self.endpoints
+            .retain(|(_, role)| !matches!(role, Role::Dialed(dialed, _) if *dialed == id));
+    }
+
+    pub(crate) fn conflates(&self) -> Conflates {
+        if self.options.conflate {
+            Conflates::of(self.kind())
+        } else {
+            Conflates::default()
+        }
+    }
+
+    pub(crate) fn know(&mut self, endpoint: &str, role: Role) {
+        self.endpoints.push((endpoint.to_owned(), role));
+        endpoint.clone_into(&mut self.last_endpoint);
+    }
+
+    // --- Beyond the process
+
+    fn listen(
+        &mut self,
+        listener: impl FnOnce() -> Result<Listener, EndpointRefusal>,
+    ) -> Result<(), EndpointRefusal> {
+        let place = self.context.place(self.options.affinity)?;
+        let listener = listener()?;
+        let actual = listener.endpoint().to_string();
+        let link = self.link(matches!(listener.endpoint(), Endpoint::Ipc(_)));
+        let number = self.context.lock().pipe_id().0;
+        let listen = Listen {
+            number,
+            listener,
+            link,
+        };
+        let post = place.post();
+        if post.send(Order::Listen(Box::new(listen))).is_err() {
+            return Err(EndpointRefusal::Terminated);
+        }
+        place.taken();
+        self.know(&actual, Role::Listening(number, post));
+        Ok(())
+    }
+
+    fn dial(&mut self, endpoint: &str, parsed: Endpoint) -> Result<(), EndpointRefusal> {
+        parsed.check_connect()?;
+        let once = matches!(
+            self.kind(),
+            Kind::Dealer | Kind::Sub | Kind::Pub | Kind::Req
+        );
+        let is_this = |role: &Role| matches!(role, Role::Dialed(..));
+        let mut known = self.endpoints.iter();
+        if once && known.any(|(known, role)| known == endpoint && is_this(role)) {
+            return Ok(());
+        }
+        let place = self.context.place(self.options.affinity)?;
+        let post = place.post();
+        let id = self.context.lock().pipe_id();
+        let link = self.link(matches!(parsed, Endpoint::Ipc(_)));
+        let immediate = link.immediate;
+        let (mut near, ends) = session_pipe(&link, id, &post);
+        // As in libzmq, it is for a pipe that is attached now, and waits for one.
+        let assigned = if immediate {
+            None
+        } else {
+            self.options.assigned_id.take()
+        };
+        // A ROUTER has to know who it is.
+        let unknown = self.kind() == Kind::Router && assigned.is_none();
+        if unknown && !immediate && self.pattern.probes() {
+            // The peer gets it even if this socket does nothing more; the session need not be woken yet.
+            let _ = near.sender.push(Frame::new(), true);
+            near.probed = true;
+        }
+        let (now, near) = if unknown || immediate {
+            (None, Some(Box::new(near)))
+        } else {
+            (Some(near), None)
+        };
+        let connect = Connect {
+            id,
+            endpoint: parsed,
+            options: self.options.transport.clone(),
+            link,
+            ends,
+            near,
+            backoff: Backoff::new(self.options.reconnect, self.options.reconnect_most),
+        };
+        self.context.lingering().begin();
+        if post.send(Order::Connect(Box::new(connect))).is_err() {
+            self.context.lingering().end();
+            return Err(EndpointRefusal::Terminated);
+        }
+        place.taken();
+        if let Some(near) = now {
+            self.attach(near, assigned.as_deref());
+        }
+        self.know(endpoint, Role::Dialed(id, post));
+        Ok(())
+    }
+
     /// What the sessions of an endpoint know of this socket; those that `may_share` can go over to shared memory.
-    fn link(&mut self, may_share: bool) -> Result<Link, EndpointRefusal> {
-        let shared = may_share && self.options.share;
-        let control = if shared {
+    fn link(&mut self, may_share: bool) -> Link {
+        // The last message only is not what a ring holds.
+        let may_share = may_share && self.options.share && !self.options.conflate;
+        let control = if may_share {
             // Without memory or descriptors for it, ZMTP it is.
             self.sleeper.control().ok().flatten()
         } else {
@@ -150,17 +294,20 @@ impl Socket {
         settings.max_message = self.options.max_message;
         settings.handshake_timeout = self.options.handshake;
         settings.heartbeat = self.options.heartbeat;
-        Ok(Link {
+        Link {
             kind: self.kind(),
             post: self.post.clone(),
             bellpull: self.sleeper.bellpull(),
             marks: self.options.marks(),
             settings,
+            affinity: self.options.affinity,
+            immediate: self.options.immediate,
+            conflates: self.conflates(),
             sharing: control.map(|control| Sharing {
                 control,
                 limit: self.options.share_limit,
             }),
-        })
+        }
     }
 
     // --- Options of connections
@@ -180,6 +327,15 @@ impl Socket {
     pub fn set_reconnect(&mut self, interval: Option<Duration>, most: Duration) {
         self.options.reconnect = interval;
         self.options.reconnect_most = most;
+    }
+}
+
+/// Closes a listener, and returns when it is closed.
+fn unlisten(number: u64, post: &Post<Order>) {
+    let (done, closed) = sync_channel(1);
+    if post.send(Order::Unlisten(number, done)).is_ok() {
+        // An I/O thread that has ended has closed everything.
+        let _ = closed.recv();
     }
 }
 

@@ -100,18 +100,32 @@ pub enum EndpointRefusal {
     /// The socket is neither bound nor connected to it.
     #[error("this socket is neither bound nor connected to {0}")]
     Unknown(String),
-    /// It is no name within the process.
-    #[error("{0} is no endpoint")]
-    Syntax(String),
     /// It cannot be an endpoint, or not be connected to.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// Nobody can listen there.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The descriptor that was given is of another transport than this endpoint.
+    #[error("the descriptor is not of the transport of {0}")]
+    WrongTransport(String),
+    /// The context has no I/O thread, or none that this socket's affinity allows.
+    #[error("there is no I/O thread for it")]
+    NoThread,
     /// The kernel refused, for want of descriptors, threads or memory.
     #[error("cannot start: {0}")]
     Os(#[source] io::Error),
+}
+
+/// Why the end of a context was not waited for.
+#[derive(Debug, Error)]
+pub enum TerminateError {
+    /// A signal was handled while the call waited.
+    #[error("a signal was handled while waiting for the end of a context")]
+    Interrupted,
+    /// The kernel refused, for want of descriptors or memory.
+    #[error("cannot wait for the end of a context: {0}")]
+    Os(#[from] io::Error),
 }
 
 /// Why an option was not set.
@@ -144,6 +158,15 @@ impl From<Slept> for RecvError {
             Slept::TimedOut => RecvError::WouldBlock,
             Slept::Interrupted => RecvError::Interrupted,
             Slept::Os(error) => RecvError::Os(error),
+        }
+    }
+}
+
+impl From<Slept> for TerminateError {
+    fn from(slept: Slept) -> TerminateError {
+        match slept {
+            Slept::TimedOut | Slept::Interrupted => TerminateError::Interrupted,
+            Slept::Os(error) => TerminateError::Os(error),
         }
     }
 }

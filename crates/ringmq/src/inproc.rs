@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use ringmq_pipe::local::{Bellpull, Post, Waker};
 
-use crate::command::{Attachment, Command, Marks};
+use crate::command::{Attachment, Command, Far, Marks, direction};
+use crate::endpoints::Role;
+use crate::error::EndpointRefusal;
+use crate::socket::Socket;
 
 /// A socket as those see it who connect to it.
 #[derive(Debug, Clone)]
@@ -94,5 +97,93 @@ impl Names {
     /// Frees all names of a socket. Its connections that wait go on waiting: what it has sent arrives.
     pub(crate) fn leave(&mut self, post: &Post<Command>) {
         self.bound.retain(|_, face| !face.post.is_same(post));
+    }
+}
+
+impl Socket {
+    /// Binds to a name.
+    pub(crate) fn bind_within(
+        &mut self,
+        endpoint: &str,
+        name: String,
+    ) -> Result<(), EndpointRefusal> {
+        let face = self.face();
+        if !self.context.lock().names.bind(&name, &face) {
+            return Err(EndpointRefusal::InUse(endpoint.to_owned()));
+        }
+        self.know(endpoint, Role::Bound(name));
+        self.take_mail();
+        Ok(())
+    }
+
+    /// Connects to a name, whether or not somebody is bound to it yet.
+    pub(crate) fn connect_within(&mut self, endpoint: &str, name: &str) {
+        let face = self.face();
+        let assigned = self.options.assigned_id.take();
+        let context = self.context.clone();
+        let mut shared = context.lock();
+        let id = shared.pipe_id();
+        let bound = shared.names.bound(name).cloned();
+        let marks = match &bound {
+            Some(other) => face.marks.between(other.marks),
+            None => face.marks,
+        };
+        let far_waker = match &bound {
+            Some(other) => Waker::from(other.bellpull.clone()),
+            None => Waker::of_nobody(),
+        };
+        let near = Waker::from(self.sleeper.bellpull());
+        // As in libzmq, it is for the one who connects to say whether a pipe conflates.
+        let conflates = self.conflates();
+        let (to, from) = (far_waker.clone(), near.clone());
+        let (sender, far_receiver) = direction(conflates.sending, marks.sending, to, from);
+        let (to, from) = (near, far_waker.clone());
+        let (far_sender, receiver) = direction(conflates.receiving, marks.receiving, to, from);
+        let far = Attachment {
+            id,
+            sender: far_sender,
+            receiver: far_receiver,
+            routing_id: face.routing_id.clone(),
+            probed: false,
+            marks: None,
+            far: Far::Socket(self.post.clone()),
+        };
+        let (far_post, routing_id) = match bound {
+            Some(other) => {
+                let _ = other.post.send(Command::Attach(Box::new(far)));
+                let _ = self.post.send(Command::Marks(id, other.marks));
+                // Whoever closes right now is gone, and says so.
+                if other.post.send(Command::Marks(id, face.marks)).is_err() {
+                    let _ = self.post.send(Command::Gone(id));
+                }
+                (other.post, other.routing_id)
+            }
+            None => {
+                let post = self.post.clone();
+                shared.names.wait(name, far, far_waker, face);
+                (post, Vec::new())
+            }
+        };
+        drop(shared);
+        let attachment = Attachment {
+            id,
+            sender,
+            receiver,
+            routing_id,
+            probed: false,
+            marks: None,
+            far: Far::Socket(far_post),
+        };
+        self.attach(attachment, assigned.as_deref());
+        self.know(endpoint, Role::Connected(id));
+    }
+
+    fn face(&self) -> Face {
+        Face {
+            post: self.post.clone(),
+            bellpull: self.sleeper.bellpull(),
+            marks: self.options.marks(),
+            routing_id: self.options.routing_id.clone(),
+        }
     }
 }

@@ -34,7 +34,9 @@ mod socket;
 mod socket_options;
 
 pub use context::Context;
-pub use error::{EndpointRefusal, OptionError, RecvError, SendError, SendRefusal, SocketError};
+pub use error::{
+    EndpointRefusal, OptionError, RecvError, SendError, SendRefusal, SocketError, TerminateError,
+};
 pub use events::Events;
 pub use ringmq_message::{Frame, Message, Properties};
 pub use ringmq_pattern::{Kind, SetOption};

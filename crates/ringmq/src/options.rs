@@ -27,12 +27,16 @@ pub(crate) struct Options {
     pub(crate) max_message: Option<u64>,
     pub(crate) handshake: Option<Duration>,
     pub(crate) heartbeat: Option<Heartbeat>,
-    /// Nothing waits for a connection that is not there yet.
+    /// Nothing waits for a connection that is not there.
     pub(crate) immediate: bool,
     /// ipc connections to other ringmq go over to shared memory.
     pub(crate) share: bool,
     /// Bytes of shared memory that may hold what waits for one peer.
     pub(crate) share_limit: u64,
+    /// The last message only is kept.
+    pub(crate) conflate: bool,
+    /// Which I/O threads may be used.
+    pub(crate) affinity: u64,
 }
 
 impl Options {
@@ -55,6 +59,8 @@ impl Options {
             immediate: false,
             share,
             share_limit: 4 << 30,
+            conflate: false,
+            affinity: 0,
         }
     }
 

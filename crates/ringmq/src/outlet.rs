@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     waits: bool,
     /// It can never be sent this way.
     broken: bool,
+    /// The other end is gone.
+    refuses: bool,
 }
 
 impl Outlet {
@@ -31,6 +33,7 @@ impl Outlet {
             parts: Vec::new(),
             waits: false,
             broken: false,
+            refuses: false,
         }))
     }
 
@@ -62,6 +65,14 @@ impl Outlet {
             Outlet::Local(sender) => sender.rollback(),
             Outlet::Shared(shared) if shared.waits => {}
             Outlet::Shared(shared) => shared.parts.clear(),
+        }
+    }
+
+    /// The other end is gone: no more messages are taken.
+    pub(crate) fn refuse(&mut self) {
+        match self {
+            Outlet::Local(sender) => sender.refuse(),
+            Outlet::Shared(shared) => shared.refuses = true,
         }
     }
 
@@ -99,7 +110,7 @@ impl Shared {
 
     #[inline]
     fn has_room(&mut self) -> bool {
-        if self.waits && !self.try_again() {
+        if self.refuses || (self.waits && !self.try_again()) {
             return false;
         }
         self.sender.has_room()

@@ -11,6 +11,7 @@ use slab::Slab;
 use crate::command::{Attachment, Command, Downgrade, Far, Marks, PipeId, Upgrade};
 use crate::inlet::{Inlet, Source};
 use crate::outlet::Outlet;
+use crate::reactor::Order;
 
 /// Peers that are looked at in turn, beside those that are known to be active, with each call.
 const IN_TURN: usize = 8;
@@ -96,11 +97,9 @@ impl Peers {
         Peer(number as u32)
     }
 
-    /// Removes a peer, which has left the pattern, and tells the far end.
-    pub(crate) fn remove(&mut self, peer: Peer, linger: Option<Duration>) {
-        let Some(entry) = self.entries.try_remove(peer.0 as usize) else {
-            return;
-        };
+    /// Removes a peer, which has left the pattern, and tells the far end. Gives the pipe, if that was gone by itself.
+    pub(crate) fn remove(&mut self, peer: Peer, linger: Option<Duration>) -> Option<PipeId> {
+        let entry = self.entries.try_remove(peer.0 as usize)?;
         for list in [
             &mut self.unreadable,
             &mut self.unwritable,
@@ -109,17 +108,27 @@ impl Peers {
         ] {
             list.retain(|number| *number != peer.0);
         }
-        let (id, far) = (entry.id, entry.far.clone());
+        let (id, far, gone) = (entry.id, entry.far.clone(), entry.gone);
         drop(entry);
+        if gone {
+            return Some(id);
+        }
         far.let_go(id, linger);
+        None
     }
 
-    /// The peer at the end of this pipe.
+    /// The peer at the end of this pipe, if its far end is not known to be gone.
     pub(crate) fn find(&self, id: PipeId) -> Option<Peer> {
         let mut entries = self.entries.iter();
         entries
-            .find(|(_, entry)| entry.id == id)
+            .find(|(_, entry)| entry.id == id && !entry.gone)
             .map(|(number, _)| Peer(number as u32))
+    }
+
+    /// The peers at the ends of this pipe, and of those that the connection had before.
+    pub(crate) fn all(&self, id: PipeId) -> Vec<Peer> {
+        let entries = self.entries.iter().filter(|(_, entry)| entry.id == id);
+        entries.map(|(number, _)| Peer(number as u32)).collect()
     }
 
     /// All peers.
@@ -135,6 +144,7 @@ impl Peers {
         {
             entry.gone = true;
             entry.receiver.sender_is_gone();
+            entry.sender.refuse();
             self.gone.push(peer.0);
         }
     }
@@ -176,9 +186,9 @@ impl Peers {
         }
     }
 
-    /// This socket has other marks now. A session keeps those that it began with.
+    /// This socket has other marks now.
     pub(crate) fn set_own_marks(&mut self, own: Marks) {
-        for (_, entry) in &mut self.entries {
+        for (_, entry) in self.entries.iter_mut().filter(|(_, entry)| !entry.gone) {
             match (&entry.far, entry.far_marks) {
                 (Far::Socket(post), Some(far)) => {
                     // Whoever is gone need not know.
@@ -186,7 +196,9 @@ impl Peers {
                     entry.count(own.between(far));
                 }
                 (Far::Socket(_), None) => entry.count(own),
-                (Far::Session(_), _) => {
+                (Far::Session(post), _) => {
+                    order_marks(post, entry.id, own);
+                    entry.count(own);
                     if let Outlet::Shared(shared) = &mut entry.sender {
                         shared.set_mark(own.sending);
                     }
@@ -258,6 +270,16 @@ impl Peers {
             }
         }
         company
+    }
+
+    /// As [`set_own_marks`](Peers::set_own_marks), for the pipe of one session.
+    pub(crate) fn set_session_marks(&mut self, peer: Peer, own: Marks) {
+        if let Some(entry) = self.entries.get_mut(peer.0 as usize)
+            && let Far::Session(post) = &entry.far
+        {
+            order_marks(post, entry.id, own);
+            entry.count(own);
+        }
     }
 
     /// Whether any peer that had nothing to read has something.
@@ -351,6 +373,11 @@ impl Peers {
     }
 }
 
+fn order_marks(post: &Post<Order>, id: PipeId, marks: Marks) {
+    // A session that has ended says so.
+    let _ = post.send(Order::Marks(id, marks));
+}
+
 impl Pipes for Peers {
     #[inline]
     fn can_write(&mut self, peer: Peer) -> bool {
@@ -418,6 +445,11 @@ impl Pipes for Peers {
                 None
             }
         }
+    }
+
+    fn is_gone(&mut self, peer: Peer) -> bool {
+        let entry = self.entries.get(peer.0 as usize);
+        entry.is_none_or(|entry| entry.gone)
     }
 
     fn terminate(&mut self, peer: Peer) {

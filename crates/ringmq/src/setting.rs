@@ -9,16 +9,16 @@ use crate::error::OptionError;
 use crate::socket::Socket;
 
 impl Socket {
-    /// How many messages may wait to be sent to one peer; 0 for no limit, 1,000 by default. Acts on the connections
-    /// within the process, and on others that are made afterwards.
+    /// How many messages may wait to be sent to one peer; 0 for no limit, 1,000 by default. Acts on all
+    /// connections, at once.
     pub fn set_send_mark(&mut self, messages: u32) {
         self.take_mail();
         self.options.send_mark = messages;
         self.peers.set_own_marks(self.options.marks());
     }
 
-    /// How many messages of one peer may wait to be received; 0 for no limit, 1,000 by default. Acts on the
-    /// connections within the process, and on others that are made afterwards.
+    /// How many messages of one peer may wait to be received; 0 for no limit, 1,000 by default. Acts on all
+    /// connections, at once.
     pub fn set_recv_mark(&mut self, messages: u32) {
         self.take_mail();
         self.options.recv_mark = messages;

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use ringmq_message::{Frame, Message};
 use ringmq_pattern::{Kind, Pattern, Peer, Ready, RecvRefused, Refused, Remote};
-use ringmq_pipe::local::{Awaited, Company, Mailbox, Post, Sleeper, Waker, pipe};
+use ringmq_pipe::local::{Awaited, Company, Mailbox, Post, Sleeper};
 
-use crate::command::{Attachment, Command, Far, PipeId};
+use crate::command::{Attachment, Command, PipeId};
 use crate::context::Context;
-use crate::error::{EndpointRefusal, RecvError, SendError, SendRefusal, SocketError};
-use crate::inproc::Face;
+use crate::endpoints::Role;
+use crate::error::{RecvError, SendError, SendRefusal, SocketError};
 use crate::options::Options;
 use crate::peers::Peers;
 
@@ -36,16 +36,6 @@ pub struct Socket {
     pub(crate) last_endpoint: String,
     /// When subscriptions were last looked for, by those who only send.
     looked: Instant,
-}
-
-/// What a socket is to an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    Bound,
-    /// Bound, by the listener of this number.
-    Listening(u64),
-    /// Connected, by this pipe.
-    Connected(PipeId),
 }
 
 /// How long a call waits.
@@ -119,124 +109,19 @@ impl Socket {
         self.pattern.kind()
     }
 
-    // --- Endpoints
-
-    /// Binds to an endpoint, so that others can connect to it.
-    ///
-    /// # Errors
-    ///
-    /// [`EndpointRefusal`].
-    pub fn bind(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
-        self.take_mail();
-        if self.terminated {
-            return Err(EndpointRefusal::Terminated);
-        }
-        if !is_inproc(endpoint) {
-            return self.listen(endpoint);
-        }
-        let name = inproc(endpoint)?;
-        let face = self.face();
-        if !self.context.lock().names.bind(name, &face) {
-            return Err(EndpointRefusal::InUse(endpoint.to_owned()));
-        }
-        self.endpoints.push((endpoint.to_owned(), Role::Bound));
-        self.last_endpoint = endpoint.to_owned();
-        self.take_mail();
-        Ok(())
-    }
-
-    /// Connects to an endpoint, whether or not somebody is bound to it yet.
-    ///
-    /// # Errors
-    ///
-    /// [`EndpointRefusal`].
-    pub fn connect(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
-        self.take_mail();
-        if self.terminated {
-            return Err(EndpointRefusal::Terminated);
-        }
-        if !is_inproc(endpoint) {
-            return self.dial(endpoint);
-        }
-        let name = inproc(endpoint)?;
-        let face = self.face();
-        let assigned = self.options.assigned_id.take();
-        let context = self.context.clone();
-        let mut shared = context.lock();
-        let id = shared.pipe_id();
-        let bound = shared.names.bound(name).cloned();
-        let marks = match &bound {
-            Some(other) => face.marks.between(other.marks),
-            None => face.marks,
-        };
-        let far_waker = match &bound {
-            Some(other) => Waker::from(other.bellpull.clone()),
-            None => Waker::of_nobody(),
-        };
-        let near = Waker::from(self.sleeper.bellpull());
-        let (sender, far_receiver) = pipe(marks.sending, far_waker.clone(), near.clone());
-        let (far_sender, receiver) = pipe(marks.receiving, near, far_waker.clone());
-        let far = Attachment {
-            id,
-            sender: far_sender,
-            receiver: far_receiver,
-            routing_id: face.routing_id.clone(),
-            far: Far::Socket(self.post.clone()),
-        };
-        let (far_post, routing_id) = match bound {
-            Some(other) => {
-                let _ = other.post.send(Command::Attach(Box::new(far)));
-                let _ = self.post.send(Command::Marks(id, other.marks));
-                // Whoever closes right now is gone, and says so.
-                if other.post.send(Command::Marks(id, face.marks)).is_err() {
-                    let _ = self.post.send(Command::Gone(id));
-                }
-                (other.post, other.routing_id)
-            }
-            None => {
-                let post = self.post.clone();
-                shared.names.wait(name, far, far_waker, face);
-                (post, Vec::new())
-            }
-        };
-        drop(shared);
-        self.attach(
-            Attachment {
-                id,
-                sender,
-                receiver,
-                routing_id,
-                far: Far::Socket(far_post),
-            },
-            assigned.as_deref(),
-        );
-        self.endpoints
-            .push((endpoint.to_owned(), Role::Connected(id)));
-        self.last_endpoint = endpoint.to_owned();
-        Ok(())
-    }
-
-    /// The endpoint that was bound or connected to last; empty if there was none.
-    pub fn last_endpoint(&self) -> &str {
-        &self.last_endpoint
-    }
-
-    fn face(&self) -> Face {
-        Face {
-            post: self.post.clone(),
-            bellpull: self.sleeper.bellpull(),
-            marks: self.options.marks(),
-            routing_id: self.options.routing_id.clone(),
-        }
-    }
-
     pub(crate) fn attach(&mut self, mut attachment: Attachment, assigned_id: Option<&[u8]>) {
         let routing_id = std::mem::take(&mut attachment.routing_id);
+        let (probed, made) = (attachment.probed, attachment.marks);
         let peer = self.peers.add(attachment);
+        let own = self.options.marks();
+        if made.is_some_and(|made| made != own) {
+            self.peers.set_session_marks(peer, own);
+        }
         let remote = Remote {
             routing_id: &routing_id,
             assigned_id,
             subscribe_to_all: false,
+            probed,
         };
         if self.pattern.attach(peer, remote, &mut self.peers).is_err() {
             self.detach(peer);
@@ -245,7 +130,16 @@ impl Socket {
 
     pub(crate) fn detach(&mut self, peer: Peer) {
         self.pattern.detach(peer, &mut self.peers);
-        self.peers.remove(peer, self.options.linger);
+        if let Some(gone) = self.peers.remove(peer, self.options.linger) {
+            self.forget_connected(gone);
+        }
+    }
+
+    /// The far end of this pipe is gone.
+    fn part(&mut self, id: PipeId) {
+        if let Some(peer) = self.peers.find(id) {
+            self.peers.far_end_is_gone(peer);
+        }
     }
 
     // --- Commands
@@ -264,10 +158,10 @@ impl Socket {
             match command {
                 Command::Attach(attachment) => self.attach(*attachment, None),
                 Command::Gone(id) => {
-                    if let Some(peer) = self.peers.find(id) {
-                        self.peers.far_end_is_gone(peer);
-                    }
+                    self.forget_dialed(id);
+                    self.part(id);
                 }
+                Command::Parted(id) => self.part(id),
                 Command::Hiccup(id) => {
                     if let Some(peer) = self.peers.find(id) {
                         self.pattern.hiccup(peer, &mut self.peers);
@@ -606,23 +500,7 @@ impl Drop for Socket {
         }
         self.mailbox.close();
         self.take_all_mail();
-        let endpoints = std::mem::take(&mut self.endpoints);
-        for (endpoint, role) in &endpoints {
-            if let Role::Connected(id) = role
-                && self.peers.find(*id).is_none()
-                && !is_inproc(endpoint)
-            {
-                self.undial(*id);
-            }
-        }
-        for peer in self.peers.numbers() {
-            self.detach(peer);
-        }
-        for (_, role) in endpoints {
-            if let Role::Listening(number) = role {
-                self.unlisten(number);
-            }
-        }
+        self.leave_all();
         self.context.leave(&self.post);
     }
 }
@@ -654,15 +532,4 @@ fn later(timeout: Duration) -> Instant {
     // So far in the future that it never comes.
     now.checked_add(timeout)
         .unwrap_or(now + Duration::from_secs(1 << 32))
-}
-
-pub(crate) fn is_inproc(endpoint: &str) -> bool {
-    endpoint.starts_with("inproc://") || !endpoint.contains("://")
-}
-
-/// The name in an inproc endpoint.
-pub(crate) fn inproc(endpoint: &str) -> Result<&str, EndpointRefusal> {
-    let name = endpoint.strip_prefix("inproc://");
-    name.filter(|name| !name.is_empty())
-        .ok_or_else(|| EndpointRefusal::Syntax(endpoint.to_owned()))
 }

@@ -81,9 +81,23 @@ impl Socket {
     }
 
     /// Whether messages go to completed connections only; not by default, when they wait for a connection to be made.
-    /// They do wait for one that was completed, and is made again.
+    /// What waits for a peer that goes is lost then.
     pub fn set_immediate(&mut self, immediate: bool) {
         self.options.immediate = immediate;
+    }
+
+    /// Whether the connections that are made from now on keep the last message only; not by default. PULL and SUB
+    /// receive it, PUSH and PUB send it, DEALER does both; other types do not know it. Marks have no meaning then, and
+    /// messages are of one part: of others, the last part stays. Within the process, the option of the socket that
+    /// connects counts.
+    pub fn set_conflate(&mut self, conflate: bool) {
+        self.options.conflate = conflate;
+    }
+
+    /// Which I/O threads may serve the endpoints that are bound or connected to from now on: a bit for each of the
+    /// first 64. 0, the default, for all of them.
+    pub fn set_affinity(&mut self, threads: u64) {
+        self.options.affinity = threads;
     }
 
     /// How long a handshake may take; `None` for as long as it likes, 30 s by default.

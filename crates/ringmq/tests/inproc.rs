@@ -278,7 +278,7 @@ fn timeouts_and_names() {
     other.bind("inproc://n").unwrap();
     assert!(matches!(
         other.bind("nonsense"),
-        Err(EndpointRefusal::Syntax(_))
+        Err(EndpointRefusal::Endpoint(_))
     ));
     assert!(matches!(
         other.bind("pigeon://n"),
@@ -347,4 +347,20 @@ fn newcomers_are_heard() {
             heard.send(()).unwrap();
         }
     });
+}
+
+/// Once everything of a peer that has gone was received, there is no connection to it any more.
+#[test]
+fn a_connection_that_has_ended_by_itself_is_none_to_be_ended() {
+    let context = Context::new().unwrap();
+    let (mut bound, mut connected) = pair(&context, Kind::Pair, Kind::Pair, false);
+    bound.send("last").unwrap();
+    drop(bound);
+    assert!(connected.try_send("too late").is_err());
+    assert_eq!(texts(&connected.recv().unwrap()), ["last"]);
+    assert!(matches!(connected.try_recv(), Err(RecvError::WouldBlock)));
+    assert!(matches!(
+        connected.disconnect("inproc://a"),
+        Err(EndpointRefusal::Unknown(_))
+    ));
 }

@@ -5,9 +5,6 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
-use mio::event::Source;
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
 use socket2::Socket;
 
 use crate::endpoint::{Endpoint, EndpointError};
@@ -236,26 +233,13 @@ impl AsRawFd for Connecting {
     }
 }
 
-impl Source for Connecting {
-    fn register(&mut self, to: &Registry, token: Token, interest: Interest) -> io::Result<()> {
-        SourceFd(&self.as_raw_fd()).register(to, token, interest)
-    }
-
-    fn reregister(&mut self, to: &Registry, token: Token, interest: Interest) -> io::Result<()> {
-        SourceFd(&self.as_raw_fd()).reregister(to, token, interest)
-    }
-
-    fn deregister(&mut self, from: &Registry) -> io::Result<()> {
-        SourceFd(&self.as_raw_fd()).deregister(from)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::net::TcpListener;
 
-    use mio::{Events, Poll};
+    use mio::event::Source;
+    use mio::{Events, Interest, Poll, Token};
 
     /// A way over these addresses, and the moment to begin with.
     fn way(all: Vec<SocketAddr>) -> (Way, DialError) {

@@ -37,6 +37,7 @@ mod folder;
 mod listener;
 mod options;
 mod resolve;
+mod source;
 mod stream;
 mod tuning;
 

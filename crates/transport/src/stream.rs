@@ -4,9 +4,6 @@ use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-use mio::event::Source;
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
 use ringmq_sys::{Address, receive_some, send_some};
 use socket2::{SockAddr, SockRef, Socket};
 
@@ -131,19 +128,5 @@ impl AsRawFd for Stream {
     /// The number that `SRCFD` and monitor events tell.
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
-    }
-}
-
-impl Source for Stream {
-    fn register(&mut self, to: &Registry, token: Token, interest: Interest) -> io::Result<()> {
-        SourceFd(&self.as_raw_fd()).register(to, token, interest)
-    }
-
-    fn reregister(&mut self, to: &Registry, token: Token, interest: Interest) -> io::Result<()> {
-        SourceFd(&self.as_raw_fd()).reregister(to, token, interest)
-    }
-
-    fn deregister(&mut self, from: &Registry) -> io::Result<()> {
-        SourceFd(&self.as_raw_fd()).deregister(from)
     }
 }

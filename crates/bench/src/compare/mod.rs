@@ -1,4 +1,4 @@
-//! The floors of this machine and the pipe, side by side in one run.
+//! The floors of this machine and the pipe, ringmq's sockets and stock libzmq's, side by side in one run.
 //!
 //! A [`Comparison`] is an iterator: each step is one run, or a section whose rows have had all their
 //! rounds. The rows of a section take turns, so that whatever else the machine does meets all of
@@ -7,18 +7,22 @@
 mod machine;
 mod plan;
 mod section;
+mod sockets;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::histogram::Samples;
-use crate::report::{Outcome, Rate, Rtt};
-use crate::spec::{Size, Spec, Work};
+use crate::report::{Memory, Outcome, Rate, Rtt};
+use crate::size::Size;
+use crate::spec::{Spec, Work};
 use crate::supervise::{Measured, Program, run};
 
+use plan::Planned;
+
 pub use machine::Machine;
-pub use plan::{Plan, Row};
+pub use plan::{Part, Plan, Row};
 pub use section::{Finished, FinishedRow, curves};
 
 /// How thorough a comparison is.
@@ -31,7 +35,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// Five rounds: a minute, about.
+    /// Five rounds: a minute for the pipe and four for sockets, about.
     pub const FULL: Effort = Effort {
         rounds: 5,
         time: Duration::from_millis(150),
@@ -44,7 +48,13 @@ impl Effort {
 
     /// As many messages as take the time, if one takes `ns`.
     fn count(self, spec: &Spec, ns: f64) -> u64 {
-        let least = if spec.work == Work::Latency { 1000 } else { 8 };
+        let least = match spec.work {
+            Work::Latency => 1000,
+            Work::Throughput => 8,
+            Work::Connect => 50,
+            // So many connections, however long that takes.
+            Work::Memory => return spec.count,
+        };
         ((self.time.as_nanos() as f64 / ns.max(0.5)) as u64).clamp(least, 1 << 30)
     }
 }
@@ -79,6 +89,7 @@ pub struct Comparison<'a> {
 #[derive(Debug)]
 struct Section {
     title: String,
+    base: &'static str,
     rows: Vec<Running>,
     /// Of the next run: 0 is the one that finds out how many messages there should be.
     round: usize,
@@ -104,10 +115,11 @@ impl<'a> Comparison<'a> {
         let sections: VecDeque<_> = plan
             .sections
             .into_iter()
-            .map(|(title, rows)| {
+            .map(|Planned { title, base, rows }| {
                 let rows = rows.into_iter().map(running).collect();
                 Section {
                     title,
+                    base,
                     rows,
                     round: 0,
                     row: 0,
@@ -130,14 +142,15 @@ impl<'a> Comparison<'a> {
         if section.round == 0 {
             let measured = run(&first(spec), self.program)?;
             let ns = match &measured {
-                Measured::Latency(samples) => samples.mean(),
+                Measured::Latency(samples) | Measured::Connect(samples) => samples.mean(),
+                Measured::Memory { .. } => 0.0,
                 Measured::Throughput(took) => took.as_nanos() as f64 / first(spec).count as f64,
             };
             *spec = spec.clone().with_count(self.effort.count(spec, ns));
         } else {
             let measured = run(spec, self.program)?;
             running.outcomes.push(Outcome::of(spec, &measured));
-            if let Measured::Latency(samples) = measured {
+            if let Measured::Latency(samples) | Measured::Connect(samples) = measured {
                 running.samples.add(&samples);
             }
         }
@@ -159,6 +172,8 @@ impl<'a> Comparison<'a> {
 fn first(spec: &Spec) -> Spec {
     let count = match spec.work {
         Work::Latency => 500,
+        Work::Connect => 20,
+        Work::Memory => spec.count,
         Work::Throughput => ((8 << 20) / spec.size.max(Size(1)).0 as u64).clamp(16, 20_000),
     };
     spec.clone().with_count(count)
@@ -204,6 +219,7 @@ impl Section {
             });
         Finished {
             title: self.title,
+            base: self.base,
             rows: rows.collect(),
         }
     }
@@ -211,6 +227,19 @@ impl Section {
 
 /// The median of each figure. There is at least one outcome, and all are of one kind.
 fn median(outcomes: &[Outcome]) -> Outcome {
+    let memory = |side: fn(&Memory) -> u64| {
+        let all = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Memory(memory) => Some(side(memory) as f64),
+            _ => None,
+        });
+        middle(all) as u64
+    };
+    if let Some(Outcome::Memory(_)) = outcomes.first() {
+        return Outcome::Memory(Memory {
+            near: memory(|memory| memory.near),
+            far: memory(|memory| memory.far),
+        });
+    }
     let rtts: Vec<_> = outcomes.iter().filter_map(Outcome::rtt).collect();
     if rtts.is_empty() {
         let rates: Vec<_> = outcomes.iter().filter_map(Outcome::rate).collect();
@@ -220,13 +249,17 @@ fn median(outcomes: &[Outcome]) -> Outcome {
         });
     }
     let of = |figure: fn(&Rtt) -> u64| middle(rtts.iter().map(|rtt| figure(rtt) as f64)) as u64;
-    Outcome::Rtt(Rtt {
+    let rtt = Rtt {
         min: of(|rtt| rtt.min),
         p50: of(|rtt| rtt.p50),
         p99: of(|rtt| rtt.p99),
         p999: of(|rtt| rtt.p999),
         max: of(|rtt| rtt.max),
-    })
+    };
+    match outcomes.first() {
+        Some(Outcome::Reply(_)) => Outcome::Reply(rtt),
+        _ => Outcome::Rtt(rtt),
+    }
 }
 
 /// The median; between two, their mean; of none, 0.

@@ -1,7 +1,14 @@
 //! Which rows there are, and what each is measured by.
 
+use std::fmt;
+use std::str::FromStr;
+
+use crate::compare::sockets;
 use crate::cpu::{self, Pin};
-use crate::spec::{Size, Spec, Transport, Wait, Work};
+use crate::error::Error;
+use crate::size::Size;
+use crate::sockets::libraries::Libraries;
+use crate::spec::{Spec, Transport, Wait, Work, by_name};
 
 /// A row that is to be measured.
 #[derive(Debug, Clone)]
@@ -17,39 +24,124 @@ pub struct Row {
 /// The sections and their rows.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
-    pub(crate) sections: Vec<(String, Vec<Row>)>,
+    pub(crate) sections: Vec<Planned>,
+}
+
+/// A section that is to be measured.
+#[derive(Debug, Clone)]
+pub(crate) struct Planned {
+    pub(crate) title: String,
+    /// What the rows that others are measured by are called.
+    pub(crate) base: &'static str,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// A part of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The bare pipe and its floors.
+    Pipe,
+    /// All that is measured of sockets: the parts below.
+    Sockets,
+    /// Round trips.
+    Latency,
+    /// Messages one way.
+    Throughput,
+    /// The first reply to a short-lived peer.
+    Connect,
+    /// What a silent connection costs.
+    Memory,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Part; 6] = [
+        Part::Pipe,
+        Part::Sockets,
+        Part::Latency,
+        Part::Throughput,
+        Part::Connect,
+        Part::Memory,
+    ];
+
+    /// Its name, as it is read and written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Pipe => "pipe",
+            Part::Sockets => "sockets",
+            Part::Latency => "latency",
+            Part::Throughput => "throughput",
+            Part::Connect => "connect",
+            Part::Memory => "memory",
+        }
+    }
+
+    /// Do these parts include it? None in particular means all.
+    pub fn is_among(self, only: &[Part]) -> bool {
+        only.is_empty()
+            || only.contains(&self)
+            || self != Part::Pipe && only.contains(&Part::Sockets)
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Part {
+    type Err = Error;
+    fn from_str(word: &str) -> Result<Part, Error> {
+        by_name(&Part::ALL, "part of a comparison", word)
+    }
 }
 
 /// Payload of what is measured with one size only.
 pub(crate) const PAYLOAD: Size = Size(64);
 
 impl Plan {
-    /// All that this program can measure on `pair`, or on one CPU.
-    pub fn new(pair: Option<(usize, usize)>) -> Plan {
+    /// All that this program can measure on `pair`, or on one CPU; only these parts, if any are named, and only the
+    /// libraries that are there.
+    pub fn new(pair: Option<(usize, usize)>, only: &[Part], libraries: &Libraries) -> Plan {
         let mut plan = Plan::default();
         let one = pair.map_or_else(|| cpu::allowed_cpus()[0], |(near, _)| near);
         let two = pair.filter(|(near, far)| near != far);
+        if Part::Pipe.is_among(only) {
+            plan.add_pipe(two, one);
+        }
+        sockets::add(&mut plan, two, one, only, libraries);
+        plan
+    }
+
+    fn add_pipe(&mut self, two: Option<(usize, usize)>, one: usize) {
+        const FLOOR: &str = "floor";
+        let plan = self;
         if let Some((near, far)) = two {
             let title = format!("Busy-wait, two cores (CPU {near} and {far})");
-            plan.add(title, busy(Pin::Cpus(near, far)));
+            plan.add(title, FLOOR, busy(Pin::Cpus(near, far)));
         }
         let title = format!("Blocking, one core (both on CPU {one})");
         plan.add(
             title,
+            FLOOR,
             blocking(Pin::Cpus(one, one), &[Wait::Park, Wait::Adaptive]),
         );
         if let Some((near, far)) = two {
             let pin = Pin::Cpus(near, far);
             let title = format!("Blocking, two cores (CPU {near} and {far})");
-            plan.add(title, blocking(pin, &[Wait::Park, Wait::Adaptive]));
-            plan.add("Not pinned".to_owned(), blocking(Pin::None, &Wait::ALL));
+            plan.add(title, FLOOR, blocking(pin, &[Wait::Park, Wait::Adaptive]));
+            plan.add(
+                "Not pinned".to_owned(),
+                FLOOR,
+                blocking(Pin::None, &Wait::ALL),
+            );
             let title = format!("One way, two cores (CPU {near} and {far})");
-            plan.add(title, one_way(pin));
+            plan.add(title, FLOOR, one_way(pin));
         }
-        plan
     }
 
-    fn add(&mut self, title: String, blocks: Vec<Vec<Spec>>) {
+    pub(crate) fn add(&mut self, title: String, base: &'static str, blocks: Vec<Vec<Spec>>) {
         let mut rows = Vec::new();
         for block in blocks {
             let floor = rows.len();
@@ -59,7 +151,7 @@ impl Plan {
                 floor,
             }));
         }
-        self.sections.push((title, rows));
+        self.sections.push(Planned { title, base, rows });
     }
 }
 
@@ -121,11 +213,14 @@ fn name(spec: &Spec) -> String {
             return "cache line, flag only".to_owned();
         }
         (Transport::Cacheline, Work::Latency, _) => "cache lines, flag and",
-        (Transport::Cacheline, Work::Throughput, _) => "copy in and copy out,",
+        (Transport::Cacheline, ..) => "copy in and copy out,",
         (Transport::Eventfd, ..) => "eventfd,",
         (Transport::OsPipe, ..) => "pipe of the kernel,",
         (Transport::Unix, ..) => "Unix stream socket,",
         (Transport::Tcp, ..) => "TCP loopback,",
+        (Transport::ZmqInproc | Transport::ZmqIpc | Transport::ZmqTcp, ..) => {
+            return sockets::name(spec);
+        }
         (Transport::Pipe, ..) => return format!("ringmq pipe, {}, {}", spec.wait, spec.size),
     };
     format!("{what} {}", spec.size)
@@ -138,9 +233,9 @@ mod tests {
     #[test]
     fn every_row_can_be_run_and_has_a_floor() {
         let pair = cpu::apart();
-        let plan = Plan::new(pair);
+        let plan = Plan::new(pair, &[Part::Pipe], &Libraries::look());
         assert_eq!(plan.sections.len(), if pair.is_some() { 5 } else { 1 });
-        for (title, rows) in &plan.sections {
+        for Planned { title, rows, .. } in &plan.sections {
             for (at, row) in rows.iter().enumerate() {
                 row.spec.check().unwrap();
                 let floor = &rows[row.floor];
@@ -168,8 +263,12 @@ mod tests {
     fn one_cpu_leaves_the_rows_that_need_no_more() {
         let only = cpu::allowed_cpus()[0];
         for pair in [None, Some((only, only))] {
-            let plan = Plan::new(pair);
-            let rows: Vec<_> = plan.sections.iter().flat_map(|(_, rows)| rows).collect();
+            let plan = Plan::new(pair, &[], &Libraries::look());
+            let rows: Vec<_> = plan
+                .sections
+                .iter()
+                .flat_map(|section| &section.rows)
+                .collect();
             assert!(!rows.is_empty());
             assert!(rows.iter().all(|row| row.spec.pin == Pin::Cpus(only, only)));
         }

@@ -6,8 +6,8 @@ use crate::compare::plan::PAYLOAD;
 use crate::cpu::Pin;
 use crate::histogram::Samples;
 use crate::plot::Curve;
-use crate::report::{Outcome, Report, figures, grouped, scaled};
-use crate::spec::Spec;
+use crate::report::{Memory, Outcome, Report, figures, grouped, scaled};
+use crate::spec::{Spec, Work};
 
 /// A row with its figures.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct FinishedRow {
 pub struct Finished {
     /// What it is about.
     pub title: String,
+    /// What the rows that others are measured by are called: `floor`, or `libzmq`.
+    pub base: &'static str,
     /// In the order of the plan: a floor stands before what it is the floor of.
     pub rows: Vec<FinishedRow>,
 }
@@ -54,12 +56,13 @@ impl Finished {
     }
 }
 
-/// The curves of all rows with round trips of 64 bytes between two CPUs, each once.
+/// The curves of all rows but those of sockets with round trips of 64 bytes between two CPUs, each once.
 pub fn curves(sections: &[Finished]) -> Vec<Curve> {
     let mut curves: Vec<Curve> = Vec::new();
     for row in sections.iter().flat_map(|section| &section.rows) {
         let apart = matches!(row.spec.pin, Pin::Cpus(near, far) if near != far);
-        let fits = apart && row.spec.size == PAYLOAD && row.samples.count() > 0;
+        let of_sockets = row.spec.transport.is_zmq();
+        let fits = apart && !of_sockets && row.spec.size == PAYLOAD && row.samples.count() > 0;
         if fits && curves.iter().all(|curve| curve.name != row.name) {
             curves.push(Curve {
                 name: row.name.clone(),
@@ -73,20 +76,30 @@ pub fn curves(sections: &[Finished]) -> Vec<Curve> {
 impl fmt::Display for Finished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.title)?;
-        let is_rate = self.rows.iter().any(|row| row.outcome.rate().is_some());
-        let heads = if is_rate {
-            ["", "msg/s", "B/s", "of floor"]
-        } else {
-            ["RTT ns, p50", "p99", "p99.9", "× floor"]
+        let base = self.base;
+        let of = |what| self.rows.first().is_some_and(|row| row.spec.work == what);
+        let is_rate = of(Work::Throughput);
+        let times = format!("× {base}");
+        let (one, two, three, four) = match () {
+            () if is_rate => ("", "msg/s", "B/s", format!("of {base}")),
+            () if of(Work::Memory) => ("B, connects", "B, bound", "B, both", times),
+            () if of(Work::Connect) => ("ns, p50", "p99", "p99.9", times),
+            () => ("RTT ns, p50", "p99", "p99.9", times),
         };
-        let [one, two, three, four] = heads;
-        writeln!(f, "  {:32}{one:>12}{two:>12}{three:>12}{four:>12}", "")?;
+        let names = self.rows.iter().map(|row| row.name.chars().count());
+        let width = names.max().unwrap_or(0).max(32);
+        writeln!(f, "  {:width$}{one:>12}{two:>12}{three:>12}{four:>12}", "")?;
         for (at, row) in self.rows.iter().enumerate() {
             if row.is_floor && at > 0 {
                 writeln!(f)?;
             }
             let (one, two, three) = match row.outcome {
-                Outcome::Rtt(rtt) => (grouped(rtt.p50), grouped(rtt.p99), grouped(rtt.p999)),
+                Outcome::Rtt(rtt) | Outcome::Reply(rtt) => {
+                    (grouped(rtt.p50), grouped(rtt.p99), grouped(rtt.p999))
+                }
+                Outcome::Memory(Memory { near, far }) => {
+                    (grouped(near), grouped(far), grouped(near + far))
+                }
                 Outcome::Rate(rate) => (
                     String::new(),
                     scaled(rate.msgs_per_s),
@@ -94,13 +107,13 @@ impl fmt::Display for Finished {
                 ),
             };
             let four = match row.is_floor {
-                true => "floor".to_owned(),
+                true => base.to_owned(),
                 false if is_rate => format!("{} %", figures(row.ratio * 100.0)),
                 false => figures(row.ratio),
             };
             writeln!(
                 f,
-                "  {:32}{one:>12}{two:>12}{three:>12}{four:>12}",
+                "  {:width$}{one:>12}{two:>12}{three:>12}{four:>12}",
                 row.name
             )?;
         }
@@ -112,7 +125,7 @@ impl fmt::Display for Finished {
 mod tests {
     use super::*;
     use crate::report::Rtt;
-    use crate::spec::{Transport, Work};
+    use crate::spec::Transport;
 
     fn finished() -> Finished {
         let row = |name: &str, p50, is_floor| FinishedRow {
@@ -132,6 +145,7 @@ mod tests {
         };
         Finished {
             title: "Two".to_owned(),
+            base: "floor",
             rows: vec![row("low", 1000, true), row("high", 1500, false)],
         }
     }
@@ -147,6 +161,29 @@ mod tests {
         );
         assert!(
             lines[3].contains("1,500") && lines[3].ends_with("1.50"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_table_is_headed_by_what_was_measured() {
+        let mut finished = finished();
+        finished.base = "libzmq";
+        for row in &mut finished.rows {
+            row.spec = Spec::new(Work::Memory, Transport::ZmqTcp);
+            row.outcome = Outcome::Memory(Memory {
+                near: 15_000,
+                far: 10_000,
+            });
+        }
+        let text = finished.to_string();
+        let lines: Vec<_> = text.lines().collect();
+        assert!(
+            lines[1].contains("B, both") && lines[1].ends_with("× libzmq"),
+            "{text}"
+        );
+        assert!(
+            lines[2].contains("25,000") && lines[2].ends_with("libzmq"),
             "{text}"
         );
     }

@@ -20,7 +20,8 @@ use std::sync::atomic::Ordering;
 use crate::error::Error;
 use crate::job::Side;
 use crate::memory::{self, LINE, Shared};
-use crate::spec::{Size, Spec};
+use crate::size::Size;
+use crate::spec::Spec;
 use crate::transport::{End, Ends, Mechanism, Wires};
 
 pub(crate) struct Chunks;

@@ -16,6 +16,8 @@ use std::os::fd::OwnedFd;
 use crate::error::Error;
 use crate::job::Side;
 use crate::memory::Progress;
+use crate::sockets::words::Face;
+use crate::sockets::{Joint, Ours, OwnC, Stock};
 use crate::spec::{Spec, Transport, Work};
 
 /// How the two sides are joined.
@@ -121,12 +123,19 @@ pub(crate) trait Visit {
 pub(crate) fn with<V: Visit>(spec: &Spec, visit: V) -> V::Answer {
     match (spec.transport, spec.work) {
         (Transport::Cacheline, Work::Latency) => visit.visit::<cacheline::Cacheline>(),
-        (Transport::Cacheline, Work::Throughput) => visit.visit::<chunks::Chunks>(),
+        (Transport::Cacheline, _) => visit.visit::<chunks::Chunks>(),
         (Transport::Eventfd, _) => visit.visit::<eventfd::Eventfd>(),
         (Transport::OsPipe, _) => visit.visit::<os_pipe::OsPipe>(),
         (Transport::Unix, _) => visit.visit::<unix::Unix>(),
         (Transport::Tcp, _) => visit.visit::<tcp::Tcp>(),
         (Transport::Pipe, _) => visit.visit::<pipe::Pipe>(),
+        (Transport::ZmqInproc | Transport::ZmqIpc | Transport::ZmqTcp, _) => {
+            match spec.sockets.face {
+                Face::Rust => visit.visit::<Joint<Ours>>(),
+                Face::C => visit.visit::<Joint<OwnC>>(),
+                Face::Stock => visit.visit::<Joint<Stock>>(),
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod perf;
+mod perf_sockets;
 mod pipe;
 
 use std::process::{Command, Output, Stdio};

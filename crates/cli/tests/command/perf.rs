@@ -1,4 +1,4 @@
-//! `ringmq perf`: the fields that scripts read, a picture, and errors.
+//! `ringmq perf`: the fields that scripts read, a picture, and errors. Sockets have a file of their own.
 
 use std::fs;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::{errors, ringmq};
 
 /// The objects that the command prints, one a line.
 #[track_caller]
-fn objects(arguments: &[&str]) -> Vec<Value> {
+pub(crate) fn objects(arguments: &[&str]) -> Vec<Value> {
     let output = ringmq(arguments).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
@@ -89,15 +89,17 @@ fn throughput_counts_messages_and_bytes() {
     );
 }
 
-/// The whole comparison, with a picture: every floor, and the pipe in each wait strategy.
+/// The comparison of the pipe, with a picture: every floor, and the pipe in each wait strategy.
 #[test]
 fn compare_prints_floors_and_pipe_side_by_side() {
     let _guard = watchdog(Duration::from_secs(300));
     let scratch = Scratch::new();
     let plot = scratch.path("curve.svg");
-    let output = ringmq(&["perf", "compare", "--quick", "--plot", &plot])
-        .output()
-        .unwrap();
+    let output = ringmq(&[
+        "perf", "compare", "--quick", "--only", "pipe", "--plot", &plot,
+    ])
+    .output()
+    .unwrap();
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     for word in [
@@ -143,6 +145,11 @@ fn errors_name_cause_and_remedy() {
         (&["perf", "latency", "--size", "many"], 2),
         (&["perf", "latency", "--pin", "0"], 2),
         (&["perf", "latency", "--pin", "0,100000"], 1),
+        (&["perf", "compare", "--only", "nothing"], 2),
+        (
+            &["perf", "compare", "--only", "sockets", "--plot", "a.svg"],
+            1,
+        ),
     ] {
         let output = ringmq(wrong).output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{wrong:?}: {output:?}");

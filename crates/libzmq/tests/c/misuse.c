@@ -1,6 +1,8 @@
 /* What libzmq leaves undefined, and we do not. */
 #include "check.h"
 
+#include <sys/socket.h>
+
 static void *pull;
 
 static void second (void *arg)
@@ -42,13 +44,17 @@ int main (void)
     void *sub = made (context, ZMQ_SUB);
     int on = 1;
     CHECK (zmq_socket (context, ZMQ_STREAM) == NULL && errno == EINVAL);
-    REFUSED (zmq_setsockopt (sub, ZMQ_CONFLATE, &on, sizeof on), EINVAL);
     REFUSED (zmq_setsockopt (sub, ZMQ_PLAIN_SERVER, &on, sizeof on), EINVAL);
     REFUSED (zmq_setsockopt (sub, ZMQ_CURVE_SERVER, &on, sizeof on), EINVAL);
     REFUSED (zmq_setsockopt (sub, ZMQ_ZAP_DOMAIN, "domain", 6), EINVAL);
     REFUSED (zmq_setsockopt (sub, ZMQ_SOCKS_PROXY, "127.0.0.1:1080", 14), EINVAL);
-    set (sub, ZMQ_USE_FD, 3);
-    REFUSED (zmq_bind (sub, "tcp://127.0.0.1:*"), ENOTSUP);
+    set (sub, ZMQ_USE_FD, 9999);
+    REFUSED (zmq_bind (sub, "tcp://127.0.0.1:*"), EBADF);
+    int listener = socket (AF_INET, SOCK_STREAM, 0);
+    CHECK (listener >= 0 && listen (listener, 1) == 0);
+    set (sub, ZMQ_USE_FD, listener);
+    REFUSED (zmq_bind (sub, "ipc://misuse"), EINVAL);
+    set (sub, ZMQ_USE_FD, -1);
     CHECK (zmq_has ("curve") == 0 && zmq_has ("ipc") == 1);
     char key[41];
     REFUSED (zmq_curve_keypair (key, key), ENOTSUP);

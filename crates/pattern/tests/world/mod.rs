@@ -19,6 +19,8 @@ use ringmq_pattern::{Kind, Pattern, Peer, Pipes, Ready, RecvRefused, Refused, Re
 pub struct Pipe {
     pub attached: bool,
     pub terminated: bool,
+    /// The peer is gone, and has left something to read.
+    pub gone: bool,
     /// Messages that fit.
     pub room: usize,
     /// Messages of the peer.
@@ -55,6 +57,10 @@ impl Pipes for World {
         pipe.looks += 1;
         pipe.full = pipe.outbound.len() >= pipe.room;
         !pipe.full
+    }
+
+    fn is_gone(&mut self, peer: Peer) -> bool {
+        self.pipe(peer).gone
     }
 
     fn can_read(&mut self, peer: Peer) -> bool {

@@ -10,9 +10,10 @@
 //!
 //! The marks count whole messages, which may have several elements; the ring under them has room without end. A
 //! [`Sender`] publishes a message with its last element, and wakes whoever sleeps on the other side, once for each
-//! sleep. A [`Receiver`] gives credit back in steps.
+//! sleep. A [`Receiver`] gives credit back in steps. A pipe may also be [conflating], and keep the last message only.
 
 mod announcement;
+mod latest;
 mod mailbox;
 mod receiver;
 mod sender;
@@ -43,4 +44,26 @@ pub fn pipe<T: Send>(mark: u64, to: Waker, from: Waker) -> (Sender<T>, Receiver<
         Sender::new(producer, mark, reported, ended, wants, to),
         Receiver::new(consumer, mark, reports, end, wanted, from),
     )
+}
+
+/// As [`pipe`], but each message takes the place of the one before, if that was not received: there is one message at
+/// most, and always room. Messages are of one element; of others, the last element stays.
+///
+/// ```
+/// use ringmq_pipe::local::{Waker, conflating};
+///
+/// let (mut sender, mut receiver) = conflating(Waker::of_nobody(), Waker::of_nobody());
+/// for reading in 0..1000 {
+///     assert!(sender.has_room());
+///     sender.push(reading, true)?;
+/// }
+/// assert_eq!((receiver.pop(), receiver.pop()), (Some(999), None));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn conflating<T: Send>(to: Waker, from: Waker) -> (Sender<T>, Receiver<T>) {
+    let (mut sender, mut receiver) = pipe(0, to, from);
+    let (putter, taker) = latest::latest();
+    sender.conflate(putter);
+    receiver.conflate(taker);
+    (sender, receiver)
 }

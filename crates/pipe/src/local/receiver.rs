@@ -2,6 +2,7 @@
 
 use ringmq_ring::{Consumer, Look, WantedSeen, Words, WordsMut};
 
+use super::latest::Taker;
 use super::waker::Waker;
 use super::{RECEIVED, RECEIVER_GONE};
 
@@ -17,6 +18,8 @@ pub struct Receiver<T> {
     end: Words<1>,
     wanted: WantedSeen<Words<1>>,
     waker: Waker,
+    /// Where messages are instead, if only the last one is kept.
+    latest: Option<Taker<T>>,
 }
 
 impl<T> Receiver<T> {
@@ -37,16 +40,22 @@ impl<T> Receiver<T> {
             end,
             wanted: WantedSeen::new(wanted),
             waker,
+            latest: None,
         }
+    }
+
+    /// Finds the last message only, from now on.
+    pub(super) fn conflate(&mut self, latest: Taker<T>) {
+        self.latest = Some(latest);
     }
 
     /// Whether an element is there; if it is the first of a message, all of them are.
     #[inline(always)]
     pub fn is_ready(&mut self) -> bool {
-        self.consumer.is_ready()
+        self.consumer.is_ready() || self.latest.as_ref().is_some_and(Taker::is_ready)
     }
 
-    /// The next element, which stays.
+    /// The next element, which stays. Of a conflating pipe nothing stays, and there is none.
     #[inline]
     pub fn peek(&mut self) -> Option<&T> {
         self.consumer.peek()
@@ -55,7 +64,10 @@ impl<T> Receiver<T> {
     /// Takes the next element. After the last one of a message, the caller says so by [`done`](Receiver::done).
     #[inline(always)]
     pub fn pop(&mut self) -> Option<T> {
-        self.consumer.pop()
+        match self.consumer.pop() {
+            None => self.latest.as_mut()?.take(),
+            element => element,
+        }
     }
 
     /// Counts a whole message as received, and gives credit back when a step is complete.
@@ -95,7 +107,7 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn is_at_end(&mut self) -> bool {
         // The end is set after the last message, so a look for that comes second.
-        self.end.get(0) != 0 && !self.consumer.is_ready()
+        self.end.get(0) != 0 && !self.is_ready()
     }
 
     /// Whole messages received so far.
@@ -108,9 +120,14 @@ impl<T> Receiver<T> {
         self.waker.cpu()
     }
 
-    /// Changes the mark, by which credit is given back; 0 for no limit.
+    /// Changes the mark, by which credit is given back; 0 for no limit. What is a whole step now is given back at once,
+    /// for a sender with a smaller mark may wait for it.
     pub fn set_mark(&mut self, mark: u64) {
         self.step = step(mark);
+        if self.received - self.reported >= self.step {
+            // The credit is there; a sender that cannot be woken finds it at its next call.
+            let _ = self.report();
+        }
     }
 }
 

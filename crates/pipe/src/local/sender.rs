@@ -2,6 +2,7 @@
 
 use ringmq_ring::{Producer, Wanted, Words, WordsMut};
 
+use super::latest::Putter;
 use super::waker::Waker;
 use super::{RECEIVED, RECEIVER_GONE};
 
@@ -18,6 +19,8 @@ pub struct Sender<T> {
     ended: WordsMut<1>,
     wants: Wanted<WordsMut<1>>,
     waker: Waker,
+    /// Where messages go instead, if only the last one is kept.
+    latest: Option<Putter<T>>,
 }
 
 impl<T> Sender<T> {
@@ -38,7 +41,14 @@ impl<T> Sender<T> {
             ended,
             wants: Wanted::new(wants),
             waker,
+            latest: None,
         }
+    }
+
+    /// Keeps the last message only, from now on.
+    pub(super) fn conflate(&mut self, latest: Putter<T>) {
+        self.mark = u64::MAX;
+        self.latest = Some(latest);
     }
 
     /// Whether the mark admits one more message. If not, the receiver is asked to ring when it does.
@@ -68,19 +78,31 @@ impl<T> Sender<T> {
     }
 
     /// Puts one element of a message in. With the `last` one the receiver sees the whole message, and is woken if it
-    /// sleeps.
+    /// sleeps. Of a message in a conflating pipe, the `last` one is all that stays.
     ///
     /// # Errors
     ///
     /// If it cannot be woken; the message is there all the same.
     #[inline(always)]
     pub fn push(&mut self, element: T, last: bool) -> std::io::Result<()> {
+        if self.latest.is_some() {
+            return self.replace(element, last);
+        }
         self.producer.push(element);
         if !last {
             return Ok(());
         }
         self.sent += 1;
         self.producer.publish();
+        self.waker.wake()
+    }
+
+    #[cold]
+    fn replace(&mut self, element: T, last: bool) -> std::io::Result<()> {
+        let Some(latest) = self.latest.as_mut().filter(|_| last) else {
+            return Ok(());
+        };
+        latest.put(element);
         self.waker.wake()
     }
 
@@ -105,11 +127,19 @@ impl<T> Sender<T> {
         self.sent - self.reported.get(RECEIVED).min(self.sent)
     }
 
-    /// Changes the mark; 0 for no limit.
+    /// Changes the mark; 0 for no limit. A conflating pipe has none.
     pub fn set_mark(&mut self, mark: u64) {
+        if self.latest.is_some() {
+            return;
+        }
         self.mark = limit(mark);
         // What was waited for by the old one is not what is wanted now.
         self.wants.disarm();
+    }
+
+    /// Has no room any more, whatever the mark: nobody will receive.
+    pub fn refuse(&mut self) {
+        self.mark = 0;
     }
 }
 

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use mio::{Interest, Token};
+use ringmq_pipe::local::Post;
 use ringmq_transport::{Dial, dial};
 
-use super::order::Connect;
+use super::order::{Connect, Order, session_pipe};
 use super::work::{Dialed, Io, Origin, Session, Work, earlier, session_number};
+use crate::command::Command;
 
 impl Work {
     pub(super) fn connect(&mut self, connect: Connect) {
@@ -91,13 +93,28 @@ impl Work {
         }
     }
 
+    /// Ends the pipe, and has another one ready for when there is somebody again.
+    fn part(session: &mut Session, post: &Post<Order>) {
+        let (near, ends) = session_pipe(&session.link, session.id, post);
+        session.near = Some(Box::new(near));
+        // What was in it is lost, but for what the socket may still receive.
+        session.ends = ends;
+        // A socket that has closed says so by an order that is under way.
+        let _ = session.link.post.send(Command::Parted(session.id));
+    }
+
     /// Tries again later, if it is to be tried again.
     pub(super) fn rest(&mut self, slot: usize) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
         session.io = Io::Resting;
-        let nothing_left = session.letting_go && session.ends.outbound.is_at_end();
+        let immediate = session.link.immediate;
+        let nothing_left = session.letting_go && (immediate || session.ends.outbound.is_at_end());
+        let dialed = matches!(session.origin, Origin::Dialed(_));
+        if dialed && immediate && session.near.is_none() && !session.letting_go {
+            Work::part(session, &self.mailbox.post());
+        }
         let Origin::Dialed(dialed) = &mut session.origin else {
             return self.end(slot);
         };

@@ -6,7 +6,7 @@ use std::time::Instant;
 use mio::{Interest, Token};
 use ringmq_transport::{Listener, Stream};
 
-use super::order::{Link, Listen, session_pipe};
+use super::order::{Link, Listen, Newcomer, Order, session_pipe};
 use super::work::{Io, Origin, SHORTAGE, Session, Work, listener_number};
 use crate::command::PipeId;
 
@@ -69,7 +69,17 @@ impl Work {
         if let Some((slot, _)) = listeners.find(|(_, listening)| listening.number == number) {
             self.timers.set(listener_number(slot), None);
             drop(self.listeners.remove(slot));
+            self.crew.relieve(self.number);
         }
+        self.leave(number);
+        for post in self.crew.others(self.number) {
+            // One that has ended has no connections.
+            let _ = post.send(Order::Leave(number));
+        }
+    }
+
+    /// Lets go of the connections of a listener. As in libzmq, what they have not sent is not sent any more.
+    pub(super) fn leave(&mut self, number: u64) {
         for slot in self.slots() {
             let session = &self.sessions[slot];
             let ours = matches!(session.origin, Origin::Accepted(by) if by == number);
@@ -92,26 +102,55 @@ impl Work {
             self.timers.set(listener_number(slot), Some(again));
         }
         for stream in streams {
-            self.next_id += 1;
-            // Sockets count from below.
-            let id = PipeId(1 << 63 | self.next_id);
-            let (near, ends) = session_pipe(&link, id, &self.mailbox.post());
-            let slot = self.add(Session {
-                id,
-                link: Arc::clone(&link),
-                ends,
-                origin: Origin::Accepted(number),
-                io: Io::Resting,
-                near: Some(Box::new(near)),
-                met: false,
-                witness: None,
-                letting_go: false,
-                until: None,
-                told: false,
-                queued: false,
-            });
+            // There is at least this thread: the listener came here by the same choice.
+            let Some(place) = self.crew.choose(link.affinity) else {
+                return;
+            };
             self.lingering.begin();
-            self.open(slot, stream);
+            let newcomer = Newcomer {
+                stream,
+                listener: number,
+                link: Arc::clone(&link),
+            };
+            if place.number() == self.number {
+                self.welcome(newcomer);
+            } else if place
+                .post()
+                .send(Order::Welcome(Box::new(newcomer)))
+                .is_err()
+            {
+                // It has ended: so will this one.
+                self.lingering.end();
+                continue;
+            }
+            place.taken();
         }
+    }
+
+    pub(super) fn welcome(&mut self, newcomer: Newcomer) {
+        let Newcomer {
+            stream,
+            listener,
+            link,
+        } = newcomer;
+        self.next_id += 1;
+        // Sockets count from below, and each thread for itself.
+        let id = PipeId(1 << 63 | (self.number as u64) << 40 | self.next_id);
+        let (near, ends) = session_pipe(&link, id, &self.mailbox.post());
+        let slot = self.add(Session {
+            id,
+            link,
+            ends,
+            origin: Origin::Accepted(listener),
+            io: Io::Resting,
+            near: Some(Box::new(near)),
+            met: false,
+            witness: None,
+            letting_go: false,
+            until: None,
+            told: false,
+            queued: false,
+        });
+        self.open(slot, stream);
     }
 }

@@ -1,7 +1,7 @@
-//! The I/O thread: it connects, accepts, speaks ZMTP, and notices the dead. Messages within the process never come here.
+//! The I/O threads: they connect, accept, speak ZMTP, and notice the dead. Messages within the process never come here.
 //!
 //! ```text
-//!    socket (its thread)                         reactor (one thread)
+//!    socket (its thread)                         reactor (an I/O thread)
 //!    +----------+   outbound ring                +---------+    ZMTP
 //!    |          | =============================> | Session | ==========> stream
 //!    |          | <============================= |         | <==========
@@ -10,6 +10,7 @@
 //!         +------------------------------------------>+---- commands (a mailbox) ---> socket
 //! ```
 
+mod crew;
 mod dialing;
 mod handoff;
 mod listening;
@@ -24,26 +25,36 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use mio::{Poll, Token, Waker as MioWaker};
-use ringmq_pipe::local::{Announcement, Bell, Mailbox, Post};
+use ringmq_pipe::local::{Announcement, Bell, Mailbox, Post, Waker};
 
+use crew::Crew;
+pub(crate) use crew::Place;
 pub(crate) use handoff::Sharing;
 pub(crate) use order::{Connect, Link, Listen, Order, session_pipe};
 
 /// What wakes the reactor.
 const WAKE: Token = Token(usize::MAX);
 
-/// A handle to the I/O thread, which ends with it.
+/// A handle to the I/O threads, which end with it.
 #[derive(Debug)]
-pub(crate) struct Reactor {
-    post: Post<Order>,
-    thread: Option<JoinHandle<()>>,
+pub(crate) struct Reactors {
+    crew: Arc<Crew>,
+    posts: Vec<Post<Order>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// How many sessions have something left to do; who ends a context waits until there is none.
 #[derive(Debug, Default)]
 pub(crate) struct Lingering {
-    count: Mutex<usize>,
+    state: Mutex<Left>,
     none: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Left {
+    count: usize,
+    /// Who wants to be woken when there is none, beside those who wait here.
+    watcher: Option<Waker>,
 }
 
 /// mio's way to end a poll.
@@ -55,34 +66,65 @@ impl Bell for PollBell {
     }
 }
 
-impl Reactor {
-    /// Starts the thread.
-    pub(crate) fn start(lingering: Arc<Lingering>) -> io::Result<Reactor> {
+/// What a thread needs to begin.
+struct Beginning {
+    poll: Poll,
+    announcement: Announcement,
+    mailbox: Mailbox<Order>,
+}
+
+impl Beginning {
+    fn new() -> io::Result<Beginning> {
         let poll = Poll::new()?;
         let bell: Arc<dyn Bell> = Arc::new(PollBell(MioWaker::new(poll.registry(), WAKE)?));
         let announcement = Announcement::new();
         let mailbox = Mailbox::new(announcement.bellpull(bell).into());
-        let post = mailbox.post();
-        let work = work::Work::new(poll, announcement, mailbox, lingering);
-        let thread = std::thread::Builder::new()
-            .name("ringmq io".to_owned())
-            .spawn(move || work.run())?;
-        Ok(Reactor {
-            post,
-            thread: Some(thread),
+        Ok(Beginning {
+            poll,
+            announcement,
+            mailbox,
         })
-    }
-
-    /// Where orders are posted.
-    pub(crate) fn post(&self) -> Post<Order> {
-        self.post.clone()
     }
 }
 
-impl Drop for Reactor {
+impl Reactors {
+    /// Starts so many threads.
+    pub(crate) fn start(count: usize, lingering: &Arc<Lingering>) -> io::Result<Reactors> {
+        let beginnings: Vec<Beginning> = (0..count)
+            .map(|_| Beginning::new())
+            .collect::<Result<_, _>>()?;
+        let posts: Vec<_> = beginnings.iter().map(|one| one.mailbox.post()).collect();
+        let mut reactors = Reactors {
+            crew: Arc::new(Crew::new(posts.clone())),
+            posts,
+            threads: Vec::with_capacity(count),
+        };
+        for (number, beginning) in beginnings.into_iter().enumerate() {
+            let crew = Arc::clone(&reactors.crew);
+            let work = work::Work::new(beginning, number, crew, Arc::clone(lingering));
+            // Those that run already end with the handle, if this one cannot be started.
+            let thread = std::thread::Builder::new()
+                .name("ringmq io".to_owned())
+                .spawn(move || work.run())?;
+            reactors.threads.push(thread);
+        }
+        Ok(reactors)
+    }
+
+    /// A place in whichever of those that `affinity` allows has the least to do.
+    pub(crate) fn place(&self, affinity: u64) -> Option<Place> {
+        self.crew.choose(affinity)
+    }
+}
+
+impl Drop for Reactors {
     fn drop(&mut self) {
-        let _ = self.post.send(Order::Stop);
-        if let Some(thread) = self.thread.take() {
+        for post in &self.posts {
+            // One that has ended needs no order.
+            let _ = post.send(Order::Stop);
+        }
+        for thread in self.threads.drain(..) {
+            // What it panicked with was said by then.
             let _ = thread.join();
         }
     }
@@ -90,29 +132,40 @@ impl Drop for Reactor {
 
 impl Lingering {
     pub(crate) fn begin(&self) {
-        *self.lock() += 1;
+        self.lock().count += 1;
     }
 
     pub(crate) fn end(&self) {
-        let mut count = self.lock();
-        *count = count.saturating_sub(1);
-        if *count == 0 {
+        let mut left = self.lock();
+        left.count = left.count.saturating_sub(1);
+        if left.count == 0 {
             self.none.notify_all();
+            if let Some(watcher) = &mut left.watcher {
+                // Whoever cannot be woken looks when it is woken by something else.
+                let _ = watcher.wake();
+            }
         }
+    }
+
+    /// Has this one woken when there is none.
+    pub(crate) fn watch(&self, watcher: Waker) {
+        self.lock().watcher = Some(watcher);
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().count == 0
     }
 
     /// Waits until there is none.
     pub(crate) fn wait(&self) {
-        let mut count = self.lock();
-        while *count > 0 {
-            count = self
-                .none
-                .wait(count)
-                .unwrap_or_else(PoisonError::into_inner);
+        let mut left = self.lock();
+        while left.count > 0 {
+            left = self.none.wait(left).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, usize> {
-        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Left> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

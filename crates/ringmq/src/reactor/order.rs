@@ -6,28 +6,34 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use ringmq_pattern::Kind;
-use ringmq_pipe::local::{Announcement, Bell, Bellpull, Post, Waker, pipe};
-use ringmq_transport::{Backoff, Endpoint, Listener, Options as TransportOptions};
+use ringmq_pipe::local::{Announcement, Bell, Bellpull, Post, Waker};
+use ringmq_transport::{Backoff, Endpoint, Listener, Options as TransportOptions, Stream};
 use ringmq_zmtp::Settings;
 
 use super::handoff::Sharing;
 use super::outbound::Outbound;
 use super::session::Ends;
-use crate::command::{Attachment, Command, Far, Marks, PipeId};
+use crate::command::{Attachment, Command, Conflates, Far, Marks, PipeId, direction};
 
 /// An order to the I/O thread.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Accept at this listener.
     Listen(Box<Listen>),
-    /// Close the listener of this number, and its connections if told so; then say that it is done.
+    /// Close the listener of this number, and let go of its connections; then say that it is done.
     Unlisten(u64, SyncSender<()>),
+    /// Let go of the connections that were accepted by the listener of this number.
+    Leave(u64),
+    /// Go on with a connection that another thread has accepted.
+    Welcome(Box<Newcomer>),
     /// Connect, again and again.
     Connect(Box<Connect>),
     /// There is something for this session to do.
     Activate(PipeId),
     /// The connection of this session cannot be used any more.
     BreakOff(PipeId),
+    /// The socket has these marks now.
+    Marks(PipeId, Marks),
     /// The socket has let this pipe go: send what it has left, for so long.
     Finish(PipeId, Option<Duration>),
     /// End the thread.
@@ -44,6 +50,12 @@ pub(crate) struct Link {
     pub(crate) settings: Settings,
     /// What it takes to go over to shared memory, if that is wanted.
     pub(crate) sharing: Option<Sharing>,
+    /// Which I/O threads may have its connections.
+    pub(crate) affinity: u64,
+    /// A pipe lasts no longer than its connection.
+    pub(crate) immediate: bool,
+    /// Which directions of a pipe keep the last message only.
+    pub(crate) conflates: Conflates,
 }
 
 /// A listener, and who listens.
@@ -52,6 +64,14 @@ pub(crate) struct Listen {
     pub(crate) number: u64,
     pub(crate) listener: Listener,
     pub(crate) link: Link,
+}
+
+/// A connection that was accepted, and by which listener.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) stream: Stream,
+    pub(crate) listener: u64,
+    pub(crate) link: Arc<Link>,
 }
 
 /// Somewhere to connect to, and the session's ends of the pipe.
@@ -90,14 +110,18 @@ pub(crate) fn session_pipe(link: &Link, id: PipeId, post: &Post<Order>) -> (Atta
     });
     let session = Waker::from(announcement.bellpull(bell));
     let socket = Waker::from(link.bellpull.clone());
-    let (sender, outbound) = pipe(link.marks.sending, session.clone(), socket.clone());
-    let (inbound, receiver) = pipe(link.marks.receiving, socket, session);
+    let (marks, conflates) = (link.marks, link.conflates);
+    let (to, from) = (session.clone(), socket.clone());
+    let (sender, outbound) = direction(conflates.sending, marks.sending, to, from);
+    let (inbound, receiver) = direction(conflates.receiving, marks.receiving, socket, session);
     (
         Attachment {
             id,
             sender,
             receiver,
             routing_id: Vec::new(),
+            probed: false,
+            marks: Some(marks),
             far: Far::Session(post.clone()),
         },
         Ends {

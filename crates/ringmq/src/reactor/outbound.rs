@@ -83,6 +83,15 @@ impl Outbound {
         }
     }
 
+    /// The socket has this mark now.
+    pub(crate) fn set_mark(&mut self, mark: u64) {
+        for source in std::iter::once(&mut self.front).chain(&mut self.next) {
+            if let Source::Socket(receiver) = source {
+                receiver.set_mark(mark);
+            }
+        }
+    }
+
     /// Whether the socket has let go, and everything was taken.
     pub(crate) fn is_at_end(&mut self) -> bool {
         self.go_on();

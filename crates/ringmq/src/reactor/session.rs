@@ -168,6 +168,21 @@ impl Open {
         Ok(Worked::More)
     }
 
+    /// Reads what the peer still sends, which nobody wants, until it has closed.
+    pub(crate) fn wait_for_end(&mut self, scratch: &mut [u8]) -> Result<Worked, Broken> {
+        for _ in 0..TURNS {
+            if !self.readable {
+                return Ok(Worked::Idle);
+            }
+            match self.stream.read(scratch) {
+                Ok(0) => return Err(Broken::Closed),
+                Ok(_) => {}
+                Err(error) => drop(self.unread(&error)?),
+            }
+        }
+        Ok(Worked::More)
+    }
+
     /// Announces that nothing is left to do; false if there is something after all.
     fn sleep(&mut self, ends: &mut Ends) -> bool {
         if !self.connection.is_ready() {

@@ -14,8 +14,8 @@ use super::listening::Listening;
 use super::order::{Link, Order, session_pipe};
 use super::session::{Broken, Ends, Open, Worked};
 use super::timers::Timers;
-use super::{Lingering, WAKE};
-use crate::command::{Attachment, Command, Downgrade, PipeId};
+use super::{Beginning, Crew, Lingering, WAKE};
+use crate::command::{Attachment, Command, Downgrade, Marks, PipeId};
 
 /// Events that one poll tells of.
 const EVENTS: usize = 256;
@@ -76,6 +76,9 @@ pub(crate) struct Work {
     pub(super) poll: Poll,
     pub(super) announcement: Announcement,
     pub(super) mailbox: Mailbox<Order>,
+    /// Which of the crew this one is.
+    pub(super) number: usize,
+    pub(super) crew: Arc<Crew>,
     pub(super) lingering: Arc<Lingering>,
     pub(super) sessions: Slab<Session>,
     pub(super) listeners: Slab<Listening>,
@@ -101,15 +104,17 @@ pub(super) fn listener_number(slot: usize) -> usize {
 
 impl Work {
     pub(crate) fn new(
-        poll: Poll,
-        announcement: Announcement,
-        mailbox: Mailbox<Order>,
+        beginning: Beginning,
+        number: usize,
+        crew: Arc<Crew>,
         lingering: Arc<Lingering>,
     ) -> Work {
         Work {
-            poll,
-            announcement,
-            mailbox,
+            poll: beginning.poll,
+            announcement: beginning.announcement,
+            mailbox: beginning.mailbox,
+            number,
+            crew,
             lingering,
             sessions: Slab::new(),
             listeners: Slab::new(),
@@ -176,6 +181,8 @@ impl Work {
                     // Whoever asked waits, or is gone.
                     let _ = done.send(());
                 }
+                Order::Leave(number) => self.leave(number),
+                Order::Welcome(newcomer) => self.welcome(*newcomer),
                 Order::Connect(connect) => self.connect(*connect),
                 Order::Activate(id) => {
                     if let Some(slot) = self.by_id.get(&id) {
@@ -187,6 +194,7 @@ impl Work {
                         self.broken(*slot, &Broken::Protocol);
                     }
                 }
+                Order::Marks(id, marks) => self.set_marks(id, marks),
                 Order::Finish(id, linger) => self.finish(id, linger),
                 Order::Stop => self.stopping = true,
             }
@@ -310,13 +318,17 @@ impl Work {
         };
         session.ends.announcement.disarm();
         let letting_go = session.letting_go;
-        let worked = open.work(
-            &mut session.ends,
-            &session.link,
-            letting_go,
-            &mut self.scratch,
-            now,
-        );
+        let worked = if session.told {
+            open.wait_for_end(&mut self.scratch)
+        } else {
+            open.work(
+                &mut session.ends,
+                &session.link,
+                letting_go,
+                &mut self.scratch,
+                now,
+            )
+        };
         let agreed = open.agreed.take();
         if std::mem::take(&mut open.fresh) {
             let routing_id = open
@@ -389,6 +401,7 @@ impl Work {
         }
         if let Some(witness) = session.witness.take()
             && matches!(session.origin, Origin::Dialed(_))
+            && !session.link.immediate
             && !session.letting_go
         {
             self.go_back(slot, witness);
@@ -451,6 +464,20 @@ impl Work {
         }
     }
 
+    /// Counts by other marks. A session that waits for room, or to give credit back, looks again.
+    fn set_marks(&mut self, id: PipeId, marks: Marks) {
+        let Some(slot) = self.by_id.get(&id).copied() else {
+            return;
+        };
+        if let Some(session) = self.sessions.get_mut(slot) {
+            if let Some(inbound) = &mut session.ends.inbound {
+                inbound.set_mark(marks.receiving);
+            }
+            session.ends.outbound.set_mark(marks.sending);
+            self.enqueue(slot);
+        }
+    }
+
     /// The socket has let go.
     fn finish(&mut self, id: PipeId, linger: Option<Duration>) {
         let Some(slot) = self.by_id.get(&id).copied() else {
@@ -468,7 +495,9 @@ impl Work {
             self.end(slot);
             return;
         }
-        session.until = linger.and_then(|linger| Instant::now().checked_add(linger));
+        let lingers = linger.and_then(|linger| Instant::now().checked_add(linger));
+        // The peer may have been told the end already: the pipe's end can be seen before this order.
+        session.until = earlier(lingers, session.until);
         let timer = match session.io {
             Io::Open(_) => None,
             _ => session.until,
@@ -497,6 +526,7 @@ impl Work {
         } = session;
         drop((ends, io, near));
         let _ = link.post.send(Command::Gone(id));
+        self.crew.relieve(self.number);
         self.lingering.end();
     }
 }

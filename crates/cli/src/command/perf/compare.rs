@@ -1,22 +1,27 @@
-//! `ringmq perf compare`: the floors and the pipe, side by side.
+//! `ringmq perf compare`: the floors and the pipe, ringmq's sockets and libzmq's, side by side.
 
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use ringmq_bench::compare::{Comparison, Effort, Finished, Machine, Plan, Step, curves};
+use ringmq_bench::compare::{Comparison, Effort, Finished, Machine, Part, Plan, Step, curves};
 use ringmq_bench::plot::{check, draw};
-use ringmq_bench::{Pin, Program};
+use ringmq_bench::{Error, Libraries, Pin, Program};
 
-use super::Failure;
+use super::{Failure, words};
 
 /// Arguments of `ringmq perf compare`.
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
-    /// Fewer and shorter rounds: some ten seconds instead of about a minute.
+    /// Fewer and shorter rounds: a fifth of the time, about.
     #[arg(long)]
     quick: bool,
+    /// Only these parts: pipe (a minute, about), sockets, or of them latency, throughput, connect, memory (four
+    /// minutes together, about). [default: all]
+    #[arg(long, value_name = "PART,...", value_delimiter = ',')]
+    #[arg(value_parser = words::<Part>(Part::ALL.map(Part::name)))]
+    only: Vec<Part>,
     /// The two CPUs of the rows that need two. [default: two that are no threads of one core]
     #[arg(long, value_name = "A,B|none")]
     pin: Option<Pin>,
@@ -31,6 +36,13 @@ pub(crate) struct Compare {
 impl Compare {
     pub(super) fn run(&self, program: &Program) -> Result<(), Failure> {
         self.plot.as_deref().map_or(Ok(()), check)?;
+        if self.plot.is_some() && !Part::Pipe.is_among(&self.only) {
+            return Err(Failure::Bench(Error::Choice {
+                what: "the picture shows the pipe and its floors".to_owned(),
+                remedy: "add pipe to --only, or leave --plot away".to_owned(),
+            }));
+        }
+        let libraries = Libraries::look();
         let machine = Machine::this(self.pin)?;
         let effort = if self.quick {
             Effort::QUICK
@@ -40,14 +52,24 @@ impl Compare {
         if !self.json {
             let rounds = effort.rounds;
             writeln!(stdout(), "{machine}")?;
+            if self.has_sockets() {
+                writeln!(stdout(), "{libraries}")?;
+            }
             writeln!(
                 stdout(),
                 "Medians of {rounds} rounds; in a round, rows take turns.\n"
             )?;
         }
+        if self.json && self.has_sockets() {
+            // Standard output is for rows.
+            for reason in libraries.missing() {
+                eprintln!("ringmq: {reason}");
+            }
+        }
         let bar = progress_bar();
+        let plan = Plan::new(machine.pair, &self.only, &libraries);
         let mut sections = Vec::new();
-        for step in Comparison::new(Plan::new(machine.pair), effort, program) {
+        for step in Comparison::new(plan, effort, program) {
             match step? {
                 Step::Ran { name, done, total } => {
                     bar.set_length(total as u64);
@@ -69,6 +91,15 @@ impl Compare {
             )?),
             None => Ok(()),
         }
+    }
+}
+
+impl Compare {
+    /// Is anything measured that libzmq can do, too?
+    fn has_sockets(&self) -> bool {
+        Part::ALL
+            .into_iter()
+            .any(|part| part != Part::Pipe && part.is_among(&self.only))
     }
 }
 

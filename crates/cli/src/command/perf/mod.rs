@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use ringmq_bench::{Pin, Program, Size, Spec, Transport, Wait, Work};
+use ringmq_bench::{Face, Pattern, Pin, Program, Size, Sockets, Spec, Transport, Wait, Work};
 
 /// The verbs of `ringmq perf`.
 #[derive(Debug, Subcommand)]
@@ -19,7 +19,11 @@ pub(crate) enum Verb {
     Latency(single::Latency),
     /// Messages one way between two processes, as many as go.
     Throughput(single::Throughput),
-    /// The floors of this machine and the pipe, side by side in one run.
+    /// The first reply to a peer that has just begun, once for each of many short-lived peers.
+    Connect(single::Connect),
+    /// What a silent connection costs each side in memory.
+    Memory(single::Memory),
+    /// The floors of this machine and the pipe, ringmq's sockets and libzmq's, side by side in one run.
     Compare(compare::Compare),
     /// One side of a measurement, started by the others.
     #[command(hide = true)]
@@ -74,6 +78,8 @@ fn measure(verb: &Verb) -> Result<(), Failure> {
     match verb {
         Verb::Latency(latency) => latency.run(&program()?),
         Verb::Throughput(throughput) => throughput.run(&program()?),
+        Verb::Connect(connect) => connect.run(&program()?),
+        Verb::Memory(memory) => memory.run(&program()?),
         Verb::Compare(compare) => compare.run(&program()?),
         Verb::Peer => Ok(ringmq_bench::peer()?),
     }
@@ -82,17 +88,24 @@ fn measure(verb: &Verb) -> Result<(), Failure> {
 /// What is to be measured.
 #[derive(Debug, Args)]
 struct Choices {
-    /// What carries the messages.
+    /// What carries the messages; zmq-... are ZeroMQ sockets. [default: pipe; zmq-ipc where only sockets can]
     #[arg(long, value_parser = words::<Transport>(Transport::ALL.map(Transport::name)))]
-    #[arg(default_value = Transport::Pipe.name())]
-    transport: Transport,
-    /// How both sides wait. Only the pipe has a choice. [default: adaptive; cacheline spin, others park]
+    transport: Option<Transport>,
+    /// Which sockets. [default: req-rep; push-pull for throughput and memory]
+    #[arg(long, value_parser = words::<Pattern>(Pattern::ALL.map(Pattern::name)))]
+    pattern: Option<Pattern>,
+    /// Whose sockets: ringmq's, the same by their C interface, or those of the libzmq of this machine. RINGMQ_BENCH_LIBZMQ
+    /// and RINGMQ_BENCH_OWN_LIBZMQ name other files. [default: ringmq]
+    #[arg(long, value_parser = words::<Face>(Face::ALL.map(Face::name)))]
+    library: Option<Face>,
+    /// How both sides wait. Only the pipe and ringmq's sockets have a choice. [default: adaptive; cacheline spin, others
+    /// park]
     #[arg(long, value_parser = words::<Wait>(Wait::ALL.map(Wait::name)))]
     wait: Option<Wait>,
     /// Payload of a message, such as 64 or 1KiB. [default: 64; eventfd 8, latency of cacheline 0]
     #[arg(long, value_name = "BYTES")]
     size: Option<Size>,
-    /// Messages that are measured, after a tenth as many to warm up.
+    /// Messages (peers, connections) that are measured, after a tenth as many to warm up.
     #[arg(long, value_name = "N")]
     count: Option<u64>,
     /// CPUs of the two processes, which may be the same, or none. [default: two, if there are two]
@@ -104,8 +117,24 @@ struct Choices {
 }
 
 impl Choices {
-    fn spec(&self, work: Work) -> Spec {
-        let mut spec = Spec::new(work, self.transport);
+    fn spec(&self, work: Work) -> Result<Spec, ringmq_bench::Error> {
+        let transport = self.transport.unwrap_or(match work {
+            Work::Latency | Work::Throughput => Transport::Pipe,
+            Work::Connect | Work::Memory => Transport::ZmqIpc,
+        });
+        let mut spec = Spec::new(work, transport);
+        if (self.pattern.is_some() || self.library.is_some()) && !transport.is_zmq() {
+            return Err(ringmq_bench::Error::Choice {
+                what: format!("{transport} has no sockets of ZeroMQ's"),
+                remedy: "leave --pattern and --library away, or choose --transport zmq-ipc"
+                    .to_owned(),
+            });
+        }
+        let Sockets { pattern, face } = spec.sockets;
+        spec = spec.with_sockets(Sockets {
+            pattern: self.pattern.unwrap_or(pattern),
+            face: self.library.unwrap_or(face),
+        });
         if let Some(size) = self.size {
             spec = spec.with_size(size);
         }
@@ -114,7 +143,7 @@ impl Choices {
         }
         spec.wait = self.wait.unwrap_or(spec.wait);
         spec.pin = self.pin.unwrap_or(spec.pin);
-        spec
+        Ok(spec)
     }
 }
 
@@ -139,7 +168,7 @@ mod tests {
 
     fn spec(line: &str) -> Result<Spec, clap::Error> {
         let line = Line::try_parse_from(std::iter::once("perf").chain(line.split_whitespace()))?;
-        Ok(line.choices.spec(Work::Latency))
+        Ok(line.choices.spec(Work::Latency).unwrap())
     }
 
     #[test]
@@ -151,6 +180,22 @@ mod tests {
             (spec.size, spec.count, spec.pin),
             (Size(1024), 7, Pin::Cpus(3, 3))
         );
+    }
+
+    #[test]
+    fn choices_of_sockets_arrive_and_go_with_sockets_only() {
+        let spec = spec("--transport zmq-tcp --pattern pair --library libzmq").unwrap();
+        assert_eq!(spec.transport, Transport::ZmqTcp);
+        assert_eq!(
+            (spec.sockets.pattern, spec.sockets.face, spec.wait),
+            (Pattern::Pair, Face::Stock, Wait::Park)
+        );
+        for line in ["--pattern pair", "--transport tcp --library libzmq"] {
+            let words = std::iter::once("perf").chain(line.split_whitespace());
+            let line = Line::try_parse_from(words).unwrap();
+            let error = line.choices.spec(Work::Latency).unwrap_err().to_string();
+            assert!(error.contains("zmq-ipc"), "{error}");
+        }
     }
 
     #[test]
@@ -170,6 +215,8 @@ mod tests {
             ("--pin 0,x", "such as 0,1"),
             ("--transport udp", "os-pipe"),
             ("--wait never", "adaptive"),
+            ("--pattern pub", "push-pull"),
+            ("--library zmq", "libzmq"),
             ("--size 1GB", "1KiB"),
             ("--count x", "--count"),
         ] {

@@ -1,4 +1,4 @@
-//! `ringmq perf latency` and `ringmq perf throughput`: one run.
+//! `ringmq perf latency`, `throughput`, `connect` and `memory`: one run.
 
 use std::io::{Write, stdout};
 use std::path::PathBuf;
@@ -26,10 +26,38 @@ pub(crate) struct Throughput {
     choices: Choices,
 }
 
+/// Arguments of `ringmq perf connect`.
+#[derive(Debug, Args)]
+pub(crate) struct Connect {
+    #[command(flatten)]
+    choices: Choices,
+}
+
+/// Arguments of `ringmq perf memory`.
+#[derive(Debug, Args)]
+pub(crate) struct Memory {
+    #[command(flatten)]
+    choices: Choices,
+}
+
+impl Connect {
+    pub(super) fn run(&self, program: &Program) -> Result<(), Failure> {
+        let spec = self.choices.spec(Work::Connect)?;
+        measure(&spec, self.choices.json, program).map(drop)
+    }
+}
+
+impl Memory {
+    pub(super) fn run(&self, program: &Program) -> Result<(), Failure> {
+        let spec = self.choices.spec(Work::Memory)?;
+        measure(&spec, self.choices.json, program).map(drop)
+    }
+}
+
 impl Latency {
     pub(super) fn run(&self, program: &Program) -> Result<(), Failure> {
         self.plot.as_deref().map_or(Ok(()), check)?;
-        let spec = self.choices.spec(Work::Latency);
+        let spec = self.choices.spec(Work::Latency)?;
         let measured = measure(&spec, self.choices.json, program)?;
         if let (Some(path), Measured::Latency(samples)) = (&self.plot, measured) {
             let name = format!("{}, {}, {}", spec.transport, spec.wait, spec.size);
@@ -42,7 +70,7 @@ impl Latency {
 
 impl Throughput {
     pub(super) fn run(&self, program: &Program) -> Result<(), Failure> {
-        let spec = self.choices.spec(Work::Throughput);
+        let spec = self.choices.spec(Work::Throughput)?;
         measure(&spec, self.choices.json, program).map(drop)
     }
 }

@@ -1,0 +1,72 @@
+//! ringmq's sockets, as a Rust program uses them.
+
+use std::io;
+
+use crate::error::Error;
+use crate::sockets::words::Face;
+use crate::sockets::{Kind, SOCKETS, Sockets, Talk};
+use crate::spec::Wait;
+
+/// A context of `ringmq`.
+#[derive(Debug, Clone)]
+pub(crate) struct Ours(ringmq::Context);
+
+impl Sockets for Ours {
+    type Socket = ringmq::Socket;
+
+    const FACE: Face = Face::Rust;
+
+    fn new() -> Result<Ours, Error> {
+        let context = ringmq::Context::new().map_err(io::Error::other);
+        context
+            .map(Ours)
+            .map_err(Error::os("make a context", SOCKETS))
+    }
+
+    fn socket(&self, kind: Kind, wait: Wait) -> io::Result<ringmq::Socket> {
+        let kind = match kind {
+            Kind::Pair => ringmq::Kind::Pair,
+            Kind::Req => ringmq::Kind::Req,
+            Kind::Rep => ringmq::Kind::Rep,
+            Kind::Push => ringmq::Kind::Push,
+            Kind::Pull => ringmq::Kind::Pull,
+        };
+        let mut socket = self.0.socket(kind).map_err(io::Error::other)?;
+        socket.set_wait(match wait {
+            Wait::Spin => ringmq::Wait::Spin,
+            Wait::Park => ringmq::Wait::Park,
+            Wait::Adaptive => ringmq::Wait::Adaptive,
+        });
+        Ok(socket)
+    }
+}
+
+impl Talk for ringmq::Socket {
+    fn set_backlog(&mut self, connections: i32) -> io::Result<()> {
+        ringmq::Socket::set_backlog(self, connections);
+        Ok(())
+    }
+
+    fn bind(&mut self, endpoint: &str) -> io::Result<String> {
+        ringmq::Socket::bind(self, endpoint).map_err(io::Error::other)?;
+        Ok(self.last_endpoint().to_owned())
+    }
+
+    fn connect(&mut self, endpoint: &str) -> io::Result<()> {
+        ringmq::Socket::connect(self, endpoint).map_err(io::Error::other)
+    }
+
+    #[inline]
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        self.send_part(message)
+            .map_err(|error| io::Error::other(error.reason))
+    }
+
+    #[inline]
+    fn recv(&mut self, message: &mut Vec<u8>, _: usize) -> io::Result<()> {
+        let frame = self.recv_part().map_err(io::Error::other)?;
+        message.clear();
+        message.extend_from_slice(&frame);
+        Ok(())
+    }
+}

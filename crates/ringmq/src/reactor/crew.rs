@@ -1,0 +1,118 @@
+//! The I/O threads of a context, and who of them has how much to do.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ringmq_pipe::local::Post;
+
+use super::order::Order;
+
+/// All I/O threads of a context.
+#[derive(Debug)]
+pub(crate) struct Crew {
+    posts: Vec<Post<Order>>,
+    /// Sessions and listeners of each.
+    loads: Mutex<Vec<usize>>,
+}
+
+/// Room that an I/O thread has for one thing more; given back unless [`taken`](Place::taken).
+#[derive(Debug)]
+pub(crate) struct Place {
+    crew: Arc<Crew>,
+    number: usize,
+    taken: bool,
+}
+
+impl Place {
+    /// Of the thread.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Where it takes its orders.
+    pub(crate) fn post(&self) -> Post<Order> {
+        self.crew.posts[self.number].clone()
+    }
+
+    /// The order was given. The thread says itself when it is done.
+    pub(crate) fn taken(mut self) {
+        self.taken = true;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.taken {
+            self.crew.relieve(self.number);
+        }
+    }
+}
+
+impl Crew {
+    pub(super) fn new(posts: Vec<Post<Order>>) -> Crew {
+        let loads = Mutex::new(vec![0; posts.len()]);
+        Crew { posts, loads }
+    }
+
+    /// Who has the least to do, and has one thing more from now on. `affinity` says who may be chosen, a bit for each
+    /// of the first 64; 0 for everybody.
+    pub(super) fn choose(self: &Arc<Crew>, affinity: u64) -> Option<Place> {
+        let mut loads = self.loads();
+        let may = |number: usize| affinity == 0 || number < 64 && affinity >> number & 1 == 1;
+        let numbers = (0..loads.len()).filter(|number| may(*number));
+        let number = numbers.min_by_key(|number| loads[*number])?;
+        loads[number] += 1;
+        Some(Place {
+            crew: Arc::clone(self),
+            number,
+            taken: false,
+        })
+    }
+
+    /// This one has one thing less to do.
+    pub(super) fn relieve(&self, number: usize) {
+        let mut loads = self.loads();
+        loads[number] = loads[number].saturating_sub(1);
+    }
+
+    /// Everybody but this one.
+    pub(super) fn others(&self, number: usize) -> impl Iterator<Item = &Post<Order>> {
+        let posts = self.posts.iter().enumerate();
+        posts.filter_map(move |(other, post)| (other != number).then_some(post))
+    }
+
+    fn loads(&self) -> MutexGuard<'_, Vec<usize>> {
+        self.loads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use ringmq_pipe::local::{Mailbox, Waker};
+
+    use super::{Arc, Crew};
+
+    #[test]
+    fn whoever_has_least_to_do_is_chosen_among_those_who_may() {
+        let mailbox = Mailbox::new(Waker::of_nobody());
+        let crew = Arc::new(Crew::new(vec![mailbox.post(); 66]));
+        let chosen = |affinity| {
+            let place = crew.choose(affinity)?;
+            let number = place.number();
+            place.taken();
+            Some(number)
+        };
+        assert_eq!([0, 0, 0b11].map(chosen), [0, 1, 0].map(Some));
+        assert_eq!([0b10, 0b11, 1 << 63].map(chosen), [1, 0, 63].map(Some));
+        crew.relieve(1);
+        crew.relieve(1);
+        drop(crew.choose(0b10));
+        assert_eq!(chosen(0b11), Some(1));
+        assert!(
+            Arc::new(Crew::new(vec![mailbox.post()]))
+                .choose(0b10)
+                .is_none()
+        );
+    }
+}

@@ -1,0 +1,158 @@
+//! No small message costs an allocation of its own once its connection is under way, in the thread that sends it, in the
+//! one that receives it, nor in an I/O thread: an allocator that counts. In a program of its own, whose allocator it is.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ringmq::{Context, Frame, Kind, Socket, Wait};
+use ringmq_testing::watchdog;
+
+/// The system's allocator, counting what all threads ask for.
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+fn count() {
+    // ORDERING: relaxed; whoever looks has been told by a message, or by a join, that the others are done.
+    ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+}
+
+fn allocations() -> u64 {
+    // ORDERING: as in `count`.
+    ALLOCATIONS.load(Ordering::Relaxed)
+}
+
+// SAFETY: everything is passed on as it is; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: passed on.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: passed on.
+        unsafe { System.realloc(block, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: passed on.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The longest message that a frame holds in itself.
+const MESSAGE: [u8; 45] = [7; 45];
+const WARM_UP: u64 = 5_000;
+const MESSAGES: u64 = 20_000;
+
+/// A bound socket and one that is connected to it, each of a context of its own but for inproc.
+fn pair(bound: Kind, connected: Kind, endpoint: &str) -> (Socket, Socket) {
+    let context = Context::new().unwrap();
+    let other = match endpoint.starts_with("inproc") {
+        true => context.clone(),
+        false => Context::new().unwrap(),
+    };
+    let mut bound = context.socket(bound).unwrap();
+    let mut connected = other.socket(connected).unwrap();
+    // Who waits otherwise reads the CPUs and the quota of this process again every second, which allocates.
+    bound.set_wait(Wait::Park);
+    connected.set_wait(Wait::Park);
+    bound.bind(endpoint).unwrap();
+    connected.connect(bound.last_endpoint()).unwrap();
+    (bound, connected)
+}
+
+/// Does `each` so many times, and says how often anybody allocated after the first.
+fn count_of(times: u64, mut each: impl FnMut()) -> u64 {
+    let before = allocations();
+    (0..times).for_each(|_| each());
+    allocations() - before
+}
+
+/// The least count of several times. The thread of the test harness allocates when a test begins, once; what a message
+/// costs comes every time.
+fn least_count_of(mut each: impl FnMut()) -> u64 {
+    (0..WARM_UP).for_each(|_| each());
+    let counts = (0..5).map(|_| count_of(MESSAGES / 5, &mut each));
+    counts.min().unwrap()
+}
+
+#[test]
+fn the_counter_counts() {
+    let boxed = || drop(std::hint::black_box(Box::new(7)));
+    assert_eq!(least_count_of(boxed), MESSAGES / 5);
+    let before = allocations();
+    std::thread::spawn(boxed).join().unwrap();
+    assert!(allocations() > before, "another thread is not counted");
+}
+
+fn send(socket: &mut Socket) {
+    socket.send_part(Frame::copy_from_slice(&MESSAGE)).unwrap();
+}
+
+fn receive(socket: &mut Socket) {
+    assert_eq!(socket.recv_part().unwrap().as_slice(), MESSAGE);
+}
+
+const ENDPOINTS: [&str; 3] = ["inproc://allocations", "tcp://127.0.0.1:*", "ipc://*"];
+
+/// One thread asks and answers in turn; over tcp and ipc two I/O threads carry the messages.
+#[test]
+fn round_trips_cost_no_allocation() {
+    let _guard = watchdog(Duration::from_secs(300));
+    for endpoint in ENDPOINTS {
+        for (bound, connected) in [(Kind::Pair, Kind::Pair), (Kind::Rep, Kind::Req)] {
+            let (mut near, mut far) = pair(bound, connected, endpoint);
+            let count = least_count_of(|| {
+                send(&mut far);
+                receive(&mut near);
+                send(&mut near);
+                receive(&mut far);
+            });
+            assert_eq!(count, 0, "{endpoint}, {bound:?}");
+        }
+    }
+}
+
+/// Elements of a chunk of the ring between two threads, which keeps one emptied chunk for the next time.
+const CHUNK: u64 = 64;
+/// More than can be under way when the receiver begins to count, and when it ends.
+const UNDER_WAY: u64 = 10_000;
+
+/// As many as go, one way: a sender that gets ahead by several chunks, and falls back again, allocates chunks, of which
+/// there is one for 64 messages and ring. Nothing else is allocated, and nothing for a message of its own.
+#[test]
+fn messages_one_way_cost_chunks_at_most() {
+    let _guard = watchdog(Duration::from_secs(300));
+    for endpoint in ENDPOINTS {
+        let rings = match endpoint.starts_with("inproc") {
+            true => 1,
+            // From the sender to its I/O thread, and from the receiver's to the receiver.
+            false => 2,
+        };
+        let (mut pull, mut push) = pair(Kind::Pull, Kind::Push, endpoint);
+        let sending = std::thread::spawn(move || {
+            (0..WARM_UP + MESSAGES).for_each(|_| send(&mut push));
+            push
+        });
+        (0..WARM_UP).for_each(|_| receive(&mut pull));
+        let count = count_of(MESSAGES, || receive(&mut pull));
+        drop(sending.join().unwrap());
+        let most = rings * (MESSAGES + UNDER_WAY) / CHUNK;
+        assert!(count <= most, "{endpoint}: {count}, and {most} at most");
+    }
+}

@@ -1,0 +1,290 @@
+//! Connections that come, go and come again, and the threads that serve them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::time::{Duration, Instant};
+
+use ringmq::{
+    Context, EndpointRefusal, Kind, ListenError, Message, RecvError, SendRefusal, Socket,
+};
+use ringmq_testing::{Scratch, watchdog};
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+fn text(message: &Message) -> &str {
+    std::str::from_utf8(&message[0]).unwrap()
+}
+
+/// Sends until nobody is known to be there.
+fn send_until_alone(socket: &mut Socket) {
+    loop {
+        match socket.try_send("lost") {
+            Ok(()) => std::thread::yield_now(),
+            Err(error) => {
+                assert!(matches!(error.reason, SendRefusal::WouldBlock));
+                return;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_socket_that_conflates_has_the_last_message_for_a_late_peer() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    for (sending, receiving) in [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer)] {
+        let context = Context::new().unwrap();
+        let mut sender = context.socket(sending).unwrap();
+        sender.set_conflate(true);
+        sender.set_send_mark(1);
+        sender.connect(&endpoint).unwrap();
+        for number in 0..100 {
+            sender.try_send(number.to_string()).unwrap();
+        }
+        let mut receiver = context.socket(receiving).unwrap();
+        receiver.bind(&endpoint).unwrap();
+        assert_eq!(text(&receiver.recv_deadline(soon()).unwrap()), "99");
+        sender.send("end").unwrap();
+        assert_eq!(text(&receiver.recv_deadline(soon()).unwrap()), "end");
+    }
+}
+
+/// Its subscriptions are no messages: all of them arrive.
+#[test]
+fn a_subscriber_that_conflates_keeps_all_its_subscriptions() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    for endpoint in [
+        format!("ipc://{}", scratch.path("s")),
+        "inproc://s".to_owned(),
+    ] {
+        let context = Context::new().unwrap();
+        let mut subscriber = context.socket(Kind::Sub).unwrap();
+        subscriber.set_conflate(true);
+        for topic in 0..50_u8 {
+            subscriber.subscribe(&[topic]).unwrap();
+        }
+        subscriber.connect(&endpoint).unwrap();
+        let mut publisher = context.socket(Kind::Xpub).unwrap();
+        publisher.bind(&endpoint).unwrap();
+        for _ in 0..50 {
+            let message = publisher.recv_deadline(soon()).unwrap();
+            assert!(message[0][0] == 1 && message[0][1] < 50);
+        }
+        for topic in 0..50_u8 {
+            publisher.send(vec![topic]).unwrap();
+        }
+        let mut before = None;
+        while before != Some(49) {
+            let message = subscriber.recv_deadline(soon()).unwrap();
+            assert!(before < Some(message[0][0]));
+            before = Some(message[0][0]);
+        }
+        assert!(matches!(subscriber.try_recv(), Err(RecvError::WouldBlock)));
+    }
+}
+
+#[test]
+fn an_immediate_socket_has_a_pipe_while_its_peer_is_there() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let context = Context::new().unwrap();
+    let mut dealer = context.socket(Kind::Dealer).unwrap();
+    dealer.set_immediate(true);
+    dealer.set_reconnect(Some(Duration::from_millis(5)), Duration::ZERO);
+    dealer.connect(&endpoint).unwrap();
+    send_until_alone(&mut dealer);
+    for _ in 0..3 {
+        let mut router = context.socket(Kind::Router).unwrap();
+        router.bind(&endpoint).unwrap();
+        dealer.send("here").unwrap();
+        let message = router.recv_deadline(soon()).unwrap();
+        assert_eq!(message[1].as_slice(), b"here");
+        let answer: Message = [&message[0][..], b"unread"].into_iter().collect();
+        router.send(answer).unwrap();
+        drop(router);
+        send_until_alone(&mut dealer);
+        // What has come is still there.
+        assert_eq!(text(&dealer.recv_deadline(soon()).unwrap()), "unread");
+    }
+    dealer.disconnect(&endpoint).unwrap();
+    assert!(matches!(
+        dealer.disconnect(&endpoint),
+        Err(EndpointRefusal::Unknown(_))
+    ));
+    let mut router = context.socket(Kind::Router).unwrap();
+    router.bind(&endpoint).unwrap();
+    send_until_alone(&mut dealer);
+    drop(dealer);
+    drop(router);
+    context.terminate();
+}
+
+/// What lingers for a peer that goes is lost with its pipe, and the context ends.
+#[test]
+fn an_immediate_socket_does_not_linger_for_a_peer_that_has_gone() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let context = Context::new().unwrap();
+    let other = Context::new().unwrap();
+    let mut pull = other.socket(Kind::Pull).unwrap();
+    pull.set_recv_mark(1);
+    pull.bind("tcp://127.0.0.1:*").unwrap();
+    let mut push = context.socket(Kind::Push).unwrap();
+    push.set_immediate(true);
+    push.set_send_mark(0);
+    push.connect(pull.last_endpoint()).unwrap();
+    for _ in 0..100 {
+        push.send(vec![0; 1 << 20]).unwrap();
+    }
+    drop(push);
+    pull.recv_deadline(soon()).unwrap();
+    drop(pull);
+    context.terminate();
+}
+
+#[test]
+fn a_listener_can_be_given_and_keeps_its_path() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let path = scratch.path("given");
+    let endpoint = format!("ipc://{path}");
+    let context = Context::new().unwrap();
+    let mut rep = context.socket(Kind::Rep).unwrap();
+    let listener = UnixListener::bind(&path).unwrap();
+    let copy = OwnedFd::from(listener.try_clone().unwrap());
+    assert!(matches!(
+        rep.bind_descriptor("tcp://127.0.0.1:*", copy),
+        Err(EndpointRefusal::WrongTransport(_))
+    ));
+    let no_listener = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+    assert!(matches!(
+        rep.bind_descriptor(&endpoint, no_listener),
+        Err(EndpointRefusal::Listen(ListenError::Descriptor(_)))
+    ));
+    rep.bind_descriptor(&endpoint, listener.into()).unwrap();
+    assert_eq!(rep.last_endpoint(), endpoint);
+    let mut req = context.socket(Kind::Req).unwrap();
+    req.connect(&endpoint).unwrap();
+    req.send("question").unwrap();
+    assert_eq!(text(&rep.recv_deadline(soon()).unwrap()), "question");
+    rep.send("answer").unwrap();
+    assert_eq!(text(&req.recv_deadline(soon()).unwrap()), "answer");
+    drop(rep);
+    assert!(std::fs::exists(&path).unwrap());
+}
+
+#[test]
+fn several_io_threads_serve_one_listener() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    for affinity in [0, 0b110] {
+        let context = Context::new().unwrap();
+        context.set_io_threads(3);
+        let mut router = context.socket(Kind::Router).unwrap();
+        router.set_affinity(affinity);
+        let endpoint = format!("ipc://{}", scratch.path("s"));
+        router.bind(&endpoint).unwrap();
+        let mut dealers: Vec<_> = (0..9)
+            .map(|_| {
+                let mut dealer = context.socket(Kind::Dealer).unwrap();
+                dealer.connect(&endpoint).unwrap();
+                dealer
+            })
+            .collect();
+        for round in 0..20 {
+            for dealer in &mut dealers {
+                dealer.send(round.to_string()).unwrap();
+            }
+            for _ in 0..dealers.len() {
+                let message = router.recv_deadline(soon()).unwrap();
+                router.send(message).unwrap();
+            }
+            for dealer in &mut dealers {
+                let message = dealer.recv_deadline(soon()).unwrap();
+                assert_eq!(text(&message), round.to_string());
+            }
+        }
+        // The threads that did not listen end their connections, too.
+        router.unbind(&endpoint).unwrap();
+        drop(dealers);
+        drop(router);
+        context.terminate();
+    }
+}
+
+#[test]
+fn without_an_io_thread_there_is_inproc_only() {
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    for (threads, affinity) in [(0, 0), (2, 0b100)] {
+        let context = Context::new().unwrap();
+        context.set_io_threads(threads);
+        let mut pair = context.socket(Kind::Pair).unwrap();
+        pair.set_affinity(affinity);
+        for refused in [pair.bind(&endpoint), pair.connect(&endpoint)] {
+            assert!(matches!(refused, Err(EndpointRefusal::NoThread)));
+        }
+        pair.bind("inproc://a").unwrap();
+        let mut other = context.socket(Kind::Pair).unwrap();
+        other.connect("inproc://a").unwrap();
+        other.send("x").unwrap();
+        assert_eq!(text(&pair.recv().unwrap()), "x");
+    }
+}
+
+#[test]
+fn marks_that_change_reach_connections_beyond_the_process() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let context = Context::new().unwrap();
+    let mut push = context.socket(Kind::Push).unwrap();
+    push.set_send_mark(5);
+    push.connect(&endpoint).unwrap();
+    let fill = |push: &mut Socket| {
+        let sent = (0..).take_while(|_| push.try_send("x").is_ok());
+        sent.count()
+    };
+    assert_eq!(fill(&mut push), 5);
+    push.set_send_mark(8);
+    assert_eq!(fill(&mut push), 3);
+    push.set_send_mark(2);
+    let mut pull = context.socket(Kind::Pull).unwrap();
+    pull.bind(&endpoint).unwrap();
+    for _ in 0..8 {
+        pull.recv_deadline(soon()).unwrap();
+    }
+    // With the mark that the session knows now, credit comes back for each message.
+    for _ in 0..8 {
+        push.send("x").unwrap();
+        pull.recv_deadline(soon()).unwrap();
+    }
+}
+
+/// A peer that goes on sending does not keep a socket that has closed from ending.
+#[test]
+fn what_comes_after_a_close_is_not_waited_for() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
+    let mut pull = context.socket(Kind::Pull).unwrap();
+    pull.set_recv_mark(1);
+    pull.bind("tcp://127.0.0.1:*").unwrap();
+    let mut push = other.socket(Kind::Push).unwrap();
+    push.set_linger(Some(Duration::ZERO));
+    push.set_immediate(true);
+    push.set_send_mark(0);
+    push.connect(pull.last_endpoint()).unwrap();
+    for _ in 0..100 {
+        push.send(vec![0; 1 << 20]).unwrap();
+    }
+    pull.recv_deadline(soon()).unwrap();
+    drop(pull);
+    context.terminate();
+    send_until_alone(&mut push);
+}

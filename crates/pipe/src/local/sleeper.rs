@@ -108,6 +108,8 @@ pub struct Sleeper {
     /// When it last went to sleep, and how many sleeps in a row were of the kind that the present regime is not for.
     slept_at: Instant,
     misfits: u32,
+    /// Waits since then that ended while they spun.
+    spins: u32,
 }
 
 /// Pauses, of about 12 ns each, between two looks at the clock while spinning.
@@ -121,6 +123,8 @@ const FALL_BACK: u32 = 32;
 const OFTEN: Duration = Duration::from_micros(200);
 /// Sleeps in a row that the present regime is not for, before it is changed.
 const MISFITS: u32 = 4;
+/// Waits in a row that ended while they spun, before nobody is asked for fences any more.
+const SPINS: u32 = 16;
 /// Time between two looks at signals while spinning.
 const SLOW_LOOK: Duration = Duration::from_millis(1);
 
@@ -161,6 +165,7 @@ impl Sleeper {
             can_pay,
             slept_at: Instant::now(),
             misfits: 0,
+            spins: 0,
         })
     }
 
@@ -264,6 +269,7 @@ impl Sleeper {
     /// between two of them (docs/performance.md).
     fn choose_who_pays(&mut self) -> io::Result<()> {
         let now = Instant::now();
+        self.spins = 0;
         let often = now - self.slept_at < OFTEN;
         self.slept_at = now;
         if !self.can_pay || often == self.generation.asks_fences() {
@@ -359,11 +365,21 @@ impl Sleeper {
         }
         if let Some(spent) = look_for(awaited) {
             self.close = if spent <= CLOSE { self.close + 1 } else { 0 };
-            self.adaptive.paid();
+            self.spun();
             return Ok(true);
         }
         self.close = 0;
         self.spin_on(awaited, deadline)
+    }
+
+    /// A wait has ended while it spun. Who does not sleep needs nobody's fences.
+    #[inline]
+    fn spun(&mut self) {
+        self.adaptive.paid();
+        self.spins += 1;
+        if self.spins >= SPINS && self.can_pay && self.generation.asks_fences() {
+            self.forgo_fences();
+        }
     }
 
     /// Spins with an eye on the clock.
@@ -385,7 +401,7 @@ impl Sleeper {
                 self.doubt = true;
             }
             if found {
-                self.adaptive.paid();
+                self.spun();
                 return Ok(true);
             }
             if self.strategy == Wait::Adaptive {

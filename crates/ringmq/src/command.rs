@@ -8,6 +8,7 @@ use ringmq_pattern::Kind;
 use ringmq_pipe::local::{Post, Receiver, Sender, Waker, conflating, pipe};
 use ringmq_pipe::remote;
 
+use crate::carrier::WhyZmtp;
 use crate::reactor::Order;
 
 /// A pipe between a socket and a peer, the same at both ends. Never used again within a context, but for a connection
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Found(PipeId, Post<Command>, Marks),
     /// The socket at the other end of a pipe has these marks.
     Marks(PipeId, Marks),
+    /// The connection behind a pipe stays on ZMTP, for this reason.
+    Stays(PipeId, WhyZmtp),
     /// The connection behind a pipe has gone over to shared memory.
     Upgrade(PipeId, Box<Upgrade>),
     /// The connection is gone, and the pipe goes on with a session.

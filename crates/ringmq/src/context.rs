@@ -11,6 +11,7 @@ use crate::command::{Command, PipeId};
 use crate::environment;
 use crate::error::{EndpointRefusal, SocketError, TerminateError};
 use crate::inproc::Names;
+use crate::log;
 use crate::reactor::{Lingering, Place, Reactors};
 use crate::socket::Socket;
 
@@ -72,6 +73,7 @@ impl Context {
     ///
     /// If there is no memory for it.
     pub fn new() -> Result<Context, SocketError> {
+        log::begin();
         Ok(Context {
             inside: Arc::new(Inside {
                 shared: Mutex::new(Shared {

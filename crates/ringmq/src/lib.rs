@@ -17,6 +17,7 @@
 //! No other thread has a hand in it.
 #![forbid(unsafe_code)]
 
+mod carrier;
 mod command;
 mod context;
 mod endpoints;
@@ -25,6 +26,7 @@ mod error;
 mod events;
 mod inlet;
 mod inproc;
+mod log;
 mod options;
 mod outlet;
 mod peers;
@@ -33,6 +35,7 @@ mod setting;
 mod socket;
 mod socket_options;
 
+pub use carrier::{Carrier, Connection, WhyZmtp};
 pub use context::Context;
 pub use error::{
     EndpointRefusal, OptionError, RecvError, SendError, SendRefusal, SocketError, TerminateError,
@@ -41,6 +44,7 @@ pub use events::Events;
 pub use ringmq_message::{Frame, Message, Properties};
 pub use ringmq_pattern::{Kind, SetOption};
 pub use ringmq_pipe::Wait;
+pub use ringmq_pipe::remote::Refuse;
 pub use ringmq_transport::{
     AddressError, BindError, EndpointError, IpcFilter, Keepalive, ListenError, ResolveError, Subnet,
 };

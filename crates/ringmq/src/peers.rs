@@ -8,6 +8,7 @@ use ringmq_pipe::local::{Company, Post};
 use ringmq_pipe::remote;
 use slab::Slab;
 
+use crate::carrier::{Carrier, WhyZmtp};
 use crate::command::{Attachment, Command, Downgrade, Far, Marks, PipeId, Upgrade};
 use crate::inlet::{Inlet, Source};
 use crate::outlet::Outlet;
@@ -24,6 +25,7 @@ struct Entry {
     receiver: Inlet,
     /// Where messages go once the one that has begun has its last part.
     then: Option<remote::Sender>,
+    carrier: Carrier,
     far: Far,
     /// Of the socket at the far end, if there is one.
     far_marks: Option<Marks>,
@@ -81,8 +83,13 @@ impl Peers {
             far,
             ..
         } = attachment;
+        let carrier = match &far {
+            Far::Socket(_) => Carrier::Inproc,
+            Far::Session(_) => Carrier::Zmtp(WhyZmtp::Undecided),
+        };
         let number = self.entries.insert(Entry {
             id,
+            carrier,
             sender: Outlet::Local(sender),
             receiver: Inlet::local(receiver),
             then: None,
@@ -208,11 +215,26 @@ impl Peers {
         }
     }
 
+    /// How the messages of each peer travel.
+    pub(crate) fn carriers(&self) -> impl Iterator<Item = Carrier> + '_ {
+        self.entries.iter().map(|(_, entry)| entry.carrier)
+    }
+
+    /// The connection of this pipe stays on ZMTP.
+    pub(crate) fn stays(&mut self, id: PipeId, why: WhyZmtp) {
+        if let Some(peer) = self.find(id)
+            && let Some(entry) = self.entries.get_mut(peer.0 as usize)
+        {
+            entry.carrier = Carrier::Zmtp(why);
+        }
+    }
+
     /// The connection to a peer has gone over to shared memory.
     pub(crate) fn upgrade(&mut self, peer: Peer, upgrade: Upgrade) {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
             return;
         };
+        entry.carrier = Carrier::SharedMemory;
         if let Some(receiver) = upgrade.receiver {
             let source = Source::shared(receiver, upgrade.properties);
             entry.receiver.then(source);
@@ -232,6 +254,8 @@ impl Peers {
             return;
         };
         entry.then = None;
+        entry.carrier = Carrier::Zmtp(WhyZmtp::PeerGone);
+        entry.broken = false;
         let mut sender = ends.sender;
         let whole = !entry.sender.is_in_midst();
         for frame in entry.sender.take_back() {

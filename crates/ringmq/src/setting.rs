@@ -5,6 +5,7 @@ use std::time::Duration;
 use ringmq_pattern::SetOption;
 use ringmq_pipe::Wait;
 
+use crate::carrier::Connection;
 use crate::error::OptionError;
 use crate::socket::Socket;
 
@@ -67,6 +68,25 @@ impl Socket {
         }
         self.options.assigned_id = Some(id.to_vec());
         Ok(())
+    }
+
+    /// Whether ipc connections go over to shared memory when the peer can, too; for the endpoints that are bound or
+    /// connected to afterwards.
+    pub fn set_shared_memory(&mut self, share: bool) {
+        self.options.share = share;
+    }
+
+    /// How many bytes of shared memory may hold what waits for one peer; 4 GiB by default. What the mark admits beyond
+    /// that waits, or is refused as if there were no room. For the endpoints that are bound or connected to afterwards.
+    pub fn set_shared_limit(&mut self, bytes: u64) {
+        self.options.share_limit = bytes;
+    }
+
+    /// The connections of this socket, as far as it knows.
+    pub fn connections(&mut self) -> Vec<Connection> {
+        self.take_mail();
+        let carriers = self.peers.carriers();
+        carriers.map(|carrier| Connection { carrier }).collect()
     }
 
     /// Asks for messages that begin with `topic`. SUB only.

@@ -181,6 +181,7 @@ impl Socket {
                         self.peers.set_far_marks(peer, own, marks);
                     }
                 }
+                Command::Stays(id, why) => self.peers.stays(id, why),
                 Command::Upgrade(id, upgrade) => {
                     if let Some(peer) = self.peers.find(id) {
                         self.peers.upgrade(peer, *upgrade);

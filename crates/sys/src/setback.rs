@@ -32,6 +32,14 @@ impl Setback {
     }
 }
 
+/// How many descriptors this process may have (`RLIMIT_NOFILE`).
+#[must_use]
+pub fn most_descriptors() -> u64 {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile)
+        .current
+        .unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,12 +62,4 @@ mod tests {
             "without a number"
         );
     }
-}
-
-/// How many descriptors this process may have (`RLIMIT_NOFILE`).
-#[must_use]
-pub fn most_descriptors() -> u64 {
-    rustix::process::getrlimit(rustix::process::Resource::Nofile)
-        .current
-        .unwrap_or(u64::MAX)
 }

@@ -16,6 +16,7 @@ use ringmq_sys::Ancillary;
 use ringmq_transport::Stream;
 use ringmq_zmtp::Connection;
 
+use crate::carrier::WhyZmtp;
 use crate::command::{Marks, Upgrade};
 
 /// The property by which a side says that it can: its version.
@@ -34,21 +35,6 @@ pub(crate) struct Sharing {
     pub(crate) limit: u64,
 }
 
-/// Why a connection stays on ZMTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Off {
-    /// This side does not want it, or cannot.
-    Ours,
-    /// The peer does not know it, or does not want it.
-    Theirs,
-    /// This side has refused what the peer offered.
-    Refused(Refuse),
-    /// The peer has refused what this side offered.
-    RefusedBy(Refuse),
-    /// Descriptors, memory or maps run short here.
-    Resources,
-}
-
 /// The handoff of one connection.
 #[derive(Debug)]
 pub(crate) struct Handoff {
@@ -57,13 +43,15 @@ pub(crate) struct Handoff {
     came: Option<Ancillary>,
     /// Some of it was lost on the way, or there was more than belongs to one frame.
     lost: bool,
+    /// The socket knows that ZMTP it is.
+    told: bool,
 }
 
 /// How far it is.
 #[derive(Debug)]
 enum Stage {
     /// ZMTP it is.
-    Off(Off),
+    Off(WhyZmtp),
     /// Nothing was said yet.
     Waiting(Sharing),
     /// Offers are under way.
@@ -103,14 +91,27 @@ pub(crate) struct Met {
 impl Handoff {
     pub(crate) fn new(sharing: Option<&Sharing>, stream: &Stream) -> Handoff {
         let stage = match sharing {
-            Some(_) if is_short(stream.as_raw_fd()) => Stage::Off(Off::Resources),
-            Some(sharing) if stream.unix().is_some() => Stage::Waiting(sharing.clone()),
-            _ => Stage::Off(Off::Ours),
+            _ if stream.unix().is_none() => Stage::Off(WhyZmtp::NotIpc),
+            Some(_) if is_short(stream.as_raw_fd()) => Stage::Off(WhyZmtp::Resources),
+            Some(sharing) => Stage::Waiting(sharing.clone()),
+            None => Stage::Off(WhyZmtp::TurnedOff),
         };
         Handoff {
             stage,
             came: None,
             lost: false,
+            told: false,
+        }
+    }
+
+    /// Why the connection stays on ZMTP, once that is settled, and once only.
+    pub(crate) fn news(&mut self) -> Option<WhyZmtp> {
+        match &self.stage {
+            Stage::Off(why) if !self.told => {
+                self.told = true;
+                Some(*why)
+            }
+            _ => None,
         }
     }
 
@@ -129,7 +130,7 @@ impl Handoff {
             all.any(|(name, value)| name.eq_ignore_ascii_case(PROPERTY) && is_ours(value))
         });
         if !theirs {
-            self.stage = Stage::Off(Off::Theirs);
+            self.stage = Stage::Off(WhyZmtp::NotOffered);
             return;
         }
         let marks = ringmq_pipe::remote::Marks {
@@ -146,7 +147,7 @@ impl Handoff {
                 accepted: false,
             })),
             // The peer's offer is refused when it comes.
-            Err(Goodbye::Memory(_) | Goodbye::Os(_) | _) => Stage::Off(Off::Resources),
+            Err(Goodbye::Memory(_) | Goodbye::Os(_) | _) => Stage::Off(WhyZmtp::Resources),
         };
     }
 
@@ -260,7 +261,7 @@ impl Handoff {
             (OfferFrame::Accept, Stage::Offering(offering)) => offering.accepted = true,
             (OfferFrame::Switch, Stage::Agreed { heard, .. }) if !*heard => *heard = true,
             (OfferFrame::Refuse(why), Stage::Offering(_)) => {
-                self.stage = Stage::Off(Off::RefusedBy(why));
+                self.stage = Stage::Off(WhyZmtp::RefusedByPeer(why));
             }
             // What we have refused, or cannot answer to, is refused.
             (OfferFrame::Offer(_), Stage::Off(_)) => {
@@ -275,7 +276,7 @@ impl Handoff {
     }
 
     fn refuse(&mut self, connection: &mut Connection, why: Refuse) {
-        self.stage = Stage::Off(Off::Refused(why));
+        self.stage = Stage::Off(WhyZmtp::Refused(why));
         connection.command(COMMAND, &OfferFrame::Refuse(why).encode());
     }
 

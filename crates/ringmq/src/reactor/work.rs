@@ -330,6 +330,11 @@ impl Work {
             )
         };
         let agreed = open.agreed.take();
+        let stays = if open.connection.is_ready() {
+            open.handoff.news()
+        } else {
+            None
+        };
         if std::mem::take(&mut open.fresh) {
             let routing_id = open
                 .connection
@@ -337,7 +342,12 @@ impl Work {
                 .map(|peer| peer.routing_id().to_vec());
             Work::met(session, routing_id.unwrap_or_default());
         }
+        if let Some(why) = stays {
+            tracing::debug!(pipe = session.id.0, "by ZMTP: {why}");
+            let _ = session.link.post.send(Command::Stays(session.id, why));
+        }
         if let Some(met) = agreed {
+            tracing::info!(pipe = session.id.0, kind = ?session.link.kind, "in shared memory");
             session.witness = Some(met.witness);
             let told = Command::Upgrade(session.id, Box::new(met.upgrade));
             // A socket that has closed says so by an order that is under way.
@@ -423,6 +433,7 @@ impl Work {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
+        tracing::info!(pipe = session.id.0, "back to ZMTP: the peer is gone");
         let (near, ends) = session_pipe(&session.link, session.id, &post);
         let Ends {
             inbound,

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::job::{Job, Side};
 use crate::memory::Progress;
 use crate::sockets::words::Face;
-use crate::sockets::{Joint, Ours, OwnC, Sockets, Stock, connect, memory, within};
+use crate::sockets::{Joint, Ours, OwnC, Plain, Sockets, Stock, connect, memory, within};
 use crate::spec::{Spec, Transport, Work};
 use crate::transport::{self, End, Ends, Mechanism, Visit};
 use crate::{latency, throughput};
@@ -74,6 +74,7 @@ fn work(job: Job, mut descriptors: Vec<OwnedFd>) -> Result<String, Error> {
     if job.spec.transport.is_zmq() {
         return match job.spec.sockets.face {
             Face::Rust => work_of_sockets::<Ours>(&job.spec, job.side, ends, &progress),
+            Face::Plain => work_of_sockets::<Plain>(&job.spec, job.side, ends, &progress),
             Face::C => work_of_sockets::<OwnC>(&job.spec, job.side, ends, &progress),
             Face::Stock => work_of_sockets::<Stock>(&job.spec, job.side, ends, &progress),
         };

@@ -33,9 +33,16 @@ pub(crate) fn add(
         places.insert(0, place(Pin::Cpus(near, far), "two cores"));
         places.push(place(Pin::None, "not pinned"));
     }
-    if two.is_some() && asked(Part::Latency) {
-        let title = "Sockets within a process beside a cache line, not pinned".to_owned();
-        plan.add(title, "floor", within());
+    if let Some((near, far)) = two
+        && asked(Part::Latency)
+    {
+        let title = "Spinning sockets beside a cache line, two cores".to_owned();
+        let rows = spinning(Pin::Cpus(near, far)).into_iter().map(|block| {
+            let rows = block.into_iter();
+            rows.filter(|spec| libraries.has(spec.sockets.face))
+                .collect()
+        });
+        plan.add(title, "floor", rows.collect());
     }
     for place in &places {
         let name = place.name;
@@ -78,20 +85,24 @@ fn add_blocks(plan: &mut Plan, title: String, blocks: Vec<Vec<Spec>>, libraries:
     );
 }
 
-/// Spinning sockets of one process, whose small messages take one cache line, by the bare line. They are not pinned, for
-/// ringmq lets no thread spin that may use one CPU only.
-fn within() -> Vec<Vec<Spec>> {
-    let floor = Spec::new(Work::Latency, Transport::Cacheline).with_pin(Pin::None);
+/// Spinning sockets by the bare cache line.
+fn spinning(pin: Pin) -> Vec<Vec<Spec>> {
+    let floor = Spec::new(Work::Latency, Transport::Cacheline).with_pin(pin);
     let mut rows = vec![floor];
-    for (pattern, size) in [
-        (Pattern::Pair, 8),
-        (Pattern::Pair, 45),
-        (Pattern::ReqRep, 45),
+    for (transport, pattern, size) in [
+        (Transport::ZmqInproc, Pattern::Pair, 8),
+        (Transport::ZmqInproc, Pattern::Pair, 45),
+        (Transport::ZmqInproc, Pattern::ReqRep, 45),
+        (Transport::ZmqIpc, Pattern::Pair, 8),
+        (Transport::ZmqIpc, Pattern::Pair, 64),
+        (Transport::ZmqIpc, Pattern::ReqRep, 64),
     ] {
-        let spec = Spec::new(Work::Latency, Transport::ZmqInproc).with_size(Size(size));
-        let face = Face::Rust;
-        let spec = spec.with_sockets(Sockets { pattern, face });
-        rows.push(spec.with_wait(Wait::Spin).with_pin(Pin::None));
+        let spec = Spec::new(Work::Latency, transport).with_size(Size(size));
+        let of = |face| spec.clone().with_sockets(Sockets { pattern, face });
+        rows.push(of(Face::Rust).with_wait(Wait::Spin).with_pin(pin));
+        if transport == Transport::ZmqIpc {
+            rows.push(of(Face::C).with_pin(pin));
+        }
     }
     vec![rows]
 }
@@ -100,6 +111,9 @@ fn within() -> Vec<Vec<Spec>> {
 fn sides(spec: &Spec, pattern: Pattern, waits: &[Wait]) -> Vec<Spec> {
     let of = |face| spec.clone().with_sockets(Sockets { pattern, face });
     let mut rows = vec![of(Face::Stock)];
+    if spec.transport == Transport::ZmqIpc {
+        rows.push(of(Face::Plain));
+    }
     rows.extend(waits.iter().map(|wait| of(Face::Rust).with_wait(*wait)));
     rows.push(of(Face::C));
     rows
@@ -114,7 +128,7 @@ fn round_trips(place: Place) -> Vec<Vec<Spec>> {
             let spec = spec.with_size(PAYLOAD).with_pin(place.pin);
             let waits: &[Wait] = match (apart, transport) {
                 // Elsewhere it keeps the CPU from the I/O thread, or from the other side.
-                (true, Transport::ZmqInproc) => &Wait::ALL,
+                (true, Transport::ZmqInproc | Transport::ZmqIpc) => &Wait::ALL,
                 _ => &[Wait::Park, Wait::Adaptive],
             };
             blocks.push(sides(&spec, pattern, waits));
@@ -161,6 +175,7 @@ pub(crate) fn name(spec: &Spec) -> String {
     let over = spec.transport.name().trim_start_matches("zmq-");
     let whose = match spec.sockets.face {
         Face::Rust => format!("ringmq {}", spec.wait),
+        Face::Plain => "ringmq without shared memory".to_owned(),
         Face::C => "ringmq C".to_owned(),
         Face::Stock => "libzmq".to_owned(),
     };

@@ -45,7 +45,7 @@ impl Libraries {
     /// Can rows of `face` be measured?
     pub fn has(&self, face: Face) -> bool {
         match face {
-            Face::Rust => true,
+            Face::Rust | Face::Plain => true,
             Face::C => self.own.is_ok(),
             Face::Stock => self.stock.is_ok(),
         }

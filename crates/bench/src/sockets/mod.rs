@@ -38,7 +38,7 @@ use crate::spec::{Spec, Transport, Wait};
 use crate::transport::{End, Ends, Mechanism, Wires};
 
 pub(crate) use loaded::{OwnC, Stock};
-pub(crate) use ours::Ours;
+pub(crate) use ours::{Ours, Plain};
 
 /// A socket type.
 #[derive(Debug, Clone, Copy)]
@@ -217,7 +217,7 @@ impl<C: Sockets> Mechanism for Joint<C> {
     /// A wire between both sides, and a name that no other run has.
     fn prepare(_: &Spec) -> Result<Wires, Error> {
         static RUNS: AtomicU64 = AtomicU64::new(0);
-        if C::FACE != Face::Rust {
+        if matches!(C::FACE, Face::C | Face::Stock) {
             library::Library::open(C::FACE)?;
         }
         // ORDERING: relaxed; only that no two are the same.

@@ -11,34 +11,60 @@ use crate::spec::Wait;
 #[derive(Debug, Clone)]
 pub(crate) struct Ours(ringmq::Context);
 
+/// The same, whose ipc connections stay on ZMTP.
+#[derive(Debug, Clone)]
+pub(crate) struct Plain(ringmq::Context);
+
 impl Sockets for Ours {
     type Socket = ringmq::Socket;
 
     const FACE: Face = Face::Rust;
 
     fn new() -> Result<Ours, Error> {
-        let context = ringmq::Context::new().map_err(io::Error::other);
-        context
-            .map(Ours)
-            .map_err(Error::os("make a context", SOCKETS))
+        context().map(Ours)
     }
 
     fn socket(&self, kind: Kind, wait: Wait) -> io::Result<ringmq::Socket> {
-        let kind = match kind {
-            Kind::Pair => ringmq::Kind::Pair,
-            Kind::Req => ringmq::Kind::Req,
-            Kind::Rep => ringmq::Kind::Rep,
-            Kind::Push => ringmq::Kind::Push,
-            Kind::Pull => ringmq::Kind::Pull,
-        };
-        let mut socket = self.0.socket(kind).map_err(io::Error::other)?;
-        socket.set_wait(match wait {
-            Wait::Spin => ringmq::Wait::Spin,
-            Wait::Park => ringmq::Wait::Park,
-            Wait::Adaptive => ringmq::Wait::Adaptive,
-        });
-        Ok(socket)
+        socket(&self.0, kind, wait)
     }
+}
+
+impl Sockets for Plain {
+    type Socket = ringmq::Socket;
+
+    const FACE: Face = Face::Plain;
+
+    fn new() -> Result<Plain, Error> {
+        let context = context()?;
+        context.set_shared_memory(false);
+        Ok(Plain(context))
+    }
+
+    fn socket(&self, kind: Kind, wait: Wait) -> io::Result<ringmq::Socket> {
+        socket(&self.0, kind, wait)
+    }
+}
+
+fn context() -> Result<ringmq::Context, Error> {
+    let context = ringmq::Context::new().map_err(io::Error::other);
+    context.map_err(Error::os("make a context", SOCKETS))
+}
+
+fn socket(context: &ringmq::Context, kind: Kind, wait: Wait) -> io::Result<ringmq::Socket> {
+    let kind = match kind {
+        Kind::Pair => ringmq::Kind::Pair,
+        Kind::Req => ringmq::Kind::Req,
+        Kind::Rep => ringmq::Kind::Rep,
+        Kind::Push => ringmq::Kind::Push,
+        Kind::Pull => ringmq::Kind::Pull,
+    };
+    let mut socket = context.socket(kind).map_err(io::Error::other)?;
+    socket.set_wait(match wait {
+        Wait::Spin => ringmq::Wait::Spin,
+        Wait::Park => ringmq::Wait::Park,
+        Wait::Adaptive => ringmq::Wait::Adaptive,
+    });
+    Ok(socket)
 }
 
 impl Talk for ringmq::Socket {

@@ -22,6 +22,8 @@ pub enum Pattern {
 pub enum Face {
     /// ringmq's, by its Rust interface.
     Rust,
+    /// The same, without shared memory: ipc is ZMTP over a Unix socket.
+    Plain,
     /// ringmq's, by its C interface: a `libzmq.so` that is loaded at run time.
     C,
     /// Those of the libzmq that is installed on this machine, loaded at run time.
@@ -65,12 +67,13 @@ impl Pattern {
 
 impl Face {
     /// All of them.
-    pub const ALL: [Face; 3] = [Face::Rust, Face::C, Face::Stock];
+    pub const ALL: [Face; 4] = [Face::Rust, Face::Plain, Face::C, Face::Stock];
 
     /// Its name, as it is read and written.
     pub fn name(self) -> &'static str {
         match self {
             Face::Rust => "ringmq",
+            Face::Plain => "ringmq-zmtp",
             Face::C => "ringmq-c",
             Face::Stock => "libzmq",
         }

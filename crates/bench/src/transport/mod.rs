@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::job::Side;
 use crate::memory::Progress;
 use crate::sockets::words::Face;
-use crate::sockets::{Joint, Ours, OwnC, Stock};
+use crate::sockets::{Joint, Ours, OwnC, Plain, Stock};
 use crate::spec::{Spec, Transport, Work};
 
 /// How the two sides are joined.
@@ -132,6 +132,7 @@ pub(crate) fn with<V: Visit>(spec: &Spec, visit: V) -> V::Answer {
         (Transport::ZmqInproc | Transport::ZmqIpc | Transport::ZmqTcp, _) => {
             match spec.sockets.face {
                 Face::Rust => visit.visit::<Joint<Ours>>(),
+                Face::Plain => visit.visit::<Joint<Plain>>(),
                 Face::C => visit.visit::<Joint<OwnC>>(),
                 Face::Stock => visit.visit::<Joint<Stock>>(),
             }

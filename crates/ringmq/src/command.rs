@@ -5,6 +5,7 @@ use std::time::Duration;
 use ringmq_message::Frame;
 use ringmq_pipe::local::{Post, Receiver, Sender};
 
+use crate::monitor::Addresses;
 use crate::reactor::Order;
 
 /// A pipe between a socket and a peer, the same at both ends. Never used again within a context.
@@ -36,6 +37,8 @@ pub(crate) struct Attachment {
     pub(crate) receiver: Receiver<Frame>,
     /// What the peer calls itself.
     pub(crate) routing_id: Vec<u8>,
+    /// Of a connection beyond the process.
+    pub(crate) addresses: Addresses,
     /// Whom to tell that our end is gone.
     pub(crate) far: Far,
 }

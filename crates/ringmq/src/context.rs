@@ -35,6 +35,14 @@ use crate::socket::Socket;
 #[derive(Debug, Clone)]
 pub struct Context {
     inside: Arc<Inside>,
+    /// What the outlet of a monitor has not: the I/O thread may be the last to drop one, and cannot wait for itself.
+    _keeper: Option<Arc<Keeper>>,
+}
+
+/// Whoever has this keeps the I/O thread going.
+#[derive(Debug)]
+struct Keeper {
+    inside: Arc<Inside>,
 }
 
 #[derive(Debug)]
@@ -66,21 +74,26 @@ impl Context {
     ///
     /// If there is no memory for it.
     pub fn new() -> Result<Context, SocketError> {
-        Ok(Context {
-            inside: Arc::new(Inside {
-                shared: Mutex::new(Shared {
-                    names: Names::default(),
-                    sockets: Vec::new(),
-                    most_sockets: 1023,
-                    wait: Wait::Adaptive,
-                    next_pipe: 0,
-                    terminated: false,
-                }),
-                closed: Condvar::new(),
-                mark: ForkMark::current()?,
-                reactor: Mutex::new(None),
-                lingering: Arc::default(),
+        let inside = Arc::new(Inside {
+            shared: Mutex::new(Shared {
+                names: Names::default(),
+                sockets: Vec::new(),
+                most_sockets: 1023,
+                wait: Wait::Adaptive,
+                next_pipe: 0,
+                terminated: false,
             }),
+            closed: Condvar::new(),
+            mark: ForkMark::current()?,
+            reactor: Mutex::new(None),
+            lingering: Arc::default(),
+        });
+        let keeper = Keeper {
+            inside: Arc::clone(&inside),
+        };
+        Ok(Context {
+            inside,
+            _keeper: Some(Arc::new(keeper)),
         })
     }
 
@@ -123,6 +136,14 @@ impl Context {
         }
         drop(shared);
         self.inside.lingering.wait();
+    }
+
+    /// The same, for a socket that lives no longer than what the I/O thread has, and uses no endpoint beyond the process.
+    pub(crate) fn without_keeper(&self) -> Context {
+        Context {
+            inside: Arc::clone(&self.inside),
+            _keeper: None,
+        }
     }
 
     /// The lock is never held while anything waits, and what panics under it leaves it whole.
@@ -181,12 +202,24 @@ impl Context {
     }
 }
 
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if !self.inside.mark.is_here() {
+            return;
+        }
+        // What was sent leaves first, as it does when a context is terminated.
+        self.inside.lingering.wait();
+        let locked = self.inside.reactor.lock();
+        let reactor = locked.unwrap_or_else(PoisonError::into_inner).take();
+        drop(reactor);
+    }
+}
+
 impl Drop for Inside {
     fn drop(&mut self) {
-        if self.mark.is_here() {
-            // What was sent leaves first, as it does when a context is terminated.
-            self.lingering.wait();
-        } else if let Ok(reactor) = self.reactor.get_mut() {
+        if !self.mark.is_here()
+            && let Ok(reactor) = self.reactor.get_mut()
+        {
             // The thread is the parent's.
             std::mem::forget(reactor.take());
         }

@@ -1,14 +1,18 @@
 //! Endpoints beyond the process: listeners and dialers, which live in the I/O thread.
 
+use std::io::ErrorKind;
+use std::os::fd::AsRawFd;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use ringmq_pattern::Kind;
-use ringmq_transport::{Backoff, Endpoint, EndpointError, Listener};
+use ringmq_sys::ErrorNumber;
+use ringmq_transport::{Backoff, Endpoint, EndpointError, Listener, ReconnectStop};
 use ringmq_zmtp::{Settings, SocketType};
 
 use crate::command::PipeId;
 use crate::error::EndpointRefusal;
+use crate::monitor::{MonitorEvent, Occurrence};
 use crate::reactor::{Connect, Link, Listen, Order, session_pipe};
 use crate::socket::{Role, Socket, inproc, is_inproc};
 
@@ -17,14 +21,23 @@ impl Socket {
     pub(crate) fn listen(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
         let parsed = parse(endpoint)?;
         let post = self.context.reactor().map_err(EndpointRefusal::Os)?;
-        let listener = Listener::bind(&parsed, &self.options.transport)?;
+        let bound = Listener::bind(&parsed, &self.options.transport);
+        let listener = bound.inspect_err(|error| {
+            let number = ErrorNumber::among(error).unwrap_or(ErrorKind::AddrInUse.into());
+            let failed = Occurrence::BindFailed { error: number };
+            self.watch.tell(|| MonitorEvent::at(endpoint, failed));
+        })?;
         let actual = listener.endpoint().to_string();
+        let fd = listener.as_raw_fd();
         let number = self.context.lock().pipe_id().0;
         let listen = Listen {
             number,
             listener,
             link: self.link(),
         };
+        // Before anybody can be accepted.
+        self.watch
+            .tell(|| MonitorEvent::at(&actual, Occurrence::Listening { fd }));
         if post.send(Order::Listen(Box::new(listen))).is_err() {
             return Err(EndpointRefusal::Terminated);
         }
@@ -70,6 +83,7 @@ impl Socket {
             ends,
             near,
             backoff: Backoff::new(self.options.reconnect, self.options.reconnect_most),
+            stop: self.options.reconnect_stop,
         };
         self.context.lingering().begin();
         if post.send(Order::Connect(Box::new(connect))).is_err() {
@@ -119,13 +133,26 @@ impl Socket {
                 self.context.lock().names.unbind(name, &self.post);
             }
             Role::Listening(number) => self.unlisten(number),
-            Role::Connected(id) => match self.peers.find(id) {
-                Some(peer) => self.detach(peer),
-                None if is_inproc(endpoint) => {}
-                None => self.undial(id),
-            },
+            Role::Connected(id) => {
+                self.tell_disconnected(id);
+                match self.peers.find(id) {
+                    Some(peer) => self.detach(peer),
+                    None if is_inproc(endpoint) => {}
+                    None => self.undial(id),
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Tells a connection that it was disconnected on purpose, if that makes a difference to it.
+    fn tell_disconnected(&mut self, id: PipeId) {
+        if self.options.reconnect_stop.after_disconnect
+            && let Ok(post) = self.context.reactor()
+        {
+            // As below.
+            let _ = post.send(Order::Disconnected(id));
+        }
     }
 
     /// Lets a connection go that nobody has been met through, so that its pipe is not here.
@@ -149,6 +176,7 @@ impl Socket {
             bellpull: self.sleeper.bellpull(),
             marks: self.options.marks(),
             settings,
+            watch: self.watch.clone(),
         }
     }
 
@@ -169,6 +197,12 @@ impl Socket {
     pub fn set_reconnect(&mut self, interval: Option<Duration>, most: Duration) {
         self.options.reconnect = interval;
         self.options.reconnect_most = most;
+    }
+
+    /// What ends all attempts to connect, for the connections that are begun afterwards; nothing by default. A peer that
+    /// breaks the protocol, or that this socket has nothing to say to, is never tried again.
+    pub fn set_reconnect_stop(&mut self, stop: ReconnectStop) {
+        self.options.reconnect_stop = stop;
     }
 }
 

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use ringmq_pipe::local::{Bellpull, Post, Waker};
 
 use crate::command::{Attachment, Command, Marks};
+use crate::monitor::WeakWatch;
+use crate::socket::Socket;
 
 /// A socket as those see it who connect to it.
 #[derive(Debug, Clone)]
@@ -13,6 +15,8 @@ pub(crate) struct Face {
     pub(crate) bellpull: Bellpull,
     pub(crate) marks: Marks,
     pub(crate) routing_id: Vec<u8>,
+    /// Whom the socket serves, if it is the outlet of a monitor: it has no thread that would see who connects.
+    pub(crate) watch: Option<WeakWatch>,
 }
 
 /// A connection to a name that nobody is bound to.
@@ -94,5 +98,26 @@ impl Names {
     /// Frees all names of a socket. Its connections that wait go on waiting: what it has sent arrives.
     pub(crate) fn leave(&mut self, post: &Post<Command>) {
         self.bound.retain(|_, face| !face.post.is_same(post));
+    }
+}
+
+impl Socket {
+    /// This socket, as those see it who connect to it.
+    pub(crate) fn face(&self) -> Face {
+        Face {
+            post: self.post.clone(),
+            bellpull: self.sleeper.bellpull(),
+            marks: self.options.marks(),
+            routing_id: self.options.routing_id.clone(),
+            watch: None,
+        }
+    }
+
+    /// Of the outlet of a monitor.
+    pub(crate) fn face_of_outlet(&self, watch: WeakWatch) -> Face {
+        Face {
+            watch: Some(watch),
+            ..self.face()
+        }
     }
 }

@@ -23,6 +23,7 @@ mod endpoints;
 mod error;
 mod events;
 mod inproc;
+mod monitor;
 mod options;
 mod peers;
 mod reactor;
@@ -33,11 +34,17 @@ mod socket_options;
 pub use context::Context;
 pub use error::{EndpointRefusal, OptionError, RecvError, SendError, SendRefusal, SocketError};
 pub use events::Events;
+pub use monitor::{
+    EventFormat, HandshakeFailure, Monitor, MonitorError, MonitorEvent, Occurrence,
+    PlainMonitorError,
+};
 pub use ringmq_message::{Frame, Message, Properties};
 pub use ringmq_pattern::{Kind, SetOption};
 pub use ringmq_pipe::Wait;
+pub use ringmq_sys::ErrorNumber;
 pub use ringmq_transport::{
-    AddressError, BindError, EndpointError, IpcFilter, Keepalive, ListenError, ResolveError, Subnet,
+    AddressError, BindError, EndpointError, IpcFilter, Keepalive, ListenError, ReconnectStop,
+    ResolveError, Subnet,
 };
 pub use ringmq_zmtp::Heartbeat;
 pub use socket::Socket;

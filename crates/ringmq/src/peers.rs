@@ -25,6 +25,8 @@ struct Entry {
     in_midst: bool,
     /// The far end is gone.
     gone: bool,
+    /// Nobody reads what it sends.
+    silenced: bool,
     /// What the pattern knows: this peer had nothing to read, or no room.
     unreadable: bool,
     unwritable: bool,
@@ -71,6 +73,7 @@ impl Peers {
             far_marks: None,
             in_midst: false,
             gone: false,
+            silenced: false,
             unreadable: false,
             unwritable: false,
         });
@@ -119,6 +122,13 @@ impl Peers {
         }
     }
 
+    /// A peer is no part of the pattern: once its far end is gone, so is what it has sent.
+    pub(crate) fn silence(&mut self, peer: Peer) {
+        if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
+            entry.silenced = true;
+        }
+    }
+
     /// A peer that is to leave the pattern: its far end is gone, and everything was read, or the pattern wants it.
     pub(crate) fn leaving(&mut self) -> Option<Peer> {
         if let Some(number) = self.ended.pop() {
@@ -127,7 +137,9 @@ impl Peers {
         let entries = &mut self.entries;
         let done = self.gone.iter().position(|number| {
             let entry = entries.get_mut(*number as usize);
-            entry.is_none_or(|entry| !entry.in_midst && !entry.receiver.is_ready())
+            entry.is_none_or(|entry| {
+                entry.silenced || (!entry.in_midst && !entry.receiver.is_ready())
+            })
         })?;
         Some(Peer(self.gone.swap_remove(done)))
     }

@@ -1,17 +1,16 @@
 //! A socket.
 
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use ringmq_message::{Frame, Message};
-use ringmq_pattern::{Kind, Pattern, Peer, Ready, RecvRefused, Refused, Remote};
+use ringmq_pattern::{Kind, NotAttached, Pattern, Peer, Ready, RecvRefused, Refused, Remote};
 use ringmq_pipe::local::{Mailbox, Post, Sleeper, Waker, pipe};
 
 use crate::command::{Attachment, Command, Far};
 use crate::context::Context;
 use crate::error::{EndpointRefusal, RecvError, SendError, SendRefusal, SocketError};
-use crate::inproc::Face;
+use crate::monitor::{Addresses, Occurrence, Watch};
 use crate::options::Options;
 use crate::peers::Peers;
 
@@ -34,6 +33,8 @@ pub struct Socket {
     /// The names that it is bound to or has connected to.
     pub(crate) endpoints: Vec<(String, Role)>,
     pub(crate) last_endpoint: String,
+    /// Where it and its connections tell what happens to them.
+    pub(crate) watch: Watch,
     /// When subscriptions were last looked for, by those who only send.
     looked: Instant,
 }
@@ -88,6 +89,7 @@ impl Socket {
             watched: false,
             endpoints: Vec::new(),
             last_endpoint: String::new(),
+            watch: Watch::default(),
             looked: Instant::now(),
         })
     }
@@ -159,8 +161,10 @@ impl Socket {
             sender: far_sender,
             receiver: far_receiver,
             routing_id: face.routing_id.clone(),
+            addresses: Addresses::default(),
             far: Far::Socket(self.post.clone()),
         };
+        let watch = bound.as_ref().and_then(|other| other.watch.clone());
         let (far_post, routing_id) = match bound {
             Some(other) => {
                 let _ = other.post.send(Command::Attach(Box::new(far)));
@@ -178,12 +182,16 @@ impl Socket {
             }
         };
         drop(shared);
+        if let Some(watch) = watch {
+            watch.flush();
+        }
         self.attach(
             Attachment {
                 id,
                 sender,
                 receiver,
                 routing_id,
+                addresses: Addresses::default(),
                 far: Far::Socket(far_post),
             },
             assigned.as_deref(),
@@ -199,25 +207,24 @@ impl Socket {
         &self.last_endpoint
     }
 
-    fn face(&self) -> Face {
-        Face {
-            post: self.post.clone(),
-            bellpull: self.sleeper.bellpull(),
-            marks: self.options.marks(),
-            routing_id: self.options.routing_id.clone(),
-        }
-    }
-
     pub(crate) fn attach(&mut self, mut attachment: Attachment, assigned_id: Option<&[u8]>) {
         let routing_id = std::mem::take(&mut attachment.routing_id);
+        let addresses = std::mem::take(&mut attachment.addresses);
         let peer = self.peers.add(attachment);
         let remote = Remote {
             routing_id: &routing_id,
             assigned_id,
             subscribe_to_all: false,
         };
-        if self.pattern.attach(peer, remote, &mut self.peers).is_err() {
-            self.detach(peer);
+        match self.pattern.attach(peer, remote, &mut self.peers) {
+            Ok(()) => {}
+            // As in libzmq it stays, and nobody hears it. Ended, it would come again and again.
+            Err(NotAttached::DuplicateId) if assigned_id.is_none() => {
+                self.peers.silence(peer);
+                self.watch
+                    .tell(|| addresses.event(Occurrence::RoutingIdTaken { routing_id }));
+            }
+            Err(_) => self.detach(peer),
         }
     }
 
@@ -265,7 +272,10 @@ impl Socket {
                         self.peers.set_far_marks(peer, own, marks);
                     }
                 }
-                Command::Terminate => self.terminated = true,
+                Command::Terminate => {
+                    self.terminated = true;
+                    self.watch.stop();
+                }
             }
         }
         while let Some(peer) = self.peers.leaving() {
@@ -599,12 +609,6 @@ impl fmt::Debug for Socket {
             .field("peers", &self.peers)
             .field("sleeper", &self.sleeper)
             .finish_non_exhaustive()
-    }
-}
-
-impl AsFd for Socket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.sleeper.as_fd()
     }
 }
 

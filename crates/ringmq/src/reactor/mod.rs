@@ -14,6 +14,7 @@ mod dialing;
 mod listening;
 mod order;
 mod session;
+mod telling;
 mod timers;
 mod work;
 

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::{Announcement, Bell, Bellpull, Post, Waker, pipe};
-use ringmq_transport::{Backoff, Endpoint, Listener, Options as TransportOptions};
+use ringmq_transport::{Backoff, Endpoint, Listener, Options as TransportOptions, ReconnectStop};
 use ringmq_zmtp::Settings;
 
 use super::session::Ends;
 use crate::command::{Attachment, Command, Far, Marks, PipeId};
+use crate::monitor::{Addresses, Watch};
 
 /// An order to the I/O thread.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) enum Order {
     Connect(Box<Connect>),
     /// There is something for this session to do.
     Activate(PipeId),
+    /// The application has disconnected from what this pipe leads to.
+    Disconnected(PipeId),
     /// The socket has let this pipe go: send what it has left, for so long.
     Finish(PipeId, Option<Duration>),
     /// End the thread.
@@ -38,6 +41,7 @@ pub(crate) struct Link {
     pub(crate) bellpull: Bellpull,
     pub(crate) marks: Marks,
     pub(crate) settings: Settings,
+    pub(crate) watch: Watch,
 }
 
 /// A listener, and who listens.
@@ -59,6 +63,7 @@ pub(crate) struct Connect {
     /// The socket's ends, if it is to get them only once somebody is there.
     pub(crate) near: Option<Box<Attachment>>,
     pub(crate) backoff: Backoff,
+    pub(crate) stop: ReconnectStop,
 }
 
 /// Activates a session.
@@ -92,6 +97,7 @@ pub(crate) fn session_pipe(link: &Link, id: PipeId, post: &Post<Order>) -> (Atta
             sender,
             receiver,
             routing_id: Vec::new(),
+            addresses: Addresses::default(),
             far: Far::Session(post.clone()),
         },
         Ends {

@@ -55,9 +55,9 @@ pub(crate) enum Broken {
     /// The peer closed it.
     Closed,
     /// The kernel said so.
-    Io,
-    /// The peer does not keep to ZMTP, or is not for us.
-    Protocol,
+    Io(io::Error),
+    /// The peer does not keep to ZMTP, or to the time, or is not for us.
+    Protocol(ZmtpError),
 }
 
 /// What came of working on a session.
@@ -169,7 +169,7 @@ impl Open {
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => self.writable = false,
                     io::ErrorKind::Interrupted => {}
-                    _ => return Err(Broken::Io),
+                    _ => return Err(Broken::Io(error)),
                 },
             }
         }
@@ -228,7 +228,7 @@ impl Open {
                     self.decode(ends, &mut &[][..], now)?;
                     Ok(true)
                 }
-                Err(error) => self.unread(&error),
+                Err(error) => self.unread(error),
             };
         }
         match self.stream.read(scratch) {
@@ -241,18 +241,18 @@ impl Open {
                 }
                 Ok(true)
             }
-            Err(error) => self.unread(&error),
+            Err(error) => self.unread(error),
         }
     }
 
-    fn unread(&mut self, error: &io::Error) -> Result<bool, Broken> {
+    fn unread(&mut self, error: io::Error) -> Result<bool, Broken> {
         match error.kind() {
             io::ErrorKind::WouldBlock => {
                 self.readable = false;
                 Ok(false)
             }
             io::ErrorKind::Interrupted => Ok(true),
-            _ => Err(Broken::Io),
+            _ => Err(Broken::Io(error)),
         }
     }
 
@@ -260,7 +260,7 @@ impl Open {
     fn decode(&mut self, ends: &mut Ends, input: &mut &[u8], now: Duration) -> Result<(), Broken> {
         while self.in_midst || ends.inbound.has_room() {
             let event = self.connection.receive(input, now);
-            match event.map_err(|_: ZmtpError| Broken::Protocol)? {
+            match event.map_err(Broken::Protocol)? {
                 None => break,
                 Some(Event::Frame(frame)) => {
                     self.in_midst = frame.more();

@@ -1,20 +1,23 @@
 //! What the I/O thread does.
 
 use std::collections::{HashMap, VecDeque};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 use ringmq_pipe::local::{Announcement, Mailbox};
-use ringmq_transport::{Backoff, Connecting, Endpoint, Options, Stream};
+use ringmq_transport::{Backoff, Connecting, Endpoint, Options, ReconnectStop, Stream};
 use slab::Slab;
 
 use super::listening::Listening;
 use super::order::{Link, Order};
 use super::session::{Broken, Ends, Open, Worked};
+use super::telling::Next;
 use super::timers::Timers;
 use super::{Lingering, WAKE};
 use crate::command::{Attachment, Command, PipeId};
+use crate::monitor::{Addresses, Occurrence};
 
 /// Events that one poll tells of.
 const EVENTS: usize = 256;
@@ -32,6 +35,8 @@ pub(super) struct Session {
     pub(super) link: Arc<Link>,
     pub(super) ends: Ends,
     pub(super) origin: Origin,
+    /// For a dialer, where it dials; both ends once a stream stands.
+    pub(super) addresses: Addresses,
     pub(super) io: Io,
     /// The socket's ends, until there is somebody for it.
     pub(super) near: Option<Box<Attachment>>,
@@ -58,6 +63,9 @@ pub(super) struct Dialed {
     pub(super) endpoint: Endpoint,
     pub(super) options: Options,
     pub(super) backoff: Backoff,
+    pub(super) stop: ReconnectStop,
+    /// The application has disconnected.
+    pub(super) disconnected: bool,
 }
 
 #[derive(Debug)]
@@ -179,6 +187,7 @@ impl Work {
                         self.enqueue(*slot);
                     }
                 }
+                Order::Disconnected(id) => self.disconnected(id),
                 Order::Finish(id, linger) => self.finish(id, linger),
                 Order::Stop => self.stopping = true,
             }
@@ -249,11 +258,9 @@ impl Work {
             Io::Dialing(_) => self.go_on_dialing(slot),
             Io::Open(open) => {
                 // What was read first may be the sign of life that the time is about.
-                let due = open.connection.tick(now).is_err();
-                if due {
-                    self.broken(slot, &Broken::Protocol);
-                } else {
-                    self.enqueue(slot);
+                match open.connection.tick(now) {
+                    Ok(_) => self.enqueue(slot),
+                    Err(error) => self.broken(slot, &Broken::Protocol(error)),
                 }
             }
         }
@@ -283,6 +290,7 @@ impl Work {
             self.rest(slot);
             return;
         }
+        session.tell_open(&open.stream);
         session.io = Io::Open(open);
         self.timers.set(token.0, None);
         self.enqueue(slot);
@@ -307,6 +315,7 @@ impl Work {
                 .connection
                 .peer()
                 .map(|peer| peer.routing_id().to_vec());
+            session.tell(Occurrence::HandshakeSucceeded);
             Work::met(session, routing_id.unwrap_or_default());
         }
         match worked {
@@ -326,6 +335,7 @@ impl Work {
         let told = match session.near.take() {
             Some(mut near) => {
                 near.routing_id = routing_id;
+                near.addresses.clone_from(&session.addresses);
                 Command::Attach(near)
             }
             None if again => Command::Hiccup(session.id),
@@ -349,7 +359,7 @@ impl Work {
     }
 
     /// A stream has ended.
-    fn broken(&mut self, slot: usize, _why: &Broken) {
+    fn broken(&mut self, slot: usize, why: &Broken) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
@@ -363,7 +373,7 @@ impl Work {
                 let _ = session.ends.outbound.done();
             }
         }
-        if session.told {
+        if session.told || session.tell_broken(why) == Next::Never {
             self.end(slot);
         } else {
             self.rest(slot);
@@ -430,9 +440,18 @@ impl Work {
             ends,
             io,
             near,
+            addresses,
             ..
         } = session;
+        let dialing = match &io {
+            Io::Dialing(connecting) => Some(connecting.as_raw_fd()),
+            Io::Resting | Io::Open(_) => None,
+        };
         drop((ends, io, near));
+        if dialing.is_some() {
+            link.watch
+                .tell(|| addresses.event(Occurrence::Closed { fd: dialing }));
+        }
         let _ = link.post.send(Command::Gone(id));
         self.lingering.end();
     }

@@ -111,6 +111,11 @@ fn pubsub() {
 }
 
 #[test]
+fn monitors() {
+    holds("monitors", With::Both);
+}
+
+#[test]
 fn refusals() {
     holds("refusals", With::Both);
 }

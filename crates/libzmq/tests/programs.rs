@@ -124,3 +124,8 @@ fn refusals() {
 fn misuse() {
     holds("misuse", With::Ours);
 }
+
+#[test]
+fn drafts() {
+    holds("drafts", With::Ours);
+}

@@ -158,6 +158,11 @@ impl Context {
         self.inside.mark.is_here()
     }
 
+    /// What knows the process that made the context.
+    pub(crate) fn fork_mark(&self) -> ForkMark {
+        self.inside.mark.clone()
+    }
+
     /// Takes a socket in, and says how it is to wait.
     pub(crate) fn enter(
         &self,

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::{Receiver, Sleeper, Slept, Waker, pipe};
+use ringmq_sys::ForkMark;
 use thiserror::Error;
 
 use crate::error::{EndpointRefusal, SocketError};
@@ -34,8 +35,8 @@ const MOST: u64 = 1000;
 
 /// The events of one socket, in the order in which they happened.
 ///
-/// 1,000 events may wait to be read; of those that come then, an [`Occurrence::Lost`] tells the number, as soon as there
-/// is room. The monitored socket and its connections never wait. After [`Occurrence::MonitorStopped`] the events end:
+/// 1,000 events may wait to be read; of those that come then, an [`Occurrence::Lost`] tells the number, once 500 were
+/// read. The monitored socket and its connections never wait. After [`Occurrence::MonitorStopped`] the events end:
 /// that is when the socket was closed, and what it had sent has left or lingered long enough.
 ///
 /// ```
@@ -56,6 +57,7 @@ const MOST: u64 = 1000;
 pub struct Monitor {
     sleeper: Sleeper,
     events: Receiver<MonitorEvent>,
+    mark: ForkMark,
 }
 
 /// Why there is no event.
@@ -70,6 +72,9 @@ pub enum MonitorError {
     /// A signal was handled while the call waited.
     #[error("a signal was handled while waiting for an event")]
     Interrupted,
+    /// This is a forked child; the monitor belongs to its parent.
+    #[error("the monitor belongs to the process that this one was forked from")]
+    Forked,
     /// The kernel refused.
     #[error("cannot wait: {0}")]
     Os(#[source] io::Error),
@@ -129,6 +134,9 @@ impl Monitor {
     }
 
     fn take(&mut self) -> Result<Option<MonitorEvent>, MonitorError> {
+        if !self.mark.is_here() {
+            return Err(MonitorError::Forked);
+        }
         if let Some(event) = self.events.pop() {
             // Whoever sends does not wait for room.
             let _ = self.events.done();
@@ -177,7 +185,11 @@ impl Socket {
         let (sender, events) = pipe(MOST, bell, Waker::of_nobody());
         self.watch.stop();
         self.watch.begin(Outlet::Typed { sender, lost: 0 });
-        Ok(Monitor { sleeper, events })
+        Ok(Monitor {
+            sleeper,
+            events,
+            mark: self.context.fork_mark(),
+        })
     }
 
     /// As [`monitor`](Socket::monitor), in libzmq's way: binds a socket to `endpoint`, which is `inproc://`, and sends
@@ -206,9 +218,13 @@ impl Socket {
         if !self.context.lock().names.bind(name, &face) {
             return Err(EndpointRefusal::InUse(endpoint.to_owned()).into());
         }
+        let most = match format {
+            EventFormat::One => u64::from(u16::MAX),
+            EventFormat::Two => u64::MAX,
+        };
         self.watch.begin(Outlet::Plain(Box::new(Plain {
             socket,
-            events,
+            events: events & most,
             format,
             waiting: VecDeque::new(),
         })));
@@ -218,6 +234,14 @@ impl Socket {
     /// Ends the [monitor](Socket::monitor) of this socket, if there is one.
     pub fn stop_monitor(&mut self) {
         self.watch.stop();
+    }
+
+    /// Has the monitor told how many messages [wait](Occurrence::PipeStats) in the pipe of each tcp and ipc connection.
+    /// Answers how many connections there are; `None` if no monitor is to be told.
+    pub fn ask_for_stats(&mut self) -> Option<usize> {
+        self.take_mail();
+        let wanted = self.watch.wants_stats();
+        wanted.then(|| self.peers.ask_for_stats())
     }
 
     fn may_be_monitored(&mut self) -> Result<(), SocketError> {

@@ -8,6 +8,7 @@ use ringmq_pipe::local::{Post, Receiver, Sender};
 use slab::Slab;
 
 use crate::command::{Attachment, Command, Far, Marks, PipeId};
+use crate::reactor::Order;
 
 /// Peers that are looked at in turn, beside those that are known to be active, with each call.
 const IN_TURN: usize = 8;
@@ -56,6 +57,21 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
+    /// Asks the sessions to tell how many messages wait; says how many there are.
+    pub(crate) fn ask_for_stats(&self) -> usize {
+        let sessions = self
+            .entries
+            .iter()
+            .filter_map(|(_, entry)| match &entry.far {
+                Far::Session(post) => {
+                    Some((post, Order::TellStats(entry.id, entry.sender.waiting())))
+                }
+                Far::Socket(_) => None,
+            });
+        // A session that has ended has nothing to tell.
+        sessions.map(|(post, order)| drop(post.send(order))).count()
+    }
+
     /// Adds a peer.
     pub(crate) fn add(&mut self, attachment: Attachment) -> Peer {
         let Attachment {

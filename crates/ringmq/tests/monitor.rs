@@ -434,6 +434,31 @@ fn the_descriptor_says_when_there_is_an_event() {
 }
 
 #[test]
+fn messages_that_wait_are_counted_on_request() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let (mut push, mut monitor) = monitored(Kind::Push);
+    let mut silent = Context::new().unwrap().socket(Kind::Push).unwrap();
+    assert_eq!(silent.ask_for_stats(), None);
+    assert_eq!(push.ask_for_stats(), Some(0));
+    let endpoint = nowhere();
+    push.connect(&endpoint).unwrap();
+    for _ in 0..7 {
+        push.send("nobody takes this").unwrap();
+    }
+    assert_eq!(push.ask_for_stats(), Some(1));
+    let stats = monitor.find_map(|event| {
+        let event = event.unwrap();
+        match event.occurrence {
+            Occurrence::PipeStats { sending, receiving } => {
+                Some((sending, receiving, event.remote))
+            }
+            _ => None,
+        }
+    });
+    assert_eq!(stats, Some((7, 0, endpoint)));
+}
+
+#[test]
 fn a_socket_has_one_monitor() {
     let _guard = watchdog(Duration::from_secs(60));
     let (mut socket, mut first) = monitored(Kind::Pull);

@@ -80,6 +80,13 @@ pub enum Occurrence {
         /// What it calls itself.
         routing_id: Vec<u8>,
     },
+    /// As [asked for](crate::Socket::ask_for_stats): messages that wait in the pipe of a connection.
+    PipeStats {
+        /// To be sent; as credit has it, which comes back in steps.
+        sending: u64,
+        /// To be received.
+        receiving: u64,
+    },
     /// Nobody read events in time, and so many were dropped here.
     Lost {
         /// As many.

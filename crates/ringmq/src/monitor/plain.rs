@@ -10,13 +10,25 @@ use super::event::{HandshakeFailure, MonitorEvent, Occurrence};
 pub enum EventFormat {
     /// Two parts: the event in 16 bits and a value in 32; the endpoint.
     One,
-    /// Five parts: the event in 64 bits; the number of values; the value in 64 bits; the local endpoint; the remote one.
+    /// The event in 64 bits; the number of values; the values, each a part of 64 bits; the local endpoint; the remote one.
     Two,
 }
 
-/// An event's number and value. What is ours alone has none.
-pub(super) fn numbers(occurrence: &Occurrence) -> Option<(u64, u64)> {
-    Some(match occurrence {
+/// An event in numbers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers {
+    /// Its bit.
+    pub(super) event: u64,
+    value: u64,
+    second: Option<u64>,
+}
+
+/// The bit of [`Occurrence::PipeStats`], for which the first format has no room.
+pub(super) const PIPE_STATS: u64 = 0x1_0000;
+
+/// An event in numbers. What is ours alone has none.
+pub(super) fn numbers(occurrence: &Occurrence) -> Option<Numbers> {
+    let (event, value) = match occurrence {
         Occurrence::Connected { fd } => (0x0001, signed(*fd)),
         Occurrence::ConnectDelayed => (0x0002, of(ErrorNumber::UNDER_WAY)),
         Occurrence::ConnectRetried { after } => {
@@ -37,7 +49,17 @@ pub(super) fn numbers(occurrence: &Occurrence) -> Option<(u64, u64)> {
             HandshakeFailure::Protocol(code) => (0x2000, (*code).into()),
             HandshakeFailure::Auth(status) => (0x4000, (*status).into()),
         },
+        Occurrence::PipeStats { sending, .. } => (PIPE_STATS, *sending),
         Occurrence::RoutingIdTaken { .. } | Occurrence::Lost { .. } => return None,
+    };
+    let second = match occurrence {
+        Occurrence::PipeStats { receiving, .. } => Some(*receiving),
+        _ => None,
+    };
+    Some(Numbers {
+        event,
+        value,
+        second,
     })
 }
 
@@ -50,19 +72,14 @@ fn of(error: ErrorNumber) -> u64 {
     signed(error.get())
 }
 
-/// The message that an event of this number and value is.
-pub(super) fn message(
-    event: &MonitorEvent,
-    number: u64,
-    value: u64,
-    format: EventFormat,
-) -> Message {
+/// The message that an event is.
+pub(super) fn message(event: &MonitorEvent, numbers: Numbers, format: EventFormat) -> Message {
     let mut message = Message::new();
     let mut put = |bytes: &[u8]| message.push(Frame::copy_from_slice(bytes));
     match format {
         EventFormat::One => {
             // What does not fit is not asked for in this format, or is -1.
-            let (number, value) = (number as u16, value as u32);
+            let (number, value) = (numbers.event as u16, numbers.value as u32);
             let mut first = [0; 6];
             first[..2].copy_from_slice(&number.to_ne_bytes());
             first[2..].copy_from_slice(&value.to_ne_bytes());
@@ -70,8 +87,12 @@ pub(super) fn message(
             put(bare(event, event.endpoint()).as_bytes());
         }
         EventFormat::Two => {
-            for number in [number, 1, value] {
+            let count = 1 + u64::from(numbers.second.is_some());
+            for number in [numbers.event, count, numbers.value] {
                 put(&number.to_ne_bytes());
+            }
+            if let Some(second) = numbers.second {
+                put(&second.to_ne_bytes());
             }
             put(bare(event, &event.local).as_bytes());
             put(event.remote.as_bytes());
@@ -96,8 +117,8 @@ mod tests {
     use super::*;
 
     fn bytes(event: &MonitorEvent, format: EventFormat) -> Vec<Vec<u8>> {
-        let (number, value) = numbers(&event.occurrence).unwrap();
-        let frames = message(event, number, value, format).into_frames();
+        let numbers = numbers(&event.occurrence).unwrap();
+        let frames = message(event, numbers, format).into_frames();
         frames.iter().map(|frame| frame.to_vec()).collect()
     }
 

@@ -8,7 +8,7 @@ use ringmq_pipe::local::Sender;
 
 use super::MOST;
 use super::event::{MonitorEvent, Occurrence};
-use super::plain::{EventFormat, message, numbers};
+use super::plain::{EventFormat, PIPE_STATS, message, numbers};
 use crate::error::SendRefusal;
 use crate::socket::Socket;
 
@@ -58,6 +58,15 @@ impl Watch {
     pub(crate) fn tell(&self, event: impl FnOnce() -> MonitorEvent) {
         if let Some(outlet) = &mut *self.lock() {
             outlet.put(event());
+        }
+    }
+
+    /// Whether there is a monitor that is to be told how many messages wait.
+    pub(super) fn wants_stats(&self) -> bool {
+        match &*self.lock() {
+            None => false,
+            Some(Outlet::Typed { .. }) => true,
+            Some(Outlet::Plain(plain)) => plain.events & PIPE_STATS != 0,
         }
     }
 
@@ -152,15 +161,12 @@ fn tell_lost(sender: &mut Sender<MonitorEvent>, lost: &mut u64) {
 
 impl Plain {
     fn put(&mut self, event: &MonitorEvent) {
-        let Some((number, value)) = numbers(&event.occurrence) else {
+        let asked_for = numbers(&event.occurrence).filter(|it| self.events & it.event != 0);
+        let Some(numbers) = asked_for else {
             return;
         };
-        if self.events & number == 0 {
-            return;
-        }
         if self.waiting.len() < MOST as usize {
-            let message = message(event, number, value, self.format);
-            self.waiting.push_back(message);
+            self.waiting.push_back(message(event, numbers, self.format));
         }
         self.flush();
     }

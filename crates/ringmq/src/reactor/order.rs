@@ -27,6 +27,8 @@ pub(crate) enum Order {
     Activate(PipeId),
     /// The application has disconnected from what this pipe leads to.
     Disconnected(PipeId),
+    /// Tell the monitor how many messages wait in this pipe. As many are to be sent.
+    TellStats(PipeId, u64),
     /// The socket has let this pipe go: send what it has left, for so long.
     Finish(PipeId, Option<Duration>),
     /// End the thread.

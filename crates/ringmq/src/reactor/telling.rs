@@ -26,6 +26,12 @@ impl Session {
         self.link.watch.tell(|| self.addresses.event(occurrence));
     }
 
+    /// How many messages wait in the pipe.
+    pub(super) fn tell_stats(&self, sending: u64) {
+        let receiving = self.ends.inbound.waiting();
+        self.tell(Occurrence::PipeStats { sending, receiving });
+    }
+
     /// A stream is there.
     pub(super) fn tell_open(&mut self, stream: &Stream) {
         let fd = stream.as_raw_fd();

@@ -187,6 +187,11 @@ impl Work {
                         self.enqueue(*slot);
                     }
                 }
+                Order::TellStats(id, sending) => {
+                    if let Some(slot) = self.by_id.get(&id) {
+                        self.sessions[*slot].tell_stats(sending);
+                    }
+                }
                 Order::Disconnected(id) => self.disconnected(id),
                 Order::Finish(id, linger) => self.finish(id, linger),
                 Order::Stop => self.stopping = true,

@@ -5,7 +5,8 @@
 //! **Frame, Message**: a part, and all of its parts. **Socket**: one end of many conversations. **Pattern**: how a socket
 //! type routes. **Peer**: one remote, as a pattern sees it. **Pipe**: what is between a socket and one peer, with a
 //! *sender* and a *receiver*. **Mark** (HWM): the messages that may wait in a pipe. **Wait**: *spin*, *park* or
-//! *adaptive*. **Endpoint**: where a socket binds or connects.
+//! *adaptive*. **Endpoint**: where a socket binds or connects. **Monitor**: what happens to the
+//! connections of a socket, told as events.
 //!
 //! # The path of one message, over inproc
 //!

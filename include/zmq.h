@@ -379,6 +379,29 @@ ZMQ_EXPORT int zmq_recvmsg (void *socket, zmq_msg_t *msg, int flags);
 ZMQ_EXPORT int zmq_sendiov (void *socket, struct iovec *parts, size_t count, int flags);
 ZMQ_EXPORT int zmq_recviov (void *socket, struct iovec *parts, size_t *count, int flags);
 
+/* --- Drafts, which may change ----------------------------------------------------------------------------------------- */
+
+#ifdef ZMQ_BUILD_DRAFT_API
+
+#define ZMQ_RECONNECT_STOP                         109
+#define ZMQ_RECONNECT_STOP_CONN_REFUSED            0x1
+#define ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED        0x2
+#define ZMQ_RECONNECT_STOP_AFTER_DISCONNECT        0x4
+
+/* Two values: messages that wait to be sent, and to be received. */
+#define ZMQ_EVENT_PIPES_STATS                      0x10000
+#define ZMQ_EVENT_ALL_V1                           ZMQ_EVENT_ALL
+#define ZMQ_EVENT_ALL_V2                           (ZMQ_EVENT_ALL_V1 | ZMQ_EVENT_PIPES_STATS)
+#define ZMQ_CURRENT_EVENT_VERSION                  1
+#define ZMQ_CURRENT_EVENT_VERSION_DRAFT            2
+
+/* Version 2: parts of 64 bits for the event, the number of values, and each value; the local endpoint; the remote one. */
+ZMQ_EXPORT int zmq_socket_monitor_versioned (
+    void *socket, const char *endpoint, uint64_t events, int version, int type);
+ZMQ_EXPORT int zmq_socket_monitor_pipes_stats (void *socket);
+
+#endif
+
 #undef ZMQ_EXPORT
 
 #ifdef __cplusplus

@@ -173,6 +173,12 @@ def do_event(*names):
     return ["error", "none of", *names, "but", *seen]
 
 
+def do_next_event():
+    if not monitor.poll(PATIENCE):
+        return ["error", "no event"]
+    return [zmq.Event(recv_monitor_message(monitor)["event"]).name]
+
+
 def do_no_event_within(name, ms):
     while monitor.poll(int(ms)):
         event = zmq.Event(recv_monitor_message(monitor)["event"])

@@ -5,8 +5,8 @@ use std::ffi::{CStr, c_char, c_int};
 use std::io;
 
 use ringmq::{
-    AddressError, BindError, EndpointError, EndpointRefusal, ListenError, OptionError, RecvError,
-    ResolveError, SendRefusal, SocketError, TerminateError,
+    AddressError, BindError, EndpointError, EndpointRefusal, ListenError, OptionError,
+    PlainMonitorError, RecvError, ResolveError, SendRefusal, SocketError, TerminateError,
 };
 
 /// The first of ZeroMQ's own numbers.
@@ -128,6 +128,15 @@ impl From<EndpointRefusal> for Errno {
             EndpointRefusal::Endpoint(error) => endpoint(error),
             EndpointRefusal::Listen(error) => listen(error),
             EndpointRefusal::Os(error) => os(error).unwrap_or(Errno::INVALID),
+        }
+    }
+}
+
+impl From<PlainMonitorError> for Errno {
+    fn from(error: PlainMonitorError) -> Errno {
+        match error {
+            PlainMonitorError::Socket(error) => error.into(),
+            PlainMonitorError::Endpoint(refusal) => refusal.into(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::time::Duration;
 
-use ringmq::{Heartbeat, Keepalive, OptionError, SetOption, Socket};
+use ringmq::{Heartbeat, Keepalive, OptionError, ReconnectStop, SetOption, Socket};
 
 use crate::arguments::bytes;
 use crate::boundary::catch;
@@ -161,6 +161,11 @@ fn pass_on(socket: &mut Socket, stored: &Stored, option: c_int) -> Result<(), Op
             within(stored.number(RECONNECT_IVL)),
             millis(stored.number(RECONNECT_IVL_MAX)),
         ),
+        RECONNECT_STOP => socket.set_reconnect_stop(ReconnectStop {
+            refused: number & 1 != 0,
+            handshake_failed: number & 2 != 0,
+            after_disconnect: number & 4 != 0,
+        }),
         SNDBUF => socket.set_send_buffer(usize::try_from(number).ok()),
         RCVBUF => socket.set_receive_buffer(usize::try_from(number).ok()),
         BACKLOG => socket.set_backlog(number),

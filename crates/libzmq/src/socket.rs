@@ -81,14 +81,18 @@ pub(crate) fn number(kind: Kind) -> c_int {
     at.map_or(-1, |at| at as c_int)
 }
 
+/// The socket type of a number.
+pub(crate) fn kind(number: c_int) -> Option<Kind> {
+    KINDS.get(usize::try_from(number).ok()?).copied()
+}
+
 /// Makes a socket.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_socket(context: *mut c_void, kind: c_int) -> *mut c_void {
     catch(|| {
         // SAFETY: the caller's contract.
         let held = unsafe { Held::enter(context) }?;
-        let kind = usize::try_from(kind).ok().and_then(|at| KINDS.get(at));
-        let kind = *kind.ok_or(Errno::INVALID)?;
+        let kind = self::kind(kind).ok_or(Errno::INVALID)?;
         let mut socket = held.context.socket(kind)?;
         let settings = &held.settings;
         socket.set_steal(true);

@@ -57,7 +57,7 @@ const NUMBERS: [(c_int, c_int, Range); 37] = [
     (USE_FD, -1, From(-1)),
     (ZAP_ENFORCE_DOMAIN, 0, Only(0)),
     (MULTICAST_LOOP, 1, Truth),
-    (RECONNECT_STOP, 0, Only(0)),
+    (RECONNECT_STOP, 0, Within(0, 7)),
     (PRIORITY, 0, From(0)),
     (BUSY_POLL, 0, From(0)),
 ];

@@ -111,6 +111,11 @@ fn pubsub() {
 }
 
 #[test]
+fn monitors() {
+    holds("monitors", With::Both);
+}
+
+#[test]
 fn refusals() {
     holds("refusals", With::Both);
 }
@@ -138,4 +143,9 @@ fn peers() {
 #[test]
 fn misuse() {
     holds("misuse", With::Ours);
+}
+
+#[test]
+fn drafts() {
+    holds("drafts", With::Ours);
 }

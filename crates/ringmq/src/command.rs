@@ -9,6 +9,7 @@ use ringmq_pipe::local::{Post, Receiver, Sender, Waker, conflating, pipe};
 use ringmq_pipe::remote;
 
 use crate::carrier::WhyZmtp;
+use crate::monitor::Addresses;
 use crate::reactor::Order;
 
 /// A pipe between a socket and a peer, the same at both ends. Never used again within a context, but for a connection
@@ -69,6 +70,8 @@ pub(crate) struct Attachment {
     pub(crate) probed: bool,
     /// Those that a session made the pipe with.
     pub(crate) marks: Option<Marks>,
+    /// Of a connection beyond the process.
+    pub(crate) addresses: Addresses,
     /// Whom to tell that our end is gone.
     pub(crate) far: Far,
 }

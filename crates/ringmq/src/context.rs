@@ -36,6 +36,14 @@ use crate::socket::Socket;
 #[derive(Debug, Clone)]
 pub struct Context {
     inside: Arc<Inside>,
+    /// What the outlet of a monitor has not: the I/O thread may be the last to drop one, and cannot wait for itself.
+    _keeper: Option<Arc<Keeper>>,
+}
+
+/// Whoever has this keeps the I/O thread going.
+#[derive(Debug)]
+struct Keeper {
+    inside: Arc<Inside>,
 }
 
 #[derive(Debug)]
@@ -74,25 +82,30 @@ impl Context {
     /// If there is no memory for it.
     pub fn new() -> Result<Context, SocketError> {
         log::begin();
-        Ok(Context {
-            inside: Arc::new(Inside {
-                shared: Mutex::new(Shared {
-                    names: Names::default(),
-                    sockets: Vec::new(),
-                    most_sockets: 1023,
-                    wait: environment::wait(),
-                    share: environment::share(),
-                    io_threads: 1,
-                    next_pipe: 0,
-                    terminated: false,
-                    watcher: None,
-                }),
-                closed: Condvar::new(),
-                mark: ForkMark::current()?,
-                reactors: Mutex::new(None),
-                lingering: Arc::default(),
-                ending: Mutex::new(None),
+        let inside = Arc::new(Inside {
+            shared: Mutex::new(Shared {
+                names: Names::default(),
+                sockets: Vec::new(),
+                most_sockets: 1023,
+                wait: environment::wait(),
+                share: environment::share(),
+                io_threads: 1,
+                next_pipe: 0,
+                terminated: false,
+                watcher: None,
             }),
+            closed: Condvar::new(),
+            mark: ForkMark::current()?,
+            reactors: Mutex::new(None),
+            lingering: Arc::default(),
+            ending: Mutex::new(None),
+        });
+        let keeper = Keeper {
+            inside: Arc::clone(&inside),
+        };
+        Ok(Context {
+            inside,
+            _keeper: Some(Arc::new(keeper)),
         })
     }
 
@@ -174,6 +187,14 @@ impl Context {
         Ok(())
     }
 
+    /// The same, for a socket that lives no longer than what the I/O thread has, and uses no endpoint beyond the process.
+    pub(crate) fn without_keeper(&self) -> Context {
+        Context {
+            inside: Arc::clone(&self.inside),
+            _keeper: None,
+        }
+    }
+
     /// The lock is never held while anything waits, and what panics under it leaves it whole.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
         let locked = self.inside.shared.lock();
@@ -184,6 +205,11 @@ impl Context {
     #[inline(always)]
     pub(crate) fn is_here(&self) -> bool {
         self.inside.mark.is_here()
+    }
+
+    /// What knows the process that made the context.
+    pub(crate) fn fork_mark(&self) -> ForkMark {
+        self.inside.mark.clone()
     }
 
     /// Takes a socket in, and says how it is to wait, and whether it shares memory.
@@ -234,12 +260,24 @@ impl Context {
     }
 }
 
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if !self.inside.mark.is_here() {
+            return;
+        }
+        // What was sent leaves first, as it does when a context is terminated.
+        self.inside.lingering.wait();
+        let locked = self.inside.reactors.lock();
+        let reactors = locked.unwrap_or_else(PoisonError::into_inner).take();
+        drop(reactors);
+    }
+}
+
 impl Drop for Inside {
     fn drop(&mut self) {
-        if self.mark.is_here() {
-            // What was sent leaves first, as it does when a context is terminated.
-            self.lingering.wait();
-        } else if let Ok(reactors) = self.reactors.get_mut() {
+        if !self.mark.is_here()
+            && let Ok(reactors) = self.reactors.get_mut()
+        {
             // The threads are the parent's.
             std::mem::forget(reactors.take());
         }

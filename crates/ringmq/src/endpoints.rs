@@ -1,17 +1,20 @@
 //! Where a socket is bound, and what it has connected to.
 
-use std::os::fd::OwnedFd;
+use std::io::ErrorKind;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use ringmq_message::Frame;
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::Post;
-use ringmq_transport::{Backoff, Endpoint, EndpointError, Listener};
+use ringmq_sys::ErrorNumber;
+use ringmq_transport::{Backoff, Endpoint, EndpointError, Listener, ReconnectStop};
 use ringmq_zmtp::{Settings, SocketType};
 
 use crate::command::{Conflates, PipeId};
 use crate::error::EndpointRefusal;
+use crate::monitor::{MonitorEvent, Occurrence};
 use crate::reactor::{Connect, Link, Listen, Order, Sharing, session_pipe};
 use crate::socket::Socket;
 
@@ -43,7 +46,16 @@ impl Socket {
             Endpoint::Inproc(name) => self.bind_within(endpoint, name),
             parsed => {
                 let options = self.options.transport.clone();
-                self.listen(|| Ok(Listener::bind(&parsed, &options)?))
+                let watch = self.watch.clone();
+                self.listen(|| {
+                    let bound = Listener::bind(&parsed, &options);
+                    Ok(bound.inspect_err(|error| {
+                        let number =
+                            ErrorNumber::among(error).unwrap_or(ErrorKind::AddrInUse.into());
+                        let failed = Occurrence::BindFailed { error: number };
+                        watch.tell(|| MonitorEvent::at(endpoint, failed));
+                    })?)
+                })
             }
         }
     }
@@ -132,7 +144,14 @@ impl Socket {
             Role::Bound(name) => {
                 self.context.lock().names.unbind(name, &self.post);
             }
-            Role::Connected(_) | Role::Dialed(..) => self.let_go(&role),
+            Role::Connected(_) => self.let_go(&role),
+            Role::Dialed(id, post) => {
+                if self.options.reconnect_stop.after_disconnect {
+                    // An I/O thread that has ended has no connections.
+                    let _ = post.send(Order::Disconnected(*id));
+                }
+                self.let_go(&role);
+            }
             Role::Listening(number, post) => unlisten(*number, post),
         }
         Ok(())
@@ -206,6 +225,7 @@ impl Socket {
         let place = self.context.place(self.options.affinity)?;
         let listener = listener()?;
         let actual = listener.endpoint().to_string();
+        let fd = listener.as_raw_fd();
         let link = self.link(matches!(listener.endpoint(), Endpoint::Ipc(_)));
         let number = self.context.lock().pipe_id().0;
         let listen = Listen {
@@ -214,6 +234,9 @@ impl Socket {
             link,
         };
         let post = place.post();
+        // Before anybody can be accepted.
+        self.watch
+            .tell(|| MonitorEvent::at(&actual, Occurrence::Listening { fd }));
         if post.send(Order::Listen(Box::new(listen))).is_err() {
             return Err(EndpointRefusal::Terminated);
         }
@@ -265,6 +288,7 @@ impl Socket {
             ends,
             near,
             backoff: Backoff::new(self.options.reconnect, self.options.reconnect_most),
+            stop: self.options.reconnect_stop,
         };
         self.context.lingering().begin();
         if post.send(Order::Connect(Box::new(connect))).is_err() {
@@ -307,6 +331,7 @@ impl Socket {
                 control,
                 limit: self.options.share_limit,
             }),
+            watch: self.watch.clone(),
         }
     }
 
@@ -328,6 +353,12 @@ impl Socket {
         self.options.reconnect = interval;
         self.options.reconnect_most = most;
     }
+
+    /// What ends all attempts to connect, for the connections that are begun afterwards; nothing by default. A peer that
+    /// breaks the protocol, or that this socket has nothing to say to, is never tried again.
+    pub fn set_reconnect_stop(&mut self, stop: ReconnectStop) {
+        self.options.reconnect_stop = stop;
+    }
 }
 
 /// Closes a listener, and returns when it is closed.
@@ -339,7 +370,7 @@ fn unlisten(number: u64, post: &Post<Order>) {
     }
 }
 
-fn parse(endpoint: &str) -> Result<Endpoint, EndpointRefusal> {
+pub(crate) fn parse(endpoint: &str) -> Result<Endpoint, EndpointRefusal> {
     endpoint
         .parse()
         .map_err(|error: EndpointError| error.into())

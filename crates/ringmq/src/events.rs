@@ -72,3 +72,9 @@ impl Socket {
         self.sleeper.as_fd()
     }
 }
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.sleeper.as_fd()
+    }
+}

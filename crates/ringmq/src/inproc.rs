@@ -7,6 +7,7 @@ use ringmq_pipe::local::{Bellpull, Post, Waker};
 use crate::command::{Attachment, Command, Far, Marks, direction};
 use crate::endpoints::Role;
 use crate::error::EndpointRefusal;
+use crate::monitor::{Addresses, WeakWatch};
 use crate::socket::Socket;
 
 /// A socket as those see it who connect to it.
@@ -16,6 +17,8 @@ pub(crate) struct Face {
     pub(crate) bellpull: Bellpull,
     pub(crate) marks: Marks,
     pub(crate) routing_id: Vec<u8>,
+    /// Whom the socket serves, if it is the outlet of a monitor: it has no thread that would see who connects.
+    pub(crate) watch: Option<WeakWatch>,
 }
 
 /// A connection to a name that nobody is bound to.
@@ -146,8 +149,10 @@ impl Socket {
             routing_id: face.routing_id.clone(),
             probed: false,
             marks: None,
+            addresses: Addresses::default(),
             far: Far::Socket(self.post.clone()),
         };
+        let watch = bound.as_ref().and_then(|other| other.watch.clone());
         let (far_post, routing_id) = match bound {
             Some(other) => {
                 let _ = other.post.send(Command::Attach(Box::new(far)));
@@ -165,6 +170,9 @@ impl Socket {
             }
         };
         drop(shared);
+        if let Some(watch) = watch {
+            watch.flush();
+        }
         let attachment = Attachment {
             id,
             sender,
@@ -172,18 +180,29 @@ impl Socket {
             routing_id,
             probed: false,
             marks: None,
+            addresses: Addresses::default(),
             far: Far::Socket(far_post),
         };
         self.attach(attachment, assigned.as_deref());
         self.know(endpoint, Role::Connected(id));
     }
 
-    fn face(&self) -> Face {
+    /// This socket, as those see it who connect to it.
+    pub(crate) fn face(&self) -> Face {
         Face {
             post: self.post.clone(),
             bellpull: self.sleeper.bellpull(),
             marks: self.options.marks(),
             routing_id: self.options.routing_id.clone(),
+            watch: None,
+        }
+    }
+
+    /// Of the outlet of a monitor.
+    pub(crate) fn face_of_outlet(&self, watch: WeakWatch) -> Face {
+        Face {
+            watch: Some(watch),
+            ..self.face()
         }
     }
 }

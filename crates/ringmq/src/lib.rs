@@ -5,7 +5,8 @@
 //! **Frame, Message**: a part, and all of its parts. **Socket**: one end of many conversations. **Pattern**: how a socket
 //! type routes. **Peer**: one remote, as a pattern sees it. **Pipe**: what is between a socket and one peer, with a
 //! *sender* and a *receiver*. **Mark** (HWM): the messages that may wait in a pipe. **Wait**: *spin*, *park* or
-//! *adaptive*. **Endpoint**: where a socket binds or connects.
+//! *adaptive*. **Endpoint**: where a socket binds or connects. **Monitor**: what happens to the
+//! connections of a socket, told as events.
 //!
 //! # The path of one message, over inproc
 //!
@@ -27,6 +28,7 @@ mod events;
 mod inlet;
 mod inproc;
 mod log;
+mod monitor;
 mod options;
 mod outlet;
 mod peers;
@@ -41,12 +43,18 @@ pub use error::{
     EndpointRefusal, OptionError, RecvError, SendError, SendRefusal, SocketError, TerminateError,
 };
 pub use events::Events;
+pub use monitor::{
+    EventFormat, HandshakeFailure, Monitor, MonitorError, MonitorEvent, Occurrence,
+    PlainMonitorError,
+};
 pub use ringmq_message::{Frame, Message, Properties};
 pub use ringmq_pattern::{Kind, SetOption};
 pub use ringmq_pipe::Wait;
 pub use ringmq_pipe::remote::Refuse;
+pub use ringmq_sys::ErrorNumber;
 pub use ringmq_transport::{
-    AddressError, BindError, EndpointError, IpcFilter, Keepalive, ListenError, ResolveError, Subnet,
+    AddressError, BindError, EndpointError, IpcFilter, Keepalive, ListenError, ReconnectStop,
+    ResolveError, Subnet,
 };
 pub use ringmq_zmtp::Heartbeat;
 pub use socket::Socket;

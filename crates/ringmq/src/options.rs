@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringmq_pipe::Wait;
-use ringmq_transport::Options as TransportOptions;
+use ringmq_transport::{Options as TransportOptions, ReconnectStop};
 use ringmq_zmtp::Heartbeat;
 
 use crate::command::Marks;
@@ -24,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) reconnect: Option<Duration>,
     /// The longest of these, if they grow.
     pub(crate) reconnect_most: Duration,
+    /// What ends all attempts.
+    pub(crate) reconnect_stop: ReconnectStop,
     pub(crate) max_message: Option<u64>,
     pub(crate) handshake: Option<Duration>,
     pub(crate) heartbeat: Option<Heartbeat>,
@@ -53,6 +55,7 @@ impl Options {
             transport: TransportOptions::default(),
             reconnect: Some(Duration::from_millis(100)),
             reconnect_most: Duration::ZERO,
+            reconnect_stop: ReconnectStop::default(),
             max_message: None,
             handshake: Some(Duration::from_secs(30)),
             heartbeat: None,

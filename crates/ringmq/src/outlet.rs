@@ -76,6 +76,14 @@ impl Outlet {
         }
     }
 
+    /// Messages that were sent, and that the other end has not reported.
+    pub(crate) fn waiting(&self) -> u64 {
+        match self {
+            Outlet::Local(sender) => sender.waiting(),
+            Outlet::Shared(shared) => shared.sender.waiting(),
+        }
+    }
+
     /// Whether a message has begun, and not had its last part.
     pub(crate) fn is_in_midst(&self) -> bool {
         match self {

@@ -35,6 +35,8 @@ struct Entry {
     gone: bool,
     /// The session was told to end the connection.
     broken: bool,
+    /// Nobody reads what it sends.
+    silenced: bool,
     /// What the pattern knows: this peer had nothing to read, or no room.
     unreadable: bool,
     unwritable: bool,
@@ -74,6 +76,21 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
+    /// Asks the sessions to tell how many messages wait; says how many there are.
+    pub(crate) fn ask_for_stats(&self) -> usize {
+        let sessions = self
+            .entries
+            .iter()
+            .filter_map(|(_, entry)| match &entry.far {
+                Far::Session(post) => {
+                    Some((post, Order::TellStats(entry.id, entry.sender.waiting())))
+                }
+                Far::Socket(_) => None,
+            });
+        // A session that has ended has nothing to tell.
+        sessions.map(|(post, order)| drop(post.send(order))).count()
+    }
+
     /// Adds a peer.
     pub(crate) fn add(&mut self, attachment: Attachment) -> Peer {
         let Attachment {
@@ -98,6 +115,7 @@ impl Peers {
             in_midst: false,
             gone: false,
             broken: false,
+            silenced: false,
             unreadable: false,
             unwritable: false,
         });
@@ -156,6 +174,13 @@ impl Peers {
         }
     }
 
+    /// A peer is no part of the pattern: once its far end is gone, so is what it has sent.
+    pub(crate) fn silence(&mut self, peer: Peer) {
+        if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
+            entry.silenced = true;
+        }
+    }
+
     /// A peer that is to leave the pattern: its far end is gone, and everything was read, or the pattern wants it.
     pub(crate) fn leaving(&mut self) -> Option<Peer> {
         if let Some(number) = self.ended.pop() {
@@ -164,7 +189,9 @@ impl Peers {
         let entries = &mut self.entries;
         let done = self.gone.iter().position(|number| {
             let entry = entries.get_mut(*number as usize);
-            entry.is_none_or(|entry| !entry.in_midst && !entry.receiver.is_ready())
+            entry.is_none_or(|entry| {
+                entry.silenced || (!entry.in_midst && !entry.receiver.is_ready())
+            })
         })?;
         Some(Peer(self.gone.swap_remove(done)))
     }

@@ -1,17 +1,17 @@
 //! A socket.
 
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use ringmq_message::{Frame, Message};
-use ringmq_pattern::{Kind, Pattern, Peer, Ready, RecvRefused, Refused, Remote};
+use ringmq_pattern::{Kind, NotAttached, Pattern, Peer, Ready, RecvRefused, Refused, Remote};
 use ringmq_pipe::local::{Awaited, Company, Mailbox, Post, Sleeper};
 
 use crate::command::{Attachment, Command, PipeId};
 use crate::context::Context;
 use crate::endpoints::Role;
 use crate::error::{RecvError, SendError, SendRefusal, SocketError};
+use crate::monitor::{Occurrence, Watch};
 use crate::options::Options;
 use crate::peers::Peers;
 
@@ -34,6 +34,8 @@ pub struct Socket {
     /// The names that it is bound to or has connected to.
     pub(crate) endpoints: Vec<(String, Role)>,
     pub(crate) last_endpoint: String,
+    /// Where it and its connections tell what happens to them.
+    pub(crate) watch: Watch,
     /// When subscriptions were last looked for, by those who only send.
     looked: Instant,
 }
@@ -100,6 +102,7 @@ impl Socket {
             watched: false,
             endpoints: Vec::new(),
             last_endpoint: String::new(),
+            watch: Watch::default(),
             looked: Instant::now(),
         })
     }
@@ -112,6 +115,7 @@ impl Socket {
     pub(crate) fn attach(&mut self, mut attachment: Attachment, assigned_id: Option<&[u8]>) {
         let routing_id = std::mem::take(&mut attachment.routing_id);
         let (probed, made) = (attachment.probed, attachment.marks);
+        let addresses = std::mem::take(&mut attachment.addresses);
         let peer = self.peers.add(attachment);
         let own = self.options.marks();
         if made.is_some_and(|made| made != own) {
@@ -123,8 +127,15 @@ impl Socket {
             subscribe_to_all: false,
             probed,
         };
-        if self.pattern.attach(peer, remote, &mut self.peers).is_err() {
-            self.detach(peer);
+        match self.pattern.attach(peer, remote, &mut self.peers) {
+            Ok(()) => {}
+            // As in libzmq it stays, and nobody hears it. Ended, it would come again and again.
+            Err(NotAttached::DuplicateId) if assigned_id.is_none() => {
+                self.peers.silence(peer);
+                self.watch
+                    .tell(|| addresses.event(Occurrence::RoutingIdTaken { routing_id }));
+            }
+            Err(_) => self.detach(peer),
         }
     }
 
@@ -192,7 +203,10 @@ impl Socket {
                         self.peers.downgrade(peer, *ends);
                     }
                 }
-                Command::Terminate => self.terminated = true,
+                Command::Terminate => {
+                    self.terminated = true;
+                    self.watch.stop();
+                }
             }
         }
         while let Some(peer) = self.peers.leaving() {
@@ -514,12 +528,6 @@ impl fmt::Debug for Socket {
             .field("peers", &self.peers)
             .field("sleeper", &self.sleeper)
             .finish_non_exhaustive()
-    }
-}
-
-impl AsFd for Socket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.sleeper.as_fd()
     }
 }
 

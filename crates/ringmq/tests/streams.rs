@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use ringmq::{Context, Kind, Message, RecvError, Socket};
+use ringmq::{Context, Kind, Message, Occurrence, RecvError, Socket};
 use ringmq_testing::{Scratch, scope, watchdog};
 
 /// An endpoint of each transport, to bind to.
@@ -114,6 +114,7 @@ fn peers_meet_again() {
     let context = Context::new().unwrap();
     let mut dealer = context.socket(Kind::Dealer).unwrap();
     dealer.set_reconnect(Some(Duration::from_millis(10)), Duration::ZERO);
+    let mut monitor = dealer.monitor().unwrap();
     dealer.connect(&endpoint).unwrap();
     for round in 0..3 {
         dealer.send(round.to_string()).unwrap();
@@ -126,6 +127,13 @@ fn peers_meet_again() {
             .unwrap();
         assert_eq!(dealer.recv_deadline(soon()).unwrap()[0].as_slice(), b"back");
         assert!(matches!(dealer.try_recv(), Err(RecvError::WouldBlock)));
+        drop(router);
+        // What is sent before that is noticed may be lost with the connection.
+        let noticed = monitor.find(|event| {
+            let occurrence = &event.as_ref().unwrap().occurrence;
+            matches!(occurrence, Occurrence::Disconnected { .. })
+        });
+        assert!(noticed.is_some());
     }
 }
 

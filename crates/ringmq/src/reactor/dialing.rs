@@ -1,18 +1,22 @@
 //! Connecting, again and again.
 
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::Instant;
 
 use mio::{Interest, Token};
 use ringmq_pipe::local::Post;
-use ringmq_transport::{Dial, dial};
+use ringmq_transport::{Dial, DialError, dial};
 
 use super::order::{Connect, Order, session_pipe};
 use super::work::{Dialed, Io, Origin, Session, Work, earlier, session_number};
 use crate::command::Command;
+use crate::command::PipeId;
+use crate::monitor::{Addresses, Occurrence};
 
 impl Work {
     pub(super) fn connect(&mut self, connect: Connect) {
+        let remote = connect.endpoint.to_string();
         let slot = self.add(Session {
             id: connect.id,
             link: Arc::new(connect.link),
@@ -21,10 +25,18 @@ impl Work {
                 endpoint: connect.endpoint,
                 options: connect.options,
                 backoff: connect.backoff,
+                stop: connect.stop,
+                disconnected: false,
             })),
+            addresses: Addresses {
+                remote,
+                connects: true,
+                ..Addresses::default()
+            },
             io: Io::Resting,
             near: connect.near,
             met: false,
+            shy: false,
             witness: None,
             letting_go: false,
             until: None,
@@ -50,7 +62,7 @@ impl Work {
         };
         match dial(&dialed.endpoint, &dialed.options, Instant::now()) {
             Ok(dial) => self.dialed(slot, dial),
-            Err(_) => self.rest(slot),
+            Err(error) => self.not_dialed(slot, &error, None),
         }
     }
 
@@ -61,9 +73,42 @@ impl Work {
         let Io::Dialing(connecting) = std::mem::replace(&mut session.io, Io::Resting) else {
             return;
         };
+        let fd = connecting.as_raw_fd();
         match connecting.poll(Instant::now()) {
-            Ok(dial) => self.dialed(slot, dial),
-            Err(_) => self.rest(slot),
+            Ok(dial) => {
+                // The next address has another socket.
+                if let Dial::Begun(_) = dial {
+                    session.tell(Occurrence::Closed { fd: Some(fd) });
+                }
+                self.dialed(slot, dial);
+            }
+            Err(error) => self.not_dialed(slot, &error, Some(fd)),
+        }
+    }
+
+    /// An attempt has failed; `fd` is what it had, as far as we know.
+    fn not_dialed(&mut self, slot: usize, error: &DialError, fd: Option<RawFd>) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        if let DialError::Os { .. } | DialError::TimedOut { .. } = error {
+            session.tell(Occurrence::Closed { fd });
+        }
+        match &session.origin {
+            Origin::Dialed(dialed) if dialed.stop.ends_after(error, dialed.disconnected) => {
+                self.end(slot);
+            }
+            _ => self.rest(slot),
+        }
+    }
+
+    /// The application has disconnected.
+    pub(super) fn disconnected(&mut self, id: PipeId) {
+        if let Some(slot) = self.by_id.get(&id)
+            && let Some(session) = self.sessions.get_mut(*slot)
+            && let Origin::Dialed(dialed) = &mut session.origin
+        {
+            dialed.disconnected = true;
         }
     }
 
@@ -87,6 +132,9 @@ impl Work {
         }
         let deadline = connecting.deadline();
         if let Some(session) = self.sessions.get_mut(slot) {
+            if begun {
+                session.tell(Occurrence::ConnectDelayed);
+            }
             session.io = Io::Dialing(Box::new(connecting));
             let until = earlier(deadline, session.until);
             self.timers.set(token.0, until);
@@ -122,6 +170,7 @@ impl Work {
             Some(pause) if !nothing_left => {
                 let again = earlier(Some(Instant::now() + pause), session.until);
                 self.timers.set(session_number(slot), again);
+                session.tell(Occurrence::ConnectRetried { after: pause });
             }
             _ => self.end(slot),
         }

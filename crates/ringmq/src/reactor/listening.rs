@@ -1,14 +1,18 @@
 //! A listener in the I/O thread.
 
+use std::io::ErrorKind;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Instant;
 
 use mio::{Interest, Token};
-use ringmq_transport::{Listener, Stream};
+use ringmq_sys::ErrorNumber;
+use ringmq_transport::{AcceptError, Listener, Stream};
 
 use super::order::{Link, Listen, Newcomer, Order, session_pipe};
 use super::work::{Io, Origin, SHORTAGE, Session, Work, listener_number};
 use crate::command::PipeId;
+use crate::monitor::{Addresses, MonitorEvent, Occurrence};
 
 /// A listener that is polled.
 #[derive(Debug)]
@@ -33,14 +37,29 @@ impl Listening {
             match self.listener.accept() {
                 Ok(Some(stream)) => take(stream),
                 Ok(None) => return Accepted::All,
-                Err(error) => match error.setback() {
-                    ringmq_transport::Setback::Passing => {}
-                    ringmq_transport::Setback::Shortage | ringmq_transport::Setback::Broken => {
-                        return Accepted::Later;
+                Err(error) => {
+                    self.tell_refused(&error);
+                    match error.setback() {
+                        ringmq_transport::Setback::Passing => {}
+                        ringmq_transport::Setback::Shortage | ringmq_transport::Setback::Broken => {
+                            return Accepted::Later;
+                        }
                     }
-                },
+                }
             }
         }
+    }
+
+    fn tell_refused(&self, error: &AcceptError) {
+        let number = ErrorNumber::among(error).unwrap_or(ErrorKind::PermissionDenied.into());
+        self.tell(Occurrence::AcceptFailed { error: number });
+    }
+
+    fn tell(&self, occurrence: Occurrence) {
+        let endpoint = self.listener.endpoint();
+        self.link
+            .watch
+            .tell(|| MonitorEvent::at(&endpoint.to_string(), occurrence));
     }
 }
 
@@ -68,7 +87,7 @@ impl Work {
         let mut listeners = self.listeners.iter();
         if let Some((slot, _)) = listeners.find(|(_, listening)| listening.number == number) {
             self.timers.set(listener_number(slot), None);
-            drop(self.listeners.remove(slot));
+            self.close_listener(slot);
             self.crew.relieve(self.number);
         }
         self.leave(number);
@@ -88,6 +107,15 @@ impl Work {
                 self.end(slot);
             }
         }
+    }
+
+    fn close_listener(&mut self, slot: usize) {
+        let Listening { listener, link, .. } = self.listeners.remove(slot);
+        let fd = Some(listener.as_raw_fd());
+        let endpoint = listener.endpoint().to_string();
+        drop(listener);
+        link.watch
+            .tell(|| MonitorEvent::at(&endpoint, Occurrence::Closed { fd }));
     }
 
     pub(super) fn accept(&mut self, slot: usize) {
@@ -142,9 +170,11 @@ impl Work {
             link,
             ends,
             origin: Origin::Accepted(listener),
+            addresses: Addresses::default(),
             io: Io::Resting,
             near: Some(Box::new(near)),
             met: false,
+            shy: false,
             witness: None,
             letting_go: false,
             until: None,

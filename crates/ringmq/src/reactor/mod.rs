@@ -17,6 +17,7 @@ mod listening;
 mod order;
 mod outbound;
 mod session;
+mod telling;
 mod timers;
 mod work;
 

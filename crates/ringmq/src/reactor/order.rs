@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::{Announcement, Bell, Bellpull, Post, Waker};
-use ringmq_transport::{Backoff, Endpoint, Listener, Options as TransportOptions, Stream};
+use ringmq_transport::{
+    Backoff, Endpoint, Listener, Options as TransportOptions, ReconnectStop, Stream,
+};
 use ringmq_zmtp::Settings;
 
 use super::handoff::Sharing;
 use super::outbound::Outbound;
 use super::session::Ends;
 use crate::command::{Attachment, Command, Conflates, Far, Marks, PipeId, direction};
+use crate::monitor::{Addresses, Watch};
 
 /// An order to the I/O thread.
 #[derive(Debug)]
@@ -34,6 +37,10 @@ pub(crate) enum Order {
     BreakOff(PipeId),
     /// The socket has these marks now.
     Marks(PipeId, Marks),
+    /// The application has disconnected from what this pipe leads to.
+    Disconnected(PipeId),
+    /// Tell the monitor how many messages wait in this pipe. As many are to be sent.
+    TellStats(PipeId, u64),
     /// The socket has let this pipe go: send what it has left, for so long.
     Finish(PipeId, Option<Duration>),
     /// End the thread.
@@ -56,6 +63,7 @@ pub(crate) struct Link {
     pub(crate) immediate: bool,
     /// Which directions of a pipe keep the last message only.
     pub(crate) conflates: Conflates,
+    pub(crate) watch: Watch,
 }
 
 /// A listener, and who listens.
@@ -85,6 +93,7 @@ pub(crate) struct Connect {
     /// The socket's ends, if it is to get them only once somebody is there.
     pub(crate) near: Option<Box<Attachment>>,
     pub(crate) backoff: Backoff,
+    pub(crate) stop: ReconnectStop,
 }
 
 /// Activates a session.
@@ -122,6 +131,7 @@ pub(crate) fn session_pipe(link: &Link, id: PipeId, post: &Post<Order>) -> (Atta
             routing_id: Vec::new(),
             probed: false,
             marks: Some(marks),
+            addresses: Addresses::default(),
             far: Far::Session(post.clone()),
         },
         Ends {

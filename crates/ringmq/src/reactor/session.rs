@@ -68,7 +68,7 @@ impl Ends {
     #[inline]
     fn give(&mut self, frame: Frame, last: bool) -> Result<(), Broken> {
         // What comes by ZMTP after the switch is out of place.
-        let inbound = self.inbound.as_mut().ok_or(Broken::Protocol)?;
+        let inbound = self.inbound.as_mut().ok_or(Broken::Handoff)?;
         let _ = inbound.push(frame, last);
         Ok(())
     }
@@ -80,9 +80,11 @@ pub(crate) enum Broken {
     /// The peer closed it.
     Closed,
     /// The kernel said so.
-    Io,
-    /// The peer does not keep to ZMTP, or is not for us.
-    Protocol,
+    Io(io::Error),
+    /// The peer does not keep to ZMTP, or to the time, or is not for us.
+    Protocol(ZmtpError),
+    /// It does not keep to the handoff, or its shared memory cannot be used.
+    Handoff,
 }
 
 /// What came of working on a session.
@@ -97,8 +99,15 @@ pub(crate) enum Worked {
 }
 
 impl Open {
-    pub(crate) fn new(stream: Stream, link: &Link, connected: bool, now: Duration) -> Open {
-        let handoff = Handoff::new(link.sharing.as_ref(), &stream);
+    pub(crate) fn new(
+        stream: Stream,
+        link: &Link,
+        connected: bool,
+        shy: bool,
+        now: Duration,
+    ) -> Open {
+        let sharing = link.sharing.as_ref().filter(|_| !shy);
+        let handoff = Handoff::new(sharing, &stream);
         let mut settings = link.settings.clone();
         if handoff.is_open() {
             let version = handoff::VERSION.to_vec();
@@ -177,7 +186,7 @@ impl Open {
             match self.stream.read(scratch) {
                 Ok(0) => return Err(Broken::Closed),
                 Ok(_) => {}
-                Err(error) => drop(self.unread(&error)?),
+                Err(error) => drop(self.unread(error)?),
             }
         }
         Ok(Worked::More)
@@ -244,7 +253,7 @@ impl Open {
                     Ok(done)
                 }
                 io::ErrorKind::Interrupted => Ok(true),
-                _ => Err(Broken::Io),
+                _ => Err(Broken::Io(error)),
             },
         }
     }
@@ -271,7 +280,7 @@ impl Open {
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => self.writable = false,
                     io::ErrorKind::Interrupted => {}
-                    _ => return Err(Broken::Io),
+                    _ => return Err(Broken::Io(error)),
                 },
             }
         }
@@ -330,7 +339,7 @@ impl Open {
                     self.decode(ends, link, &mut &[][..], now)?;
                     Ok(true)
                 }
-                Err(error) => self.unread(&error),
+                Err(error) => self.unread(error),
             };
         }
         let read = if self.handoff.expects() {
@@ -348,18 +357,18 @@ impl Open {
                 }
                 Ok(true)
             }
-            Err(error) => self.unread(&error),
+            Err(error) => self.unread(error),
         }
     }
 
-    fn unread(&mut self, error: &io::Error) -> Result<bool, Broken> {
+    fn unread(&mut self, error: io::Error) -> Result<bool, Broken> {
         match error.kind() {
             io::ErrorKind::WouldBlock => {
                 self.readable = false;
                 Ok(false)
             }
             io::ErrorKind::Interrupted => Ok(true),
-            _ => Err(Broken::Io),
+            _ => Err(Broken::Io(error)),
         }
     }
 
@@ -373,7 +382,7 @@ impl Open {
     ) -> Result<(), Broken> {
         while self.in_midst || ends.has_room() {
             let event = self.connection.receive(input, now);
-            match event.map_err(|_: ZmtpError| Broken::Protocol)? {
+            match event.map_err(Broken::Protocol)? {
                 None => break,
                 Some(Event::Frame(frame)) => {
                     self.in_midst = frame.more();
@@ -415,14 +424,14 @@ impl Open {
         let met = self
             .handoff
             .take(data, connection, link.kind, properties)
-            .map_err(|_| Broken::Protocol)?;
+            .map_err(|_| Broken::Handoff)?;
         if met.is_some() {
             self.agreed = met;
         }
         if self.handoff.has_heard() {
             // The socket reads on in shared memory when it has read this to its end.
             if self.in_midst {
-                return Err(Broken::Protocol);
+                return Err(Broken::Handoff);
             }
             ends.inbound = None;
         }

@@ -1,21 +1,24 @@
 //! What the I/O thread does.
 
 use std::collections::{HashMap, VecDeque};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 use ringmq_pipe::local::{Announcement, Mailbox};
 use ringmq_pipe::remote::Witness;
-use ringmq_transport::{Backoff, Connecting, Endpoint, Options, Stream};
+use ringmq_transport::{Backoff, Connecting, Endpoint, Options, ReconnectStop, Stream};
 use slab::Slab;
 
 use super::listening::Listening;
 use super::order::{Link, Order, session_pipe};
 use super::session::{Broken, Ends, Open, Worked};
+use super::telling::Next;
 use super::timers::Timers;
 use super::{Beginning, Crew, Lingering, WAKE};
 use crate::command::{Attachment, Command, Downgrade, Marks, PipeId};
+use crate::monitor::{Addresses, Occurrence};
 
 /// Events that one poll tells of.
 const EVENTS: usize = 256;
@@ -33,11 +36,15 @@ pub(super) struct Session {
     pub(super) link: Arc<Link>,
     pub(super) ends: Ends,
     pub(super) origin: Origin,
+    /// For a dialer, where it dials; both ends once a stream stands.
+    pub(super) addresses: Addresses,
     pub(super) io: Io,
     /// The socket's ends, until there is somebody for it.
     pub(super) near: Option<Box<Attachment>>,
     /// Whether the handshake was done once.
     pub(super) met: bool,
+    /// Shared memory could not be used: not again.
+    pub(super) shy: bool,
     /// Knows what a peer in shared memory has not taken, once there is one.
     pub(super) witness: Option<Witness>,
     /// The socket has let go.
@@ -61,6 +68,9 @@ pub(super) struct Dialed {
     pub(super) endpoint: Endpoint,
     pub(super) options: Options,
     pub(super) backoff: Backoff,
+    pub(super) stop: ReconnectStop,
+    /// The application has disconnected.
+    pub(super) disconnected: bool,
 }
 
 #[derive(Debug)]
@@ -190,11 +200,19 @@ impl Work {
                     }
                 }
                 Order::BreakOff(id) => {
-                    if let Some(slot) = self.by_id.get(&id) {
-                        self.broken(*slot, &Broken::Protocol);
+                    if let Some(slot) = self.by_id.get(&id).copied() {
+                        // Whoever comes next is spoken to by ZMTP.
+                        self.sessions[slot].shy = true;
+                        self.broken(slot, &Broken::Handoff);
                     }
                 }
                 Order::Marks(id, marks) => self.set_marks(id, marks),
+                Order::TellStats(id, sending) => {
+                    if let Some(slot) = self.by_id.get(&id) {
+                        self.sessions[*slot].tell_stats(sending);
+                    }
+                }
+                Order::Disconnected(id) => self.disconnected(id),
                 Order::Finish(id, linger) => self.finish(id, linger),
                 Order::Stop => self.stopping = true,
             }
@@ -265,11 +283,9 @@ impl Work {
             Io::Dialing(_) => self.go_on_dialing(slot),
             Io::Open(open) => {
                 // What was read first may be the sign of life that the time is about.
-                let due = open.connection.tick(now).is_err();
-                if due {
-                    self.broken(slot, &Broken::Protocol);
-                } else {
-                    self.enqueue(slot);
+                match open.connection.tick(now) {
+                    Ok(_) => self.enqueue(slot),
+                    Err(error) => self.broken(slot, &Broken::Protocol(error)),
                 }
             }
         }
@@ -288,7 +304,13 @@ impl Work {
             return;
         };
         let connected = matches!(session.origin, Origin::Dialed(_));
-        let mut open = Box::new(Open::new(stream, &session.link, connected, now));
+        let mut open = Box::new(Open::new(
+            stream,
+            &session.link,
+            connected,
+            session.shy,
+            now,
+        ));
         let token = Token(session_number(slot));
         let both = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
@@ -300,6 +322,7 @@ impl Work {
             self.rest(slot);
             return;
         }
+        session.tell_open(&open.stream);
         session.io = Io::Open(open);
         self.timers.set(token.0, None);
         self.enqueue(slot);
@@ -340,6 +363,7 @@ impl Work {
                 .connection
                 .peer()
                 .map(|peer| peer.routing_id().to_vec());
+            session.tell(Occurrence::HandshakeSucceeded);
             Work::met(session, routing_id.unwrap_or_default());
         }
         if let Some(why) = stays {
@@ -370,6 +394,7 @@ impl Work {
         let told = match session.near.take() {
             Some(mut near) => {
                 near.routing_id = routing_id;
+                near.addresses.clone_from(&session.addresses);
                 Command::Attach(near)
             }
             None if again => Command::Hiccup(session.id),
@@ -393,7 +418,7 @@ impl Work {
     }
 
     /// A stream has ended.
-    fn broken(&mut self, slot: usize, _why: &Broken) {
+    fn broken(&mut self, slot: usize, why: &Broken) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
@@ -409,8 +434,10 @@ impl Work {
                 session.ends.outbound.done();
             }
         }
+        let never = !session.told && session.tell_broken(why) == Next::Never;
         if let Some(witness) = session.witness.take()
             && matches!(session.origin, Origin::Dialed(_))
+            && !never
             && !session.link.immediate
             && !session.letting_go
         {
@@ -420,7 +447,7 @@ impl Work {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        if session.told {
+        if session.told || never {
             self.end(slot);
         } else {
             self.rest(slot);
@@ -533,9 +560,18 @@ impl Work {
             ends,
             io,
             near,
+            addresses,
             ..
         } = session;
+        let dialing = match &io {
+            Io::Dialing(connecting) => Some(connecting.as_raw_fd()),
+            Io::Resting | Io::Open(_) => None,
+        };
         drop((ends, io, near));
+        if dialing.is_some() {
+            link.watch
+                .tell(|| addresses.event(Occurrence::Closed { fd: dialing }));
+        }
         let _ = link.post.send(Command::Gone(id));
         self.crew.relieve(self.number);
         self.lingering.end();

@@ -1,0 +1,118 @@
+//! What a session tells the monitor of its socket, and what comes of an error.
+
+use std::io::ErrorKind;
+use std::os::fd::AsRawFd;
+
+use ringmq_pipe::local::Sender;
+use ringmq_sys::ErrorNumber;
+use ringmq_transport::Stream;
+use ringmq_zmtp::{Detail, Error as ZmtpError};
+
+use super::session::Broken;
+use super::work::{Io, Origin, Session};
+use crate::monitor::{HandshakeFailure, Occurrence};
+
+/// What a broken connection is to whoever made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// It may be made again.
+    Again,
+    /// It would break again.
+    Never,
+}
+
+impl Session {
+    /// Tells of something that happened to this session.
+    pub(super) fn tell(&self, occurrence: Occurrence) {
+        self.link.watch.tell(|| self.addresses.event(occurrence));
+    }
+
+    /// How many messages wait in the pipe.
+    pub(super) fn tell_stats(&self, sending: u64) {
+        // In shared memory the peer counts.
+        let receiving = self.ends.inbound.as_ref().map_or(0, Sender::waiting);
+        self.tell(Occurrence::PipeStats { sending, receiving });
+    }
+
+    /// A stream is there.
+    pub(super) fn tell_open(&mut self, stream: &Stream) {
+        let fd = stream.as_raw_fd();
+        self.addresses.local = stream.local_endpoint();
+        match self.origin {
+            Origin::Accepted(_) => {
+                self.addresses.remote = stream.remote_endpoint();
+                self.tell(Occurrence::Accepted { fd });
+            }
+            Origin::Dialed(_) => self.tell(Occurrence::Connected { fd }),
+        }
+    }
+
+    /// The stream has ended.
+    pub(super) fn tell_broken(&mut self, why: &Broken) -> Next {
+        let Io::Open(open) = &self.io else {
+            return Next::Again;
+        };
+        let fd = open.stream.as_raw_fd();
+        let handshaking = !open.connection.is_ready();
+        if handshaking {
+            self.tell(Occurrence::HandshakeFailed(failure(why)));
+        }
+        self.tell(Occurrence::Disconnected { fd });
+        let next = self.next(why, handshaking);
+        if self.addresses.connects {
+            // The next attempt has another one.
+            self.addresses.local.clear();
+        }
+        next
+    }
+
+    /// As libzmq has it: whoever breaks the protocol is not tried again; time and the kernel are another matter.
+    fn next(&self, why: &Broken, handshaking: bool) -> Next {
+        let stop = match &self.origin {
+            Origin::Accepted(_) => return Next::Never,
+            Origin::Dialed(dialed) => dialed.stop.handshake_failed,
+        };
+        // A socket of ours that has met itself, by a port that the kernel chose for it.
+        let clash = self.addresses.local == self.addresses.remote;
+        match why {
+            Broken::Protocol(error) if breaks_protocol(error) && !clash => Next::Never,
+            _ if stop && handshaking => Next::Never,
+            _ => Next::Again,
+        }
+    }
+}
+
+/// Whether it is the protocol that was broken. libzmq goes on with a peer that speaks an older one, or seems to, and
+/// tries again when that ends.
+fn breaks_protocol(error: &ZmtpError) -> bool {
+    !matches!(
+        error,
+        ZmtpError::HandshakeTimeout
+            | ZmtpError::HeartbeatTimeout
+            | ZmtpError::SilentTooLong
+            | ZmtpError::NoMemory { .. }
+            | ZmtpError::Unversioned
+            | ZmtpError::OldVersion { .. }
+    )
+}
+
+fn failure(why: &Broken) -> HandshakeFailure {
+    match why {
+        Broken::Closed | Broken::Handoff => {
+            HandshakeFailure::NoDetail(ErrorKind::BrokenPipe.into())
+        }
+        Broken::Io(error) => HandshakeFailure::NoDetail(ErrorNumber::from(error)),
+        Broken::Protocol(error) => match error.detail() {
+            Detail::Protocol(code) => HandshakeFailure::Protocol(code),
+            Detail::Refused(status) => HandshakeFailure::Auth(status),
+            Detail::None => HandshakeFailure::NoDetail(
+                match error {
+                    ZmtpError::HandshakeTimeout => ErrorKind::TimedOut,
+                    ZmtpError::NoMemory { .. } => ErrorKind::OutOfMemory,
+                    _ => ErrorKind::InvalidData,
+                }
+                .into(),
+            ),
+        },
+    }
+}

@@ -1,0 +1,170 @@
+//! Endpoints and connections, ours to ours.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use ringmq::{Context, Kind, Message, MonitorError, Occurrence, RecvError};
+use ringmq_testing::{Scratch, watchdog};
+
+use super::{is_disconnected, is_retried, is_stopped, monitored, next, settled, soon};
+
+#[test]
+fn both_sides_tell_of_a_connection() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let path = format!("ipc://{}", scratch.path("s"));
+    for endpoint in ["tcp://127.0.0.1:*", "tcp://[::1]:*", &path, "ipc://*"] {
+        let (mut server, mut of_server) = monitored(Kind::Rep);
+        let (mut client, mut of_client) = monitored(Kind::Req);
+        for socket in [&mut server, &mut client] {
+            socket.set_ipv6(true);
+        }
+        server.bind(endpoint).unwrap();
+        let endpoint = server.last_endpoint().to_owned();
+        let listening = next(&mut of_server);
+        let Occurrence::Listening { fd: listener } = listening.occurrence else {
+            panic!("{listening:?}");
+        };
+        assert_eq!((&listening.local, &*listening.remote), (&endpoint, ""));
+
+        client.connect(&endpoint).unwrap();
+        let connected = settled(&mut of_client);
+        let Occurrence::Connected { fd } = connected.occurrence else {
+            panic!("{connected:?}");
+        };
+        assert_eq!(connected.remote, endpoint);
+        let ready = next(&mut of_client);
+        assert_eq!(ready.occurrence, Occurrence::HandshakeSucceeded);
+        assert_eq!((&ready.local, &ready.remote), (&connected.local, &endpoint));
+
+        let accepted = next(&mut of_server);
+        assert!(matches!(accepted.occurrence, Occurrence::Accepted { .. }));
+        let ends = (&connected.remote, &connected.local);
+        assert_eq!((&accepted.local, &accepted.remote), ends);
+        let ready = next(&mut of_server);
+        assert_eq!(ready.occurrence, Occurrence::HandshakeSucceeded);
+        assert_eq!((&ready.local, &ready.remote), ends);
+
+        drop(server);
+        let closed = next(&mut of_server);
+        let fd_of_listener = Some(listener);
+        assert_eq!(closed.occurrence, Occurrence::Closed { fd: fd_of_listener });
+        assert_eq!(closed.local, endpoint);
+        is_stopped(&mut of_server);
+        let disconnected = next(&mut of_client);
+        assert_eq!(disconnected.occurrence, Occurrence::Disconnected { fd });
+        assert_eq!(disconnected.local, connected.local);
+        is_retried(&mut of_client);
+    }
+}
+
+#[test]
+fn a_peer_that_goes_and_comes_back_is_told_of() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let (mut client, mut monitor) = monitored(Kind::Dealer);
+    client.connect(&endpoint).unwrap();
+    for _ in 0..3 {
+        assert_eq!(
+            next(&mut monitor).occurrence,
+            Occurrence::Closed { fd: None }
+        );
+        is_retried(&mut monitor);
+    }
+    let mut server = Context::new().unwrap().socket(Kind::Dealer).unwrap();
+    server.bind(&endpoint).unwrap();
+    let found = monitor.by_ref().find_map(|event| {
+        let occurrence = event.unwrap().occurrence;
+        (occurrence == Occurrence::HandshakeSucceeded).then_some(())
+    });
+    assert!(found.is_some());
+    server.send("hello").unwrap();
+    assert_eq!(
+        client.recv_deadline(soon()).unwrap()[0].as_slice(),
+        b"hello"
+    );
+    drop(server);
+    is_disconnected(&mut monitor);
+    is_retried(&mut monitor);
+}
+
+#[test]
+fn an_endpoint_in_use_is_told_of() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let path = format!("ipc://{}", scratch.path("s"));
+    for endpoint in ["tcp://127.0.0.1:*", &path] {
+        let (mut first, _) = monitored(Kind::Pull);
+        first.bind(endpoint).unwrap();
+        let (mut second, mut monitor) = monitored(Kind::Pull);
+        second.bind(first.last_endpoint()).unwrap_err();
+        let event = next(&mut monitor);
+        assert_eq!(event.local, first.last_endpoint());
+        let Occurrence::BindFailed { error } = event.occurrence else {
+            panic!("{event:?}");
+        };
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    }
+}
+
+#[test]
+fn a_routing_id_that_is_taken_is_told_of_and_the_newcomer_stays_and_is_not_heard() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let (mut router, mut of_router) = monitored(Kind::Router);
+    router.bind("tcp://127.0.0.1:*").unwrap();
+    let endpoint = router.last_endpoint().to_owned();
+    let (mut first, _) = monitored(Kind::Dealer);
+    let (mut second, mut of_second) = monitored(Kind::Dealer);
+    for dealer in [&mut first, &mut second] {
+        dealer.set_routing_id(b"twin").unwrap();
+    }
+    first.connect(&endpoint).unwrap();
+    first.send("first").unwrap();
+    assert_eq!(
+        router.recv_deadline(soon()).unwrap()[1].as_slice(),
+        b"first"
+    );
+    second.connect(&endpoint).unwrap();
+    let connected = settled(&mut of_second);
+    assert_eq!(
+        next(&mut of_second).occurrence,
+        Occurrence::HandshakeSucceeded
+    );
+    let taken = loop {
+        // The ROUTER learns of it when it is called.
+        assert!(matches!(router.try_recv(), Err(RecvError::WouldBlock)));
+        match of_router.try_recv() {
+            Ok(event) => {
+                if let Occurrence::RoutingIdTaken { .. } = event.occurrence {
+                    break event;
+                }
+            }
+            Err(MonitorError::WouldBlock) => std::thread::yield_now(),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let routing_id = b"twin".to_vec();
+    assert_eq!(taken.occurrence, Occurrence::RoutingIdTaken { routing_id });
+    assert_eq!((&taken.local, &taken.remote), (&endpoint, &connected.local));
+    second.send("unheard").unwrap();
+    first.send("again").unwrap();
+    assert_eq!(
+        router.recv_deadline(soon()).unwrap()[1].as_slice(),
+        b"again"
+    );
+    router
+        .send(["twin", "answer"].into_iter().collect::<Message>())
+        .unwrap();
+    assert_eq!(
+        first.recv_deadline(soon()).unwrap()[0].as_slice(),
+        b"answer"
+    );
+    // Nothing has become of the connection.
+    assert!(matches!(
+        of_second.try_recv(),
+        Err(MonitorError::WouldBlock)
+    ));
+    drop(second);
+    is_disconnected(&mut of_router);
+}

@@ -1,0 +1,71 @@
+//! What monitors tell, ours to ours, and of peers that do not fit.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod connections;
+mod readers;
+mod strangers;
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use ringmq::{Context, Kind, Monitor, MonitorError, MonitorEvent, Occurrence, Socket};
+
+const INTERVAL: Duration = Duration::from_millis(20);
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+fn next(monitor: &mut Monitor) -> MonitorEvent {
+    monitor.recv_deadline(soon()).unwrap()
+}
+
+/// The next event but for `ConnectDelayed`, which ipc has not.
+fn settled(monitor: &mut Monitor) -> MonitorEvent {
+    let event = next(monitor);
+    if event.occurrence == Occurrence::ConnectDelayed {
+        return next(monitor);
+    }
+    event
+}
+
+/// The monitor has stopped, and ends.
+#[track_caller]
+fn is_stopped(monitor: &mut Monitor) {
+    assert_eq!(next(monitor).occurrence, Occurrence::MonitorStopped);
+    assert!(matches!(monitor.recv(), Err(MonitorError::Ended)));
+    assert!(monitor.next().is_none());
+}
+
+/// A socket, and its monitor.
+fn monitored(kind: Kind) -> (Socket, Monitor) {
+    let mut socket = Context::new().unwrap().socket(kind).unwrap();
+    socket.set_reconnect(Some(INTERVAL), Duration::ZERO);
+    socket.set_linger(Some(Duration::ZERO));
+    let monitor = socket.monitor().unwrap();
+    (socket, monitor)
+}
+
+#[track_caller]
+fn is_disconnected(monitor: &mut Monitor) {
+    let event = next(monitor).occurrence;
+    assert!(
+        matches!(event, Occurrence::Disconnected { .. }),
+        "{event:?}"
+    );
+}
+
+#[track_caller]
+fn is_retried(monitor: &mut Monitor) {
+    let Occurrence::ConnectRetried { after } = next(monitor).occurrence else {
+        panic!("not tried again");
+    };
+    assert!((INTERVAL..INTERVAL * 2).contains(&after), "{after:?}");
+}
+
+/// Where nobody listens.
+fn nowhere() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("tcp://{}", listener.local_addr().unwrap())
+}

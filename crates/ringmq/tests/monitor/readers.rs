@@ -1,0 +1,158 @@
+//! Those who read events, late or not at all.
+
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
+
+use ringmq::{
+    Context, EndpointRefusal, EventFormat, Kind, MonitorError, Occurrence, PlainMonitorError,
+    RecvError, Socket,
+};
+use ringmq_testing::watchdog;
+
+use super::{is_stopped, monitored, next, nowhere, soon};
+
+#[test]
+fn a_slow_reader_is_told_how_many_events_it_has_lost() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let (mut socket, mut monitor) = monitored(Kind::Pull);
+    let rounds = 700;
+    for _ in 0..rounds {
+        socket.bind("tcp://127.0.0.1:*").unwrap();
+        let endpoint = socket.last_endpoint().to_owned();
+        socket.unbind(&endpoint).unwrap();
+    }
+    let mut told = 0;
+    while monitor.try_recv().is_ok() {
+        told += 1;
+    }
+    assert_eq!(told, 1000);
+    socket.bind("tcp://127.0.0.1:*").unwrap();
+    let lost = next(&mut monitor).occurrence;
+    assert_eq!(
+        lost,
+        Occurrence::Lost {
+            events: 2 * rounds - 1000
+        }
+    );
+    let event = next(&mut monitor);
+    assert_eq!(event.local, socket.last_endpoint());
+}
+
+#[test]
+fn the_descriptor_says_when_there_is_an_event() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let (mut socket, mut monitor) = monitored(Kind::Pull);
+    let mut poll = mio::Poll::new().unwrap();
+    let fd = monitor.as_fd().as_raw_fd();
+    let (token, readable) = (mio::Token(0), mio::Interest::READABLE);
+    let mut source = mio::unix::SourceFd(&fd);
+    poll.registry()
+        .register(&mut source, token, readable)
+        .unwrap();
+    let mut events = mio::Events::with_capacity(1);
+    for _ in 0..3 {
+        assert!(matches!(monitor.try_recv(), Err(MonitorError::WouldBlock)));
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        assert!(events.is_empty());
+        socket.bind("tcp://127.0.0.1:*").unwrap();
+        poll.poll(&mut events, Some(Duration::from_secs(20)))
+            .unwrap();
+        assert!(!events.is_empty());
+        monitor.try_recv().unwrap();
+    }
+}
+
+#[test]
+fn messages_that_wait_are_counted_on_request() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let (mut push, mut monitor) = monitored(Kind::Push);
+    let mut silent = Context::new().unwrap().socket(Kind::Push).unwrap();
+    assert_eq!(silent.ask_for_stats(), None);
+    assert_eq!(push.ask_for_stats(), Some(0));
+    let endpoint = nowhere();
+    push.connect(&endpoint).unwrap();
+    for _ in 0..7 {
+        push.send("nobody takes this").unwrap();
+    }
+    assert_eq!(push.ask_for_stats(), Some(1));
+    let stats = monitor.find_map(|event| {
+        let event = event.unwrap();
+        match event.occurrence {
+            Occurrence::PipeStats { sending, receiving } => {
+                Some((sending, receiving, event.remote))
+            }
+            _ => None,
+        }
+    });
+    assert_eq!(stats, Some((7, 0, endpoint)));
+}
+
+#[test]
+fn a_socket_has_one_monitor() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let (mut socket, mut first) = monitored(Kind::Pull);
+    let mut second = socket.monitor().unwrap();
+    is_stopped(&mut first);
+    socket.stop_monitor();
+    is_stopped(&mut second);
+    socket.bind("tcp://127.0.0.1:*").unwrap();
+}
+
+#[test]
+fn the_end_of_a_context_stops_monitors() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let context = Context::new().unwrap();
+    let mut socket = context.socket(Kind::Pull).unwrap();
+    let mut monitor = socket.monitor().unwrap();
+    context.shutdown();
+    assert!(matches!(socket.recv(), Err(RecvError::Terminated)));
+    is_stopped(&mut monitor);
+    socket.monitor().unwrap_err();
+    drop(socket);
+    context.terminate();
+}
+
+#[test]
+fn whoever_connects_late_to_a_plain_monitor_gets_what_has_happened() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let context = Context::new().unwrap();
+    let mut socket = context.socket(Kind::Pull).unwrap();
+    let name = "inproc://events";
+    let begin = |socket: &mut Socket| socket.monitor_on(name, Kind::Pair, 0xffff, EventFormat::One);
+    begin(&mut socket).unwrap();
+    let refused = begin(&mut context.socket(Kind::Pull).unwrap()).unwrap_err();
+    let PlainMonitorError::Endpoint(EndpointRefusal::InUse(taken)) = refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(taken, name);
+    socket.bind("tcp://127.0.0.1:*").unwrap();
+    let mut reader = context.socket(Kind::Pair).unwrap();
+    reader.connect(name).unwrap();
+    let event = reader.try_recv().unwrap();
+    assert_eq!(event[0].as_slice()[..2], 0x0008_u16.to_ne_bytes());
+    assert_eq!(event[1].as_slice(), socket.last_endpoint().as_bytes());
+    // Its name is free at once, and what it has said is not lost.
+    begin(&mut socket).unwrap();
+    let event = reader.try_recv().unwrap();
+    assert_eq!(event[0].as_slice()[..2], 0x0400_u16.to_ne_bytes());
+}
+
+#[test]
+fn a_plain_monitor_ends_with_what_the_io_thread_has() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let mut pull = Context::new().unwrap().socket(Kind::Pull).unwrap();
+    pull.bind("tcp://127.0.0.1:*").unwrap();
+    for number in 0..50_u32 {
+        let context = Context::new().unwrap();
+        let mut push = context.socket(Kind::Push).unwrap();
+        push.monitor_on("inproc://events", Kind::Pair, 0xffff, EventFormat::Two)
+            .unwrap();
+        push.connect(pull.last_endpoint()).unwrap();
+        push.send(number.to_ne_bytes().to_vec()).unwrap();
+        // What was sent leaves first, though the I/O thread is the last to know the monitor.
+        drop((context, push));
+        let message = pull.recv_deadline(soon()).unwrap();
+        assert_eq!(message[0].as_slice(), number.to_ne_bytes());
+    }
+}

@@ -1,0 +1,158 @@
+//! Peers that do not fit, do not speak, or are not there.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use ringmq::{HandshakeFailure, Kind, Monitor, Occurrence, ReconnectStop, Socket};
+use ringmq_testing::watchdog;
+
+use super::{INTERVAL, is_disconnected, is_retried, is_stopped, monitored, next, nowhere, settled};
+
+/// A stranger who listens, and a DEALER of ours that has connected to it.
+fn stranger() -> (TcpListener, TcpStream, Socket, Monitor) {
+    stranger_with(|_| {})
+}
+
+fn stranger_with(set: impl FnOnce(&mut Socket)) -> (TcpListener, TcpStream, Socket, Monitor) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+    let (mut dealer, mut monitor) = monitored(Kind::Dealer);
+    set(&mut dealer);
+    dealer.connect(&endpoint).unwrap();
+    let (peer, _) = listener.accept().unwrap();
+    let connected = settled(&mut monitor);
+    assert!(matches!(connected.occurrence, Occurrence::Connected { .. }));
+    assert_eq!(connected.endpoint(), endpoint);
+    (listener, peer, dealer, monitor)
+}
+
+fn greeting(mechanism: &str) -> Vec<u8> {
+    let mut greeting = vec![0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0];
+    greeting.extend_from_slice(mechanism.as_bytes());
+    greeting.resize(64, 0);
+    greeting
+}
+
+fn failed(monitor: &mut Monitor) -> HandshakeFailure {
+    match next(monitor).occurrence {
+        Occurrence::HandshakeFailed(failure) => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn whoever_breaks_the_protocol_is_not_tried_again() {
+    let _guard = watchdog(Duration::from_secs(60));
+    // A mechanism that we have not; a peer that ours does not talk to; a command that has no place; its word.
+    let sub = b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03SUB";
+    let cases: [(&str, &[u8], HandshakeFailure); 4] = [
+        ("PLAIN", b"", HandshakeFailure::Protocol(0x1100_0002)),
+        ("NULL", sub, HandshakeFailure::Protocol(0x1000_0018)),
+        (
+            "NULL",
+            b"\x04\x06\x05HELLO",
+            HandshakeFailure::Protocol(0x1000_0001),
+        ),
+        (
+            "NULL",
+            b"\x04\x0a\x05ERROR\x03400",
+            HandshakeFailure::Auth(400),
+        ),
+    ];
+    for (mechanism, rest, failure) in cases {
+        let (_listener, mut peer, dealer, mut monitor) = stranger();
+        peer.write_all(&greeting(mechanism)).unwrap();
+        peer.write_all(rest).unwrap();
+        assert_eq!(failed(&mut monitor), failure, "{mechanism} {rest:?}");
+        is_disconnected(&mut monitor);
+        // The end comes next, and no other attempt.
+        drop(dealer);
+        is_stopped(&mut monitor);
+    }
+}
+
+#[test]
+fn whoever_goes_without_a_word_is_tried_again() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let (listener, peer, _dealer, mut monitor) = stranger();
+    // Its greeting is read, so that the end is no reset.
+    (&peer).read_exact(&mut [0; 10]).unwrap();
+    peer.shutdown(std::net::Shutdown::Write).unwrap();
+    let HandshakeFailure::NoDetail(error) = failed(&mut monitor) else {
+        panic!("a detail");
+    };
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    is_disconnected(&mut monitor);
+    is_retried(&mut monitor);
+    listener.accept().unwrap();
+}
+
+#[test]
+fn whoever_says_nothing_is_tried_again_unless_told_otherwise() {
+    let _guard = watchdog(Duration::from_secs(60));
+    for stops in [false, true] {
+        let (listener, _peer, dealer, mut monitor) = stranger_with(|dealer| {
+            dealer.set_handshake_timeout(Some(INTERVAL));
+            dealer.set_reconnect_stop(ReconnectStop {
+                handshake_failed: stops,
+                ..ReconnectStop::default()
+            });
+        });
+        let HandshakeFailure::NoDetail(error) = failed(&mut monitor) else {
+            panic!("a detail");
+        };
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        is_disconnected(&mut monitor);
+        if stops {
+            drop(dealer);
+            is_stopped(&mut monitor);
+        } else {
+            is_retried(&mut monitor);
+            listener.accept().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_refusal_can_be_the_end() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let endpoint = nowhere();
+    let (mut dealer, mut monitor) = monitored(Kind::Dealer);
+    dealer.set_reconnect_stop(ReconnectStop {
+        refused: true,
+        ..ReconnectStop::default()
+    });
+    dealer.connect(&endpoint).unwrap();
+    let closed = settled(&mut monitor);
+    assert!(matches!(closed.occurrence, Occurrence::Closed { .. }));
+    assert_eq!(closed.endpoint(), endpoint);
+    drop(dealer);
+    is_stopped(&mut monitor);
+}
+
+#[test]
+fn a_refusal_after_a_disconnect_can_be_the_end() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let endpoint = nowhere();
+    let (mut dealer, mut monitor) = monitored(Kind::Dealer);
+    dealer.set_linger(None);
+    dealer.set_reconnect_stop(ReconnectStop {
+        after_disconnect: true,
+        ..ReconnectStop::default()
+    });
+    dealer.connect(&endpoint).unwrap();
+    dealer.send("would linger for ever").unwrap();
+    for _ in 0..2 {
+        settled(&mut monitor);
+        is_retried(&mut monitor);
+    }
+    dealer.disconnect(&endpoint).unwrap();
+    drop(dealer);
+    // What was under way comes to its end, which is the last.
+    let stopped = monitor.find(|event| {
+        let occurrence = &event.as_ref().unwrap().occurrence;
+        *occurrence == Occurrence::MonitorStopped
+    });
+    assert!(stopped.is_some());
+}

@@ -1,0 +1,158 @@
+//! What monitors tell of connections between ours and stock, on either side.
+
+use std::time::Duration;
+
+use interop::{Stock, Transport, begin, message, ours, recv, soon};
+use ringmq::{HandshakeFailure, Kind, Monitor, Occurrence, Socket};
+use ringmq_testing::Scratch;
+
+/// A socket of ours, and its monitor.
+fn monitored(kind: Kind) -> (Socket, Monitor) {
+    let mut socket = ours(kind);
+    socket.set_linger(Some(Duration::ZERO));
+    let monitor = socket.monitor().unwrap();
+    (socket, monitor)
+}
+
+/// libzmq's name of the next event.
+fn next(monitor: &mut Monitor) -> &'static str {
+    match monitor.recv_deadline(soon()).unwrap().occurrence {
+        Occurrence::Listening { .. } => "LISTENING",
+        Occurrence::Accepted { .. } => "ACCEPTED",
+        Occurrence::Connected { .. } => "CONNECTED",
+        Occurrence::ConnectDelayed => "CONNECT_DELAYED",
+        Occurrence::ConnectRetried { .. } => "CONNECT_RETRIED",
+        Occurrence::Closed { .. } => "CLOSED",
+        Occurrence::Disconnected { .. } => "DISCONNECTED",
+        Occurrence::HandshakeSucceeded => "HANDSHAKE_SUCCEEDED",
+        Occurrence::MonitorStopped => "MONITOR_STOPPED",
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What whoever binds is told, until its peer is there; and whoever connects, over tcp.
+const BOUND: [&str; 3] = ["LISTENING", "ACCEPTED", "HANDSHAKE_SUCCEEDED"];
+const CONNECTED: [&str; 3] = ["CONNECT_DELAYED", "CONNECTED", "HANDSHAKE_SUCCEEDED"];
+/// What they are told when the peer goes.
+const ALONE: [&str; 1] = ["DISCONNECTED"];
+const AGAIN: [&str; 2] = ["DISCONNECTED", "CONNECT_RETRIED"];
+
+#[test]
+fn ours_tells_of_a_stock_peer_what_stock_tells_of_ours() {
+    let Some(_guard) = begin() else { return };
+    let scratch = Scratch::new();
+    for transport in Transport::ALL {
+        // ipc connects at once.
+        let connected = match transport {
+            Transport::Tcp => &CONNECTED[..],
+            _ => &CONNECTED[1..],
+        };
+        for we_bind in [true, false] {
+            let (mut socket, mut monitor) = monitored(Kind::Dealer);
+            let mut stock = Stock::new(Kind::Dealer);
+            stock.ask("monitor");
+            let endpoint = transport.endpoint(&scratch);
+            if we_bind {
+                socket.bind(&endpoint).unwrap();
+                stock.connect(socket.last_endpoint());
+            } else {
+                socket.connect(&stock.bind(&endpoint)).unwrap();
+            }
+            let (we, it) = match we_bind {
+                true => (&BOUND[..], connected),
+                false => (connected, &BOUND[..]),
+            };
+            for expected in we {
+                assert_eq!(next(&mut monitor), *expected);
+            }
+            for expected in it {
+                assert_eq!(stock.ask("next_event"), *expected);
+            }
+            stock.send(&[b"here"]);
+            assert_eq!(recv(&mut socket), [b"here"]);
+            if we_bind {
+                drop(socket);
+                assert_eq!(next(&mut monitor), "CLOSED");
+                assert_eq!(next(&mut monitor), "MONITOR_STOPPED");
+                for expected in AGAIN {
+                    assert_eq!(stock.ask("next_event"), expected);
+                }
+            } else {
+                stock.kill();
+                for expected in AGAIN {
+                    assert_eq!(next(&mut monitor), expected);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stock_peer_that_is_killed_is_told_of() {
+    let Some(_guard) = begin() else { return };
+    let (mut socket, mut monitor) = monitored(Kind::Rep);
+    socket.bind("tcp://127.0.0.1:*").unwrap();
+    let mut stock = Stock::new(Kind::Req);
+    stock.connect(socket.last_endpoint());
+    stock.send(&[b"question"]);
+    assert_eq!(recv(&mut socket), [b"question"]);
+    stock.kill();
+    for expected in BOUND.into_iter().chain(ALONE) {
+        assert_eq!(next(&mut monitor), expected);
+    }
+}
+
+/// Two stock peers of one name: the first one is served, the second one stays and is not heard.
+#[test]
+fn stock_peers_of_the_same_name() {
+    let Some(_guard) = begin() else { return };
+    let (mut router, mut monitor) = monitored(Kind::Router);
+    router.bind("tcp://127.0.0.1:*").unwrap();
+    let [mut first, mut second] = [(); 2].map(|()| {
+        let mut stock = Stock::new(Kind::Dealer);
+        stock.set_bytes("ROUTING_ID", b"twin");
+        stock
+    });
+    first.connect(router.last_endpoint());
+    first.send(&[b"first"]);
+    assert_eq!(recv(&mut router), [&b"twin"[..], b"first"]);
+    second.ask("monitor");
+    second.connect(router.last_endpoint());
+    second.ask("event HANDSHAKE_SUCCEEDED");
+    second.send(&[b"second"]);
+    // A ROUTER learns of its peers when it is called.
+    let taken = loop {
+        assert!(router.try_recv().is_err());
+        let event = monitor.try_recv().map(|event| event.occurrence);
+        if let Ok(Occurrence::RoutingIdTaken { routing_id }) = event {
+            break routing_id;
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(taken, b"twin");
+    assert_eq!(second.ask("no_event_within DISCONNECTED 300"), "none");
+    router.send(message(&["twin", "answer"])).unwrap();
+    assert_eq!(first.recv(), [b"answer"]);
+    assert!(router.try_recv().is_err());
+}
+
+/// A stock socket that we have nothing to say to is not tried again, once it has said what it is.
+#[test]
+fn a_stock_socket_of_the_wrong_type_is_given_up() {
+    let Some(_guard) = begin() else { return };
+    let mut stock = Stock::new(Kind::Pull);
+    let endpoint = stock.bind("tcp://127.0.0.1:*");
+    let (mut wrong, mut monitor) = monitored(Kind::Req);
+    wrong.connect(&endpoint).unwrap();
+    let said = monitor.by_ref().find_map(|event| {
+        // It may close before it has said so, as we may.
+        match event.unwrap().occurrence {
+            Occurrence::HandshakeFailed(HandshakeFailure::Protocol(code)) => Some(code),
+            _ => None,
+        }
+    });
+    assert_eq!(said, Some(0x1000_0018));
+    assert_eq!(next(&mut monitor), "DISCONNECTED");
+    drop(wrong);
+    assert_eq!(next(&mut monitor), "MONITOR_STOPPED");
+}

@@ -6,7 +6,8 @@ use std::io;
 
 use ringmq::{
     AddressError, BindError, EndpointError, EndpointRefusal, ListenError, OptionError,
-    PlainMonitorError, RecvError, ResolveError, SendRefusal, SocketError, TerminateError,
+    PlainMonitorError, PollError, ProxyError, RecvError, ResolveError, SendRefusal, SocketError,
+    TerminateError,
 };
 
 /// The first of ZeroMQ's own numbers.
@@ -85,6 +86,26 @@ impl From<RecvError> for Errno {
             RecvError::NotSupported => Errno::NOT_SUPPORTED,
             RecvError::State => Errno::STATE,
             RecvError::Os(error) => error.into(),
+        }
+    }
+}
+
+impl From<PollError> for Errno {
+    fn from(error: PollError) -> Errno {
+        match error {
+            PollError::Interrupted | PollError::Forked => Errno::INTERRUPTED,
+            PollError::Terminated => Errno::TERMINATED,
+            PollError::Os(error) => error.into(),
+        }
+    }
+}
+
+impl From<ProxyError> for Errno {
+    fn from(error: ProxyError) -> Errno {
+        match error {
+            ProxyError::Poll(error) => error.into(),
+            ProxyError::Recv(error) => error.into(),
+            ProxyError::Send(refusal) => (&refusal).into(),
         }
     }
 }

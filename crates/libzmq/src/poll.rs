@@ -1,12 +1,15 @@
 //! `zmq_poll`.
 
+use std::cell::RefCell;
 use std::ffi::{c_int, c_long, c_short, c_void};
-use std::os::fd::AsRawFd;
-use std::time::{Duration, Instant};
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use ringmq::{Interest, Poller, Readiness};
 
 use crate::boundary::catch;
 use crate::errors::Errno;
-use crate::get_option::events;
+use crate::handle::Guard;
 use crate::message::size;
 use crate::socket::Open;
 
@@ -15,87 +18,120 @@ pub(crate) const POLLOUT: c_short = 2;
 const POLLERR: c_short = 4;
 const POLLPRI: c_short = 8;
 
+thread_local! {
+    /// What earlier waits of this thread have shown.
+    static POLLER: RefCell<Poller> = RefCell::new(Poller::new());
+}
+
 /// What to wait for: a socket, or a descriptor if there is none.
 #[repr(C)]
-pub(crate) struct Item {
-    pub(crate) socket: *mut c_void,
-    pub(crate) fd: c_int,
-    pub(crate) events: c_short,
-    pub(crate) revents: c_short,
+struct Item {
+    socket: *mut c_void,
+    fd: c_int,
+    events: c_short,
+    revents: c_short,
 }
 
 impl Item {
-    pub(crate) fn of(socket: *mut c_void, events: c_short) -> Item {
-        Item {
-            socket,
-            fd: 0,
-            events,
-            revents: 0,
+    fn interest(&self) -> Interest {
+        let pairs = [
+            (POLLIN, Interest::READABLE),
+            (POLLOUT, Interest::WRITABLE),
+            (POLLPRI, Interest::URGENT),
+        ];
+        let asked = pairs.iter().filter(|(bit, _)| self.events & bit != 0);
+        asked.fold(Interest::NONE, |all, (_, one)| all | *one)
+    }
+
+    /// Says what it is ready for, if that was asked for. Returns whether it was.
+    fn tell(&mut self, ready: Readiness) -> bool {
+        let pairs = [
+            (ready.readable, POLLIN),
+            (ready.writable, POLLOUT),
+            (ready.urgent, POLLPRI),
+        ];
+        let found = pairs.iter().filter(|(found, _)| *found);
+        self.revents = found.fold(0, |bits, (_, bit)| bits | bit) & self.events;
+        if ready.broken {
+            self.revents |= POLLERR;
         }
-    }
-
-    /// What the system is to look for.
-    ///
-    /// # Safety
-    ///
-    /// The socket as [`Open::enter`] wants it.
-    unsafe fn polled(&self) -> Result<libc::pollfd, Errno> {
-        let (fd, events) = if self.socket.is_null() {
-            (self.fd, to_system(self.events))
-        } else {
-            // SAFETY: the caller's.
-            let mut open = unsafe { Open::enter(self.socket) }?;
-            (open.socket.watch().as_raw_fd(), libc::POLLIN)
-        };
-        Ok(libc::pollfd {
-            fd: if self.events == 0 { -1 } else { fd },
-            events,
-            revents: 0,
-        })
-    }
-
-    /// Says what it is ready for.
-    ///
-    /// # Safety
-    ///
-    /// The socket as [`Open::enter`] wants it.
-    unsafe fn look(&mut self, polled: &libc::pollfd) -> Result<bool, Errno> {
-        self.revents = if self.socket.is_null() {
-            from_system(polled.revents)
-        } else if self.events == 0 {
-            0
-        } else {
-            // SAFETY: the caller's.
-            let mut open = unsafe { Open::enter(self.socket) }?;
-            events(&mut open)? & self.events
-        };
-        Ok(self.revents != 0)
+        self.revents != 0
     }
 }
 
-fn to_system(events: c_short) -> c_short {
-    let pairs = [
-        (POLLIN, libc::POLLIN),
-        (POLLOUT, libc::POLLOUT),
-        (POLLPRI, libc::POLLPRI),
-    ];
-    let asked = pairs.iter().filter(|(ours, _)| events & ours != 0);
-    asked.fold(0, |bits, (_, theirs)| bits | theirs)
+/// What the poller looks at: several items may be of one socket, and some of nothing.
+enum Entry {
+    Socket(Guard<Open>, Interest),
+    Descriptor(BorrowedFd<'static>, Interest),
 }
 
-fn from_system(events: c_short) -> c_short {
-    let known = libc::POLLIN | libc::POLLOUT | libc::POLLPRI;
-    let pairs = [
-        (POLLIN, libc::POLLIN),
-        (POLLOUT, libc::POLLOUT),
-        (POLLPRI, libc::POLLPRI),
-    ];
-    let seen = pairs.iter().filter(|(_, theirs)| events & theirs != 0);
-    let bits = seen.fold(0, |bits, (ours, _)| bits | ours);
-    if events & !known != 0 {
-        bits | POLLERR
-    } else {
-        bits
+/// What to look at, and which of these each item is about.
+struct Entries {
+    all: Vec<Entry>,
+    of_item: Vec<Option<usize>>,
+}
+
+impl Entries {
+    /// # Safety
+    ///
+    /// The sockets as [`Open::enter`] wants them; the descriptors are open until these are dropped.
+    unsafe fn of(items: &[Item]) -> Result<Entries, Errno> {
+        let mut entries = Entries {
+            all: Vec::with_capacity(items.len()),
+            of_item: Vec::with_capacity(items.len()),
+        };
+        for (at, item) in items.iter().enumerate() {
+            let entry = if item.socket.is_null() {
+                if item.fd < 0 {
+                    entries.of_item.push(None);
+                    continue;
+                }
+                // SAFETY: not -1, and the caller's.
+                let fd = unsafe { BorrowedFd::borrow_raw(item.fd) };
+                Entry::Descriptor(fd, item.interest())
+            } else {
+                // SAFETY: the caller's.
+                match unsafe { Open::enter(item.socket) } {
+                    Ok(open) => Entry::Socket(open, item.interest()),
+                    Err(Errno::BUSY) => {
+                        entries.join(&items[..at], item)?;
+                        continue;
+                    }
+                    Err(errno) => return Err(errno),
+                }
+            };
+            entries.of_item.push(Some(entries.all.len()));
+            entries.all.push(entry);
+        }
+        Ok(entries)
+    }
+
+    /// A socket that is in use, by an earlier item it is to be hoped.
+    fn join(&mut self, earlier: &[Item], item: &Item) -> Result<(), Errno> {
+        let same = earlier.iter().position(|other| other.socket == item.socket);
+        let entry = same.and_then(|same| self.of_item[same]);
+        let Some(Entry::Socket(_, interest)) = entry.map(|entry| &mut self.all[entry]) else {
+            return Err(Errno::BUSY);
+        };
+        *interest |= item.interest();
+        self.of_item.push(entry);
+        Ok(())
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<Vec<Readiness>, Errno> {
+        let mut items: Vec<ringmq::Item<'_>> = Vec::with_capacity(self.all.len());
+        for entry in &mut self.all {
+            items.push(match entry {
+                Entry::Socket(open, interest) => ringmq::Item::socket(&mut open.socket, *interest),
+                Entry::Descriptor(fd, interest) => ringmq::Item::descriptor(*fd, *interest),
+            });
+        }
+        POLLER.with(|poller| match poller.try_borrow_mut() {
+            Ok(mut poller) => poller.wait(&mut items, timeout),
+            // Called by a signal's handler, in the midst of another.
+            Err(_) => Poller::new().wait(&mut items, timeout),
+        })?;
+        Ok(items.iter().map(ringmq::Item::ready).collect())
     }
 }
 
@@ -103,41 +139,17 @@ fn from_system(events: c_short) -> c_short {
 ///
 /// # Safety
 ///
-/// The sockets as [`Open::enter`] wants them.
-pub(crate) unsafe fn poll(items: &mut [Item], timeout: Option<Duration>) -> Result<usize, Errno> {
-    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let mut polled = Vec::with_capacity(items.len());
-    for item in items.iter() {
-        // SAFETY: the caller's.
-        polled.push(unsafe { item.polled() }?);
+/// As [`Entries::of`].
+unsafe fn poll(items: &mut [Item], timeout: Option<Duration>) -> Result<usize, Errno> {
+    // SAFETY: the caller's.
+    let mut entries = unsafe { Entries::of(items) }?;
+    let ready = entries.wait(timeout)?;
+    let mut count = 0;
+    for (item, entry) in items.iter_mut().zip(&entries.of_item) {
+        let found = entry.map_or(Readiness::default(), |entry| ready[entry]);
+        count += usize::from(item.tell(found));
     }
-    // The first look does not wait.
-    let mut left = Some(Duration::ZERO);
-    loop {
-        wait(&mut polled, left)?;
-        let mut ready = 0;
-        for (item, polled) in items.iter_mut().zip(&polled) {
-            // SAFETY: the caller's.
-            ready += usize::from(unsafe { item.look(polled) }?);
-        }
-        let now = Instant::now();
-        left = deadline.map(|deadline| deadline.saturating_duration_since(now));
-        if ready > 0 || left == Some(Duration::ZERO) {
-            return Ok(ready);
-        }
-    }
-}
-
-fn wait(polled: &mut [libc::pollfd], time: Option<Duration>) -> Result<(), Errno> {
-    let time = time.map(|time| libc::timespec {
-        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: time.subsec_nanos().into(),
-    });
-    let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-    let count = polled.len() as libc::nfds_t;
-    // SAFETY: the array is as long as it is said to be, and the time is null or there.
-    let seen = unsafe { libc::ppoll(polled.as_mut_ptr(), count, time, std::ptr::null()) };
-    if seen < 0 { Err(Errno::last()) } else { Ok(()) }
+    Ok(count)
 }
 
 /// Waits until a socket or a descriptor is ready.

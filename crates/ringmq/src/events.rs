@@ -23,20 +23,34 @@ impl Socket {
     ///
     /// `Terminated` or `Forked`, as [`recv`](Socket::recv).
     pub fn events(&mut self) -> Result<Events, RecvError> {
-        if !self.context.is_here() {
-            return Err(RecvError::Forked);
-        }
-        let mut events = self.look();
+        let events = self.events_now()?;
         if self.watched
             && !(events.readable && events.writable)
             && self.sleeper.arm_for_watcher().is_ok()
         {
-            events = self.look();
+            return self.events_now();
         }
+        Ok(events)
+    }
+
+    /// As [`events`](Socket::events), for whoever goes on to wait: nobody who polls the descriptor is told.
+    pub(crate) fn events_now(&mut self) -> Result<Events, RecvError> {
+        if !self.context.is_here() {
+            return Err(RecvError::Forked);
+        }
+        let events = self.look();
         if self.terminated {
             return Err(RecvError::Terminated);
         }
         Ok(events)
+    }
+
+    /// Whether it is worth asking for events again.
+    #[inline]
+    pub(crate) fn has_news(&mut self, readable: bool, writable: bool) -> bool {
+        self.mailbox.has_mail()
+            || (readable && self.peers.any_readable())
+            || (writable && self.peers.any_writable())
     }
 
     fn look(&mut self) -> Events {
@@ -55,8 +69,7 @@ impl Socket {
         if !self.watched || self.sleeper.arm_for_watcher().is_err() {
             return;
         }
-        let (peers, mailbox) = (&mut self.peers, &self.mailbox);
-        if mailbox.has_mail() || peers.any_readable() || peers.any_writable() {
+        if self.has_news(true, true) {
             // It came in the meantime, and rang nobody.
             let _ = self.sleeper.ring();
         }

@@ -6,7 +6,7 @@
 //! type routes. **Peer**: one remote, as a pattern sees it. **Pipe**: what is between a socket and one peer, with a
 //! *sender* and a *receiver*. **Mark** (HWM): the messages that may wait in a pipe. **Wait**: *spin*, *park* or
 //! *adaptive*. **Endpoint**: where a socket binds or connects. **Monitor**: what happens to the
-//! connections of a socket, told as events.
+//! connections of a socket, told as events. **Poller**: waits for several sockets. **Proxy**: passes on what comes, between two.
 //!
 //! # The path of one message, over inproc
 //!
@@ -32,6 +32,8 @@ mod monitor;
 mod options;
 mod outlet;
 mod peers;
+mod poller;
+mod proxy;
 mod reactor;
 mod setting;
 mod socket;
@@ -47,6 +49,8 @@ pub use monitor::{
     EventFormat, HandshakeFailure, Monitor, MonitorError, MonitorEvent, Occurrence,
     PlainMonitorError,
 };
+pub use poller::{Interest, Item, PollError, Poller, Readiness};
+pub use proxy::{Proxy, ProxyEnd, ProxyError, proxy};
 pub use ringmq_message::{Frame, Message, Properties};
 pub use ringmq_pattern::{Kind, SetOption};
 pub use ringmq_pipe::Wait;

@@ -536,7 +536,7 @@ fn part_error(reason: SendRefusal, frame: Frame) -> SendError {
     SendError { reason, message }
 }
 
-fn later(timeout: Duration) -> Instant {
+pub(crate) fn later(timeout: Duration) -> Instant {
     let now = Instant::now();
     // So far in the future that it never comes.
     now.checked_add(timeout)

@@ -18,13 +18,15 @@ mod mailbox;
 mod receiver;
 mod sender;
 mod sleeper;
+mod spinner;
 mod waker;
 
 pub use announcement::Announcement;
 pub use mailbox::{Mailbox, Post};
 pub use receiver::Receiver;
 pub use sender::Sender;
-pub use sleeper::{Awaited, Company, Sleeper, Slept};
+pub use sleeper::{Awaited, Company, Sleeper, Slept, announce};
+pub use spinner::Spinner;
 pub use waker::{Bell, Bellpull, Waker};
 
 use ringmq_ring::{elements, words};

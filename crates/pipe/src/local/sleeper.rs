@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringmq_ring::{Generation, MappedMut, Owed, WordsMut, words};
-use ringmq_sys::{Event, SignalGate, barrier, cpu};
+use ringmq_sys::{Event, barrier, cpu};
 
+use super::spinner::Spinner;
 use super::waker::{Bell, Bellpull};
-use crate::adaptive::{Adaptive, GAP, LONGEST};
 use crate::options::Wait;
 use crate::remote::Control;
 
@@ -88,19 +88,10 @@ pub struct Sleeper {
     shared: Option<(Arc<Control>, Generation<MappedMut>)>,
     bellpull: Bellpull,
     event: Arc<Event>,
-    adaptive: Adaptive,
-    /// Whether the quota of this process leaves a CPU to spin on; looked at every second of use.
-    quota_allows: bool,
-    looked_at: Instant,
-    /// Whether this thread has one CPU only.
-    only_one: bool,
+    spinner: Spinner,
     /// Our CPU, as it was told to others.
     cpu: u32,
     cpu_told: WordsMut<1>,
-    /// The thread was off its CPU while it spun: what we know of the others' may be old.
-    doubt: bool,
-    /// Waits in a row that ended almost before they began.
-    close: u32,
     /// Whether the bell may have rings that were not drained.
     dirty: bool,
     /// Whether a sleeper can pay for the order at all.
@@ -112,22 +103,12 @@ pub struct Sleeper {
     spins: u32,
 }
 
-/// Pauses, of about 12 ns each, between two looks at the clock while spinning.
-const CLOCK_LOOK: u32 = 64;
-/// A wait of so many pauses or fewer is close, and after so many of them in a row the peer is let get ahead by so many
-/// pauses: see the waiting of the bare pipe.
-const CLOSE: u32 = 4;
-const CLOSE_WAITS: u32 = 3;
-const FALL_BACK: u32 = 32;
 /// Two sleeps within this time are many.
 const OFTEN: Duration = Duration::from_micros(200);
 /// Sleeps in a row that the present regime is not for, before it is changed.
 const MISFITS: u32 = 4;
 /// Waits in a row that ended while they spun, before nobody is asked for fences any more.
 const SPINS: u32 = 16;
-/// Time between two looks at signals while spinning.
-const SLOW_LOOK: Duration = Duration::from_millis(1);
-
 impl Bell for Event {
     fn ring(&self) -> io::Result<()> {
         Event::ring(self)
@@ -153,14 +134,9 @@ impl Sleeper {
             shared: None,
             bellpull: Bellpull::new(seen, Some(cpu_seen), Arc::clone(&event) as Arc<dyn Bell>),
             event,
-            adaptive: Adaptive::new(),
-            quota_allows: quota_allows(),
-            looked_at: Instant::now(),
-            only_one: cpu::allowed() == 1,
+            spinner: Spinner::new(),
             cpu: u32::MAX,
             cpu_told,
-            doubt: false,
-            close: 0,
             dirty: false,
             can_pay,
             slept_at: Instant::now(),
@@ -208,6 +184,17 @@ impl Sleeper {
         }
     }
 
+    /// After a sleep elsewhere that was [announced](announce).
+    pub fn awake(&mut self) {
+        self.disarm();
+        self.dirty = true;
+    }
+
+    /// How it waits.
+    pub fn strategy(&self) -> Wait {
+        self.strategy
+    }
+
     /// Waits in another way from now on.
     pub fn set_wait(&mut self, strategy: Wait) {
         self.strategy = strategy;
@@ -249,6 +236,16 @@ impl Sleeper {
 
     /// Announces a sleep, and orders that before the next look.
     fn arm(&mut self) -> io::Result<()> {
+        if self.announce()? == Owed::Barrier
+            && let Err(error) = barrier::sync()
+        {
+            self.disarm();
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    fn announce(&mut self) -> io::Result<Owed> {
         self.choose_who_pays()?;
         let mut owed = self.generation.arm();
         if let Some((_, shared)) = &mut self.shared
@@ -256,13 +253,7 @@ impl Sleeper {
         {
             owed = Owed::Barrier;
         }
-        if owed == Owed::Barrier
-            && let Err(error) = barrier::sync()
-        {
-            self.disarm();
-            return Err(error);
-        }
-        Ok(())
+        Ok(owed)
     }
 
     /// Who sleeps often asks those who wake it for fences: a barrier for each sleep would cost more than the messages
@@ -325,13 +316,8 @@ impl Sleeper {
     #[inline]
     pub fn tell_cpu(&mut self) -> u32 {
         let here = cpu::current();
-        if here != self.cpu {
-            self.cpu = here;
-            self.cpu_told.set(0, u64::from(here) + 1);
-            if let Some((control, _)) = &self.shared {
-                control.tell_cpu(here);
-            }
-        }
+        let control = self.shared.as_ref().map(|(control, _)| &**control);
+        tell_cpu(here, &mut self.cpu, &mut self.cpu_told, control);
         here
     }
 
@@ -342,135 +328,87 @@ impl Sleeper {
         deadline: Option<Instant>,
     ) -> Result<bool, Slept> {
         let here = self.tell_cpu();
-        if self.strategy == Wait::Park || self.is_in_the_way(awaited.company(here)) {
+        if self.strategy == Wait::Park {
             return Ok(false);
         }
-        if !self.quota_allows {
-            self.look_at_quota(Instant::now());
-            if !self.quota_allows {
-                return Ok(false);
-            }
-        }
-        // Whoever wakes us says where it runs.
-        if std::mem::take(&mut self.doubt) {
-            return Ok(false);
-        }
-        if self.strategy == Wait::Adaptive && !self.adaptive.spin_now() {
-            return Ok(false);
-        }
-        if self.close >= CLOSE_WAITS {
-            for _ in 0..FALL_BACK {
-                std::hint::spin_loop();
-            }
-        }
-        if let Some(spent) = look_for(awaited) {
-            self.close = if spent <= CLOSE { self.close + 1 } else { 0 };
+        let mut telling = Telling {
+            awaited,
+            cpu: &mut self.cpu,
+            told: &mut self.cpu_told,
+            control: self.shared.as_ref().map(|(control, _)| &**control),
+        };
+        let spun = self
+            .spinner
+            .spin(self.strategy, &mut telling, here, deadline)?;
+        if spun {
             self.spun();
-            return Ok(true);
         }
-        self.close = 0;
-        self.spin_on(awaited, deadline)
+        Ok(spun)
     }
 
-    /// A wait has ended while it spun. Who does not sleep needs nobody's fences.
+    /// A wait has ended while it spun, here or in the spinner of whoever waits for several sleepers. Who does not sleep
+    /// needs nobody's fences.
     #[inline]
-    fn spun(&mut self) {
-        self.adaptive.paid();
+    pub fn spun(&mut self) {
         self.spins += 1;
         if self.spins >= SPINS && self.can_pay && self.generation.asks_fences() {
             self.forgo_fences();
         }
     }
+}
 
-    /// Spins with an eye on the clock.
-    fn spin_on(
-        &mut self,
-        awaited: &mut impl Awaited,
-        deadline: Option<Instant>,
-    ) -> Result<bool, Slept> {
-        let start = Instant::now();
-        self.look_at_quota(start);
-        let mut gate: Option<SignalGate> = None;
-        let (mut last, mut slow) = (start, start);
-        while self.quota_allows {
-            let found = look_for(awaited).is_some();
-            let now = Instant::now();
-            let preempted = now - last > GAP;
-            if preempted {
-                self.adaptive.preempted();
-                self.doubt = true;
-            }
-            if found {
-                self.spun();
-                return Ok(true);
-            }
-            if self.strategy == Wait::Adaptive {
-                if preempted {
-                    return Ok(false);
-                }
-                if now - start >= LONGEST {
-                    self.adaptive.in_vain();
-                    return Ok(false);
-                }
-            }
-            if deadline.is_some_and(|deadline| now >= deadline) {
-                return if awaited.look() {
-                    Ok(true)
-                } else {
-                    Err(Slept::TimedOut)
-                };
-            }
-            if now - slow >= SLOW_LOOK {
-                slow = now;
-                match &gate {
-                    None => gate = Some(SignalGate::close()?),
-                    Some(gate) => gate.check()?,
-                }
-                self.look_at_quota(now);
-                let here = self.tell_cpu();
-                if self.is_in_the_way(awaited.company(here)) {
-                    return Ok(false);
-                }
-            }
-            last = now;
-        }
-        Ok(false)
+/// What a sleeper waits for, with a word to others about the CPU that it does so on.
+struct Telling<'a, A> {
+    awaited: &'a mut A,
+    cpu: &'a mut u32,
+    told: &'a mut WordsMut<1>,
+    control: Option<&'a Control>,
+}
+
+impl<A: Awaited> Awaited for Telling<'_, A> {
+    #[inline]
+    fn look(&mut self) -> bool {
+        self.awaited.look()
     }
 
-    /// Whether spinning would keep those from the CPU who are waited for.
-    fn is_in_the_way(&self, company: Company) -> bool {
-        match company {
-            Company::Here => true,
-            Company::Elsewhere => false,
-            Company::Unknown => self.only_one,
-        }
-    }
-
-    /// The quota and the CPUs of this thread may change while it runs.
-    fn look_at_quota(&mut self, now: Instant) {
-        if now - self.looked_at >= Duration::from_secs(1) {
-            self.looked_at = now;
-            self.quota_allows = quota_allows();
-            self.only_one = cpu::allowed() == 1;
-        }
+    fn company(&mut self, here: u32) -> Company {
+        tell_cpu(here, self.cpu, self.told, self.control);
+        self.awaited.company(here)
     }
 }
 
-/// Looks for a while, and says how many pauses it took.
 #[inline]
-fn look_for(awaited: &mut impl Awaited) -> Option<u32> {
-    for spent in 0..CLOCK_LOOK {
-        if awaited.look() {
-            return Some(spent);
+fn tell_cpu(here: u32, last: &mut u32, told: &mut WordsMut<1>, control: Option<&Control>) {
+    if here != *last {
+        *last = here;
+        told.set(0, u64::from(here) + 1);
+        if let Some(control) = control {
+            control.tell_cpu(here);
         }
-        std::hint::spin_loop();
     }
-    None
 }
 
-/// A thread that is pinned to a CPU of its own may spin there; a process with a quota of one CPU or less may not.
-fn quota_allows() -> bool {
-    cpu::quota().is_none_or(|quota| quota > 1.0)
+/// For whoever sleeps on the descriptors of several sleepers at once: announces the sleep of them all, with one barrier at
+/// most. The caller looks once more afterwards, then sleeps, and says that they are [`awake`](Sleeper::awake), also after
+/// an error.
+///
+/// # Errors
+///
+/// If the kernel refuses; nothing is expected.
+pub fn announce<'a>(sleepers: impl Iterator<Item = &'a mut Sleeper>) -> io::Result<()> {
+    let mut owed = Owed::Nothing;
+    for sleeper in sleepers {
+        if std::mem::take(&mut sleeper.dirty) {
+            sleeper.event.drain()?;
+        }
+        if sleeper.announce()? == Owed::Barrier {
+            owed = Owed::Barrier;
+        }
+    }
+    if owed == Owed::Barrier {
+        barrier::sync()?;
+    }
+    Ok(())
 }
 
 impl AsFd for Sleeper {

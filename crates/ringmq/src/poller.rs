@@ -1,0 +1,299 @@
+//! Waiting for several sockets, and other descriptors, at once.
+//!
+//! ```text
+//!   look at all --> something? yes: answer
+//!        ^             | no
+//!        |             v
+//!        +---------- spin over all, for as long as their strategies have it
+//!        ^             | in vain
+//!        |             v
+//!        +---------- announce the sleep of all sockets, look once more, one poll(2) over all descriptors
+//! ```
+
+mod item;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use ringmq_pipe::Wait;
+use ringmq_pipe::local::{Awaited, Company, Slept, Spinner, announce};
+use ringmq_sys::cpu;
+use ringmq_sys::poll::Set;
+use thiserror::Error;
+
+pub use item::{Interest, Item, Readiness};
+
+use crate::error::RecvError;
+use crate::socket::{Socket, later};
+
+/// Why a wait for several ended with nothing.
+#[derive(Debug, Error)]
+pub enum PollError {
+    /// A signal was handled while the call waited.
+    #[error("a signal was handled while waiting for several sockets")]
+    Interrupted,
+    /// The context of one of the sockets was shut down.
+    #[error("the context was shut down")]
+    Terminated,
+    /// This is a forked child; one of the sockets belongs to its parent.
+    #[error("a socket belongs to the process that this one was forked from")]
+    Forked,
+    /// The kernel refused.
+    #[error("cannot wait: {0}")]
+    Os(#[source] io::Error),
+}
+
+/// Waits for several sockets, and other descriptors, at once.
+///
+/// A wait spins before it sleeps, as the least eager of its sockets does by itself: one that parks lets none spin. What
+/// earlier waits have shown is remembered, so use one poller again rather than a new one each time. Sockets that are
+/// waited for in this way cost their peers a system call only while the wait sleeps; nobody has to ask for their
+/// descriptors.
+///
+/// ```
+/// use ringmq::{Context, Interest, Item, Kind, Poller};
+///
+/// let context = Context::new()?;
+/// let (mut jobs, mut news) = (context.socket(Kind::Pull)?, context.socket(Kind::Pull)?);
+/// jobs.bind("inproc://jobs")?;
+/// news.bind("inproc://news")?;
+/// let mut source = context.socket(Kind::Push)?;
+/// source.connect("inproc://news")?;
+/// source.send("all is well")?;
+///
+/// let mut poller = Poller::new();
+/// let mut items = [
+///     Item::socket(&mut jobs, Interest::READABLE),
+///     Item::socket(&mut news, Interest::READABLE),
+/// ];
+/// assert_eq!(poller.wait(&mut items, None)?, 1);
+/// let [job, word] = items.map(|item| item.ready().readable);
+/// assert!(!job && word);
+/// assert_eq!(news.try_recv()?[0].as_slice(), b"all is well");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Poller {
+    spinner: Spinner,
+}
+
+/// Looks at the sockets, while spinning, between two at the other descriptors, each a system call.
+const DESCRIPTOR_LOOK: u32 = 1024;
+
+impl Poller {
+    /// One that has not waited yet.
+    pub fn new() -> Poller {
+        Poller::default()
+    }
+
+    /// Waits until something is ready, or the time has passed; `None` waits without end, zero does not wait. Says how many
+    /// items are ready, each of which says for what.
+    ///
+    /// Sockets are looked at again at the end, so that those who also poll the descriptor of one miss nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`PollError`]. What items say then is without meaning.
+    pub fn wait<'a>(
+        &mut self,
+        items: &mut [Item<'a>],
+        timeout: Option<Duration>,
+    ) -> Result<usize, PollError> {
+        let mut others = Others::among(items);
+        let deadline = timeout.map(later);
+        let mut over = timeout == Some(Duration::ZERO);
+        loop {
+            if look(items, &mut others)? > 0 || over {
+                return last_look(items);
+            }
+            let waited = match self.spin(items, &mut others, deadline) {
+                Ok(true) => continue,
+                Ok(false) => sleep(items, deadline),
+                Err(slept) => Err(slept),
+            };
+            match waited {
+                Ok(()) => {}
+                Err(Slept::TimedOut) => over = true,
+                // What is there now is told before the signal.
+                Err(_) if look(items, &mut others)? > 0 => return last_look(items),
+                Err(Slept::Interrupted) => return Err(PollError::Interrupted),
+                Err(Slept::Os(error)) => return Err(PollError::Os(error)),
+            }
+        }
+    }
+
+    fn spin<'a>(
+        &mut self,
+        items: &mut [Item<'a>],
+        others: &mut Others<'a>,
+        deadline: Option<Instant>,
+    ) -> Result<bool, Slept> {
+        let strategies = sockets(items).map(|socket| socket.sleeper.strategy());
+        let strategy = strategies.min_by_key(|strategy| eagerness(*strategy));
+        let Some(strategy) = strategy else {
+            return Ok(false);
+        };
+        let mut looks = Looks {
+            items: &mut *items,
+            others,
+            count: 0,
+            failed: None,
+        };
+        let spun = self
+            .spinner
+            .spin(strategy, &mut looks, cpu::current(), deadline);
+        if let Some(error) = looks.failed {
+            return Err(error.into());
+        }
+        if matches!(spun, Ok(true)) {
+            sockets(items).for_each(|socket| socket.sleeper.spun());
+        }
+        spun
+    }
+}
+
+fn eagerness(strategy: Wait) -> u8 {
+    match strategy {
+        Wait::Park => 0,
+        Wait::Adaptive => 1,
+        Wait::Spin => 2,
+    }
+}
+
+fn sockets<'i>(items: &'i mut [Item<'_>]) -> impl Iterator<Item = &'i mut Socket> {
+    items.iter_mut().filter_map(Item::waiting)
+}
+
+/// The descriptors that are no sockets', and where they stand.
+struct Others<'a> {
+    set: Set<'a>,
+    places: Vec<usize>,
+}
+
+impl<'a> Others<'a> {
+    fn among(items: &[Item<'a>]) -> Others<'a> {
+        let mut others = Others {
+            set: Set::new(),
+            places: Vec::new(),
+        };
+        for (place, item) in items.iter().enumerate() {
+            if let Some(descriptor) = item.other() {
+                others.set.add(descriptor, item.conditions());
+                others.places.push(place);
+            }
+        }
+        others
+    }
+
+    /// Looks at them without sleeping, and says how many are ready.
+    fn look(&mut self) -> io::Result<usize> {
+        if self.set.is_empty() {
+            return Ok(0);
+        }
+        self.set.wait(Some(Instant::now()))
+    }
+}
+
+/// Looks at everything, and says how many are ready.
+fn look<'a>(items: &mut [Item<'a>], others: &mut Others<'a>) -> Result<usize, PollError> {
+    for item in items.iter_mut() {
+        item.look(false)?;
+    }
+    // A look does not sleep, so that no signal ends it.
+    if others.look().map_err(PollError::Os)? > 0 {
+        for (index, place) in others.places.iter().enumerate() {
+            items[*place].found(others.set.found(index));
+        }
+    }
+    Ok(ready(items))
+}
+
+/// Looks once more at those sockets whose descriptor others poll: they are told what comes from now on.
+fn last_look(items: &mut [Item<'_>]) -> Result<usize, PollError> {
+    for item in items.iter_mut() {
+        if item.waiting().is_some_and(|socket| socket.watched) {
+            item.look(true)?;
+        }
+    }
+    Ok(ready(items))
+}
+
+fn ready(items: &[Item<'_>]) -> usize {
+    items.iter().filter(|item| item.ready().any()).count()
+}
+
+/// Sleeps until something may have come.
+fn sleep(items: &mut [Item<'_>], deadline: Option<Instant>) -> Result<(), Slept> {
+    let slept = match announce(sockets(items).map(|socket| &mut socket.sleeper)) {
+        Ok(()) if items.iter_mut().any(Item::has_news) => Ok(1),
+        Ok(()) => {
+            let mut all = Set::new();
+            for item in items.iter() {
+                if let Some(descriptor) = item.bell().or(item.other()) {
+                    all.add(descriptor, item.asked());
+                }
+            }
+            all.wait(deadline)
+        }
+        Err(error) => Err(error),
+    };
+    sockets(items).for_each(|socket| socket.sleeper.awake());
+    if slept? == 0 {
+        return Err(Slept::TimedOut);
+    }
+    Ok(())
+}
+
+/// What a poller that spins looks at.
+struct Looks<'l, 'a> {
+    items: &'l mut [Item<'a>],
+    others: &'l mut Others<'a>,
+    count: u32,
+    /// Why the descriptors cannot be looked at.
+    failed: Option<io::Error>,
+}
+
+impl Awaited for Looks<'_, '_> {
+    #[inline]
+    fn look(&mut self) -> bool {
+        if self.items.iter_mut().any(Item::has_news) {
+            return true;
+        }
+        self.count += 1;
+        if !self.count.is_multiple_of(DESCRIPTOR_LOOK) {
+            return false;
+        }
+        match self.others.look() {
+            Ok(ready) => ready > 0,
+            Err(error) => {
+                self.failed = Some(error);
+                true
+            }
+        }
+    }
+
+    fn company(&mut self, here: u32) -> Company {
+        let mut company = Company::Here;
+        for socket in sockets(self.items) {
+            socket.sleeper.tell_cpu();
+            match socket.peers.company(here) {
+                Company::Elsewhere => company = Company::Elsewhere,
+                Company::Unknown if company == Company::Here => company = Company::Unknown,
+                _ => {}
+            }
+        }
+        company
+    }
+}
+
+impl From<RecvError> for PollError {
+    fn from(error: RecvError) -> PollError {
+        match error {
+            RecvError::Forked => PollError::Forked,
+            RecvError::Interrupted => PollError::Interrupted,
+            RecvError::Os(error) => PollError::Os(error),
+            // The only other thing that a look at events answers.
+            _ => PollError::Terminated,
+        }
+    }
+}

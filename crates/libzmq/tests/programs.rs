@@ -121,6 +121,11 @@ fn refusals() {
 }
 
 #[test]
+fn polls() {
+    holds("polls", With::Both);
+}
+
+#[test]
 fn conflate() {
     holds("conflate", With::Both);
 }

@@ -2,6 +2,7 @@
 //!
 //! | name | shows |
 //! | --- | --- |
+//! | `broker` | a proxy between clients and services, which wait with a poller for requests and for the end |
 //! | `echo` | a server and a client in two processes, each message answered |
 //! | `in_place` | messages written and read where they lie in the ring |
 //! | `tokio_pipe` | a pipe behind tokio's `AsyncFd` |

@@ -154,9 +154,10 @@ impl Payload {
             return bytes;
         }
         let len = usize::from(self.head()[2]);
-        let first = ptr::from_ref(self).cast::<u8>();
+        // SAFETY: within the payload.
+        let first = unsafe { ptr::from_ref(self).cast::<u8>().add(TAGS) };
         // SAFETY: inline: as many bytes behind the first three are initialised, and lie within the payload.
-        unsafe { slice::from_raw_parts(first.add(TAGS), len) }
+        unsafe { slice::from_raw_parts(first, len) }
     }
 
     #[inline(always)]
@@ -189,9 +190,10 @@ impl Payload {
             return unsafe { &mut *self.body.as_mut_ptr().cast::<Vec<u8>>() };
         }
         let len = usize::from(self.head()[2]);
-        let first = ptr::from_mut(self).cast::<u8>();
+        // SAFETY: within the payload.
+        let first = unsafe { ptr::from_mut(self).cast::<u8>().add(TAGS) };
         // SAFETY: as in `as_slice`; writing behind the first three bytes breaks no invariant.
-        unsafe { slice::from_raw_parts_mut(first.add(TAGS), len) }
+        unsafe { slice::from_raw_parts_mut(first, len) }
     }
 
     /// Turns what one owner holds into what many can hold. Copies nothing.

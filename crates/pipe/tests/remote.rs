@@ -1,5 +1,7 @@
 //! Pipes between sockets of two processes, with both ends here: messages, marks, growth, and what is left behind.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -84,8 +84,6 @@ struct Offering {
 pub(crate) struct Met {
     pub(crate) upgrade: Upgrade,
     pub(crate) witness: Witness,
-    /// Readable once the peer's process is dead.
-    pub(crate) pidfd: Option<std::os::fd::OwnedFd>,
 }
 
 impl Handoff {
@@ -297,8 +295,7 @@ impl Handoff {
         let Offering {
             sharing, own, peer, ..
         } = *offering;
-        let mut peer = peer?;
-        let pidfd = peer.pidfd.take();
+        let peer = peer?;
         let (sender, receiver, witness) = own.meet(peer, sharing.limit)?;
         Some(Met {
             upgrade: Upgrade {
@@ -307,7 +304,6 @@ impl Handoff {
                 properties: properties.cloned(),
             },
             witness,
-            pidfd,
         })
     }
 

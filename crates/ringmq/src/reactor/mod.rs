@@ -16,6 +16,7 @@ mod handoff;
 mod listening;
 mod order;
 mod outbound;
+mod returning;
 mod session;
 mod telling;
 mod timers;

@@ -12,12 +12,12 @@ use ringmq_transport::{Backoff, Connecting, Endpoint, Options, ReconnectStop, St
 use slab::Slab;
 
 use super::listening::Listening;
-use super::order::{Link, Order, session_pipe};
+use super::order::{Link, Order};
 use super::session::{Broken, Ends, Open, Worked};
 use super::telling::Next;
 use super::timers::Timers;
 use super::{Beginning, Crew, Lingering, WAKE};
-use crate::command::{Attachment, Command, Downgrade, Marks, PipeId};
+use crate::command::{Attachment, Command, Marks, PipeId};
 use crate::monitor::{Addresses, Occurrence};
 
 /// Events that one poll tells of.
@@ -452,36 +452,6 @@ impl Work {
         } else {
             self.rest(slot);
         }
-    }
-
-    /// A peer in shared memory is gone, and whoever comes next begins with ZMTP. What it had not taken goes first.
-    fn go_back(&mut self, slot: usize, witness: Witness) {
-        let post = self.mailbox.post();
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        tracing::info!(pipe = session.id.0, "back to ZMTP: the peer is gone");
-        let (near, ends) = session_pipe(&session.link, session.id, &post);
-        let Ends {
-            inbound,
-            outbound,
-            announcement,
-            ..
-        } = ends;
-        session.ends.inbound = inbound;
-        session.ends.announcement = announcement;
-        session
-            .ends
-            .outbound
-            .go_back(witness.into_unread(), outbound);
-        let downgrade = Downgrade {
-            sender: near.sender,
-            receiver: near.receiver,
-        };
-        let told = Command::Downgrade(session.id, Box::new(downgrade));
-        // A socket that has closed says so by an order that is under way.
-        let _ = session.link.post.send(told);
-        self.rest(slot);
     }
 
     /// Everything was sent, and the socket has let go: the peer is told, and closes.

@@ -11,11 +11,11 @@ use ringmq_transport::{Backoff, Connecting, Endpoint, Options, Stream};
 use slab::Slab;
 
 use super::listening::Listening;
-use super::order::{Link, Order, session_pipe};
+use super::order::{Link, Order, inbound_again, session_pipe};
 use super::session::{Broken, Ends, Open, Worked};
 use super::timers::Timers;
 use super::{Beginning, Crew, Lingering, WAKE};
-use crate::command::{Attachment, Command, Downgrade, Marks, PipeId};
+use crate::command::{Attachment, Command, Downgrade, Marks, PipeId, Upgrade};
 
 /// Events that one poll tells of.
 const EVENTS: usize = 256;
@@ -311,7 +311,9 @@ impl Work {
             return;
         };
         let Io::Open(open) = &mut session.io else {
-            if session.letting_go && session.ends.outbound.is_at_end() {
+            // This also lets go of the memory of a peer that is gone, once nothing unread is left in it.
+            let at_end = session.ends.outbound.is_at_end();
+            if session.letting_go && at_end {
                 self.end(slot);
             }
             return;
@@ -329,7 +331,21 @@ impl Work {
                 now,
             )
         };
-        let agreed = open.agreed.take();
+        if let Some(met) = open.agreed.take() {
+            open.receiver = met.receiver;
+            open.sender = met.sender.map(|sender| (sender, met.witness));
+        }
+        // While messages are left that a peer before this one has not read, the mark counts no others in shared memory.
+        let sender = match &open.sender {
+            Some(_) if session.ends.outbound.is_fresh() => open.sender.take(),
+            _ => None,
+        };
+        let receiver = if std::mem::take(&mut open.heard) {
+            open.receiver.take()
+        } else {
+            None
+        };
+        let properties = receiver.as_ref().and_then(|_| open.properties.clone());
         if std::mem::take(&mut open.fresh) {
             let routing_id = open
                 .connection
@@ -337,11 +353,13 @@ impl Work {
                 .map(|peer| peer.routing_id().to_vec());
             Work::met(session, routing_id.unwrap_or_default());
         }
-        if let Some(met) = agreed {
-            session.witness = Some(met.witness);
-            let told = Command::Upgrade(session.id, Box::new(met.upgrade));
-            // A socket that has closed says so by an order that is under way.
-            let _ = session.link.post.send(told);
+        if let Some((sender, witness)) = sender {
+            session.witness = Some(witness);
+            Work::upgrade(session.id, &session.link, Upgrade::sender(sender));
+        }
+        if let Some(receiver) = receiver {
+            let upgrade = Upgrade::receiver(receiver, properties);
+            Work::upgrade(session.id, &session.link, upgrade);
         }
         match worked {
             Err(broken) => self.broken(slot, &broken),
@@ -349,6 +367,12 @@ impl Work {
             Ok(Worked::Idle) => self.set_time(slot),
             Ok(Worked::Finished) => self.farewell(slot),
         }
+    }
+
+    fn upgrade(id: PipeId, link: &Link, upgrade: Upgrade) {
+        let told = Command::Upgrade(id, Box::new(upgrade));
+        // A socket that has closed says so by an order that is under way.
+        let _ = link.post.send(told);
     }
 
     /// The handshake is done.
@@ -399,7 +423,9 @@ impl Work {
                 session.ends.outbound.done();
             }
         }
-        if let Some(witness) = session.witness.take()
+        let witness = session.witness.take();
+        let gone_over = witness.is_some() || session.ends.inbound.is_none();
+        if gone_over
             && matches!(session.origin, Origin::Dialed(_))
             && !session.link.immediate
             && !session.letting_go
@@ -418,27 +444,27 @@ impl Work {
     }
 
     /// A peer in shared memory is gone, and whoever comes next begins with ZMTP. What it had not taken goes first.
-    fn go_back(&mut self, slot: usize, witness: Witness) {
+    fn go_back(&mut self, slot: usize, witness: Option<Witness>) {
         let post = self.mailbox.post();
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        let (near, ends) = session_pipe(&session.link, session.id, &post);
-        let Ends {
-            inbound,
-            outbound,
-            announcement,
-            ..
-        } = ends;
-        session.ends.inbound = inbound;
-        session.ends.announcement = announcement;
-        session
-            .ends
-            .outbound
-            .go_back(witness.into_unread(), outbound);
-        let downgrade = Downgrade {
-            sender: near.sender,
-            receiver: near.receiver,
+        let downgrade = if let Some(witness) = witness {
+            let (near, ends) = session_pipe(&session.link, session.id, &post);
+            let unread = witness.into_unread();
+            session.ends.outbound.go_back(unread, ends.outbound);
+            session.ends.inbound = ends.inbound;
+            session.ends.announcement = ends.announcement;
+            Downgrade {
+                sender: Some(near.sender),
+                receiver: near.receiver,
+            }
+        } else {
+            let announcement = &session.ends.announcement;
+            let (inbound, receiver) = inbound_again(&session.link, session.id, &post, announcement);
+            session.ends.inbound = Some(inbound);
+            let sender = None;
+            Downgrade { sender, receiver }
         };
         let told = Command::Downgrade(session.id, Box::new(downgrade));
         // A socket that has closed says so by an order that is under way.

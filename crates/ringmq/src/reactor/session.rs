@@ -8,6 +8,7 @@ use std::time::Duration;
 use ringmq_message::{Frame, Properties, names};
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::{Announcement, Sender};
+use ringmq_pipe::remote;
 use ringmq_transport::Stream;
 use ringmq_zmtp::{Connection, Error as ZmtpError, Event, Peer};
 
@@ -54,7 +55,14 @@ pub(crate) struct Open {
     pub(crate) handoff: Handoff,
     /// Both sides have agreed on it since somebody last looked.
     pub(crate) agreed: Option<Met>,
-    properties: Option<Arc<Properties>>,
+    /// The peer has told, since somebody last looked, that the rest comes in shared memory.
+    pub(crate) heard: bool,
+    /// Where that goes which the socket sends, once everything before it is on its way.
+    pub(crate) sender: Option<(remote::Sender, remote::Witness)>,
+    /// Where that will come. Before the peer has told, there is a gap between the last message that came by ZMTP and the
+    /// first one there; if it dies in between, nothing behind the gap is received.
+    pub(crate) receiver: Option<remote::Receiver>,
+    pub(crate) properties: Option<Arc<Properties>>,
     connected: bool,
 }
 
@@ -128,6 +136,9 @@ impl Open {
             fresh: false,
             handoff,
             agreed: None,
+            heard: false,
+            sender: None,
+            receiver: None,
             properties: None,
             connected,
         }
@@ -158,7 +169,7 @@ impl Open {
     ) -> Result<Worked, Broken> {
         for _ in 0..TURNS {
             let took = self.take_input(ends, link, scratch, now)?;
-            let gave = self.give_output(ends, link.kind, letting_go)?;
+            let gave = self.give_output(ends, link.kind)?;
             if !took && !gave {
                 if !self.sleep(ends) {
                     continue;
@@ -206,12 +217,7 @@ impl Open {
     }
 
     /// Encodes what the socket has sent, and writes. Says whether anything was done.
-    fn give_output(
-        &mut self,
-        ends: &mut Ends,
-        kind: Kind,
-        letting_go: bool,
-    ) -> Result<bool, Broken> {
+    fn give_output(&mut self, ends: &mut Ends, kind: Kind) -> Result<bool, Broken> {
         let mut done = false;
         if self.handoff.has_offer() {
             // It goes before all messages.
@@ -224,7 +230,7 @@ impl Open {
                 done = true;
                 self.encode(ends, kind, frame);
             }
-            if self.handoff.may_tell() && !letting_go && ends.outbound.is_at_end() {
+            if self.handoff.may_tell() && ends.outbound.is_at_end() {
                 done = true;
                 self.handoff.tell(&mut self.connection);
             }
@@ -420,20 +426,20 @@ impl Open {
     /// Takes a frame of the handoff.
     #[cold]
     fn hand_off(&mut self, ends: &mut Ends, link: &Link, data: &[u8]) -> Result<(), Broken> {
-        let (connection, properties) = (&mut self.connection, self.properties.as_ref());
         let met = self
             .handoff
-            .take(data, connection, link.kind, properties)
+            .take(data, &mut self.connection, link.kind)
             .map_err(|_| Broken::Handoff)?;
         if met.is_some() {
             self.agreed = met;
         }
-        if self.handoff.has_heard() {
+        if self.handoff.has_heard() && ends.inbound.is_some() {
             // The socket reads on in shared memory when it has read this to its end.
             if self.in_midst {
                 return Err(Broken::Handoff);
             }
             ends.inbound = None;
+            self.heard = true;
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use super::session::{Broken, Ends, Open, Worked};
 use super::telling::Next;
 use super::timers::Timers;
 use super::{Beginning, Crew, Lingering, WAKE};
-use crate::command::{Attachment, Command, Marks, PipeId};
+use crate::command::{Attachment, Command, Marks, PipeId, Upgrade};
 use crate::monitor::{Addresses, Occurrence};
 
 /// Events that one poll tells of.
@@ -334,7 +334,9 @@ impl Work {
             return;
         };
         let Io::Open(open) = &mut session.io else {
-            if session.letting_go && session.ends.outbound.is_at_end() {
+            // This also lets go of the memory of a peer that is gone, once nothing unread is left in it.
+            let at_end = session.ends.outbound.is_at_end();
+            if session.letting_go && at_end {
                 self.end(slot);
             }
             return;
@@ -352,7 +354,21 @@ impl Work {
                 now,
             )
         };
-        let agreed = open.agreed.take();
+        if let Some(met) = open.agreed.take() {
+            open.receiver = met.receiver;
+            open.sender = met.sender.map(|sender| (sender, met.witness));
+        }
+        // While messages are left that a peer before this one has not read, the mark counts no others in shared memory.
+        let sender = match &open.sender {
+            Some(_) if session.ends.outbound.is_fresh() => open.sender.take(),
+            _ => None,
+        };
+        let receiver = if std::mem::take(&mut open.heard) {
+            open.receiver.take()
+        } else {
+            None
+        };
+        let properties = receiver.as_ref().and_then(|_| open.properties.clone());
         let stays = if open.connection.is_ready() {
             open.handoff.news()
         } else {
@@ -370,12 +386,16 @@ impl Work {
             tracing::debug!(pipe = session.id.0, "by ZMTP: {why}");
             let _ = session.link.post.send(Command::Stays(session.id, why));
         }
-        if let Some(met) = agreed {
+        if sender.is_some() || receiver.is_some() {
             tracing::info!(pipe = session.id.0, kind = ?session.link.kind, "in shared memory");
-            session.witness = Some(met.witness);
-            let told = Command::Upgrade(session.id, Box::new(met.upgrade));
-            // A socket that has closed says so by an order that is under way.
-            let _ = session.link.post.send(told);
+        }
+        if let Some((sender, witness)) = sender {
+            session.witness = Some(witness);
+            Work::upgrade(session.id, &session.link, Upgrade::sender(sender));
+        }
+        if let Some(receiver) = receiver {
+            let upgrade = Upgrade::receiver(receiver, properties);
+            Work::upgrade(session.id, &session.link, upgrade);
         }
         match worked {
             Err(broken) => self.broken(slot, &broken),
@@ -383,6 +403,12 @@ impl Work {
             Ok(Worked::Idle) => self.set_time(slot),
             Ok(Worked::Finished) => self.farewell(slot),
         }
+    }
+
+    fn upgrade(id: PipeId, link: &Link, upgrade: Upgrade) {
+        let told = Command::Upgrade(id, Box::new(upgrade));
+        // A socket that has closed says so by an order that is under way.
+        let _ = link.post.send(told);
     }
 
     /// The handshake is done.
@@ -435,7 +461,9 @@ impl Work {
             }
         }
         let never = !session.told && session.tell_broken(why) == Next::Never;
-        if let Some(witness) = session.witness.take()
+        let witness = session.witness.take();
+        let gone_over = witness.is_some() || session.ends.inbound.is_none();
+        if gone_over
             && matches!(session.origin, Origin::Dialed(_))
             && !never
             && !session.link.immediate

@@ -1,0 +1,11 @@
+//! ipc connections in shared memory, between processes that die, stop, leave early and come late.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
+mod kill;
+mod parts;

@@ -7,5 +7,6 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
+mod close;
 mod kill;
 mod parts;

@@ -92,14 +92,22 @@ pub(crate) struct Work {
     pub(super) stopping: bool,
 }
 
+/// Numbers of one slot.
+const NUMBERS: usize = 3;
+
 /// Of a session, among events and timers.
 pub(super) fn session_number(slot: usize) -> usize {
-    slot * 2
+    slot * NUMBERS
 }
 
 /// Of a listener, among events and timers.
 pub(super) fn listener_number(slot: usize) -> usize {
-    slot * 2 + 1
+    slot * NUMBERS + 1
+}
+
+/// Of the process at the other end of a session, among events.
+fn process_number(slot: usize) -> usize {
+    slot * NUMBERS + 2
 }
 
 impl Work {
@@ -227,8 +235,8 @@ impl Work {
         if token == WAKE {
             return;
         }
-        let slot = token.0 / 2;
-        if token.0 % 2 == 1 {
+        let slot = token.0 / NUMBERS;
+        if token.0 == listener_number(slot) {
             self.accept(slot);
             return;
         }
@@ -236,6 +244,10 @@ impl Work {
             return;
         };
         match &mut session.io {
+            Io::Open(open) if token.0 == process_number(slot) => {
+                open.process_ended();
+                self.enqueue(slot);
+            }
             Io::Open(open) => {
                 open.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
                 open.writable |= event.is_writable() || event.is_error();
@@ -247,8 +259,8 @@ impl Work {
     }
 
     fn due(&mut self, number: usize) {
-        let slot = number / 2;
-        if number % 2 == 1 {
+        let slot = number / NUMBERS;
+        if number == listener_number(slot) {
             self.accept(slot);
             return;
         }
@@ -332,6 +344,9 @@ impl Work {
             )
         };
         if let Some(met) = open.agreed.take() {
+            if let Some(pidfd) = met.pidfd {
+                open.watch(pidfd, self.poll.registry(), Token(process_number(slot)));
+            }
             open.receiver = met.receiver;
             open.sender = met.sender.map(|sender| (sender, met.witness));
         }
@@ -550,7 +565,10 @@ impl Work {
             near,
             ..
         } = session;
-        drop((ends, io, near));
+        if let Io::Open(mut open) = io {
+            open.unwatch(self.poll.registry());
+        }
+        drop((ends, near));
         let _ = link.post.send(Command::Gone(id));
         self.crew.relieve(self.number);
         self.lingering.end();

@@ -8,5 +8,8 @@
 )]
 
 mod close;
+mod fallback;
+mod forked;
 mod kill;
 mod parts;
+mod switch;

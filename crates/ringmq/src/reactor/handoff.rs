@@ -86,6 +86,8 @@ pub(crate) struct Met {
     pub(crate) sender: Option<Sender>,
     pub(crate) receiver: Option<Receiver>,
     pub(crate) witness: Witness,
+    /// Readable once the peer's process is dead.
+    pub(crate) pidfd: Option<std::os::fd::OwnedFd>,
 }
 
 impl Handoff {
@@ -296,12 +298,14 @@ impl Handoff {
         let Offering {
             sharing, own, peer, ..
         } = *offering;
-        let peer = peer?;
+        let mut peer = peer?;
+        let pidfd = peer.pidfd.take();
         let (sender, receiver, witness) = own.meet(peer, sharing.limit)?;
         Some(Met {
             sender: sends(kind).then_some(sender),
             receiver: receives(kind).then_some(receiver),
             witness,
+            pidfd,
         })
     }
 

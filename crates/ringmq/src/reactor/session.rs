@@ -1,10 +1,12 @@
 //! One peer over a byte stream: ZMTP on one side, the pipe of the socket on the other.
 
 use std::io::{self, IoSlice};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
 use ringmq_message::{Frame, Properties, names};
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::{Announcement, Sender};
@@ -64,6 +66,9 @@ pub(crate) struct Open {
     pub(crate) receiver: Option<remote::Receiver>,
     pub(crate) properties: Option<Arc<Properties>>,
     connected: bool,
+    /// The process at the other end, which may have left the stream to a child; and whether it is dead.
+    process: Option<OwnedFd>,
+    is_dead: bool,
 }
 
 impl Ends {
@@ -141,7 +146,36 @@ impl Open {
             receiver: None,
             properties: None,
             connected,
+            process: None,
+            is_dead: false,
         }
+    }
+
+    /// Has the end of the process at the other end told by this token. Without memory for that in the kernel, the end
+    /// of the stream has to do.
+    pub(crate) fn watch(&mut self, process: OwnedFd, registry: &Registry, token: Token) {
+        let descriptor = process.as_raw_fd();
+        let mut source = SourceFd(&descriptor);
+        if registry
+            .register(&mut source, token, Interest::READABLE)
+            .is_ok()
+        {
+            self.process = Some(process);
+        }
+    }
+
+    /// To be called before the end. A child of ours may have the descriptor, too, and its events would go on.
+    pub(crate) fn unwatch(&mut self, registry: &Registry) {
+        if let Some(process) = self.process.take() {
+            // It is closed in any case.
+            let _ = registry.deregister(&mut SourceFd(&process.as_raw_fd()));
+        }
+    }
+
+    /// The process at the other end is dead: the stream ends behind what is in it now.
+    pub(crate) fn process_ended(&mut self) {
+        self.is_dead = true;
+        self.readable = true;
     }
 
     /// What frames of this connection tell of their peer.
@@ -369,6 +403,7 @@ impl Open {
 
     fn unread(&mut self, error: io::Error) -> Result<bool, Broken> {
         match error.kind() {
+            io::ErrorKind::WouldBlock if self.is_dead => Err(Broken::Closed),
             io::ErrorKind::WouldBlock => {
                 self.readable = false;
                 Ok(false)

@@ -7,5 +7,9 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
+mod close;
+mod fallback;
+mod forked;
 mod kill;
 mod parts;
+mod switch;

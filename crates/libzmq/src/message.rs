@@ -84,7 +84,22 @@ pub(crate) fn copied(from: &[u8]) -> Result<Frame, Errno> {
     copy.try_reserve_exact(from.len())
         .map_err(|_| Errno::NO_MEMORY)?;
     copy.extend_from_slice(from);
-    Ok(Frame::from(copy))
+    Ok(Frame::from_vec(copy))
+}
+
+/// Memory for a message, for the caller to write to. Clearing it first would cost as much as writing.
+#[inline]
+fn unwritten(len: usize) -> Result<Frame, Errno> {
+    if len <= INLINE {
+        return Ok(Frame::small(len, |_| {}));
+    }
+    let mut bytes: Vec<u8> = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| Errno::NO_MEMORY)?;
+    // SAFETY: there is room for it. The bytes are what the allocator left there until the caller has written them, as in
+    // libzmq: the address is handed out at once, to code that no compiler of ours looks into, and nothing here reads
+    // them before.
+    unsafe { bytes.set_len(len) };
+    Ok(Frame::from_vec(bytes))
 }
 
 /// A size, as functions return it.
@@ -129,7 +144,7 @@ unsafe extern "C" fn zmq_msg_init(msg: *mut Msg) -> c_int {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_msg_init_size(msg: *mut Msg, len: usize) -> c_int {
     catch(|| {
-        let frame = Frame::zeroed(len).map_err(|_| Errno::NO_MEMORY)?;
+        let frame = unwritten(len)?;
         // SAFETY: the caller's contract.
         unsafe { Msg::put(msg, frame) }
     })

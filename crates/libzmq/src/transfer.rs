@@ -123,8 +123,7 @@ pub(crate) unsafe extern "C" fn zmq_msg_send(
         let mut open = unsafe { Open::enter(handle) }?;
         // SAFETY: the caller's contract.
         let held = unsafe { Msg::get(msg) }?;
-        let mut frame = mem::take(held);
-        frame.share();
+        let frame = mem::take(held);
         let len = frame.len();
         match send(&mut open.socket, frame, flags) {
             Ok(()) => Ok(size(len)),

@@ -41,10 +41,7 @@ impl Frame {
         if bytes.len() <= INLINE {
             Frame::of(Payload::inline(bytes))
         } else {
-            Frame::of(Payload::Shared {
-                more: false,
-                bytes: Bytes::copy_from_slice(bytes),
-            })
+            Frame::of(Payload::shared(Bytes::copy_from_slice(bytes)))
         }
     }
 
@@ -60,7 +57,25 @@ impl Frame {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(len)?;
         bytes.resize(len, 0);
-        Ok(Frame::of(Payload::Owned { more: false, bytes }))
+        Ok(Frame::of(Payload::owned(bytes)))
+    }
+
+    /// A frame of `len` bytes, at most [`INLINE`], which `fill` writes over zeros.
+    ///
+    /// # Panics
+    ///
+    /// If there are more.
+    #[inline(always)]
+    pub fn small(len: usize, fill: impl FnOnce(&mut [u8])) -> Frame {
+        assert!(len <= INLINE, "a small frame has {INLINE} bytes at most");
+        Frame::of(Payload::inline_with(len, fill))
+    }
+
+    /// A frame that keeps this memory for itself, and can be [written](Frame::as_mut_slice); it is
+    /// [shared](Frame::share) before it is cloned, or the clone is a copy.
+    #[inline(always)]
+    pub fn from_vec(bytes: Vec<u8>) -> Frame {
+        Frame::of(Payload::owned(bytes))
     }
 
     /// A frame over memory that somebody else provides. `owner` is dropped, in whatever thread that happens, when the
@@ -74,12 +89,10 @@ impl Frame {
 
     /// A frame over bytes that live for ever. Copies nothing.
     pub const fn from_static(bytes: &'static [u8]) -> Frame {
-        Frame::of(Payload::Shared {
-            more: false,
-            bytes: Bytes::from_static(bytes),
-        })
+        Frame::of(Payload::shared(Bytes::from_static(bytes)))
     }
 
+    #[inline(always)]
     const fn of(payload: Payload) -> Frame {
         Frame {
             payload,
@@ -88,7 +101,7 @@ impl Frame {
     }
 
     /// The bytes.
-    #[inline]
+    #[inline(always)]
     pub fn as_slice(&self) -> &[u8] {
         self.payload.as_slice()
     }
@@ -104,33 +117,32 @@ impl Frame {
     }
 
     /// Ends writing in place: from now on clones share the bytes. Copies nothing.
-    #[inline]
+    #[inline(always)]
     pub fn share(&mut self) {
         self.payload.share();
     }
 
     /// Whether others may own the bytes, too.
     pub fn is_shared(&self) -> bool {
-        match &self.payload {
-            Payload::Shared { bytes, .. } => !bytes.is_unique(),
-            _ => false,
-        }
+        self.payload
+            .as_shared()
+            .is_some_and(|bytes| !bytes.is_unique())
     }
 
     /// Whether another part of the same message follows.
-    #[inline]
+    #[inline(always)]
     pub fn more(&self) -> bool {
         self.payload.more()
     }
 
     /// Says whether another part of the same message follows.
-    #[inline]
+    #[inline(always)]
     pub fn set_more(&mut self, more: bool) {
-        *self.payload.more_mut() = more;
+        self.payload.set_more(more);
     }
 
     /// The same frame, with [`more`](Frame::more) as given.
-    #[inline]
+    #[inline(always)]
     pub fn with_more(mut self, more: bool) -> Frame {
         self.set_more(more);
         self
@@ -142,6 +154,7 @@ impl Frame {
     }
 
     /// Says what is known of the peer.
+    #[inline]
     pub fn set_properties(&mut self, properties: Option<Arc<Properties>>) {
         self.properties = properties;
     }
@@ -180,7 +193,7 @@ impl Eq for Frame {}
 impl From<Bytes> for Frame {
     #[inline]
     fn from(bytes: Bytes) -> Frame {
-        Frame::of(Payload::Shared { more: false, bytes })
+        Frame::of(Payload::shared(bytes))
     }
 }
 

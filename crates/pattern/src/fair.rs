@@ -56,7 +56,7 @@ impl FairQueue {
     }
 
     /// The next part, and whose it is.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn recv(&mut self, pipes: &mut impl Pipes) -> Option<(Frame, Peer)> {
         if let Some(peer) = self.from {
             return self.recv_rest(peer, pipes);

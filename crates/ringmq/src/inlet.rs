@@ -50,6 +50,8 @@ impl Inlet {
             self.sender_is_gone();
         }
         self.next.push_back(next);
+        // Whoever only sends does not read on, and would keep what is left of every peer that has gone.
+        let _ready = self.go_on();
     }
 
     /// No peer writes to shared memory any more; what it has published can still be received.
@@ -89,19 +91,16 @@ impl Inlet {
     /// Takes the next part.
     #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<Frame> {
-        let popped = match &mut self.front {
-            Source::Local(receiver) => receiver.pop(),
-            Source::Shared(shared) => shared.pop(),
-        };
-        if popped.is_some() || self.next.is_empty() {
-            return popped;
+        match &mut self.front {
+            Source::Local(receiver) if self.next.is_empty() => receiver.pop(),
+            Source::Shared(shared) if self.next.is_empty() => shared.pop(),
+            _ => self.pop_further(),
         }
-        self.pop_further()
     }
 
     #[cold]
     fn pop_further(&mut self) -> Option<Frame> {
-        if !self.go_on() {
+        if !self.is_ready() {
             return None;
         }
         match &mut self.front {
@@ -197,8 +196,29 @@ impl Shared {
         !self.is_ready() && (self.gone || self.receiver.is_at_end())
     }
 
-    #[inline]
+    #[inline(always)]
     fn pop(&mut self) -> Option<Frame> {
+        if self.parts.is_empty() {
+            let properties = &self.properties;
+            let made = self.receiver.take_one(|one| {
+                let mut frame = if one.len() <= INLINE {
+                    Frame::small(one.len(), |into| one.copy_into(into))
+                } else {
+                    Frame::from_vec(one.copy().ok()?)
+                };
+                frame.set_properties(properties.clone());
+                Some(frame)
+            });
+            if made.is_some() {
+                return made;
+            }
+        }
+        self.pop_other()
+    }
+
+    /// A part of a message of several, or nothing yet, or something that is wrong.
+    #[inline(never)]
+    fn pop_other(&mut self) -> Option<Frame> {
         if !self.parts.is_empty() {
             return self.parts.pop();
         }
@@ -244,12 +264,11 @@ impl Shared {
     #[inline]
     fn copy(&mut self, incoming: &remote::Incoming, at: usize, len: usize) -> Option<Frame> {
         let mut frame = if len <= INLINE {
-            let mut small = [0; INLINE];
-            self.receiver.copy_into(incoming, at, &mut small[..len]);
-            Frame::copy_from_slice(&small[..len])
+            let receiver = &self.receiver;
+            Frame::small(len, |into| receiver.copy_into(incoming, at, into))
         } else {
             match self.receiver.copy(incoming, at, len) {
-                Ok(bytes) => Frame::from(bytes),
+                Ok(bytes) => Frame::from_vec(bytes),
                 Err(_) => {
                     self.broken = true;
                     return None;

@@ -49,10 +49,9 @@ impl Outlet {
     /// Adds a part of a message, and sends that with the last one. A peer that cannot be woken finds it at its next
     /// call.
     #[inline(always)]
-    pub(crate) fn push(&mut self, mut frame: Frame, last: bool) {
+    pub(crate) fn push(&mut self, frame: Frame, last: bool) {
         match self {
             Outlet::Local(sender) => {
-                frame.share();
                 let _ = sender.push(frame, last);
             }
             Outlet::Shared(shared) => shared.push(frame, last),

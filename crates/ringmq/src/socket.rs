@@ -27,6 +27,8 @@ pub struct Socket {
     pub(crate) sleeper: Sleeper,
     pub(crate) options: Options,
     pub(crate) terminated: bool,
+    /// Whether a message goes to all who want it.
+    distributes: bool,
     /// Whether a part was received that others follow.
     pub(crate) more: bool,
     /// Whether the descriptor was handed out.
@@ -98,6 +100,7 @@ impl Socket {
             sleeper,
             options: Options::new(linger, wait, share),
             terminated: false,
+            distributes: matches!(kind, Kind::Pub | Kind::Xpub | Kind::Xsub),
             more: false,
             watched: false,
             endpoints: Vec::new(),
@@ -195,7 +198,8 @@ impl Socket {
                 Command::Stays(id, why) => self.peers.stays(id, why),
                 Command::Upgrade(id, upgrade) => {
                     if let Some(peer) = self.peers.find(id) {
-                        self.peers.upgrade(peer, *upgrade);
+                        let own = self.options.marks();
+                        self.peers.upgrade(peer, *upgrade, own);
                     }
                 }
                 Command::Downgrade(id, ends) => {
@@ -310,6 +314,10 @@ impl Socket {
         }
         // They tell of the peer that the frame came from, if it is passed on.
         frame.set_properties(None);
+        if self.distributes {
+            // Many get it, and none of them a copy.
+            frame.share();
+        }
         loop {
             let refused = match self.pattern.send(frame, &mut self.peers) {
                 Ok(()) => return Ok(()),

@@ -5,15 +5,18 @@
 //!  0x000    magic, layout version         set-up, once         set-up
 //!  0x080    generation                    the socket           sender, after every publication  (first page only)
 //!  0x100    CPU + 1                       the socket           whoever is about to wait for it            (first page only)
-//!  0x200    slot 0, of 128 bytes, and 27 more, one for each connection:
+//!  0x200    slot 0, of 256 bytes, and 13 more, one for each connection:
 //!    +00    position                      our receiver         sender, when it runs out of room
-//!    +08    messages received             our receiver         sender, when it runs out of credit
-//!    +10    wanted position               our sender           receiver, eight times a lap
-//!    +18    wanted count                  our sender           receiver, when it gives credit
-//!    +20    segments sent                 our sender           receiver, before the first
-//!    +28    mark for sending              the socket           receiver, when it gives credit
-//!    +30    mark for receiving            the socket           sender, when it runs out of credit
+//!    +80    messages received             our receiver         sender, when it runs out of credit
+//!    +c0    wanted position               our sender           receiver, eight times a lap
+//!    +c8    wanted count                  our sender           receiver, when it gives credit
+//!    +d0    segments sent                 our sender           receiver, before the first
+//!    +d8    mark for sending              the socket           receiver, when it gives credit
+//!    +e0    mark for receiving            the socket           sender, when it runs out of credit
 //! ```
+//!
+//! The position has lines of its own: a sender that waits for credit looks at the count again and again, and would take
+//! the line from the receiver's hands with each message otherwise.
 //!
 //! Words are 64 bits in native byte order; marks of 0 stand for no limit. Everything else is zero.
 
@@ -30,17 +33,17 @@ pub(super) const IDENTITY: usize = 0x000;
 pub(super) const GENERATION: usize = 0x080;
 pub(super) const CPU: usize = 0x100;
 pub(super) const SLOTS_AT: usize = 0x200;
-pub(super) const SLOT: usize = 128;
+pub(super) const SLOT: usize = 256;
 pub(super) const SLOTS: usize = (PAGE - SLOTS_AT) / SLOT;
 
 // Words of a slot.
 pub(super) const POSITION: usize = 0x00;
-pub(super) const RECEIVED: usize = 0x08;
-pub(super) const WANTED_POSITION: usize = 0x10;
-pub(super) const WANTED_COUNT: usize = 0x18;
-pub(super) const SEGMENTS: usize = 0x20;
-pub(super) const SENDING_MARK: usize = 0x28;
-pub(super) const RECEIVING_MARK: usize = 0x30;
+pub(super) const RECEIVED: usize = 0x80;
+pub(super) const WANTED_POSITION: usize = 0xc0;
+pub(super) const WANTED_COUNT: usize = 0xc8;
+pub(super) const SEGMENTS: usize = 0xd0;
+pub(super) const SENDING_MARK: usize = 0xd8;
+pub(super) const RECEIVING_MARK: usize = 0xe0;
 
 /// Whether a slot may begin there.
 pub(super) fn is_slot(at: usize) -> bool {

@@ -362,13 +362,13 @@ mod tests {
     #[test]
     fn golden_bytes() {
         let offer = Offer {
-            slot: 0x280,
+            slot: 0x300,
             other_page: true,
             courier: true,
         };
         let mut golden = [0; FRAME];
         golden[..2].copy_from_slice(&[1, 1]);
-        golden[16..18].copy_from_slice(&[0x80, 2]);
+        golden[16..18].copy_from_slice(&[0, 3]);
         golden[20] = 3;
         let frames = [
             (OfferFrame::Offer(offer), golden),

@@ -48,6 +48,42 @@ pub struct Incoming {
     pub(super) record: Record,
 }
 
+/// A message of one part.
+#[derive(Debug)]
+pub struct One<'a> {
+    reader: &'a Reader<Mapped, MappedMut>,
+    record: &'a Record,
+}
+
+impl One<'_> {
+    /// Bytes of it.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.record.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.record.is_empty()
+    }
+
+    /// Copies it out, as much of it as there is room for.
+    #[inline(always)]
+    pub fn copy_into(&self, into: &mut [u8]) {
+        super::unread::copy_record(self.reader, self.record, 0, into);
+    }
+
+    /// Copies it out, into new memory.
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for it.
+    #[inline(always)]
+    pub fn copy(&self) -> Result<Vec<u8>, std::collections::TryReserveError> {
+        super::unread::copy_new(self.reader, self.record, 0, self.record.len())
+    }
+}
+
 impl Receiver {
     pub(super) fn new(common: &Arc<Common>) -> Receiver {
         let own_mark = common.own(layout::RECEIVING_MARK);
@@ -90,6 +126,9 @@ impl Receiver {
 
     /// Changes our part of the mark; 0 for no limit.
     pub fn set_mark(&mut self, mark: u64) {
+        if mark == self.own_mark_is {
+            return;
+        }
         self.own_mark_is = mark;
         set(&self.own_mark, mark);
         self.look_at_marks();
@@ -97,6 +136,8 @@ impl Receiver {
         if self.wanted_credit.look(u64::MAX) == Look::Ring {
             let _ = self.common.ringer.ring();
         }
+        // If it has not, it waits for the report that it was waiting for, and has to be rung again.
+        self.wanted_credit = WantedSeen::new(self.common.seen(layout::WANTED_COUNT));
     }
 
     /// Whether a message is there.
@@ -191,6 +232,39 @@ impl Receiver {
         true
     }
 
+    /// Takes a message of one part, if that is what comes next: `make` is given its length and a way to copy it out, and
+    /// nothing is taken if it makes nothing.
+    ///
+    /// What was found is looked at where it was found: moved through several hands, it would have to be stored and loaded
+    /// again (docs/performance.md, "frames in words").
+    #[inline(always)]
+    pub fn take_one<T>(&mut self, make: impl FnOnce(One<'_>) -> Option<T>) -> Option<T> {
+        if let Ok(reader) = &mut self.reader
+            && let Ok(Some(record)) = reader.peek()
+            && record.kind() == Kind::Last
+        {
+            let made = make(One {
+                reader,
+                record: &record,
+            })?;
+            let passed = reader.release(record);
+            self.taken_one(passed);
+            return Some(made);
+        }
+        None
+    }
+
+    #[inline(always)]
+    fn taken_one(&mut self, passed: bool) {
+        if passed {
+            self.look_at_wanted_room();
+        }
+        self.received += 1;
+        if self.received - self.reported >= self.step {
+            self.report();
+        }
+    }
+
     /// How many parts a message has, and how long they are.
     ///
     /// # Errors
@@ -238,13 +312,8 @@ impl Receiver {
         let Ok(reader) = &mut self.reader else {
             return;
         };
-        if reader.release(incoming.record) {
-            self.look_at_wanted_room();
-        }
-        self.received += 1;
-        if self.received - self.reported >= self.step {
-            self.report();
-        }
+        let passed = reader.release(incoming.record);
+        self.taken_one(passed);
     }
 
     #[cold]

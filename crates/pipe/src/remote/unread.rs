@@ -4,8 +4,9 @@ use std::collections::TryReserveError;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use ringmq_ring::{Kind, Mapped, MemoryMut, Reader, WordsMut, words};
+use ringmq_ring::{Kind, Mapped, MemoryMut, Reader, Record, WordsMut, words};
 use ringmq_sys::Mapping;
+use smallvec::SmallVec;
 
 use super::receiver::Incoming;
 use super::segment::{self, Segments};
@@ -17,7 +18,7 @@ pub enum Contents {
     /// One part.
     One(usize),
     /// Several: where the first begins, and all lengths. Each begins at a multiple of 8.
-    Several(usize, Vec<u32>),
+    Several(usize, SmallVec<[u32; 6]>),
 }
 
 impl Contents {
@@ -52,12 +53,18 @@ pub(super) fn contents<P: MemoryMut>(
     if count < 2 || start > record.len() {
         return None;
     }
-    let bytes = copy(reader, incoming, 0, table).ok()?;
-    let mut lens = Vec::new();
-    lens.try_reserve_exact(count).ok()?;
+    let mut lens = SmallVec::new();
+    lens.try_reserve(count).ok()?;
     let mut end = start;
-    for entry in bytes[4..].chunks_exact(4) {
-        let len = u32::from_ne_bytes(entry.try_into().ok()?);
+    for number in 1..=count {
+        // What is read here is what is used.
+        let word: [u8; 8] = array(reader, incoming, number / 2 * 8)?;
+        let half = if number % 2 == 0 {
+            &word[..4]
+        } else {
+            &word[4..]
+        };
+        let len = u32::from_ne_bytes(half.try_into().ok()?);
         end = end.checked_add((len as usize).next_multiple_of(8))?;
         lens.push(len);
     }
@@ -84,10 +91,20 @@ pub(super) fn copy<P: MemoryMut>(
     at: usize,
     len: usize,
 ) -> Result<Vec<u8>, TryReserveError> {
+    copy_new(reader, &incoming.record, at, len)
+}
+
+#[inline(always)]
+pub(super) fn copy_new<P: MemoryMut>(
+    reader: &Reader<Mapped, P>,
+    record: &Record,
+    at: usize,
+    len: usize,
+) -> Result<Vec<u8>, TryReserveError> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len)?;
     let room = &mut bytes.spare_capacity_mut()[..len];
-    let copied = reader.copy_out(&incoming.record, at, room);
+    let copied = reader.copy_out(record, at, room);
     // SAFETY: `copy_out` has initialised as many bytes as it says, within the room.
     unsafe { bytes.set_len(copied) };
     Ok(bytes)
@@ -101,11 +118,21 @@ pub(super) fn copy_into<P: MemoryMut>(
     at: usize,
     into: &mut [u8],
 ) {
+    copy_record(reader, &incoming.record, at, into);
+}
+
+#[inline(always)]
+pub(super) fn copy_record<P: MemoryMut>(
+    reader: &Reader<Mapped, P>,
+    record: &Record,
+    at: usize,
+    into: &mut [u8],
+) {
     let room: *mut [u8] = into;
     // SAFETY: bytes that are initialised can be seen as bytes that need not be, as long as nothing uninitialised is
     // written there, and `copy_out` writes initialised ones only.
     let room = unsafe { &mut *(room as *mut [MaybeUninit<u8>]) };
-    let _copied = reader.copy_out(&incoming.record, at, room);
+    let _copied = reader.copy_out(record, at, room);
 }
 
 /// Can tell, once the receiver is gone, what it had not taken. For another thread than the sender's.

@@ -12,10 +12,12 @@
 
 mod crew;
 mod dialing;
+mod ending;
 mod handoff;
 mod listening;
 mod order;
 mod outbound;
+mod returning;
 mod session;
 mod telling;
 mod timers;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -264,6 +264,35 @@ fn sleepers_are_woken_by_messages_and_by_credit() {
     }
     drop(other.join().unwrap());
     assert!(receiver.is_at_end());
+}
+
+/// Whether a sleeper's bell was rung.
+fn is_rung(sleeper: &Sleeper) -> bool {
+    let mut poll = libc::pollfd {
+        fd: sleeper.as_fd().as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one entry, which is ours.
+    unsafe { libc::poll(&mut poll, 1, 0) == 1 }
+}
+
+#[test]
+fn a_mark_that_makes_no_room_leaves_the_wake_up_to_the_report() {
+    let mut world = world(2, 2, GIB);
+    for _ in 0..4 {
+        assert!(world.sender.has_room());
+        world.sender.push(b"x").unwrap();
+    }
+    assert!(!world.sender.has_room());
+    assert!(!is_rung(&world.sending));
+    world.receiver.set_mark(1);
+    // Whoever sleeps looks, and sleeps again.
+    world.sending.arm_for_watcher().unwrap();
+    assert!(!world.sender.has_room());
+    while take(&mut world.receiver).is_some() {}
+    assert!(is_rung(&world.sending));
+    assert!(world.sender.has_room());
 }
 
 #[test]

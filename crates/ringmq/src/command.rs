@@ -51,10 +51,34 @@ pub(crate) struct Upgrade {
     pub(crate) properties: Option<Arc<Properties>>,
 }
 
+impl Upgrade {
+    /// What is sent goes this way from now on.
+    pub(crate) fn sender(sender: remote::Sender) -> Upgrade {
+        Upgrade {
+            sender: Some(sender),
+            receiver: None,
+            properties: None,
+        }
+    }
+
+    /// The peer has sent everything by the way before, and the rest comes here.
+    pub(crate) fn receiver(
+        receiver: remote::Receiver,
+        properties: Option<Arc<Properties>>,
+    ) -> Upgrade {
+        Upgrade {
+            sender: None,
+            receiver: Some(receiver),
+            properties,
+        }
+    }
+}
+
 /// Ends of a pipe to the session.
 #[derive(Debug)]
 pub(crate) struct Downgrade {
-    pub(crate) sender: Sender<Frame>,
+    /// `None` if what is sent has not gone over.
+    pub(crate) sender: Option<Sender<Frame>>,
     pub(crate) receiver: Receiver<Frame>,
 }
 

@@ -50,6 +50,8 @@ impl Inlet {
             self.sender_is_gone();
         }
         self.next.push_back(next);
+        // Whoever only sends does not read on, and would keep what is left of every peer that has gone.
+        let _ready = self.go_on();
     }
 
     /// No peer writes to shared memory any more; what it has published can still be received.

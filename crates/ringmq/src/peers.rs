@@ -5,7 +5,6 @@ use std::time::Duration;
 use ringmq_message::Frame;
 use ringmq_pattern::{Pattern, Peer, Pipes, Ready};
 use ringmq_pipe::local::{Company, Post};
-use ringmq_pipe::remote;
 use slab::Slab;
 
 use crate::carrier::{Carrier, WhyZmtp};
@@ -24,7 +23,7 @@ struct Entry {
     sender: Outlet,
     receiver: Inlet,
     /// Where messages go once the one that has begun has its last part.
-    then: Option<remote::Sender>,
+    then: Option<Outlet>,
     carrier: Carrier,
     far: Far,
     /// Of the socket at the far end, if there is one.
@@ -51,11 +50,16 @@ impl Entry {
         self.receiver.set_mark(marks.receiving);
     }
 
-    /// Goes over to shared memory. The session sees the end of what was sent before, and tells the peer.
+    /// Goes over to shared memory, or on with a session. The session sees the end of what was sent before.
     #[cold]
     fn go_over(&mut self) {
         if let Some(sender) = self.then.take() {
-            self.sender = Outlet::shared(sender);
+            let goes_back = matches!(sender, Outlet::Local(_));
+            self.sender = sender;
+            if goes_back {
+                // It has had another announcement since, which the end before this one does not look at.
+                self.far.activate(self.id);
+            }
         }
     }
 }
@@ -254,17 +258,20 @@ impl Peers {
     }
 
     /// The connection to a peer has gone over to shared memory.
-    pub(crate) fn upgrade(&mut self, peer: Peer, upgrade: Upgrade) {
+    pub(crate) fn upgrade(&mut self, peer: Peer, upgrade: Upgrade, own: Marks) {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
             return;
         };
         entry.carrier = Carrier::SharedMemory;
-        if let Some(receiver) = upgrade.receiver {
+        // The session has those that the socket had when it bound or connected.
+        if let Some(mut receiver) = upgrade.receiver {
+            receiver.set_mark(own.receiving);
             let source = Source::shared(receiver, upgrade.properties);
             entry.receiver.then(source);
         }
-        if upgrade.sender.is_some() {
-            entry.then = upgrade.sender;
+        if let Some(mut sender) = upgrade.sender {
+            sender.set_mark(own.sending);
+            entry.then = Some(Outlet::shared(sender));
             if !entry.sender.is_in_midst() {
                 entry.go_over();
             }
@@ -277,17 +284,24 @@ impl Peers {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
             return;
         };
-        entry.then = None;
         entry.carrier = Carrier::Zmtp(WhyZmtp::PeerGone);
         entry.broken = false;
-        let mut sender = ends.sender;
+        entry.receiver.then(Source::Local(ends.receiver));
+        let Some(mut sender) = ends.sender else {
+            return;
+        };
+        if matches!(entry.sender, Outlet::Local(_)) && entry.sender.is_in_midst() {
+            // The session reads that to its end first.
+            entry.then = Some(Outlet::Local(sender));
+            return;
+        }
         let whole = !entry.sender.is_in_midst();
         for frame in entry.sender.take_back() {
             let last = whole && !frame.more();
             let _ = sender.push(frame, last);
         }
+        entry.then = None;
         entry.sender = Outlet::Local(sender);
-        entry.receiver.then(Source::Local(ends.receiver));
         // What is in shared memory is the session's to send now.
         entry.far.activate(entry.id);
     }

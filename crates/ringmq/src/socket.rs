@@ -198,7 +198,8 @@ impl Socket {
                 Command::Stays(id, why) => self.peers.stays(id, why),
                 Command::Upgrade(id, upgrade) => {
                     if let Some(peer) = self.peers.find(id) {
-                        self.peers.upgrade(peer, *upgrade);
+                        let own = self.options.marks();
+                        self.peers.upgrade(peer, *upgrade, own);
                     }
                 }
                 Command::Downgrade(id, ends) => {

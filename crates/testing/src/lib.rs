@@ -47,7 +47,7 @@ pub use actor::Actor;
 pub use counters::Counters;
 pub use pattern::{Bytes, Messages};
 pub use random::{Random, mix, seed};
-pub use role::{fork_and_linger, listen, role, role_args, say, spawn_role, under};
+pub use role::{fork_and, fork_and_linger, listen, role, role_args, say, spawn_role, under};
 pub use scope::{Scope, scope};
 pub use scratch::{Scratch, abstract_name};
 pub use storm::SignalStorm;

@@ -125,3 +125,23 @@ pub fn fork_and_linger() -> u32 {
     }
     u32::try_from(pid).unwrap()
 }
+
+/// Forks a child that runs `run` and ends. Says whether that was true there.
+///
+/// # Panics
+///
+/// If the kernel refuses.
+pub fn fork_and(run: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child runs what the test wants to see in a child, and ends by _exit; it never returns.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0);
+    if pid == 0 {
+        let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+        // SAFETY: ends the child without running anything that belongs to the parent.
+        unsafe { libc::_exit(i32::from(!ran.unwrap_or(false))) };
+    }
+    let mut status = 0;
+    // SAFETY: a child of ours, and `status` outlives the call.
+    let reaped = unsafe { libc::waitpid(pid, &mut status, 0) };
+    reaped == pid && libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+}

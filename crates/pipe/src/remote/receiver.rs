@@ -126,6 +126,9 @@ impl Receiver {
 
     /// Changes our part of the mark; 0 for no limit.
     pub fn set_mark(&mut self, mark: u64) {
+        if mark == self.own_mark_is {
+            return;
+        }
         self.own_mark_is = mark;
         set(&self.own_mark, mark);
         self.look_at_marks();
@@ -133,6 +136,8 @@ impl Receiver {
         if self.wanted_credit.look(u64::MAX) == Look::Ring {
             let _ = self.common.ringer.ring();
         }
+        // If it has not, it waits for the report that it was waiting for, and has to be rung again.
+        self.wanted_credit = WantedSeen::new(self.common.seen(layout::WANTED_COUNT));
     }
 
     /// Whether a message is there.

@@ -156,7 +156,9 @@ impl Work {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        session.io = Io::Resting;
+        if let Io::Open(mut open) = std::mem::replace(&mut session.io, Io::Resting) {
+            open.unwatch(self.poll.registry());
+        }
         let immediate = session.link.immediate;
         let nothing_left = session.letting_go && (immediate || session.ends.outbound.is_at_end());
         let dialed = matches!(session.origin, Origin::Dialed(_));

@@ -9,15 +9,16 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-use ringmq_message::Properties;
 use ringmq_pattern::Kind;
-use ringmq_pipe::remote::{Control, Goodbye, MeetError, OfferFrame, Own, Peer, Refuse, Witness};
+use ringmq_pipe::remote::{
+    Control, Goodbye, MeetError, OfferFrame, Own, Peer, Receiver, Refuse, Sender, Witness,
+};
 use ringmq_sys::Ancillary;
 use ringmq_transport::Stream;
 use ringmq_zmtp::Connection;
 
 use crate::carrier::WhyZmtp;
-use crate::command::{Marks, Upgrade};
+use crate::command::Marks;
 
 /// The property by which a side says that it can: its version.
 pub(crate) const PROPERTY: &str = "X-Ringmq-Shm";
@@ -82,8 +83,11 @@ struct Offering {
 /// What both sides need, of one of them.
 #[derive(Debug)]
 pub(crate) struct Met {
-    pub(crate) upgrade: Upgrade,
+    pub(crate) sender: Option<Sender>,
+    pub(crate) receiver: Option<Receiver>,
     pub(crate) witness: Witness,
+    /// Readable once the peer's process is dead.
+    pub(crate) pidfd: Option<std::os::fd::OwnedFd>,
 }
 
 impl Handoff {
@@ -227,7 +231,6 @@ impl Handoff {
         data: &[u8],
         connection: &mut Connection,
         kind: Kind,
-        properties: Option<&Arc<Properties>>,
     ) -> Result<Option<Met>, Refuse> {
         let frame = match OfferFrame::decode(data) {
             Ok(frame) => frame,
@@ -270,7 +273,7 @@ impl Handoff {
             // Out of turn.
             _ => return Err(Refuse::Offer),
         }
-        Ok(self.meet(kind, properties))
+        Ok(self.meet(kind))
     }
 
     fn refuse(&mut self, connection: &mut Connection, why: Refuse) {
@@ -279,7 +282,7 @@ impl Handoff {
     }
 
     /// Puts the ends together, once both sides have accepted.
-    fn meet(&mut self, kind: Kind, properties: Option<&Arc<Properties>>) -> Option<Met> {
+    fn meet(&mut self, kind: Kind) -> Option<Met> {
         let ready = matches!(&self.stage, Stage::Offering(offering)
             if offering.accepted && offering.sent && offering.peer.is_some());
         if !ready {
@@ -295,15 +298,14 @@ impl Handoff {
         let Offering {
             sharing, own, peer, ..
         } = *offering;
-        let peer = peer?;
+        let mut peer = peer?;
+        let pidfd = peer.pidfd.take();
         let (sender, receiver, witness) = own.meet(peer, sharing.limit)?;
         Some(Met {
-            upgrade: Upgrade {
-                sender: sends(kind).then_some(sender),
-                receiver: receives(kind).then_some(receiver),
-                properties: properties.cloned(),
-            },
+            sender: sends(kind).then_some(sender),
+            receiver: receives(kind).then_some(receiver),
             witness,
+            pidfd,
         })
     }
 

@@ -12,6 +12,7 @@
 
 mod crew;
 mod dialing;
+mod ending;
 mod handoff;
 mod listening;
 mod order;

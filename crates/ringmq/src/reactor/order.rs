@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use ringmq_message::Frame;
 use ringmq_pattern::Kind;
-use ringmq_pipe::local::{Announcement, Bell, Bellpull, Post, Waker};
+use ringmq_pipe::local::{Announcement, Bell, Bellpull, Post, Receiver, Sender, Waker};
 use ringmq_transport::{
     Backoff, Endpoint, Listener, Options as TransportOptions, ReconnectStop, Stream,
 };
@@ -108,6 +109,20 @@ impl Bell for SessionBell {
         let _ = self.post.send(Order::Activate(self.id));
         Ok(())
     }
+}
+
+/// Another way from a session to its socket: the ends of both.
+pub(crate) fn inbound_again(
+    link: &Link,
+    id: PipeId,
+    post: &Post<Order>,
+    announcement: &Announcement,
+) -> (Sender<Frame>, Receiver<Frame>) {
+    let post = post.clone();
+    let session = Waker::from(announcement.bellpull(Arc::new(SessionBell { post, id })));
+    let socket = Waker::from(link.bellpull.clone());
+    let (conflates, mark) = (link.conflates.receiving, link.marks.receiving);
+    direction(conflates, mark, socket, session)
 }
 
 /// The pipe between a socket and a session: the ends of both.

@@ -45,6 +45,12 @@ impl Outbound {
         self.next.push_back(then.front);
     }
 
+    /// Whether all that is left comes from the socket, by the end that it has now.
+    pub(crate) fn is_fresh(&mut self) -> bool {
+        self.go_on();
+        self.next.is_empty()
+    }
+
     fn go_on(&mut self) {
         while !self.next.is_empty() && self.front.is_at_end() {
             if let Some(next) = self.next.pop_front() {

@@ -1,13 +1,16 @@
 //! One peer over a byte stream: ZMTP on one side, the pipe of the socket on the other.
 
 use std::io::{self, IoSlice};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
 use ringmq_message::{Frame, Properties, names};
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::{Announcement, Sender};
+use ringmq_pipe::remote;
 use ringmq_transport::Stream;
 use ringmq_zmtp::{Connection, Error as ZmtpError, Event, Peer};
 
@@ -54,8 +57,18 @@ pub(crate) struct Open {
     pub(crate) handoff: Handoff,
     /// Both sides have agreed on it since somebody last looked.
     pub(crate) agreed: Option<Met>,
-    properties: Option<Arc<Properties>>,
+    /// The peer has told, since somebody last looked, that the rest comes in shared memory.
+    pub(crate) heard: bool,
+    /// Where that goes which the socket sends, once everything before it is on its way.
+    pub(crate) sender: Option<(remote::Sender, remote::Witness)>,
+    /// Where that will come. Before the peer has told, there is a gap between the last message that came by ZMTP and the
+    /// first one there; if it dies in between, nothing behind the gap is received.
+    pub(crate) receiver: Option<remote::Receiver>,
+    pub(crate) properties: Option<Arc<Properties>>,
     connected: bool,
+    /// The process at the other end, which may have left the stream to a child; and whether it is dead.
+    process: Option<OwnedFd>,
+    is_dead: bool,
 }
 
 impl Ends {
@@ -128,9 +141,41 @@ impl Open {
             fresh: false,
             handoff,
             agreed: None,
+            heard: false,
+            sender: None,
+            receiver: None,
             properties: None,
             connected,
+            process: None,
+            is_dead: false,
         }
+    }
+
+    /// Has the end of the process at the other end told by this token. Without memory for that in the kernel, the end
+    /// of the stream has to do.
+    pub(crate) fn watch(&mut self, process: OwnedFd, registry: &Registry, token: Token) {
+        let descriptor = process.as_raw_fd();
+        let mut source = SourceFd(&descriptor);
+        if registry
+            .register(&mut source, token, Interest::READABLE)
+            .is_ok()
+        {
+            self.process = Some(process);
+        }
+    }
+
+    /// To be called before the end. A child of ours may have the descriptor, too, and its events would go on.
+    pub(crate) fn unwatch(&mut self, registry: &Registry) {
+        if let Some(process) = self.process.take() {
+            // It is closed in any case.
+            let _ = registry.deregister(&mut SourceFd(&process.as_raw_fd()));
+        }
+    }
+
+    /// The process at the other end is dead: the stream ends behind what is in it now.
+    pub(crate) fn process_ended(&mut self) {
+        self.is_dead = true;
+        self.readable = true;
     }
 
     /// What frames of this connection tell of their peer.
@@ -158,7 +203,7 @@ impl Open {
     ) -> Result<Worked, Broken> {
         for _ in 0..TURNS {
             let took = self.take_input(ends, link, scratch, now)?;
-            let gave = self.give_output(ends, link.kind, letting_go)?;
+            let gave = self.give_output(ends, link.kind)?;
             if !took && !gave {
                 if !self.sleep(ends) {
                     continue;
@@ -206,12 +251,7 @@ impl Open {
     }
 
     /// Encodes what the socket has sent, and writes. Says whether anything was done.
-    fn give_output(
-        &mut self,
-        ends: &mut Ends,
-        kind: Kind,
-        letting_go: bool,
-    ) -> Result<bool, Broken> {
+    fn give_output(&mut self, ends: &mut Ends, kind: Kind) -> Result<bool, Broken> {
         let mut done = false;
         if self.handoff.has_offer() {
             // It goes before all messages.
@@ -224,7 +264,7 @@ impl Open {
                 done = true;
                 self.encode(ends, kind, frame);
             }
-            if self.handoff.may_tell() && !letting_go && ends.outbound.is_at_end() {
+            if self.handoff.may_tell() && ends.outbound.is_at_end() {
                 done = true;
                 self.handoff.tell(&mut self.connection);
             }
@@ -363,6 +403,7 @@ impl Open {
 
     fn unread(&mut self, error: io::Error) -> Result<bool, Broken> {
         match error.kind() {
+            io::ErrorKind::WouldBlock if self.is_dead => Err(Broken::Closed),
             io::ErrorKind::WouldBlock => {
                 self.readable = false;
                 Ok(false)
@@ -420,20 +461,20 @@ impl Open {
     /// Takes a frame of the handoff.
     #[cold]
     fn hand_off(&mut self, ends: &mut Ends, link: &Link, data: &[u8]) -> Result<(), Broken> {
-        let (connection, properties) = (&mut self.connection, self.properties.as_ref());
         let met = self
             .handoff
-            .take(data, connection, link.kind, properties)
+            .take(data, &mut self.connection, link.kind)
             .map_err(|_| Broken::Handoff)?;
         if met.is_some() {
             self.agreed = met;
         }
-        if self.handoff.has_heard() {
+        if self.handoff.has_heard() && ends.inbound.is_some() {
             // The socket reads on in shared memory when it has read this to its end.
             if self.in_midst {
                 return Err(Broken::Handoff);
             }
             ends.inbound = None;
+            self.heard = true;
         }
         Ok(())
     }

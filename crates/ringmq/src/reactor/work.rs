@@ -1,7 +1,6 @@
 //! What the I/O thread does.
 
 use std::collections::{HashMap, VecDeque};
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ use super::session::{Broken, Ends, Open, Worked};
 use super::telling::Next;
 use super::timers::Timers;
 use super::{Beginning, Crew, Lingering, WAKE};
-use crate::command::{Attachment, Command, Marks, PipeId};
+use crate::command::{Attachment, Command, Marks, PipeId, Upgrade};
 use crate::monitor::{Addresses, Occurrence};
 
 /// Events that one poll tells of.
@@ -27,7 +26,7 @@ const SCRATCH: usize = 64 << 10;
 /// How long to wait before descriptors are asked for again.
 pub(super) const SHORTAGE: Duration = Duration::from_millis(100);
 /// How long a peer that was told the end has to close.
-const FAREWELL: Duration = Duration::from_secs(1);
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A peer that is connected, or is to be.
 #[derive(Debug)]
@@ -102,14 +101,22 @@ pub(crate) struct Work {
     pub(super) stopping: bool,
 }
 
+/// Numbers of one slot.
+const NUMBERS: usize = 3;
+
 /// Of a session, among events and timers.
 pub(super) fn session_number(slot: usize) -> usize {
-    slot * 2
+    slot * NUMBERS
 }
 
 /// Of a listener, among events and timers.
 pub(super) fn listener_number(slot: usize) -> usize {
-    slot * 2 + 1
+    slot * NUMBERS + 1
+}
+
+/// Of the process at the other end of a session, among events.
+fn process_number(slot: usize) -> usize {
+    slot * NUMBERS + 2
 }
 
 impl Work {
@@ -219,7 +226,7 @@ impl Work {
         }
     }
 
-    fn enqueue(&mut self, slot: usize) {
+    pub(super) fn enqueue(&mut self, slot: usize) {
         if let Some(session) = self.sessions.get_mut(slot)
             && !session.queued
         {
@@ -245,8 +252,8 @@ impl Work {
         if token == WAKE {
             return;
         }
-        let slot = token.0 / 2;
-        if token.0 % 2 == 1 {
+        let slot = token.0 / NUMBERS;
+        if token.0 == listener_number(slot) {
             self.accept(slot);
             return;
         }
@@ -254,6 +261,10 @@ impl Work {
             return;
         };
         match &mut session.io {
+            Io::Open(open) if token.0 == process_number(slot) => {
+                open.process_ended();
+                self.enqueue(slot);
+            }
             Io::Open(open) => {
                 open.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
                 open.writable |= event.is_writable() || event.is_error();
@@ -265,8 +276,8 @@ impl Work {
     }
 
     fn due(&mut self, number: usize) {
-        let slot = number / 2;
-        if number % 2 == 1 {
+        let slot = number / NUMBERS;
+        if number == listener_number(slot) {
             self.accept(slot);
             return;
         }
@@ -334,7 +345,9 @@ impl Work {
             return;
         };
         let Io::Open(open) = &mut session.io else {
-            if session.letting_go && session.ends.outbound.is_at_end() {
+            // This also lets go of the memory of a peer that is gone, once nothing unread is left in it.
+            let at_end = session.ends.outbound.is_at_end();
+            if session.letting_go && at_end {
                 self.end(slot);
             }
             return;
@@ -352,7 +365,24 @@ impl Work {
                 now,
             )
         };
-        let agreed = open.agreed.take();
+        if let Some(met) = open.agreed.take() {
+            if let Some(pidfd) = met.pidfd {
+                open.watch(pidfd, self.poll.registry(), Token(process_number(slot)));
+            }
+            open.receiver = met.receiver;
+            open.sender = met.sender.map(|sender| (sender, met.witness));
+        }
+        // While messages are left that a peer before this one has not read, the mark counts no others in shared memory.
+        let sender = match &open.sender {
+            Some(_) if session.ends.outbound.is_fresh() => open.sender.take(),
+            _ => None,
+        };
+        let receiver = if std::mem::take(&mut open.heard) {
+            open.receiver.take()
+        } else {
+            None
+        };
+        let properties = receiver.as_ref().and_then(|_| open.properties.clone());
         let stays = if open.connection.is_ready() {
             open.handoff.news()
         } else {
@@ -370,12 +400,16 @@ impl Work {
             tracing::debug!(pipe = session.id.0, "by ZMTP: {why}");
             let _ = session.link.post.send(Command::Stays(session.id, why));
         }
-        if let Some(met) = agreed {
+        if sender.is_some() || receiver.is_some() {
             tracing::info!(pipe = session.id.0, kind = ?session.link.kind, "in shared memory");
-            session.witness = Some(met.witness);
-            let told = Command::Upgrade(session.id, Box::new(met.upgrade));
-            // A socket that has closed says so by an order that is under way.
-            let _ = session.link.post.send(told);
+        }
+        if let Some((sender, witness)) = sender {
+            session.witness = Some(witness);
+            Work::upgrade(session.id, &session.link, Upgrade::sender(sender));
+        }
+        if let Some(receiver) = receiver {
+            let upgrade = Upgrade::receiver(receiver, properties);
+            Work::upgrade(session.id, &session.link, upgrade);
         }
         match worked {
             Err(broken) => self.broken(slot, &broken),
@@ -383,6 +417,12 @@ impl Work {
             Ok(Worked::Idle) => self.set_time(slot),
             Ok(Worked::Finished) => self.farewell(slot),
         }
+    }
+
+    fn upgrade(id: PipeId, link: &Link, upgrade: Upgrade) {
+        let told = Command::Upgrade(id, Box::new(upgrade));
+        // A socket that has closed says so by an order that is under way.
+        let _ = link.post.send(told);
     }
 
     /// The handshake is done.
@@ -435,7 +475,9 @@ impl Work {
             }
         }
         let never = !session.told && session.tell_broken(why) == Next::Never;
-        if let Some(witness) = session.witness.take()
+        let witness = session.witness.take();
+        let gone_over = witness.is_some() || session.ends.inbound.is_none();
+        if gone_over
             && matches!(session.origin, Origin::Dialed(_))
             && !never
             && !session.link.immediate
@@ -454,24 +496,6 @@ impl Work {
         }
     }
 
-    /// Everything was sent, and the socket has let go: the peer is told, and closes.
-    fn farewell(&mut self, slot: usize) {
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        let first = !std::mem::replace(&mut session.told, true);
-        if let Io::Open(open) = &session.io
-            && first
-            && open.stream.shutdown(std::net::Shutdown::Write).is_ok()
-        {
-            let until = Instant::now() + FAREWELL;
-            session.until = earlier(session.until, Some(until));
-            self.timers.set(session_number(slot), session.until);
-        } else if first {
-            self.end(slot);
-        }
-    }
-
     /// Counts by other marks. A session that waits for room, or to give credit back, looks again.
     fn set_marks(&mut self, id: PipeId, marks: Marks) {
         let Some(slot) = self.by_id.get(&id).copied() else {
@@ -484,67 +508,6 @@ impl Work {
             session.ends.outbound.set_mark(marks.sending);
             self.enqueue(slot);
         }
-    }
-
-    /// The socket has let go.
-    fn finish(&mut self, id: PipeId, linger: Option<Duration>) {
-        let Some(slot) = self.by_id.get(&id).copied() else {
-            return;
-        };
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        session.letting_go = true;
-        // A socket that is to get its ends later does not want them any more, and has sent nothing.
-        session.near = None;
-        let nothing_left = session.ends.outbound.is_at_end();
-        let stands = matches!(&session.io, Io::Open(open) if open.connection.is_ready());
-        if linger == Some(Duration::ZERO) || (nothing_left && !stands) {
-            self.end(slot);
-            return;
-        }
-        let lingers = linger.and_then(|linger| Instant::now().checked_add(linger));
-        // The peer may have been told the end already: the pipe's end can be seen before this order.
-        session.until = earlier(lingers, session.until);
-        let timer = match session.io {
-            Io::Open(_) => None,
-            _ => session.until,
-        };
-        if let Some(until) = timer {
-            // What was planned comes sooner, or not at all.
-            self.timers.set(session_number(slot), Some(until));
-        }
-        self.enqueue(slot);
-    }
-
-    /// Nothing more is done for this session.
-    pub(super) fn end(&mut self, slot: usize) {
-        let Some(session) = self.sessions.try_remove(slot) else {
-            return;
-        };
-        self.timers.set(session_number(slot), None);
-        self.by_id.remove(&session.id);
-        let Session {
-            id,
-            link,
-            ends,
-            io,
-            near,
-            addresses,
-            ..
-        } = session;
-        let dialing = match &io {
-            Io::Dialing(connecting) => Some(connecting.as_raw_fd()),
-            Io::Resting | Io::Open(_) => None,
-        };
-        drop((ends, io, near));
-        if dialing.is_some() {
-            link.watch
-                .tell(|| addresses.event(Occurrence::Closed { fd: dialing }));
-        }
-        let _ = link.post.send(Command::Gone(id));
-        self.crew.relieve(self.number);
-        self.lingering.end();
     }
 }
 

@@ -1,0 +1,158 @@
+//! Whoever sends, closes, ends its context and exits has sent everything.
+
+use std::fs;
+use std::time::Duration;
+
+use ringmq::{Context, Kind, Socket};
+use ringmq_testing::{Actor, Counters, Scratch, listen, role, say, spawn_role, watchdog};
+
+use crate::parts::{arg, number, soon};
+
+/// Message `number`, of so many bytes.
+fn message(number: u64, len: usize) -> Vec<u8> {
+    let mut bytes = vec![number as u8; len];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    bytes
+}
+
+/// Sends so many messages of so many bytes by calls that do not wait, closes, ends its context and exits.
+fn leaver() {
+    let (count, len) = (number(1), number(2) as usize);
+    let context = Context::new().unwrap();
+    let mut push = context.socket(Kind::Push).unwrap();
+    push.set_send_mark(number(3) as u32);
+    push.connect(&arg(0)).unwrap();
+    if arg(4) == "waits" {
+        say("connected");
+        assert_eq!(listen(), "go");
+    }
+    for number in 0..count {
+        if push.try_send(message(number, len)).is_err() {
+            push.send(message(number, len)).unwrap();
+        }
+    }
+    say("sent");
+    drop(push);
+    context.terminate();
+    say("terminated");
+}
+
+fn receive_all(pull: &mut Socket, count: u64, len: usize) {
+    for number in 0..count {
+        let received = pull.recv_deadline(soon());
+        let received = received.unwrap_or_else(|error| panic!("{number}: {error}"));
+        assert!(received[0].as_slice() == message(number, len), "{number}");
+    }
+}
+
+/// When the receiver begins to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    AtOnce,
+    WhenAllIsSent,
+    WhenTheSenderIsGone,
+}
+
+fn run(test: &str, count: u64, len: usize, mark: u32, reads: Reads) {
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let context = Context::new().unwrap();
+    let mut pull = context.socket(Kind::Pull).unwrap();
+    pull.set_recv_mark(mark);
+    pull.bind(&endpoint).unwrap();
+    let args = [
+        &endpoint[..],
+        &count.to_string(),
+        &len.to_string(),
+        &mark.to_string(),
+        "at once",
+    ];
+    let mut leaver = Actor::start(&mut spawn_role(test, "leaver", &args));
+    match reads {
+        Reads::AtOnce => {}
+        Reads::WhenAllIsSent => assert_eq!(leaver.hear(), "sent"),
+        Reads::WhenTheSenderIsGone => while leaver.hear_or_end().is_some() {},
+    }
+    if reads == Reads::WhenTheSenderIsGone {
+        leaver.wait();
+    }
+    receive_all(&mut pull, count, len);
+    assert!(pull.try_recv().is_err());
+    leaver.finish();
+}
+
+fn leave_often(test: &str, rounds: u32) {
+    if role().is_some() {
+        return leaver();
+    }
+    let _guard = watchdog(Duration::from_secs(60 + 10 * u64::from(rounds)));
+    for _ in 0..rounds {
+        run(test, 200_000, 8, 1000, Reads::AtOnce);
+        run(test, 200_000, 8, 0, Reads::AtOnce);
+        run(test, 200_000, 8, 0, Reads::WhenAllIsSent);
+        run(test, 200_000, 8, 0, Reads::WhenTheSenderIsGone);
+    }
+}
+
+#[test]
+fn all_that_was_sent_before_an_exit_arrives() {
+    leave_often("close::all_that_was_sent_before_an_exit_arrives", 10);
+}
+
+#[test]
+#[ignore = "soak: 100 rounds"]
+fn all_that_was_sent_before_an_exit_arrives_always() {
+    leave_often(
+        "close::all_that_was_sent_before_an_exit_arrives_always",
+        100,
+    );
+}
+
+/// What the machine has in shared memory, in KiB.
+fn shared_kib() -> u64 {
+    let info = fs::read_to_string("/proc/meminfo").unwrap();
+    let line = info
+        .lines()
+        .find(|line| line.starts_with("Shmem:"))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// A thousand messages of a megabyte, for a receiver that reads late, and what becomes of their memory.
+#[test]
+fn a_gigabyte_that_waits_goes_back() {
+    if role().is_some() {
+        return leaver();
+    }
+    const TEST: &str = "close::a_gigabyte_that_waits_goes_back";
+    const MIB: usize = 1 << 20;
+    let _guard = watchdog(Duration::from_secs(120));
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let context = Context::new().unwrap();
+    let mut pull = context.socket(Kind::Pull).unwrap();
+    pull.bind(&endpoint).unwrap();
+    let (before, own) = (shared_kib(), Counters::now());
+    let args = [&endpoint[..], "1000", &MIB.to_string(), "1000", "waits"];
+    let mut leaver = Actor::start(&mut spawn_role(TEST, "leaver", &args));
+    assert_eq!(leaver.hear(), "connected");
+    leaver.tell("go");
+    assert_eq!(leaver.hear(), "sent");
+    let (peak, other) = (shared_kib(), Counters::of(leaver.pid()));
+    assert_eq!(leaver.hear(), "terminated");
+    leaver.finish();
+    receive_all(&mut pull, 1000, MIB);
+    let read = Counters::now();
+    drop(pull);
+    context.terminate();
+    let (after, end) = (shared_kib(), Counters::now());
+    println!("shared: {before} KiB before, {peak} at the peak, {after} after");
+    println!(
+        "sender at the peak: {other:?}\nreceiver: {own:?} before, {read:?} when all was read, {end:?} after"
+    );
+    assert_eq!(end.shmem_kib.saturating_sub(own.shmem_kib), 0);
+    assert!(
+        after < before + (peak - before) / 10,
+        "memory was left behind"
+    );
+}

@@ -1,0 +1,383 @@
+//! What keeps a connection from shared memory keeps no message from its peer.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use ringmq::{Context, Kind};
+use ringmq_testing::{
+    Actor, Random, Scratch, abstract_name, role, say, scope, seed, spawn_role, under, watchdog,
+};
+
+use crate::parts::{Held, arg, last, make, read, rings, socket, soon};
+
+const COUNT: u64 = 3000;
+
+/// Echoes everything, or sends and sees it echoed.
+fn other() {
+    let context = Context::new().unwrap();
+    let mut pair = socket(&context, Kind::Pair);
+    // At the end everything is to arrive.
+    pair.set_linger(None);
+    if arg(1) == "binds" {
+        pair.bind(&arg(0)).unwrap();
+        say("bound");
+    } else {
+        pair.connect(&arg(0)).unwrap();
+    }
+    for number in 0..COUNT {
+        let message = pair.recv_deadline(soon()).unwrap();
+        assert_eq!(read(last(&message)), (0, number));
+        pair.send(message).unwrap();
+    }
+    say(if rings() == 0 { "zmtp" } else { "shared" });
+    assert_eq!(last(&pair.recv_deadline(soon()).unwrap()), b"goodbye");
+}
+
+/// Talks to a process that is meddled with. Says whether that used shared memory.
+fn talk(endpoint: &str, other_binds: bool, command: &mut Command) -> bool {
+    let context = Context::new().unwrap();
+    let mut pair = socket(&context, Kind::Pair);
+    pair.set_linger(None);
+    let mut actor;
+    if other_binds {
+        actor = Actor::start(command);
+        assert_eq!(actor.hear(), "bound");
+        pair.connect(endpoint).unwrap();
+    } else {
+        pair.bind(endpoint).unwrap();
+        actor = Actor::start(command);
+    }
+    let mut next = 0;
+    for number in 0..COUNT {
+        pair.send(make(0, number)).unwrap();
+        // Some are under way at any time.
+        while next + 10 < number || number + 1 == COUNT && next < COUNT {
+            let message = pair.recv_deadline(soon()).unwrap();
+            assert_eq!(read(last(&message)), (0, next));
+            next += 1;
+        }
+    }
+    let shared = actor.hear() == "shared";
+    pair.send("goodbye").unwrap();
+    actor.finish();
+    shared
+}
+
+const SIDES: [bool; 2] = [true, false];
+
+fn name(binds: bool) -> &'static str {
+    if binds { "binds" } else { "connects" }
+}
+
+/// Runs both ways; `meddle` makes the other process's command another one.
+fn both_ways(test: &str, meddle: impl Fn(Command) -> Command) -> [bool; 2] {
+    SIDES.map(|binds| {
+        let scratch = Scratch::new();
+        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let mut command = meddle(spawn_role(test, "other", &[&endpoint, name(binds)]));
+        talk(&endpoint, binds, &mut command)
+    })
+}
+
+#[test]
+fn without_a_reason_against_it_memory_is_shared() {
+    const TEST: &str = "fallback::without_a_reason_against_it_memory_is_shared";
+    if role().is_some() {
+        return other();
+    }
+    let _guard = watchdog(Duration::from_secs(60));
+    assert_eq!(both_ways(TEST, |command| command), [true, true]);
+}
+
+#[test]
+fn a_side_that_does_not_want_it_is_left_alone() {
+    const TEST: &str = "fallback::a_side_that_does_not_want_it_is_left_alone";
+    if role().is_some() {
+        return other();
+    }
+    let _guard = watchdog(Duration::from_secs(60));
+    let off = |mut command: Command| {
+        command.env("RINGMQ_SHM", "off");
+        command
+    };
+    assert_eq!(both_ways(TEST, off), [false, false]);
+}
+
+/// Whether a program can be run at all.
+fn is_there(program: &str, args: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let there = command.status().is_ok_and(|status| status.success());
+    if !there {
+        eprintln!("skipped: {program} {args:?} does not work here");
+    }
+    there
+}
+
+#[test]
+fn a_process_with_few_descriptors_stays_on_zmtp() {
+    const TEST: &str = "fallback::a_process_with_few_descriptors_stays_on_zmtp";
+    if role().is_some() {
+        return other();
+    }
+    let _guard = watchdog(Duration::from_secs(60));
+    if !is_there("prlimit", &["--version"]) {
+        return;
+    }
+    // The next free number is beyond the half, or the last few run out in the midst of it.
+    for limit in 11..24 {
+        let wrapper = format!("--nofile={limit}:{limit}");
+        let few = |command: Command| under(&["prlimit", &wrapper], &command);
+        let shared = both_ways(TEST, few);
+        println!("{limit}: {shared:?}");
+        if limit == 16 {
+            assert_eq!(shared, [false, false]);
+        }
+    }
+}
+
+/// Calls that fail from the first, the second, ... on.
+#[test]
+fn a_process_without_memory_to_share_stays_on_zmtp() {
+    const TEST: &str = "fallback::a_process_without_memory_to_share_stays_on_zmtp";
+    if role().is_some() {
+        return other();
+    }
+    let _guard = watchdog(Duration::from_secs(120));
+    if !is_there("strace", &["-o", "/dev/null", "true"]) {
+        return;
+    }
+    for (call, error) in [
+        ("memfd_create", "EMFILE"),
+        ("fallocate", "ENOSPC"),
+        ("sendmsg", "ETOOMANYREFS"),
+    ] {
+        for first in 1..=3 {
+            let trace = format!("trace={call}");
+            let inject = format!("inject={call}:error={error}:when={first}+");
+            let wrapper = [
+                "strace",
+                "-f",
+                "-o",
+                "/dev/null",
+                "-e",
+                &trace,
+                "-e",
+                &inject,
+            ];
+            println!("{call} {error} from {first} on");
+            let shared = both_ways(TEST, |command| under(&wrapper, &command));
+            println!("{call} {error} from {first} on: {shared:?}");
+        }
+    }
+}
+
+#[test]
+fn a_process_of_another_user_stays_on_zmtp() {
+    const TEST: &str = "fallback::a_process_of_another_user_stays_on_zmtp";
+    if role().is_some() {
+        return other();
+    }
+    let _guard = watchdog(Duration::from_secs(60));
+    let wrapper = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+    ];
+    let program = std::env::current_exe().unwrap();
+    let mut tried = wrapper[1..].to_vec();
+    tried.extend([program.to_str().unwrap(), "--list"]);
+    if !is_there(wrapper[0], &tried) {
+        return;
+    }
+    for binds in SIDES {
+        let endpoint = format!("ipc://{}", abstract_name("user"));
+        let command = spawn_role(TEST, "other", &[&endpoint, name(binds)]);
+        assert!(!talk(&endpoint, binds, &mut under(&wrapper, &command)));
+    }
+}
+
+const STOCK: &str = "
+import sys, zmq
+pair = zmq.Context().socket(zmq.PAIR)
+(pair.bind if sys.argv[2] == 'binds' else pair.connect)(sys.argv[1])
+if sys.argv[2] == 'binds': print('\\n@ringmq bound', flush=True)
+for _ in range(int(sys.argv[3])): pair.send_multipart(pair.recv_multipart())
+print('\\n@ringmq zmtp', flush=True)
+assert pair.recv() == b'goodbye'
+";
+
+#[test]
+fn a_stock_peer_stays_on_zmtp() {
+    const PYTHON: &str = "/usr/bin/python3";
+    let _guard = watchdog(Duration::from_secs(60));
+    if !is_there(PYTHON, &["-c", "import zmq"]) {
+        return;
+    }
+    for binds in SIDES {
+        let scratch = Scratch::new();
+        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let mut command = Command::new(PYTHON);
+        command.args(["-c", STOCK, &endpoint, name(binds), &COUNT.to_string()]);
+        assert!(!talk(&endpoint, binds, &mut command));
+        assert_eq!(rings(), 0);
+    }
+}
+
+/// Passes bytes on, and no descriptors.
+fn relay(mut from: UnixStream, mut to: UnixStream) {
+    let mut bytes = [0; 4096];
+    loop {
+        match from.read(&mut bytes) {
+            Ok(0) => break,
+            Ok(count) if to.write_all(&bytes[..count]).is_ok() => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            _ => break,
+        }
+    }
+    // The other direction ends, too.
+    let _ = to.shutdown(Shutdown::Both);
+    let _ = from.shutdown(Shutdown::Both);
+}
+
+#[test]
+fn a_proxy_that_drops_descriptors_leaves_zmtp() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let (front, back) = (scratch.path("front"), scratch.path("back"));
+    let listener = UnixListener::bind(&front).unwrap();
+    let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
+    let mut far = socket(&other, Kind::Pair);
+    far.bind(&format!("ipc://{back}")).unwrap();
+    let mut near = socket(&context, Kind::Pair);
+    near.connect(&format!("ipc://{front}")).unwrap();
+    scope(|scope| {
+        let one = listener.accept().unwrap().0;
+        let two = UnixStream::connect(&back).unwrap();
+        let (one_again, two_again) = (one.try_clone().unwrap(), two.try_clone().unwrap());
+        scope.spawn(move || relay(one, two));
+        scope.spawn(move || relay(two_again, one_again));
+        for number in 0..COUNT {
+            near.send(make(0, number)).unwrap();
+            let message = far.recv_deadline(soon()).unwrap();
+            assert_eq!(read(last(&message)), (0, number));
+            far.send(message).unwrap();
+            assert_eq!(
+                read(last(&near.recv_deadline(soon()).unwrap())),
+                (0, number)
+            );
+            assert_eq!(rings(), 0);
+        }
+        drop((near, far, listener));
+    });
+}
+
+/// What a peer says that wants shared memory: greeting, and READY.
+fn hello() -> Vec<u8> {
+    let mut bytes = vec![0; 64];
+    bytes[0] = 0xff;
+    bytes[9] = 0x7f;
+    bytes[10] = 3;
+    bytes[12..16].copy_from_slice(b"NULL");
+    let mut body = b"\x05READY".to_vec();
+    for (name, value) in [("Socket-Type", "PAIR"), ("X-Ringmq-Shm", "1")] {
+        body.push(name.len() as u8);
+        body.extend_from_slice(name.as_bytes());
+        body.extend_from_slice(&(value.len() as u32).to_be_bytes());
+        body.extend_from_slice(value.as_bytes());
+    }
+    bytes.extend_from_slice(&[4, body.len() as u8]);
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
+/// A frame of the handoff, as it should not be.
+fn nonsense(random: &mut Random) -> Vec<u8> {
+    let mut data = vec![
+        0;
+        if random.one_in(4) {
+            random.within(0..60)
+        } else {
+            32
+        }
+    ];
+    if random.one_in(3) {
+        data.iter_mut().for_each(|byte| *byte = random.next() as u8);
+    }
+    if data.len() > 20 {
+        data[0] = random.below(6) as u8;
+        data[1] = u8::from(!random.one_in(8));
+        let slot = 0x200 + 128 * random.below(30) as u32;
+        data[16..20].copy_from_slice(&slot.to_le_bytes());
+        if random.one_in(2) {
+            data[20..].fill(0);
+            data[20] = random.below(4) as u8;
+        }
+    }
+    let mut body = b"\x0cX-RINGMQ-SHM".to_vec();
+    body.extend_from_slice(&data);
+    let mut frame = vec![4, body.len() as u8];
+    frame.extend_from_slice(&body);
+    frame
+}
+
+fn assail(rounds: u32) {
+    let mut random = Random::new(seed());
+    let scratch = Scratch::new();
+    let path = scratch.path("s");
+    let context = Context::new().unwrap();
+    let mut pair = socket(&context, Kind::Pair);
+    pair.bind(&format!("ipc://{path}")).unwrap();
+    let before = Held::now();
+    for _ in 0..rounds {
+        let mut hostile = UnixStream::connect(&path).unwrap();
+        // Whoever refuses may close before it has read all.
+        let _ = hostile.write_all(&hello());
+        for _ in 0..=random.below(4) {
+            let _ = hostile.write_all(&nonsense(&mut random));
+            if random.one_in(4) {
+                let _ = hostile.write_all(&[0, 1, b'x']);
+            }
+        }
+        if random.one_in(2) {
+            let mut bytes = [0; 256];
+            // The greeting at least.
+            let _ = hostile.read(&mut bytes);
+        }
+        drop(hostile);
+        before.wait(|| while pair.try_recv().is_ok() {});
+    }
+    // The socket serves others as before.
+    let mut other = socket(&Context::new().unwrap(), Kind::Pair);
+    other.connect(&format!("ipc://{path}")).unwrap();
+    for number in 0.. {
+        other.send(make(0, number)).unwrap();
+        assert_eq!(
+            read(last(&pair.recv_deadline(soon()).unwrap())),
+            (0, number)
+        );
+        if number > 100 && rings() > 0 {
+            break;
+        }
+    }
+}
+
+#[test]
+fn nonsense_in_the_handoff_ends_nothing_but_its_connection() {
+    let _guard = watchdog(Duration::from_secs(60));
+    assail(300);
+}
+
+#[test]
+#[ignore = "soak: 20,000 connections"]
+fn nonsense_in_the_handoff_ends_nothing_for_long() {
+    let _guard = watchdog(Duration::from_secs(600));
+    assail(20_000);
+}

@@ -1,0 +1,136 @@
+//! Processes that fork: the child has no sockets, and its parent's death shows although it lives.
+
+use std::time::Duration;
+
+use ringmq::{Context, Kind, RecvError, SendRefusal};
+use ringmq_testing::{
+    Actor, Scratch, fork_and, fork_and_linger, listen, role, say, spawn_role, watchdog,
+};
+
+use crate::parts::{arg, last, make, open, read, rings, socket, soon};
+
+#[test]
+fn a_child_gets_errors_and_the_parent_is_unharmed() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
+    let mut far = socket(&other, Kind::Pair);
+    far.bind(&endpoint).unwrap();
+    let mut near = socket(&context, Kind::Pair);
+    near.connect(&endpoint).unwrap();
+    let mut number = 0;
+    while number < 100 || rings() == 0 {
+        near.send(make(0, number)).unwrap();
+        assert_eq!(read(last(&far.recv_deadline(soon()).unwrap())), (0, number));
+        number += 1;
+    }
+    let (mut near, mut far) = (Some(near), Some(far));
+    let child = fork_and(|| {
+        let (mut near, mut far) = (near.take().unwrap(), far.take().unwrap());
+        let sent = near.try_send("from the child");
+        let sent = sent.map_err(|error| error.reason);
+        let received = far.try_recv();
+        // What it drops is its parent's.
+        drop((near, far));
+        matches!(sent, Err(SendRefusal::Forked)) && matches!(received, Err(RecvError::Forked))
+    });
+    assert!(child, "the child was not refused");
+    let (mut near, mut far) = (near.unwrap(), far.unwrap());
+    for number in 0..5000 {
+        near.send(make(0, number)).unwrap();
+        assert_eq!(read(last(&far.recv_deadline(soon()).unwrap())), (0, number));
+    }
+}
+
+/// As the parent of a child that lives on.
+fn parent() {
+    let context = Context::new().unwrap();
+    let kind = if arg(1) == "sends" {
+        Kind::Push
+    } else {
+        Kind::Pull
+    };
+    let mut socket = socket(&context, kind);
+    open(&mut socket, arg(2) == "binds", &arg(0));
+    for number in 0.. {
+        if kind == Kind::Push {
+            socket.send(make(0, number)).unwrap();
+        } else {
+            assert_eq!(read(last(&socket.recv().unwrap())), (0, number));
+        }
+        // What comes by ZMTP is in nobody's ring.
+        if number > 100 && rings() > 0 {
+            break;
+        }
+    }
+    fork_and_linger();
+    say("forked");
+    assert_eq!(listen(), "never");
+}
+
+#[test]
+fn a_dead_parent_is_noticed_although_its_child_lives() {
+    const TEST: &str = "forked::a_dead_parent_is_noticed_although_its_child_lives";
+    if role().is_some() {
+        return parent();
+    }
+    let _guard = watchdog(Duration::from_secs(60));
+    for (does, binds) in [
+        ("sends", true),
+        ("sends", false),
+        ("receives", true),
+        ("receives", false),
+    ] {
+        let scratch = Scratch::new();
+        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let context = Context::new().unwrap();
+        let kind = if does == "sends" {
+            Kind::Pull
+        } else {
+            Kind::Push
+        };
+        let mut socket = socket(&context, kind);
+        open(&mut socket, !binds, &endpoint);
+        let args = [
+            &endpoint[..],
+            does,
+            if binds { "binds" } else { "connects" },
+        ];
+        let mut parent = Actor::start(&mut spawn_role(TEST, "parent", &args));
+        std::thread::scope(|scope| {
+            let forked = scope.spawn(|| assert_eq!(parent.hear(), "forked"));
+            let mut number = 0;
+            while !forked.is_finished() {
+                if kind == Kind::Push {
+                    if socket.try_send(make(0, number)).is_ok() {
+                        number += 1;
+                    }
+                } else if let Ok(message) = socket.try_recv() {
+                    assert_eq!(read(last(&message)), (0, number));
+                    number += 1;
+                }
+                std::thread::yield_now();
+            }
+        });
+        // The parent has gone over; this side follows, and fills what there is to fill.
+        while rings() == 0 {
+            drop(socket.try_recv());
+        }
+        while kind == Kind::Push && socket.try_send(make(0, 0)).is_ok() {}
+        parent.kill();
+        if kind == Kind::Push && binds {
+            // The pipe goes on, and has room again, in the session.
+            while socket.try_send(make(0, 0)).is_err() {
+                std::thread::yield_now();
+            }
+        } else {
+            while rings() > 0 {
+                drop(socket.try_recv());
+                drop(socket.try_send(make(0, 0)));
+                std::thread::yield_now();
+            }
+        }
+        parent.wait();
+    }
+}

@@ -1,0 +1,15 @@
+//! ipc connections in shared memory, between processes that die, stop, leave early and come late.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
+mod close;
+mod fallback;
+mod forked;
+mod kill;
+mod parts;
+mod switch;

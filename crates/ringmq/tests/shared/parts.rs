@@ -1,0 +1,134 @@
+//! What these tests share: numbered messages, endpoints, and what the process holds.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use ringmq::{Context, Kind, Message, Socket};
+use ringmq_testing::{Bytes, Counters, mix, role_args};
+
+/// A limit for what has to happen.
+pub(crate) fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+/// An argument of the role that this process plays.
+pub(crate) fn arg(number: usize) -> String {
+    role_args()[number].clone()
+}
+
+/// As [`arg`], a number.
+pub(crate) fn number(at: usize) -> u64 {
+    arg(at).parse().unwrap()
+}
+
+/// Message `number` of `from`: who, which, and content that follows from both.
+pub(crate) fn make(from: u64, number: u64) -> Vec<u8> {
+    let key = mix(from) ^ number;
+    // Most are small, some as long as a segment.
+    let longest = if mix(key).is_multiple_of(64) {
+        70_000
+    } else {
+        200
+    };
+    let mut bytes = vec![0; 16 + (mix(!key) % longest) as usize];
+    bytes[..8].copy_from_slice(&from.to_le_bytes());
+    bytes[8..16].copy_from_slice(&number.to_le_bytes());
+    Bytes::new(key).fill(0, &mut bytes[16..]);
+    bytes
+}
+
+/// Whose message that is, and which.
+///
+/// # Panics
+///
+/// If it is not as it was made.
+#[track_caller]
+pub(crate) fn read(bytes: &[u8]) -> (u64, u64) {
+    let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    let (from, number) = (word(0), word(8));
+    assert!(
+        bytes == make(from, number),
+        "message {number} of {from} is torn"
+    );
+    (from, number)
+}
+
+/// The last part of a message.
+pub(crate) fn last(message: &Message) -> &[u8] {
+    message[message.len() - 1].as_slice()
+}
+
+/// A socket that is quick to connect again.
+pub(crate) fn socket(context: &Context, kind: Kind) -> Socket {
+    let mut socket = context.socket(kind).unwrap();
+    socket.set_reconnect(Some(Duration::from_millis(1)), Duration::ZERO);
+    // A test that fails ends at once.
+    socket.set_linger(Some(Duration::ZERO));
+    if kind == Kind::Sub {
+        socket.subscribe(b"").unwrap();
+    }
+    socket
+}
+
+/// Binds or connects.
+pub(crate) fn open(socket: &mut Socket, binds: bool, endpoint: &str) {
+    if binds {
+        socket.bind(endpoint).unwrap();
+    } else {
+        socket.connect(endpoint).unwrap();
+    }
+}
+
+/// Mappings of memory that carries messages.
+pub(crate) fn rings() -> usize {
+    mappings("/memfd:ringmq-ring")
+}
+
+fn mappings(name: &str) -> usize {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().filter(|line| line.contains(name)).count()
+}
+
+/// What a process holds for its connections: to be equal before and after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Held {
+    fds: usize,
+    rings: usize,
+    pages: usize,
+    threads: usize,
+}
+
+impl Held {
+    pub(crate) fn now() -> Held {
+        let Counters { fds, threads, .. } = Counters::now();
+        Held {
+            fds,
+            rings: rings(),
+            pages: mappings("/memfd:ringmq-socket"),
+            threads,
+        }
+    }
+
+    /// Sees that the process holds no more than for one peer beyond this.
+    #[track_caller]
+    pub(crate) fn is_near(&self, before: &Held) {
+        let near =
+            self.fds <= before.fds + 12 && self.rings <= 32 && self.pages <= before.pages + 3;
+        assert!(near, "{self:?}, and {before:?} at first");
+    }
+
+    /// Waits until the process holds what it held: its sockets take notice of who is gone.
+    pub(crate) fn wait(&self, mut at_work: impl FnMut()) {
+        loop {
+            at_work();
+            let now = Held::now();
+            if now == *self {
+                return;
+            }
+            if std::env::var_os("RINGMQ_TEST_SHOW").is_some() {
+                eprintln!("{now:?}, {self:?} wanted");
+            }
+            std::thread::yield_now();
+        }
+    }
+}

@@ -82,15 +82,12 @@ pub(crate) struct Peers {
 impl Peers {
     /// Asks the sessions to tell how many messages wait; says how many there are.
     pub(crate) fn ask_for_stats(&self) -> usize {
-        let sessions = self
-            .entries
-            .iter()
-            .filter_map(|(_, entry)| match &entry.far {
-                Far::Session(post) => {
-                    Some((post, Order::TellStats(entry.id, entry.sender.waiting())))
-                }
-                Far::Socket(_) => None,
-            });
+        // One that is gone may have left something to read, and a connection made anew has the same name.
+        let entries = self.entries.iter().filter(|(_, entry)| !entry.gone);
+        let sessions = entries.filter_map(|(_, entry)| match &entry.far {
+            Far::Session(post) => Some((post, Order::TellStats(entry.id, entry.sender.waiting()))),
+            Far::Socket(_) => None,
+        });
         // A session that has ended has nothing to tell.
         sessions.map(|(post, order)| drop(post.send(order))).count()
     }

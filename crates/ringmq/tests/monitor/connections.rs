@@ -1,9 +1,9 @@
 //! Endpoints and connections, ours to ours.
 
 use std::io::ErrorKind;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ringmq::{Context, Kind, Message, MonitorError, Occurrence, RecvError};
+use ringmq::{Carrier, Context, Kind, Message, MonitorError, Occurrence, RecvError, Socket};
 use ringmq_testing::{Scratch, watchdog};
 
 use super::{is_disconnected, is_retried, is_stopped, monitored, next, settled, soon};
@@ -87,6 +87,71 @@ fn a_peer_that_goes_and_comes_back_is_told_of() {
     drop(server);
     is_disconnected(&mut monitor);
     is_retried(&mut monitor);
+}
+
+#[test]
+fn a_peer_in_shared_memory_that_goes_is_told_of_like_any_other() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let serve = || {
+        let mut server = Context::new().unwrap().socket(Kind::Dealer).unwrap();
+        server.set_linger(Some(Duration::ZERO));
+        server.set_shared_memory(true);
+        server.bind(&endpoint).unwrap();
+        server
+    };
+    let mut server = serve();
+    let (mut client, mut monitor) = monitored(Kind::Dealer);
+    client.set_shared_memory(true);
+    client.connect(&endpoint).unwrap();
+    let shares = |socket: &mut Socket| {
+        let mut all = socket.connections().into_iter();
+        all.any(|connection| connection.carrier == Carrier::SharedMemory)
+    };
+    // Each side goes over with a message of its own.
+    let until = soon();
+    while !(shares(&mut client) && shares(&mut server)) {
+        assert!(Instant::now() < until, "no shared memory");
+        client.send("there").unwrap();
+        server.recv_deadline(until).unwrap();
+        server.send("back").unwrap();
+        client.recv_deadline(until).unwrap();
+    }
+    for number in ["1", "2", "3"] {
+        client.send(number).unwrap();
+    }
+    assert_eq!(client.ask_for_stats(), Some(1));
+    let mut seen = Vec::new();
+    let stats = loop {
+        match next(&mut monitor).occurrence {
+            Occurrence::PipeStats { sending, receiving } => break (sending, receiving),
+            other => seen.push(other),
+        }
+    };
+    // What was taken, and not reported yet, counts.
+    assert!(stats.0 >= 3, "{stats:?}");
+    assert!(
+        matches!(
+            seen[..],
+            [Occurrence::Connected { .. }, Occurrence::HandshakeSucceeded]
+        ),
+        "{seen:?}"
+    );
+
+    drop(server);
+    is_disconnected(&mut monitor);
+    is_retried(&mut monitor);
+    let mut server = serve();
+    let found = monitor.by_ref().find_map(|event| {
+        let occurrence = event.unwrap().occurrence;
+        (occurrence == Occurrence::HandshakeSucceeded).then_some(())
+    });
+    assert!(found.is_some());
+    for number in ["1", "2", "3"] {
+        let message = server.recv_deadline(soon()).unwrap();
+        assert_eq!(message[0].as_slice(), number.as_bytes());
+    }
 }
 
 #[test]

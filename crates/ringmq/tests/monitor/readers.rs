@@ -1,11 +1,11 @@
 //! Those who read events, late or not at all.
 
 use std::os::fd::{AsFd, AsRawFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringmq::{
-    Context, EndpointRefusal, EventFormat, Kind, MonitorError, Occurrence, PlainMonitorError,
-    RecvError, Socket,
+    Context, EndpointRefusal, EventFormat, Kind, MonitorError, MonitorEvent, Occurrence,
+    PlainMonitorError, RecvError, Socket,
 };
 use ringmq_testing::watchdog;
 
@@ -86,6 +86,32 @@ fn messages_that_wait_are_counted_on_request() {
         }
     });
     assert_eq!(stats, Some((7, 0, endpoint)));
+}
+
+#[test]
+fn nobody_is_asked_how_much_waits_for_a_connection_that_has_ended() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let (mut pull, mut monitor) = monitored(Kind::Pull);
+    pull.bind("tcp://127.0.0.1:*").unwrap();
+    let mut push = Context::new().unwrap().socket(Kind::Push).unwrap();
+    push.connect(pull.last_endpoint()).unwrap();
+    push.send("not read before the end").unwrap();
+    push.send("nor this").unwrap();
+    assert_eq!(
+        pull.recv().unwrap()[0].as_slice(),
+        b"not read before the end"
+    );
+    assert_eq!(pull.ask_for_stats(), Some(1));
+    drop(push);
+    let ended = |event: &MonitorEvent| matches!(event.occurrence, Occurrence::Disconnected { .. });
+    while !ended(&next(&mut monitor)) {}
+    // The socket hears of it after its monitor.
+    let until = soon();
+    while pull.ask_for_stats() != Some(0) {
+        assert!(Instant::now() < until, "a connection is still counted");
+        std::thread::yield_now();
+    }
+    assert_eq!(pull.recv().unwrap()[0].as_slice(), b"nor this");
 }
 
 #[test]

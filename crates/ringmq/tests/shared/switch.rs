@@ -32,14 +32,14 @@ fn what_was_sent_before_the_bind_arrives_without_a_further_call() {
         return sleeper();
     }
     let _guard = watchdog(Duration::from_secs(60));
-    for which in 0..KINDS.len() {
+    for (which, kinds) in KINDS.iter().enumerate() {
         let scratch = Scratch::new();
         let endpoint = format!("ipc://{}", scratch.path("s"));
         let args = [&endpoint[..], &which.to_string()];
         let mut sleeper = Actor::start(&mut spawn_role(TEST, "sleeper", &args));
         assert_eq!(sleeper.hear(), "sent");
         let context = Context::new().unwrap();
-        let mut receiver = socket(&context, KINDS[which].1);
+        let mut receiver = socket(&context, kinds.1);
         receiver.bind(&endpoint).unwrap();
         for number in 0..1000 {
             let message = receiver.recv_deadline(soon()).unwrap();

@@ -121,10 +121,11 @@ impl Far {
         }
     }
 
-    /// Tells a session that its connection cannot be used any more.
-    pub(crate) fn break_off(&self, id: PipeId) {
+    /// Tells a session that its connection cannot be used any more, and whether memory or descriptors run short.
+    pub(crate) fn break_off(&self, id: PipeId, short: bool) {
         if let Far::Session(post) = self {
-            let _ = post.send(Order::BreakOff(id));
+            // An I/O thread that has ended has no connections.
+            let _ = post.send(Order::BreakOff(id, short));
         }
     }
 }

@@ -265,7 +265,7 @@ impl Peers {
             && !entry.broken
         {
             entry.broken = true;
-            entry.far.break_off(entry.id);
+            entry.far.break_off(entry.id, entry.sender.is_short());
         }
     }
 

@@ -103,9 +103,10 @@ pub(crate) struct Met {
 }
 
 impl Handoff {
-    pub(crate) fn new(sharing: Option<&Sharing>, stream: &Stream) -> Handoff {
+    /// Of a new connection. `short` if memory or descriptors ran short lately.
+    pub(crate) fn new(sharing: Option<&Sharing>, stream: &Stream, short: bool) -> Handoff {
         let stage = match sharing {
-            Some(_) if is_short(stream.as_raw_fd()) => Stage::Off(Off::Resources),
+            Some(_) if short || is_short(stream.as_raw_fd()) => Stage::Off(Off::Resources),
             Some(sharing) if stream.unix().is_some() => Stage::Waiting(sharing.clone()),
             _ => Stage::Off(Off::Ours),
         };

@@ -110,8 +110,14 @@ pub(crate) enum Worked {
 }
 
 impl Open {
-    pub(crate) fn new(stream: Stream, link: &Link, connected: bool, now: Duration) -> Open {
-        let handoff = Handoff::new(link.sharing.as_ref(), &stream);
+    pub(crate) fn new(
+        stream: Stream,
+        link: &Link,
+        connected: bool,
+        short: bool,
+        now: Duration,
+    ) -> Open {
+        let handoff = Handoff::new(link.sharing.as_ref(), &stream, short);
         let mut settings = link.settings.clone();
         if handoff.is_open() {
             let version = handoff::VERSION.to_vec();

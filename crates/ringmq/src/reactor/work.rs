@@ -23,6 +23,8 @@ const EVENTS: usize = 256;
 const SCRATCH: usize = 64 << 10;
 /// How long to wait before descriptors are asked for again.
 pub(super) const SHORTAGE: Duration = Duration::from_millis(100);
+/// How long new connections share no memory after there was none.
+const WITHOUT: Duration = Duration::from_secs(10);
 /// How long a peer that was told the end has to close.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -90,6 +92,8 @@ pub(crate) struct Work {
     pub(super) next_id: u64,
     pub(super) scratch: Vec<u8>,
     pub(super) stopping: bool,
+    /// Memory or descriptors have run short: until then, new connections stay on ZMTP.
+    short_until: Option<Instant>,
 }
 
 /// Numbers of one slot.
@@ -133,6 +137,7 @@ impl Work {
             next_id: 0,
             scratch: vec![0; SCRATCH],
             stopping: false,
+            short_until: None,
         }
     }
 
@@ -197,7 +202,10 @@ impl Work {
                         self.enqueue(*slot);
                     }
                 }
-                Order::BreakOff(id) => {
+                Order::BreakOff(id, short) => {
+                    if short {
+                        self.short_until = Some(Instant::now() + WITHOUT);
+                    }
                     if let Some(slot) = self.by_id.get(&id) {
                         self.broken(*slot, &Broken::Protocol);
                     }
@@ -300,7 +308,8 @@ impl Work {
             return;
         };
         let connected = matches!(session.origin, Origin::Dialed(_));
-        let mut open = Box::new(Open::new(stream, &session.link, connected, now));
+        let short = self.short_until.is_some_and(|until| Instant::now() < until);
+        let mut open = Box::new(Open::new(stream, &session.link, connected, short, now));
         let token = Token(session_number(slot));
         let both = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();

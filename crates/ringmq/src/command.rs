@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Attach(Box<Attachment>),
     /// The other end of a pipe is gone; what it has sent can still be received.
     Gone(PipeId),
+    /// The connection is about to be ended by this side, whose peer may live: what is in shared memory is left to it.
+    Stop(PipeId),
     /// As `Gone`, but the connection is to be made anew, and to get another pipe.
     Parted(PipeId),
     /// The peer at the other end has gone, and come back.

@@ -430,8 +430,19 @@ impl Work {
         }
     }
 
+    /// This side ends a connection whose peer may live, and may send again what was not read.
+    pub(super) fn stop_reading(&self, slot: usize) {
+        if let Some(session) = self.sessions.get(slot) {
+            // A socket that has closed reads nothing.
+            let _ = session.link.post.send(Command::Stop(session.id));
+        }
+    }
+
     /// A stream has ended.
-    fn broken(&mut self, slot: usize, _why: &Broken) {
+    fn broken(&mut self, slot: usize, why: &Broken) {
+        if matches!(why, Broken::Protocol) {
+            self.stop_reading(slot);
+        }
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };

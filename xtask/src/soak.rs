@@ -21,6 +21,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
         "--tests",
         "--package",
         "ringmq-pipe",
+        "--package",
+        "ringmq",
         "--",
         "--ignored",
     ]);

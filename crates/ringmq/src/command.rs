@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Attach(Box<Attachment>),
     /// The other end of a pipe is gone; what it has sent can still be received.
     Gone(PipeId),
+    /// The connection is about to be ended by this side, whose peer may live: what is in shared memory is left to it.
+    Stop(PipeId),
     /// As `Gone`, but the connection is to be made anew, and to get another pipe.
     Parted(PipeId),
     /// The peer at the other end has gone, and come back.
@@ -127,10 +129,11 @@ impl Far {
         }
     }
 
-    /// Tells a session that its connection cannot be used any more.
-    pub(crate) fn break_off(&self, id: PipeId) {
+    /// Tells a session that its connection cannot be used any more, and whether memory or descriptors run short.
+    pub(crate) fn break_off(&self, id: PipeId, short: bool) {
         if let Far::Session(post) = self {
-            let _ = post.send(Order::BreakOff(id));
+            // An I/O thread that has ended has no connections.
+            let _ = post.send(Order::BreakOff(id, short));
         }
     }
 }

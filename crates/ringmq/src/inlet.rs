@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     properties: Option<Arc<Properties>>,
     /// The peer is gone, or has gone back to ZMTP.
     gone: bool,
+    /// What is left is the sender's.
+    stopped: bool,
     broken: bool,
 }
 
@@ -60,6 +62,15 @@ impl Inlet {
             if let Source::Shared(shared) = source {
                 shared.gone = true;
                 shared.receiver.sender_is_gone();
+            }
+        }
+    }
+
+    /// This side has ended the connection by itself: what was not read in shared memory is the sender's to send again.
+    pub(crate) fn stop(&mut self) {
+        for source in std::iter::once(&mut self.front).chain(&mut self.next) {
+            if let Source::Shared(shared) = source {
+                shared.stopped = true;
             }
         }
     }
@@ -172,6 +183,7 @@ impl Source {
             parts: Vec::new(),
             properties,
             gone: false,
+            stopped: false,
             broken: false,
         }))
     }
@@ -180,7 +192,7 @@ impl Source {
 impl Shared {
     #[inline(always)]
     fn is_ready(&mut self) -> bool {
-        !self.parts.is_empty() || self.receiver.is_ready() || self.look_for_end()
+        !self.parts.is_empty() || self.receiver.is_ready() && !self.stopped || self.look_for_end()
     }
 
     /// Nothing is there: perhaps because nothing can be any more.
@@ -198,7 +210,7 @@ impl Shared {
 
     #[inline(always)]
     fn pop(&mut self) -> Option<Frame> {
-        if self.parts.is_empty() {
+        if self.parts.is_empty() && !self.stopped {
             let properties = &self.properties;
             let made = self.receiver.take_one(|one| {
                 let mut frame = if one.len() <= INLINE {
@@ -219,7 +231,7 @@ impl Shared {
     /// A part of a message of several, or nothing yet, or something that is wrong.
     #[inline(never)]
     fn pop_other(&mut self) -> Option<Frame> {
-        if !self.parts.is_empty() {
+        if !self.parts.is_empty() || self.stopped {
             return self.parts.pop();
         }
         let incoming = self.receiver.peek()?;

@@ -20,8 +20,9 @@ pub(crate) struct Shared {
     parts: Vec<Frame>,
     /// It has its last part, and there was no room for it.
     waits: bool,
-    /// It can never be sent this way.
+    /// It can never be sent this way; or not now, for want of memory or descriptors.
     broken: bool,
+    short: bool,
     /// The other end is gone.
     refuses: bool,
 }
@@ -33,6 +34,7 @@ impl Outlet {
             parts: Vec::new(),
             waits: false,
             broken: false,
+            short: false,
             refuses: false,
         }))
     }
@@ -97,6 +99,14 @@ impl Outlet {
         match self {
             Outlet::Local(_) => false,
             Outlet::Shared(shared) => shared.broken,
+        }
+    }
+
+    /// Whether that is for want of memory or descriptors.
+    pub(crate) fn is_short(&self) -> bool {
+        match self {
+            Outlet::Local(_) => false,
+            Outlet::Shared(shared) => shared.short,
         }
     }
 
@@ -166,6 +176,7 @@ impl Shared {
     fn refused(&mut self, refused: remote::PushError) {
         self.waits = true;
         self.broken = refused != remote::PushError::Full;
+        self.short = refused == remote::PushError::Resources;
     }
 
     /// Our part of the mark.

@@ -182,6 +182,13 @@ impl Peers {
         }
     }
 
+    /// The session has ended the connection to this peer by itself.
+    pub(crate) fn stop_reading(&mut self, peer: Peer) {
+        if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
+            entry.receiver.stop();
+        }
+    }
+
     /// A peer that is to leave the pattern: its far end is gone, and everything was read, or the pattern wants it.
     pub(crate) fn leaving(&mut self) -> Option<Peer> {
         if let Some(number) = self.ended.pop() {
@@ -313,7 +320,7 @@ impl Peers {
             && !entry.broken
         {
             entry.broken = true;
-            entry.far.break_off(entry.id);
+            entry.far.break_off(entry.id, entry.sender.is_short());
         }
     }
 

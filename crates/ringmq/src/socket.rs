@@ -176,6 +176,11 @@ impl Socket {
                     self.part(id);
                 }
                 Command::Parted(id) => self.part(id),
+                Command::Stop(id) => {
+                    if let Some(peer) = self.peers.find(id) {
+                        self.peers.stop_reading(peer);
+                    }
+                }
                 Command::Hiccup(id) => {
                     if let Some(peer) = self.peers.find(id) {
                         self.pattern.hiccup(peer, &mut self.peers);

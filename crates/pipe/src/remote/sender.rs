@@ -391,7 +391,12 @@ impl Sender {
         if capacity <= writer.capacity() && older > 0 {
             return Ok(false);
         }
-        self.jump(capacity)?;
+        match self.jump(capacity) {
+            Ok(()) => {}
+            // Without memory or descriptors it waits for room where it is, if it can ever have that there.
+            Err(PushError::Resources) if self.fits(len) => return Ok(false),
+            Err(error) => return Err(error),
+        }
         let now = Instant::now();
         let growth = &mut self.growth;
         growth.keep = match growth.shrunk {
@@ -402,6 +407,11 @@ impl Sender {
         };
         growth.grown = now;
         Ok(true)
+    }
+
+    fn fits(&self, len: usize) -> bool {
+        let capacity = self.writer.as_ref().map_or(0, Writer::capacity);
+        segment::capacity_for(len).is_some_and(|needed| needed <= capacity)
     }
 
     fn jump(&mut self, capacity: usize) -> Result<(), PushError> {

@@ -151,6 +151,8 @@ pub struct Unread {
     /// The segment that is read: it stays, even if the sender lets go of it. And where it begins.
     memory: Option<Arc<Mapping>>,
     start: u64,
+    /// Where the receiver was; its word may be another connection's soon.
+    position: u64,
 }
 
 impl Witness {
@@ -164,6 +166,7 @@ impl Witness {
     /// The receiver is gone: from here on nobody else reads.
     pub fn into_unread(self) -> Unread {
         Unread {
+            position: get(&self.common.seen(layout::POSITION)),
             witness: self,
             reader: None,
             memory: None,
@@ -188,9 +191,9 @@ impl Unread {
         }
     }
 
-    /// Where the receiver was.
+    /// Begins where the receiver was.
     fn begin(&mut self) -> Option<()> {
-        let position = get(&self.witness.common.seen(layout::POSITION));
+        let position = self.position;
         let segments = segment::lock(&self.witness.segments);
         let mut known = segments.list.iter().rev();
         let segment = known.find(|segment| segment.start <= position)?;

@@ -91,10 +91,11 @@ pub(crate) struct Met {
 }
 
 impl Handoff {
-    pub(crate) fn new(sharing: Option<&Sharing>, stream: &Stream) -> Handoff {
+    /// Of a new connection. `short` if memory or descriptors ran short lately.
+    pub(crate) fn new(sharing: Option<&Sharing>, stream: &Stream, short: bool) -> Handoff {
         let stage = match sharing {
             _ if stream.unix().is_none() => Stage::Off(WhyZmtp::NotIpc),
-            Some(_) if is_short(stream.as_raw_fd()) => Stage::Off(WhyZmtp::Resources),
+            Some(_) if short || is_short(stream.as_raw_fd()) => Stage::Off(WhyZmtp::Resources),
             Some(sharing) => Stage::Waiting(sharing.clone()),
             None => Stage::Off(WhyZmtp::TurnedOff),
         };

@@ -104,6 +104,7 @@ impl Work {
             let ours = matches!(session.origin, Origin::Accepted(by) if by == number);
             // A socket that closes lets what it has sent linger.
             if ours && !session.letting_go {
+                self.stop_reading(slot);
                 self.end(slot);
             }
         }

@@ -34,8 +34,8 @@ pub(crate) enum Order {
     Connect(Box<Connect>),
     /// There is something for this session to do.
     Activate(PipeId),
-    /// The connection of this session cannot be used any more.
-    BreakOff(PipeId),
+    /// The connection of this session cannot be used any more; whether it is for want of memory or descriptors.
+    BreakOff(PipeId, bool),
     /// The socket has these marks now.
     Marks(PipeId, Marks),
     /// The application has disconnected from what this pipe leads to.

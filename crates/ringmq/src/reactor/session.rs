@@ -117,10 +117,11 @@ impl Open {
         link: &Link,
         connected: bool,
         shy: bool,
+        short: bool,
         now: Duration,
     ) -> Open {
         let sharing = link.sharing.as_ref().filter(|_| !shy);
-        let handoff = Handoff::new(sharing, &stream);
+        let handoff = Handoff::new(sharing, &stream, short);
         let mut settings = link.settings.clone();
         if handoff.is_open() {
             let version = handoff::VERSION.to_vec();

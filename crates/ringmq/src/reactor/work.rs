@@ -25,6 +25,8 @@ const EVENTS: usize = 256;
 const SCRATCH: usize = 64 << 10;
 /// How long to wait before descriptors are asked for again.
 pub(super) const SHORTAGE: Duration = Duration::from_millis(100);
+/// How long new connections share no memory after there was none.
+const WITHOUT: Duration = Duration::from_secs(10);
 /// How long a peer that was told the end has to close.
 pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -99,6 +101,8 @@ pub(crate) struct Work {
     pub(super) next_id: u64,
     pub(super) scratch: Vec<u8>,
     pub(super) stopping: bool,
+    /// Memory or descriptors have run short: until then, new connections stay on ZMTP.
+    short_until: Option<Instant>,
 }
 
 /// Numbers of one slot.
@@ -142,6 +146,7 @@ impl Work {
             next_id: 0,
             scratch: vec![0; SCRATCH],
             stopping: false,
+            short_until: None,
         }
     }
 
@@ -206,10 +211,13 @@ impl Work {
                         self.enqueue(*slot);
                     }
                 }
-                Order::BreakOff(id) => {
+                Order::BreakOff(id, short) => {
+                    if short {
+                        self.short_until = Some(Instant::now() + WITHOUT);
+                    }
                     if let Some(slot) = self.by_id.get(&id).copied() {
-                        // Whoever comes next is spoken to by ZMTP.
-                        self.sessions[slot].shy = true;
+                        // Whoever broke the protocol is spoken to by ZMTP when it comes again.
+                        self.sessions[slot].shy |= !short;
                         self.broken(slot, &Broken::Handoff);
                     }
                 }
@@ -315,11 +323,13 @@ impl Work {
             return;
         };
         let connected = matches!(session.origin, Origin::Dialed(_));
+        let short = self.short_until.is_some_and(|until| Instant::now() < until);
         let mut open = Box::new(Open::new(
             stream,
             &session.link,
             connected,
             session.shy,
+            short,
             now,
         ));
         let token = Token(session_number(slot));
@@ -457,8 +467,19 @@ impl Work {
         }
     }
 
+    /// This side ends a connection whose peer may live, and may send again what was not read.
+    pub(super) fn stop_reading(&self, slot: usize) {
+        if let Some(session) = self.sessions.get(slot) {
+            // A socket that has closed reads nothing.
+            let _ = session.link.post.send(Command::Stop(session.id));
+        }
+    }
+
     /// A stream has ended.
     fn broken(&mut self, slot: usize, why: &Broken) {
+        if matches!(why, Broken::Protocol(_) | Broken::Handoff) {
+            self.stop_reading(slot);
+        }
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };

@@ -186,10 +186,7 @@ fn all_senders(test: &str, victim_binds: bool, rounds: u64) {
         return victim(&part);
     }
     let _guard = watchdog(Duration::from_secs(60 + rounds));
-    let only = std::env::var("RINGMQ_TEST_PAIRING")
-        .ok()
-        .map(|it| it.parse::<usize>().unwrap());
-    for which in (0..PAIRINGS.len()).filter(|which| only.is_none_or(|only| only == *which)) {
+    for which in 0..PAIRINGS.len() {
         kill_senders(test, which, victim_binds, rounds);
     }
 }
@@ -197,13 +194,13 @@ fn all_senders(test: &str, victim_binds: bool, rounds: u64) {
 #[test]
 fn whoever_binds_has_all_that_the_dead_have_sent() {
     const TEST: &str = "kill::whoever_binds_has_all_that_the_dead_have_sent";
-    all_senders(TEST, false, 33);
+    all_senders(TEST, false, 17);
 }
 
 #[test]
 fn whoever_connects_has_all_that_the_dead_have_sent() {
     const TEST: &str = "kill::whoever_connects_has_all_that_the_dead_have_sent";
-    all_senders(TEST, true, 33);
+    all_senders(TEST, true, 17);
 }
 
 #[test]
@@ -322,10 +319,7 @@ fn all_receivers(test: &str, victim_binds: bool, rounds: u64) {
         return victim(&part);
     }
     let _guard = watchdog(Duration::from_secs(60 + rounds));
-    let only = std::env::var("RINGMQ_TEST_PAIRING")
-        .ok()
-        .map(|it| it.parse::<usize>().unwrap());
-    for which in (0..PAIRINGS.len()).filter(|which| only.is_none_or(|only| only == *which)) {
+    for which in 0..PAIRINGS.len() {
         kill_receivers(test, which, victim_binds, rounds);
     }
 }
@@ -333,13 +327,13 @@ fn all_receivers(test: &str, victim_binds: bool, rounds: u64) {
 #[test]
 fn whoever_connects_sends_again_what_the_dead_have_not_read() {
     const TEST: &str = "kill::whoever_connects_sends_again_what_the_dead_have_not_read";
-    all_receivers(TEST, true, 33);
+    all_receivers(TEST, true, 17);
 }
 
 #[test]
 fn whoever_binds_sends_nothing_twice_when_receivers_die() {
     const TEST: &str = "kill::whoever_binds_sends_nothing_twice_when_receivers_die";
-    all_receivers(TEST, false, 33);
+    all_receivers(TEST, false, 17);
 }
 
 #[test]

@@ -12,4 +12,5 @@ mod fallback;
 mod forked;
 mod kill;
 mod parts;
+mod signals;
 mod switch;

@@ -125,9 +125,6 @@ impl Held {
             if now == *self {
                 return;
             }
-            if std::env::var_os("RINGMQ_TEST_SHOW").is_some() {
-                eprintln!("{now:?}, {self:?} wanted");
-            }
             std::thread::yield_now();
         }
     }

@@ -32,14 +32,14 @@ fn what_was_sent_before_the_bind_arrives_without_a_further_call() {
         return sleeper();
     }
     let _guard = watchdog(Duration::from_secs(60));
-    for (which, kinds) in KINDS.iter().enumerate() {
+    for (which, (_, kind)) in KINDS.into_iter().enumerate() {
         let scratch = Scratch::new();
         let endpoint = format!("ipc://{}", scratch.path("s"));
         let args = [&endpoint[..], &which.to_string()];
         let mut sleeper = Actor::start(&mut spawn_role(TEST, "sleeper", &args));
         assert_eq!(sleeper.hear(), "sent");
         let context = Context::new().unwrap();
-        let mut receiver = socket(&context, kinds.1);
+        let mut receiver = socket(&context, kind);
         receiver.bind(&endpoint).unwrap();
         for number in 0..1000 {
             let message = receiver.recv_deadline(soon()).unwrap();
@@ -276,4 +276,39 @@ fn a_subscriber_that_is_stopped_does_not_slow_the_others() {
         }
     });
     others.into_iter().for_each(Actor::finish);
+}
+
+/// The receiver closes its listener, reads what it has, and binds again; who connects sends the rest, once.
+#[test]
+fn an_unbind_and_another_bind_bring_everything_once() {
+    let _guard = watchdog(Duration::from_secs(60));
+    for round in 0..20 {
+        let scratch = Scratch::new();
+        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
+        let mut push = socket(&context, Kind::Push);
+        push.connect(&endpoint).unwrap();
+        let mut pull = socket(&other, Kind::Pull);
+        pull.bind(&endpoint).unwrap();
+        let mut sent = 0;
+        let mut seen = Vec::new();
+        while sent < 100 || rings() == 0 {
+            push.send(make(0, sent)).unwrap();
+            sent += 1;
+            seen.push(read(last(&pull.recv_deadline(soon()).unwrap())).1);
+        }
+        for _ in 0..1000 {
+            push.send(make(0, sent)).unwrap();
+            sent += 1;
+        }
+        pull.unbind(&endpoint).unwrap();
+        for _ in 0..round * 20 {
+            seen.extend(pull.try_recv().map(|message| read(last(&message)).1));
+        }
+        pull.bind(&endpoint).unwrap();
+        while seen.last() != Some(&(sent - 1)) {
+            seen.push(read(last(&pull.recv_deadline(soon()).unwrap())).1);
+        }
+        assert!(seen.into_iter().eq(0..sent), "round {round}");
+    }
 }

@@ -37,6 +37,7 @@ impl Work {
             near: connect.near,
             met: false,
             shy: false,
+            parting: false,
             witness: None,
             letting_go: false,
             until: None,

@@ -176,6 +176,7 @@ impl Work {
             near: Some(Box::new(near)),
             met: false,
             shy: false,
+            parting: false,
             witness: None,
             letting_go: false,
             until: None,

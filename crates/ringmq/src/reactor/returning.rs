@@ -1,12 +1,52 @@
 //! From shared memory back to ZMTP.
 
+use std::time::{Duration, Instant};
+
 use ringmq_pipe::remote::Witness;
 
 use super::order::{inbound_again, session_pipe};
-use super::work::Work;
+use super::session::Broken;
+use super::work::{Io, Work, earlier, session_number};
 use crate::command::{Command, Downgrade};
 
+/// How often it is looked whether a peer has taken what is in shared memory.
+pub(super) const LOOK: Duration = Duration::from_millis(1);
+
 impl Work {
+    /// The socket cannot use its shared memory any more. If that is for want of memory, the peer is well, and takes what
+    /// is there before the connection ends: then nothing is sent twice.
+    pub(super) fn break_off(&mut self, slot: usize, short: bool) {
+        let session = &mut self.sessions[slot];
+        // Whoever broke the protocol is spoken to by ZMTP when it comes again.
+        session.shy |= !short;
+        if short && session.witness.is_some() {
+            session.parting = true;
+            if let Io::Open(open) = &mut session.io {
+                open.parting = true;
+            }
+            self.part_when_drained(slot);
+        } else {
+            self.broken(slot, &Broken::Handoff);
+        }
+    }
+
+    /// Ends the connection, if the peer has taken everything, and looks again later if not.
+    pub(super) fn part_when_drained(&mut self, slot: usize) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let written = match &session.io {
+            Io::Open(open) => open.connection.pending() == 0,
+            _ => true,
+        };
+        if written && session.witness.as_ref().is_none_or(Witness::is_drained) {
+            self.broken(slot, &Broken::Handoff);
+        } else {
+            let again = earlier(Some(Instant::now() + LOOK), session.until);
+            self.timers.set(session_number(slot), again);
+        }
+    }
+
     /// A peer in shared memory is gone, and whoever comes next begins with ZMTP. What it had not taken goes first.
     pub(super) fn go_back(&mut self, slot: usize, witness: Option<Witness>) {
         let post = self.mailbox.post();

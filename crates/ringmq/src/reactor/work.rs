@@ -12,6 +12,7 @@ use slab::Slab;
 
 use super::listening::Listening;
 use super::order::{Link, Order};
+use super::returning::LOOK;
 use super::session::{Broken, Ends, Open, Worked};
 use super::telling::Next;
 use super::timers::Timers;
@@ -46,6 +47,8 @@ pub(super) struct Session {
     pub(super) met: bool,
     /// Shared memory could not be used: not again.
     pub(super) shy: bool,
+    /// The connection ends when the peer has taken what is in shared memory.
+    pub(super) parting: bool,
     /// Knows what a peer in shared memory has not taken, once there is one.
     pub(super) witness: Option<Witness>,
     /// The socket has let go.
@@ -216,9 +219,7 @@ impl Work {
                         self.short_until = Some(Instant::now() + WITHOUT);
                     }
                     if let Some(slot) = self.by_id.get(&id).copied() {
-                        // Whoever broke the protocol is spoken to by ZMTP when it comes again.
-                        self.sessions[slot].shy |= !short;
-                        self.broken(slot, &Broken::Handoff);
+                        self.break_off(slot, short);
                     }
                 }
                 Order::Marks(id, marks) => self.set_marks(id, marks),
@@ -295,6 +296,10 @@ impl Work {
         };
         if session.until.is_some_and(|until| until <= Instant::now()) {
             self.end(slot);
+            return;
+        }
+        if session.parting {
+            self.part_when_drained(slot);
             return;
         }
         match &mut session.io {
@@ -462,6 +467,8 @@ impl Work {
         if let Io::Open(open) = &session.io {
             let deadline = open.connection.deadline();
             let at = deadline.map(|deadline| begin + deadline);
+            let look = session.parting.then(|| Instant::now() + LOOK);
+            let at = earlier(at, look);
             self.timers
                 .set(session_number(slot), earlier(at, session.until));
         }
@@ -476,13 +483,14 @@ impl Work {
     }
 
     /// A stream has ended.
-    fn broken(&mut self, slot: usize, why: &Broken) {
+    pub(super) fn broken(&mut self, slot: usize, why: &Broken) {
         if matches!(why, Broken::Protocol(_) | Broken::Handoff) {
             self.stop_reading(slot);
         }
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
+        session.parting = false;
         if let Some(inbound) = &mut session.ends.inbound {
             inbound.rollback();
         }

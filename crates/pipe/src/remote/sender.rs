@@ -1,5 +1,6 @@
 //! The end that sends.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -327,7 +328,11 @@ impl Sender {
         let memory = memory.map_err(|_| PushError::Resources)?;
         let note = segment::note(self.made, capacity);
         let sent = self.common.courier.send(note, memory.fd());
-        sent.map_err(|_| PushError::Resources)?;
+        sent.map_err(|error| match error.kind() {
+            // The peer is gone, which shows elsewhere; until then nothing can be sent.
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => PushError::Full,
+            _ => PushError::Resources,
+        })?;
         self.made += 1;
         Ok(Arc::new(memory.into_mapping()))
     }

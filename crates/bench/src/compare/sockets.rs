@@ -242,7 +242,7 @@ mod tests {
                 section
                     .rows
                     .iter()
-                    .all(|row| row.spec.sockets.face == Face::Rust)
+                    .all(|row| matches!(row.spec.sockets.face, Face::Rust | Face::Plain))
             );
         }
     }

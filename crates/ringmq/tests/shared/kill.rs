@@ -220,6 +220,8 @@ fn send_on(socket: &mut Socket, pairing: Pairing, stop: &AtomicBool) {
     // ORDERING: nothing else is told by it.
     while !stop.load(Ordering::Relaxed) {
         if socket.send_deadline(make(0, number), moment()).is_err() {
+            // An answer that came late keeps the memory of the dead, for it can still be received.
+            while pairing.answers && socket.try_recv().is_ok() {}
             continue;
         }
         if pairing.answers {

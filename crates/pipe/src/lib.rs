@@ -65,6 +65,7 @@ mod handshake;
 mod layout;
 mod listener;
 pub mod local;
+pub mod marks;
 mod offer;
 mod options;
 mod pipe;

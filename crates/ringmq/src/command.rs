@@ -6,6 +6,7 @@ use std::time::Duration;
 use ringmq_message::{Frame, Properties};
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::{Post, Receiver, Sender, Waker, conflating, pipe};
+use ringmq_pipe::marks::together;
 use ringmq_pipe::remote;
 
 use crate::carrier::WhyZmtp;
@@ -180,17 +181,8 @@ impl Marks {
     /// The marks of a pipe between two sockets, as this one sees it: what either may have waiting counts together.
     pub(crate) fn between(self, other: Marks) -> Marks {
         Marks {
-            sending: sum(self.sending, other.receiving),
-            receiving: sum(self.receiving, other.sending),
+            sending: together(self.sending, other.receiving),
+            receiving: together(self.receiving, other.sending),
         }
-    }
-}
-
-/// Without a limit on either side there is none.
-fn sum(one: u64, other: u64) -> u64 {
-    if one == 0 || other == 0 {
-        0
-    } else {
-        one.saturating_add(other)
     }
 }

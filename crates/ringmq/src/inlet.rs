@@ -6,6 +6,8 @@ use std::sync::Arc;
 use ringmq_message::{Frame, INLINE, Properties};
 use ringmq_pipe::{local, remote};
 
+use crate::parts::take_parts;
+
 /// The receiving ends of a peer's pipe: a connection may go over to shared memory, and back.
 #[derive(Debug)]
 pub(crate) struct Inlet {
@@ -58,7 +60,7 @@ impl Inlet {
 
     /// No peer writes to shared memory any more; what it has published can still be received.
     pub(crate) fn sender_is_gone(&mut self) {
-        for source in std::iter::once(&mut self.front).chain(&mut self.next) {
+        for source in self.sources() {
             if let Source::Shared(shared) = source {
                 shared.gone = true;
                 shared.receiver.sender_is_gone();
@@ -68,7 +70,7 @@ impl Inlet {
 
     /// This side has ended the connection by itself: what was not read in shared memory is the sender's to send again.
     pub(crate) fn stop(&mut self) {
-        for source in std::iter::once(&mut self.front).chain(&mut self.next) {
+        for source in self.sources() {
             if let Source::Shared(shared) = source {
                 shared.stopped = true;
             }
@@ -85,11 +87,7 @@ impl Inlet {
     #[cold]
     fn go_on(&mut self) -> bool {
         loop {
-            let ended = match &mut self.front {
-                Source::Local(receiver) => receiver.is_at_end(),
-                Source::Shared(shared) => shared.is_at_end(),
-            };
-            if !ended {
+            if !self.front.is_at_end() {
                 return self.front.is_ready();
             }
             match self.next.pop_front() {
@@ -102,22 +100,24 @@ impl Inlet {
     /// Takes the next part.
     #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<Frame> {
-        match &mut self.front {
-            Source::Local(receiver) if self.next.is_empty() => receiver.pop(),
-            Source::Shared(shared) if self.next.is_empty() => shared.pop(),
-            _ => self.pop_further(),
+        if self.next.is_empty() {
+            self.front.pop()
+        } else {
+            self.pop_further()
         }
     }
 
     #[cold]
     fn pop_further(&mut self) -> Option<Frame> {
-        if !self.is_ready() {
-            return None;
+        if self.is_ready() {
+            self.front.pop()
+        } else {
+            None
         }
-        match &mut self.front {
-            Source::Local(receiver) => receiver.pop(),
-            Source::Shared(shared) => shared.pop(),
-        }
+    }
+
+    fn sources(&mut self) -> impl Iterator<Item = &mut Source> {
+        std::iter::once(&mut self.front).chain(&mut self.next)
     }
 
     /// After the last part of a message.
@@ -131,7 +131,7 @@ impl Inlet {
 
     /// The mark of what comes from within the process.
     pub(crate) fn set_mark(&mut self, mark: u64) {
-        for source in std::iter::once(&mut self.front).chain(&mut self.next) {
+        for source in self.sources() {
             if let Source::Local(receiver) = source {
                 receiver.set_mark(mark);
             }
@@ -140,7 +140,7 @@ impl Inlet {
 
     /// Our part of the mark of what comes from another process.
     pub(crate) fn set_shared_mark(&mut self, mark: u64) {
-        for source in std::iter::once(&mut self.front).chain(&mut self.next) {
+        for source in self.sources() {
             if let Source::Shared(shared) = source {
                 shared.receiver.set_mark(mark);
             }
@@ -171,6 +171,21 @@ impl Source {
         match self {
             Source::Local(receiver) => receiver.is_ready(),
             Source::Shared(shared) => shared.is_ready(),
+        }
+    }
+
+    #[inline(always)]
+    fn pop(&mut self) -> Option<Frame> {
+        match self {
+            Source::Local(receiver) => receiver.pop(),
+            Source::Shared(shared) => shared.pop(),
+        }
+    }
+
+    fn is_at_end(&mut self) -> bool {
+        match self {
+            Source::Local(receiver) => receiver.is_at_end(),
+            Source::Shared(shared) => shared.is_at_end(),
         }
     }
 
@@ -255,21 +270,15 @@ impl Shared {
         incoming: remote::Incoming,
         contents: &remote::Contents,
     ) -> Option<Frame> {
-        for (at, len) in contents.parts() {
-            match self.copy(&incoming, at, len) {
-                Some(frame) => self.parts.push(frame.with_more(true)),
-                None => {
-                    self.parts.clear();
-                    return None;
-                }
-            }
+        let mut parts = std::mem::take(&mut self.parts);
+        let first = take_parts(contents, &mut parts, |at, len| {
+            self.copy(&incoming, at, len)
+        });
+        self.parts = parts;
+        if first.is_some() {
+            self.receiver.done(incoming);
         }
-        self.receiver.done(incoming);
-        if let Some(last) = self.parts.last_mut() {
-            last.set_more(false);
-        }
-        self.parts.reverse();
-        self.parts.pop()
+        first
     }
 
     /// A part as a frame. Without memory for it the connection ends.

@@ -31,6 +31,7 @@ mod log;
 mod monitor;
 mod options;
 mod outlet;
+mod parts;
 mod peers;
 mod poller;
 mod proxy;

@@ -5,6 +5,7 @@ use ringmq_ring::{Consumer, Look, WantedSeen, Words, WordsMut};
 use super::latest::Taker;
 use super::waker::Waker;
 use super::{RECEIVED, RECEIVER_GONE};
+use crate::marks::step;
 
 /// The receiving end of a pipe within a process. Dropping it drops what was not received.
 #[derive(Debug)]
@@ -129,11 +130,6 @@ impl<T> Receiver<T> {
             let _ = self.report();
         }
     }
-}
-
-/// As libzmq has it: half of the mark, rounded up.
-fn step(mark: u64) -> u64 {
-    if mark == 0 { 64 } else { mark.div_ceil(2) }
 }
 
 impl<T> Drop for Receiver<T> {

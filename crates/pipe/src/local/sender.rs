@@ -5,6 +5,7 @@ use ringmq_ring::{Producer, Wanted, Words, WordsMut};
 use super::latest::Putter;
 use super::waker::Waker;
 use super::{RECEIVED, RECEIVER_GONE};
+use crate::marks::limit;
 
 /// The sending end of a pipe within a process. Dropping it ends the direction, once everything was received.
 #[derive(Debug)]
@@ -141,10 +142,6 @@ impl<T> Sender<T> {
     pub fn refuse(&mut self) {
         self.mark = 0;
     }
-}
-
-fn limit(mark: u64) -> u64 {
-    if mark == 0 { u64::MAX } else { mark }
 }
 
 impl<T> Drop for Sender<T> {

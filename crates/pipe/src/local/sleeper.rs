@@ -109,6 +109,7 @@ const OFTEN: Duration = Duration::from_micros(200);
 const MISFITS: u32 = 4;
 /// Waits in a row that ended while they spun, before nobody is asked for fences any more.
 const SPINS: u32 = 16;
+
 impl Bell for Event {
     fn ring(&self) -> io::Result<()> {
         Event::ring(self)

@@ -84,15 +84,6 @@ impl Common {
     }
 }
 
-/// The mark of a direction, of what either end has set.
-fn together(sending: u64, receiving: u64) -> u64 {
-    if sending == 0 || receiving == 0 {
-        u64::MAX
-    } else {
-        sending.saturating_add(receiving)
-    }
-}
-
 /// A word that has been mapped.
 fn get(word: &impl Memory) -> u64 {
     // SAFETY: every word here has 8 bytes.

@@ -6,7 +6,8 @@ use ringmq_ring::{Corrupt, Kind, Look, Mapped, MappedMut, Reader, Record, Wanted
 use ringmq_sys::{Mapping, adopt};
 
 use super::unread::{Contents, contents};
-use super::{Common, get, layout, segment, set, together};
+use super::{Common, get, layout, segment, set};
+use crate::marks::{step, together};
 
 /// The receiving end of a pipe from a socket of another process.
 #[derive(Debug)]
@@ -115,13 +116,7 @@ impl Receiver {
     }
 
     fn look_at_marks(&mut self) {
-        let mark = together(get(&self.peer_mark), self.own_mark_is);
-        // As libzmq has it: half of the mark, rounded up.
-        self.step = if mark == u64::MAX {
-            64
-        } else {
-            mark.div_ceil(2)
-        };
+        self.step = step(together(get(&self.peer_mark), self.own_mark_is));
     }
 
     /// Changes our part of the mark; 0 for no limit.

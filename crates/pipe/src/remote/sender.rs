@@ -12,7 +12,8 @@ use ringmq_sys::Mapping;
 
 use super::segment::{self, FIRST, MOST, Segment, Segments};
 use super::unread::Witness;
-use super::{Common, get, layout, set, together};
+use super::{Common, get, layout, set};
+use crate::marks::{limit, together};
 
 /// The sending end of a pipe to a socket of another process. Dropping it ends the direction, once everything was
 /// received.
@@ -156,7 +157,7 @@ impl Sender {
     }
 
     fn look_at_marks(&mut self) {
-        self.mark = together(self.own_mark_is, get(&self.peer_mark));
+        self.mark = limit(together(self.own_mark_is, get(&self.peer_mark)));
     }
 
     /// Changes our part of the mark; 0 for no limit.

@@ -6,6 +6,8 @@ use ringmq_message::Frame;
 use ringmq_pipe::local::Receiver;
 use ringmq_pipe::remote::Unread;
 
+use crate::parts::take_parts;
+
 /// The receiving ends of the session, one after the other.
 #[derive(Debug)]
 pub(crate) struct Outbound {
@@ -125,21 +127,12 @@ impl Left {
         }
         let incoming = self.unread.peek()?;
         let contents = self.unread.contents(&incoming)?;
-        for (at, len) in contents.parts() {
-            match self.unread.copy(&incoming, at, len) {
-                Ok(bytes) => self.parts.push(Frame::from(bytes).with_more(true)),
-                // It stays where it is; without memory the connection will not live long.
-                Err(_) => {
-                    self.parts.clear();
-                    return None;
-                }
-            }
-        }
+        let unread = &self.unread;
+        // Without memory it stays where it is; the connection will not live long.
+        let first = take_parts(&contents, &mut self.parts, |at, len| {
+            unread.copy(&incoming, at, len).ok().map(Frame::from)
+        })?;
         self.unread.done(incoming);
-        if let Some(last) = self.parts.last_mut() {
-            last.set_more(false);
-        }
-        self.parts.reverse();
-        self.parts.pop()
+        Some(first)
     }
 }

@@ -53,7 +53,7 @@ impl Work {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        tracing::info!(pipe = session.id.0, "back to ZMTP: the peer is gone");
+        tracing::info!(pipe = session.id.0, "back to ZMTP");
         let downgrade = if let Some(witness) = witness {
             let (near, ends) = session_pipe(&session.link, session.id, &post);
             let unread = witness.into_unread();

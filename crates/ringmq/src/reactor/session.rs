@@ -247,7 +247,10 @@ impl Open {
             return true;
         }
         ends.announcement.arm();
-        if ends.outbound.is_ready() && self.connection.pending() < PENDING_MOST {
+        // The end of what the socket sends by us comes like a message, and wakes like one.
+        let may_encode = !self.parting && self.connection.pending() < PENDING_MOST;
+        let ends_here = self.handoff.may_tell() && ends.outbound.is_at_end();
+        if may_encode && (ends.outbound.is_ready() || ends_here) {
             ends.announcement.disarm();
             return false;
         }

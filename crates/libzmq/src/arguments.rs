@@ -38,6 +38,27 @@ pub(crate) unsafe fn bytes<'a>(from: *const c_void, len: usize) -> Result<&'a [u
     Ok(unsafe { std::slice::from_raw_parts(from.cast(), len) })
 }
 
+/// Room to write to. None at all may be at null.
+///
+/// # Safety
+///
+/// `len` bytes can be written at `to`, and nobody else uses them for as long as `'a`; or `len` is 0.
+#[inline]
+pub(crate) unsafe fn room_at<'a>(to: *mut c_void, len: usize) -> Result<&'a mut [u8], Errno> {
+    if len == 0 {
+        return Ok(&mut []);
+    }
+    if to.is_null() {
+        return Err(Errno::FAULT);
+    }
+    if isize::try_from(len).is_err() {
+        return Err(Errno::INVALID);
+    }
+    // SAFETY: not null, no longer than any object can be, and the caller vouches for the rest. What is there may be
+    // uninitialised: bytes are only ever written to it, by code that the compiler of the caller's does not look into.
+    Ok(unsafe { std::slice::from_raw_parts_mut(to.cast(), len) })
+}
+
 /// Something to write to.
 ///
 /// # Safety

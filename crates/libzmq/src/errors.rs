@@ -46,6 +46,9 @@ impl Errno {
 
 impl From<io::Error> for Errno {
     fn from(error: io::Error) -> Errno {
+        if error.kind() == io::ErrorKind::OutOfMemory {
+            return Errno::NO_MEMORY;
+        }
         Errno(error.raw_os_error().unwrap_or(libc::EINVAL))
     }
 }
@@ -55,6 +58,9 @@ fn os(error: &(dyn Error + 'static)) -> Option<Errno> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         let os = error.downcast_ref::<io::Error>();
+        if os.is_some_and(|os| os.kind() == io::ErrorKind::OutOfMemory) {
+            return Some(Errno::NO_MEMORY);
+        }
         if let Some(number) = os.and_then(io::Error::raw_os_error) {
             return Some(Errno(number));
         }

@@ -77,14 +77,7 @@ impl Msg {
 /// A copy of bytes, if there is memory for it.
 #[inline]
 pub(crate) fn copied(from: &[u8]) -> Result<Frame, Errno> {
-    if from.len() <= INLINE {
-        return Ok(Frame::copy_from_slice(from));
-    }
-    let mut copy = Vec::new();
-    copy.try_reserve_exact(from.len())
-        .map_err(|_| Errno::NO_MEMORY)?;
-    copy.extend_from_slice(from);
-    Ok(Frame::from_vec(copy))
+    Frame::try_copy(from).map_err(|_| Errno::NO_MEMORY)
 }
 
 /// Memory for a message, for the caller to write to. Clearing it first would cost as much as writing.

@@ -1,12 +1,11 @@
 //! Sending and receiving.
 
 use std::ffi::{c_int, c_void};
-use std::mem;
 
 use ringmq::{SendError, Socket};
 use ringmq_message::Frame;
 
-use crate::arguments::bytes;
+use crate::arguments::{bytes, room_at};
 use crate::boundary::catch;
 use crate::errors::Errno;
 use crate::message::{Msg, copied, size};
@@ -67,9 +66,20 @@ unsafe extern "C" fn zmq_send(
 ) -> c_int {
     catch(|| {
         // SAFETY: the caller's contract.
-        let make = || copied(unsafe { bytes(from, len) }?);
+        let bytes = unsafe { bytes(from, len) }?;
+        if flags & SNDMORE != 0 {
+            // SAFETY: the caller's contract.
+            return unsafe { send_made(handle, || copied(bytes), len, flags) };
+        }
         // SAFETY: the caller's contract.
-        unsafe { send_made(handle, make, len, flags) }
+        let mut open = unsafe { Open::enter(handle) }?;
+        let sent = if flags & DONTWAIT != 0 {
+            open.socket.try_send_slice(bytes)
+        } else {
+            open.socket.send_slice(bytes)
+        };
+        sent.map_err(|refusal| Errno::from(&refusal))?;
+        Ok(size(len))
     })
 }
 
@@ -100,14 +110,14 @@ unsafe extern "C" fn zmq_recv(
     catch(|| {
         // SAFETY: the caller's contract.
         let mut open = unsafe { Open::enter(handle) }?;
-        let frame = receive(&mut open.socket, flags)?;
-        let fits = frame.len().min(room);
-        if fits > 0 && to.is_null() {
-            return Err(Errno::FAULT);
-        }
-        // SAFETY: `fits` is within both, and the frame is ours.
-        unsafe { std::ptr::copy_nonoverlapping(frame.as_ptr(), to.cast(), fits) };
-        Ok(size(frame.len()))
+        // SAFETY: the caller's contract.
+        let into = unsafe { room_at(to, room) }?;
+        let received = if flags & DONTWAIT != 0 {
+            open.socket.try_recv_slice(into)
+        } else {
+            open.socket.recv_slice(into)
+        };
+        Ok(size(received?))
     })
 }
 
@@ -123,15 +133,15 @@ pub(crate) unsafe extern "C" fn zmq_msg_send(
         let mut open = unsafe { Open::enter(handle) }?;
         // SAFETY: the caller's contract.
         let held = unsafe { Msg::get(msg) }?;
-        let frame = mem::take(held);
-        let len = frame.len();
-        match send(&mut open.socket, frame, flags) {
-            Ok(()) => Ok(size(len)),
-            Err(SendError { reason, message }) => {
-                *held = message.into_iter().next().unwrap_or_default();
-                Err((&reason).into())
-            }
-        }
+        let len = held.len();
+        held.set_more(flags & SNDMORE != 0);
+        let sent = if flags & DONTWAIT != 0 {
+            open.socket.try_send_part_from(held)
+        } else {
+            open.socket.send_part_from(held)
+        };
+        sent.map_err(|refusal| Errno::from(&refusal))?;
+        Ok(size(len))
     })
 }
 
@@ -147,7 +157,11 @@ pub(crate) unsafe extern "C" fn zmq_msg_recv(
         let mut open = unsafe { Open::enter(handle) }?;
         // SAFETY: the caller's contract.
         let held = unsafe { Msg::get(msg) }?;
-        *held = receive(&mut open.socket, flags)?;
+        if flags & DONTWAIT != 0 {
+            open.socket.try_recv_part_into(held)?;
+        } else {
+            open.socket.recv_part_into(held)?;
+        }
         Ok(size(held.len()))
     })
 }

@@ -45,6 +45,69 @@ impl Frame {
         }
     }
 
+    /// A copy of bytes, if there is memory for it.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    #[inline]
+    pub fn try_copy(bytes: &[u8]) -> Result<Frame, TryReserveError> {
+        if bytes.len() <= INLINE {
+            return Ok(Frame::of(Payload::inline(bytes)));
+        }
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(bytes.len())?;
+        copy.extend_from_slice(bytes);
+        Ok(Frame::of(Payload::owned(copy)))
+    }
+
+    /// Makes this the last part of a message, of `len` bytes, at most [`INLINE`], which `fill` writes over zeros. Its
+    /// properties stay.
+    ///
+    /// # Panics
+    ///
+    /// If there are more.
+    #[inline(always)]
+    pub fn refill_small(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) {
+        assert!(len <= INLINE, "a small frame has {INLINE} bytes at most");
+        self.payload = Payload::inline_with(len, fill);
+    }
+
+    /// Makes this the last part of a message, of these bytes. Its properties stay.
+    #[inline(always)]
+    pub fn refill(&mut self, bytes: Vec<u8>) {
+        self.payload = Payload::owned(bytes);
+    }
+
+    /// Empty memory for `len` bytes: the frame's own, if it alone has that, and it is neither too small nor much too
+    /// large; the frame is empty then.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    #[inline(always)]
+    pub fn take_memory(&mut self, len: usize) -> Result<Vec<u8>, TryReserveError> {
+        if let Some(bytes) = self.payload.take_owned(len..=len.saturating_mul(4)) {
+            return Ok(bytes);
+        }
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(len)?;
+        Ok(bytes)
+    }
+
+    /// Tells these properties, and counts them anew only if they are others than before.
+    #[inline(always)]
+    pub fn keep_properties(&mut self, properties: &Option<Arc<Properties>>) {
+        let same = match (&self.properties, properties) {
+            (Some(mine), Some(theirs)) => Arc::ptr_eq(mine, theirs),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            self.properties.clone_from(properties);
+        }
+    }
+
     /// A frame of `len` zeros, to be [written](Frame::as_mut_slice).
     ///
     /// # Errors

@@ -15,6 +15,7 @@
 
 use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
 use std::{fmt, ptr, slice};
 
 use bytes::Bytes;
@@ -210,6 +211,19 @@ impl Payload {
         let bytes = mem::replace(self, Payload::EMPTY).into_bytes();
         *self = Payload::shared(bytes);
         self.set_more(more);
+    }
+
+    /// The memory of an owned payload, emptied, if its capacity is one of these. It is empty then.
+    #[inline(always)]
+    pub(crate) fn take_owned(&mut self, capacities: RangeInclusive<usize>) -> Option<Vec<u8>> {
+        if !capacities.contains(&self.as_owned()?.capacity()) {
+            return None;
+        }
+        let this = ManuallyDrop::new(mem::replace(self, Payload::EMPTY));
+        // SAFETY: the tag says that there is one, and nobody drops or uses it afterwards.
+        let mut bytes = unsafe { this.body.as_ptr().cast::<Vec<u8>>().read() };
+        bytes.clear();
+        Some(bytes)
     }
 
     pub(crate) fn into_bytes(self) -> Bytes {

@@ -2,7 +2,7 @@
 
 use ringmq_message::Frame;
 
-use crate::error::Refused;
+use crate::error::{Refused, Unrouted};
 use crate::peer::{Peer, Pipes};
 use crate::rotation::Rotation;
 
@@ -74,29 +74,44 @@ impl Balance {
 
     #[inline]
     pub(crate) fn send(&mut self, frame: Frame, pipes: &mut impl Pipes) -> Result<(), Refused> {
-        let more = frame.more();
+        match self.route(frame.more(), pipes) {
+            Ok(peer) => {
+                pipes.write(peer, frame);
+                Ok(())
+            }
+            Err(Unrouted::WouldBlock) => Err(Refused::WouldBlock(frame)),
+            Err(Unrouted::NotSupported) => Err(Refused::NotSupported(frame)),
+            Err(Unrouted::Broken) => Err(Refused::Broken(frame)),
+            Err(Unrouted::Swallowed) => Ok(()),
+        }
+    }
+
+    /// Who gets the next part, which `more` parts follow or not. It is to be written at once.
+    #[inline(always)]
+    pub(crate) fn route(&mut self, more: bool, pipes: &mut impl Pipes) -> Result<Peer, Unrouted> {
         let peer = match self.way {
             Way::To(peer) => peer,
-            Way::Idle => match self.begin(pipes) {
-                Some(peer) => peer,
-                None => return Err(Refused::WouldBlock(frame)),
-            },
-            Way::Broken | Way::Swallow => {
-                let told = self.way == Way::Swallow;
-                self.way = if more { Way::Swallow } else { Way::Idle };
-                return if told {
-                    Ok(())
-                } else {
-                    Err(Refused::Broken(frame))
-                };
-            }
+            Way::Idle => self.next(pipes).ok_or(Unrouted::WouldBlock)?,
+            Way::Broken | Way::Swallow => return Err(self.swallow(more)),
         };
-        pipes.write(peer, frame);
-        if !more {
+        if more {
+            self.way = Way::To(peer);
+        } else {
             self.way = Way::Idle;
             self.peers.pass(peer);
         }
-        Ok(())
+        Ok(peer)
+    }
+
+    #[cold]
+    fn swallow(&mut self, more: bool) -> Unrouted {
+        let told = self.way == Way::Swallow;
+        self.way = if more { Way::Swallow } else { Way::Idle };
+        if told {
+            Unrouted::Swallowed
+        } else {
+            Unrouted::Broken
+        }
     }
 
     /// Whether a part can be sent.

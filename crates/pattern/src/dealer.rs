@@ -3,11 +3,11 @@
 use ringmq_message::Frame;
 
 use crate::balance::Balance;
-use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
+use crate::error::{BadOption, NotAttached, RecvRefused, Refused, Unrouted};
 use crate::fair::FairQueue;
 use crate::option::SetOption;
 use crate::pattern::Route;
-use crate::peer::{Peer, Pipes, Ready, Remote};
+use crate::peer::{Peer, Pipes, Ready, Remote, Take};
 
 #[derive(Debug)]
 pub(crate) struct Dealer {
@@ -64,9 +64,26 @@ impl Route for Dealer {
         self.balance.send(frame, pipes)
     }
 
+    #[inline(always)]
+    fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
+        self.balance.route(more, pipes)
+    }
+
     fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
         match self.fair.recv(pipes) {
             Some((frame, _)) => Ok(frame),
+            None => Err(RecvRefused::Empty),
+        }
+    }
+
+    #[inline(always)]
+    fn recv_to<P: Pipes>(
+        &mut self,
+        pipes: &mut P,
+        to: &mut impl Take<P>,
+    ) -> Result<bool, RecvRefused> {
+        match self.fair.recv_to(pipes, to) {
+            Some((more, _)) => Ok(more),
             None => Err(RecvRefused::Empty),
         }
     }

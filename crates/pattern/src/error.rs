@@ -37,6 +37,23 @@ impl Refused {
     }
 }
 
+/// Why there is nobody for a part, of whose bytes nobody has to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Unrouted {
+    /// No peer can take a message now.
+    #[error("no peer has room for a message")]
+    WouldBlock,
+    /// Sockets of this type do not send, or look at what they send.
+    #[error("this socket type does not send")]
+    NotSupported,
+    /// As [`Refused::Broken`].
+    #[error("the peer has gone in the middle of the message")]
+    Broken,
+    /// It is what remains of such a message.
+    #[error("the peer has gone in the middle of the message, and this was told before")]
+    Swallowed,
+}
+
 /// Why nothing was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum RecvRefused {

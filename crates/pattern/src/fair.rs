@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use ringmq_message::Frame;
 
-use crate::peer::{Peer, Pipes};
+use crate::peer::{Peer, Pipes, Take};
 use crate::rotation::Rotation;
 
 /// Takes one message from each peer that has one, in turn.
@@ -58,18 +58,30 @@ impl FairQueue {
     /// The next part, and whose it is.
     #[inline(always)]
     pub(crate) fn recv(&mut self, pipes: &mut impl Pipes) -> Option<(Frame, Peer)> {
+        let mut part = None;
+        let (_, peer) = self.recv_to(pipes, &mut part)?;
+        Some((part?, peer))
+    }
+
+    /// Has the next part taken to where it is wanted. Whether others follow, and whose it is.
+    #[inline(always)]
+    pub(crate) fn recv_to<P: Pipes>(
+        &mut self,
+        pipes: &mut P,
+        to: &mut impl Take<P>,
+    ) -> Option<(bool, Peer)> {
         if let Some(peer) = self.from {
-            return self.recv_rest(peer, pipes);
+            return self.recv_rest(peer, pipes, to);
         }
         while let Some(peer) = self.peers.current() {
-            match pipes.read(peer) {
-                Some(frame) if frame.more() => {
+            match to.take(peer, pipes) {
+                Some(true) => {
                     self.from = Some(peer);
-                    return Some((frame, peer));
+                    return Some((true, peer));
                 }
-                Some(frame) => {
+                Some(false) => {
                     self.peers.pass(peer);
-                    return Some((frame, peer));
+                    return Some((false, peer));
                 }
                 None => self.peers.idle(),
             }
@@ -77,30 +89,36 @@ impl FairQueue {
         None
     }
 
-    fn recv_rest(&mut self, peer: Peer, pipes: &mut impl Pipes) -> Option<(Frame, Peer)> {
+    fn recv_rest<P: Pipes>(
+        &mut self,
+        peer: Peer,
+        pipes: &mut P,
+        to: &mut impl Take<P>,
+    ) -> Option<(bool, Peer)> {
         let gone = !self.rest.is_empty();
-        let frame = match self.rest.pop_front() {
-            Some(frame) => Some(frame),
-            None => pipes.read(peer),
+        let more = match self.rest.pop_front() {
+            Some(frame) => {
+                let more = frame.more();
+                to.keep(frame);
+                Some(more)
+            }
+            None => to.take(peer, pipes),
         };
         // By the number of somebody who has gone, another one may go now.
-        let over = match &frame {
-            Some(frame) => !frame.more() || (gone && self.rest.is_empty()),
-            None => true,
-        };
+        let over = more != Some(true) || (gone && self.rest.is_empty());
         if over {
             self.from = None;
             if !gone {
                 self.peers.pass(peer);
             }
         }
-        Some((frame?, peer))
+        Some((more?, peer))
     }
 
     /// Passes over what remains of the message that has been begun.
     pub(crate) fn skip(&mut self, pipes: &mut impl Pipes) {
         while let Some(peer) = self.from {
-            self.recv_rest(peer, pipes);
+            self.recv_rest(peer, pipes, &mut None::<Frame>);
         }
     }
 

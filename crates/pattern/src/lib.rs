@@ -93,7 +93,7 @@ mod trie;
 mod xpub;
 mod xsub;
 
-pub use error::{BadOption, NotAttached, RecvRefused, Refused};
+pub use error::{BadOption, NotAttached, RecvRefused, Refused, Unrouted};
 pub use option::SetOption;
 pub use pattern::{Kind, Pattern};
-pub use peer::{Peer, Pipes, Ready, Remote};
+pub use peer::{Peer, Pipes, Ready, Remote, Take};

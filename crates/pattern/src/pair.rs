@@ -3,9 +3,9 @@
 use ringmq_message::Frame;
 
 use crate::dealer::Dealer;
-use crate::error::{NotAttached, RecvRefused, Refused};
+use crate::error::{NotAttached, RecvRefused, Refused, Unrouted};
 use crate::pattern::Route;
-use crate::peer::{Peer, Pipes, Ready, Remote};
+use crate::peer::{Peer, Pipes, Ready, Remote, Take};
 
 /// A dealer that has one peer at most.
 #[derive(Debug)]
@@ -55,6 +55,20 @@ impl Route for Pair {
 
     fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
         self.dealer.recv(pipes)
+    }
+
+    #[inline(always)]
+    fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
+        self.dealer.route(more, pipes)
+    }
+
+    #[inline(always)]
+    fn recv_to<P: Pipes>(
+        &mut self,
+        pipes: &mut P,
+        to: &mut impl Take<P>,
+    ) -> Result<bool, RecvRefused> {
+        self.dealer.recv_to(pipes, to)
     }
 
     fn can_send<P: Pipes>(&mut self, pipes: &mut P) -> bool {

@@ -3,10 +3,10 @@
 use ringmq_message::Frame;
 
 use crate::dealer::Dealer;
-use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
+use crate::error::{BadOption, NotAttached, RecvRefused, Refused, Unrouted};
 use crate::option::SetOption;
 use crate::pair::Pair;
-use crate::peer::{Peer, Pipes, Ready, Remote};
+use crate::peer::{Peer, Pipes, Ready, Remote, Take};
 use crate::pull::Pull;
 use crate::push::Push;
 use crate::rep::Rep;
@@ -72,6 +72,20 @@ pub(crate) trait Route {
     }
 
     fn recv<P: Pipes>(&mut self, _pipes: &mut P) -> Result<Frame, RecvRefused> {
+        Err(RecvRefused::NotSupported)
+    }
+
+    /// Who gets the next part.
+    fn route<P: Pipes>(&mut self, _more: bool, _pipes: &mut P) -> Result<Peer, Unrouted> {
+        Err(Unrouted::NotSupported)
+    }
+
+    /// Has the next part taken; says whether others follow.
+    fn recv_to<P: Pipes>(
+        &mut self,
+        _pipes: &mut P,
+        _to: &mut impl Take<P>,
+    ) -> Result<bool, RecvRefused> {
         Err(RecvRefused::NotSupported)
     }
 
@@ -183,6 +197,32 @@ impl Pattern {
         route!(self, recv(pipes))
     }
 
+    /// Who gets the next part, if parts [pass unseen](Pattern::is_transparent). The caller writes it at once, and says
+    /// with `more` whether others follow.
+    ///
+    /// # Errors
+    ///
+    /// There is nobody.
+    #[inline(always)]
+    pub fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
+        route!(self, route(more, pipes))
+    }
+
+    /// Has the next part taken to where it is wanted, if parts [pass unseen](Pattern::is_transparent). Says whether others
+    /// follow.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Pattern::recv).
+    #[inline(always)]
+    pub fn recv_to<P: Pipes>(
+        &mut self,
+        pipes: &mut P,
+        to: &mut impl Take<P>,
+    ) -> Result<bool, RecvRefused> {
+        route!(self, recv_to(pipes, to))
+    }
+
     /// What poll says of sending. As in libzmq, sockets that drop what they cannot deliver are always ready.
     pub fn can_send<P: Pipes>(&mut self, pipes: &mut P) -> bool {
         route!(self, can_send(pipes))
@@ -201,6 +241,16 @@ impl Pattern {
     /// If the socket type does not know it.
     pub fn set<P: Pipes>(&mut self, option: SetOption<'_>, pipes: &mut P) -> Result<(), BadOption> {
         route!(self, set(option, pipes))
+    }
+
+    /// Whether parts pass unseen: nothing depends on what is in them, and none is added or taken off. Then nobody has to
+    /// make a frame of one: see [`route`](Pattern::route) and [`recv_to`](Pattern::recv_to).
+    #[inline]
+    pub fn is_transparent(&self) -> bool {
+        matches!(
+            &self.state,
+            State::Pair(_) | State::Push(_) | State::Pull(_) | State::Dealer(_)
+        )
     }
 
     /// Whether a ROUTER writes a probe for each peer. The pipe of one that it has yet to know may have it before; see

@@ -58,6 +58,28 @@ pub trait Pipes {
     fn terminate(&mut self, peer: Peer);
 }
 
+/// Where a part goes that is received, if not through the hands of the pattern.
+pub trait Take<P> {
+    /// Takes the next part of this peer, as [`Pipes::read`] does, and says whether others follow.
+    fn take(&mut self, peer: Peer, pipes: &mut P) -> Option<bool>;
+
+    /// Takes a part that was read before its peer has gone.
+    fn keep(&mut self, frame: Frame);
+}
+
+/// A part as a frame.
+impl<P: Pipes> Take<P> for Option<Frame> {
+    #[inline(always)]
+    fn take(&mut self, peer: Peer, pipes: &mut P) -> Option<bool> {
+        *self = pipes.read(peer);
+        self.as_ref().map(Frame::more)
+    }
+
+    fn keep(&mut self, frame: Frame) {
+        *self = Some(frame);
+    }
+}
+
 /// What a pipe that had run out of something has again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ready {

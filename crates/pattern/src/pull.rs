@@ -5,7 +5,7 @@ use ringmq_message::Frame;
 use crate::error::{NotAttached, RecvRefused};
 use crate::fair::FairQueue;
 use crate::pattern::Route;
-use crate::peer::{Peer, Pipes, Ready, Remote};
+use crate::peer::{Peer, Pipes, Ready, Remote, Take};
 
 #[derive(Debug)]
 pub(crate) struct Pull {
@@ -44,6 +44,18 @@ impl Route for Pull {
     fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
         match self.fair.recv(pipes) {
             Some((frame, _)) => Ok(frame),
+            None => Err(RecvRefused::Empty),
+        }
+    }
+
+    #[inline(always)]
+    fn recv_to<P: Pipes>(
+        &mut self,
+        pipes: &mut P,
+        to: &mut impl Take<P>,
+    ) -> Result<bool, RecvRefused> {
+        match self.fair.recv_to(pipes, to) {
+            Some((more, _)) => Ok(more),
             None => Err(RecvRefused::Empty),
         }
     }

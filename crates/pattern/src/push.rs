@@ -3,7 +3,7 @@
 use ringmq_message::Frame;
 
 use crate::balance::Balance;
-use crate::error::{NotAttached, Refused};
+use crate::error::{NotAttached, Refused, Unrouted};
 use crate::pattern::Route;
 use crate::peer::{Peer, Pipes, Ready, Remote};
 
@@ -43,6 +43,11 @@ impl Route for Push {
 
     fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
         self.balance.send(frame, pipes)
+    }
+
+    #[inline(always)]
+    fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
+        self.balance.route(more, pipes)
     }
 
     fn can_send<P: Pipes>(&mut self, pipes: &mut P) -> bool {

@@ -308,7 +308,7 @@ fn it_does_what_a_list_does() {
 
 #[test]
 fn other_options_are_refused() {
-    let Stage { pattern, world } = &mut Stage::new(Kind::Pub);
+    let Stage { pattern, world, .. } = &mut Stage::new(Kind::Pub);
     assert_eq!(
         pattern.set(SetOption::Subscribe(b""), world),
         Err(BadOption)

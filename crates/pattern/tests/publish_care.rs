@@ -8,7 +8,7 @@ use world::Stage;
 #[test]
 fn in_manual_mode_the_application_subscribes_peers() {
     let mut publisher = Stage::with(Kind::Xpub, 2);
-    let Stage { pattern, world } = &mut publisher;
+    let Stage { pattern, world, .. } = &mut publisher;
     assert_eq!(
         pattern.set(SetOption::Subscribe(b"a"), world),
         Err(BadOption)

@@ -186,7 +186,7 @@ fn pair_has_one_peer_at_a_time() {
 #[test]
 fn options_of_other_types_are_refused() {
     for kind in [Kind::Pair, Kind::Push, Kind::Pull] {
-        let Stage { pattern, world } = &mut Stage::new(kind);
+        let Stage { pattern, world, .. } = &mut Stage::new(kind);
         let option = SetOption::RouterMandatory(true);
         assert_eq!(pattern.set(option, world), Err(BadOption));
     }

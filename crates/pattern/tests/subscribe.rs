@@ -32,7 +32,7 @@ fn a_sub_sends_nothing() {
     let mut sub = Stage::with(Kind::Sub, 1);
     assert!(matches!(sub.send("\x01a"), Err(Refused::NotSupported(_))));
     assert!(!sub.can_send());
-    let Stage { pattern, world } = &mut sub;
+    let Stage { pattern, world, .. } = &mut sub;
     assert_eq!(
         pattern.set(SetOption::OnlyFirstSubscribe(true), world),
         Err(BadOption)
@@ -84,7 +84,7 @@ fn an_xsub_filters_nothing() {
     xsub.give(0, "a|b");
     assert!(xsub.can_recv());
     assert_eq!(xsub.recv().unwrap(), "a|b");
-    let Stage { pattern, world } = &mut xsub;
+    let Stage { pattern, world, .. } = &mut xsub;
     assert_eq!(
         pattern.set(SetOption::Subscribe(b""), world),
         Err(BadOption)

@@ -7,6 +7,7 @@ use ringmq_message::{Frame, INLINE, Properties};
 use ringmq_pipe::{local, remote};
 
 use crate::parts::take_parts;
+use crate::slices::copy;
 
 /// The receiving ends of a peer's pipe: a connection may go over to shared memory, and back.
 #[derive(Debug)]
@@ -114,6 +115,33 @@ impl Inlet {
         } else {
             None
         }
+    }
+
+    /// Takes the next part, of which as much is copied to `into` as there is room for: gives its length, and whether
+    /// more follows.
+    #[inline(always)]
+    pub(crate) fn pop_slice(&mut self, into: &mut [u8]) -> Option<(usize, bool)> {
+        if self.next.is_empty()
+            && let Source::Shared(shared) = &mut self.front
+            && let Some(len) = shared.pop_slice(into)
+        {
+            return Some((len, false));
+        }
+        let frame = self.pop()?;
+        Some((copy(&frame, into), frame.more()))
+    }
+
+    /// Takes the next part to a frame, and says whether more follows.
+    #[inline(always)]
+    pub(crate) fn pop_to(&mut self, frame: &mut Frame) -> Option<bool> {
+        if self.next.is_empty()
+            && let Source::Shared(shared) = &mut self.front
+            && shared.pop_to(frame)
+        {
+            return Some(false);
+        }
+        *frame = self.pop()?;
+        Some(frame.more())
     }
 
     fn sources(&mut self) -> impl Iterator<Item = &mut Source> {
@@ -241,6 +269,41 @@ impl Shared {
             }
         }
         self.pop_other()
+    }
+
+    /// Takes a message of one part; gives its length, whatever of it was copied.
+    #[inline(always)]
+    fn pop_slice(&mut self, into: &mut [u8]) -> Option<usize> {
+        if !self.parts.is_empty() || self.stopped {
+            return None;
+        }
+        self.receiver.take_one(|one| {
+            one.copy_into(into);
+            Some(one.len())
+        })
+    }
+
+    /// Takes a message of one part to a frame; says whether there was one. Its memory and what it knows of the peer are
+    /// kept if they fit.
+    #[inline(always)]
+    fn pop_to(&mut self, frame: &mut Frame) -> bool {
+        if !self.parts.is_empty() || self.stopped {
+            return false;
+        }
+        let taken = self.receiver.take_one(|one| {
+            if one.len() <= INLINE {
+                frame.refill_small(one.len(), |into| one.copy_into(into));
+                return Some(());
+            }
+            let mut bytes = frame.take_memory(one.len()).ok()?;
+            one.append_to(&mut bytes).ok()?;
+            frame.refill(bytes);
+            Some(())
+        });
+        if taken.is_some() {
+            frame.keep_properties(&self.properties);
+        }
+        taken.is_some()
     }
 
     /// A part of a message of several, or nothing yet, or something that is wrong.

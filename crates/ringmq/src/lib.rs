@@ -37,6 +37,7 @@ mod poller;
 mod proxy;
 mod reactor;
 mod setting;
+mod slices;
 mod socket;
 mod socket_options;
 

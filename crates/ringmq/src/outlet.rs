@@ -1,5 +1,8 @@
 //! Where the messages for a peer go: to a pipe of this process, or to one in shared memory.
 
+use std::collections::TryReserveError;
+use std::mem;
+
 use ringmq_message::Frame;
 use ringmq_pipe::{local, remote};
 
@@ -60,6 +63,41 @@ impl Outlet {
         }
     }
 
+    /// As [`push`](Outlet::push), out of a frame that nobody wants back: its bytes may be left there.
+    #[inline(always)]
+    pub(crate) fn push_from(&mut self, frame: &mut Frame, last: bool) {
+        if last
+            && let Outlet::Shared(shared) = self
+            && shared.parts.is_empty()
+        {
+            if let Err(refused) = shared.sender.push(frame) {
+                shared.parts.push(mem::take(frame));
+                shared.refused(refused);
+            }
+            return;
+        }
+        let mut frame = mem::take(frame);
+        // It may be that of a message which was received.
+        frame.set_properties(None);
+        self.push(frame, last);
+    }
+
+    /// Adds the last part of a message, made of these bytes, and sends it. They become a frame only if they have to wait.
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for that frame. The part was not added.
+    #[inline(always)]
+    pub(crate) fn push_slice(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
+        match self {
+            Outlet::Local(_) => {
+                self.push(Frame::try_copy(bytes)?, true);
+                Ok(())
+            }
+            Outlet::Shared(shared) => shared.push_slice(bytes),
+        }
+    }
+
     /// Takes back the parts of a message that has had no last one.
     pub(crate) fn rollback(&mut self) {
         match self {
@@ -114,7 +152,7 @@ impl Outlet {
     pub(crate) fn take_back(&mut self) -> Vec<Frame> {
         match self {
             Outlet::Local(_) => Vec::new(),
-            Outlet::Shared(shared) => std::mem::take(&mut shared.parts),
+            Outlet::Shared(shared) => mem::take(&mut shared.parts),
         }
     }
 }
@@ -154,6 +192,17 @@ impl Shared {
             self.parts.push(frame);
             self.refused(refused);
         }
+    }
+
+    #[inline(always)]
+    fn push_slice(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
+        if !self.parts.is_empty() {
+            self.push(Frame::try_copy(bytes)?, true);
+        } else if let Err(refused) = self.sender.push(bytes) {
+            self.parts.push(Frame::try_copy(bytes)?);
+            self.refused(refused);
+        }
+        Ok(())
     }
 
     fn send(&mut self) {

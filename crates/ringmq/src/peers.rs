@@ -1,5 +1,6 @@
 //! The pipes of a socket, as its pattern uses them.
 
+use std::collections::TryReserveError;
 use std::time::Duration;
 
 use ringmq_message::Frame;
@@ -351,6 +352,91 @@ impl Peers {
         }
     }
 
+    /// Writes the last part of a message to a peer, made of these bytes.
+    ///
+    /// # Errors
+    ///
+    /// It has to be a frame, and there is no memory for that. The message is taken back.
+    #[inline(always)]
+    pub(crate) fn write_slice(&mut self, peer: Peer, bytes: &[u8]) -> Result<(), TryReserveError> {
+        let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
+            return Ok(());
+        };
+        if let Err(error) = entry.sender.push_slice(bytes) {
+            entry.sender.rollback();
+            return Err(error);
+        }
+        self.wrote(peer, true);
+        Ok(())
+    }
+
+    /// A part was written.
+    #[inline(always)]
+    fn wrote(&mut self, peer: Peer, last: bool) {
+        let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
+            return;
+        };
+        if last && entry.then.is_some() {
+            entry.go_over();
+        }
+        if entry.sender.is_broken() {
+            self.break_off(peer.0);
+        }
+    }
+
+    /// Writes a part to a peer, out of a frame that nobody wants back.
+    #[inline(always)]
+    pub(crate) fn write_from(&mut self, peer: Peer, frame: &mut Frame) {
+        if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
+            let last = !frame.more();
+            entry.sender.push_from(frame, last);
+            self.wrote(peer, last);
+        }
+    }
+
+    /// Reads a part from a peer to where there is room for it: gives its length, and whether more follows.
+    #[inline(always)]
+    pub(crate) fn read_slice(&mut self, peer: Peer, into: &mut [u8]) -> Option<(usize, bool)> {
+        self.take(peer, |inlet| inlet.pop_slice(into), |(_, more)| *more)
+    }
+
+    /// Reads a part from a peer to a frame, and says whether more follows.
+    #[inline(always)]
+    pub(crate) fn read_to(&mut self, peer: Peer, frame: &mut Frame) -> Option<bool> {
+        self.take(peer, |inlet| inlet.pop_to(frame), |more| *more)
+    }
+
+    #[inline(always)]
+    fn take<T>(
+        &mut self,
+        peer: Peer,
+        pop: impl FnOnce(&mut Inlet) -> Option<T>,
+        more: impl Fn(&T) -> bool,
+    ) -> Option<T> {
+        let entry = self.entries.get_mut(peer.0 as usize)?;
+        match pop(&mut entry.receiver) {
+            Some(part) => {
+                entry.in_midst = more(&part);
+                if !entry.in_midst {
+                    entry.receiver.done();
+                }
+                Some(part)
+            }
+            None => {
+                self.found_nothing(peer);
+                None
+            }
+        }
+    }
+
+    #[cold]
+    fn found_nothing(&mut self, peer: Peer) {
+        if self.entries[peer.0 as usize].receiver.is_broken() {
+            self.break_off(peer.0);
+        }
+        self.mark_unreadable(peer);
+    }
+
     /// Whether any peer that had nothing to read has something.
     #[inline]
     pub(crate) fn any_readable(&mut self) -> bool {
@@ -480,12 +566,7 @@ impl Pipes for Peers {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
             let last = !frame.more();
             entry.sender.push(frame, last);
-            if last && entry.then.is_some() {
-                entry.go_over();
-            }
-            if entry.sender.is_broken() {
-                self.break_off(peer.0);
-            }
+            self.wrote(peer, last);
         }
     }
 
@@ -497,23 +578,7 @@ impl Pipes for Peers {
 
     #[inline]
     fn read(&mut self, peer: Peer) -> Option<Frame> {
-        let entry = self.entries.get_mut(peer.0 as usize)?;
-        match entry.receiver.pop() {
-            Some(frame) => {
-                entry.in_midst = frame.more();
-                if !entry.in_midst {
-                    entry.receiver.done();
-                }
-                Some(frame)
-            }
-            None => {
-                if entry.receiver.is_broken() {
-                    self.break_off(peer.0);
-                }
-                self.mark_unreadable(peer);
-                None
-            }
-        }
+        self.take(peer, Inlet::pop, Frame::more)
     }
 
     fn is_gone(&mut self, peer: Peer) -> bool {

@@ -299,23 +299,13 @@ impl Socket {
     }
 
     #[inline]
-    fn send_frame(
+    pub(crate) fn send_frame(
         &mut self,
         mut frame: Frame,
         patience: Patience,
     ) -> Result<(), (SendRefusal, Frame)> {
-        if !self.context.is_here() {
-            return Err((SendRefusal::Forked, frame));
-        }
-        self.take_mail();
-        if self.terminated {
-            return Err((SendRefusal::Terminated, frame));
-        }
-        if self.peers.has_unwritable() {
-            self.peers.tell(&mut self.pattern, Ready::Writable, false);
-        }
-        if self.peers.has_unreadable() && self.only_sends() {
-            self.look_for_subscriptions();
+        if let Err(reason) = self.begin_to_send() {
+            return Err((reason, frame));
         }
         // They tell of the peer that the frame came from, if it is passed on.
         frame.set_properties(None);
@@ -324,29 +314,71 @@ impl Socket {
             frame.share();
         }
         loop {
-            let refused = match self.pattern.send(frame, &mut self.peers) {
-                Ok(()) => return Ok(()),
-                Err(refused) => refused,
+            let Err(refused) = self.pattern.send(frame, &mut self.peers) else {
+                return Ok(());
             };
-            frame = match refused {
-                Refused::WouldBlock(frame) => frame,
-                Refused::NotSupported(frame) => return Err((SendRefusal::NotSupported, frame)),
-                Refused::State(frame) => return Err((SendRefusal::State, frame)),
-                Refused::HostUnreachable(frame) => {
-                    return Err((SendRefusal::HostUnreachable, frame));
-                }
-                Refused::Broken(frame) => match patience {
-                    Patience::None => return Err((SendRefusal::WouldBlock, frame)),
-                    Patience::Until(_) => return Ok(()),
-                },
-            };
-            if self.peers.tell(&mut self.pattern, Ready::Writable, true) {
-                continue;
-            }
-            if let Err(reason) = self.wait_to_send(patience) {
-                return Err((reason, frame));
+            match self.refused_to_send(refused, patience) {
+                Ok(Some(again)) => frame = again,
+                Ok(None) => return Ok(()),
+                Err(refused) => return Err(refused),
             }
         }
+    }
+
+    /// What comes before each part.
+    #[inline(always)]
+    pub(crate) fn begin_to_send(&mut self) -> Result<(), SendRefusal> {
+        if !self.context.is_here() {
+            return Err(SendRefusal::Forked);
+        }
+        self.take_mail();
+        if self.terminated {
+            return Err(SendRefusal::Terminated);
+        }
+        if self.peers.has_unwritable() {
+            self.peers.tell(&mut self.pattern, Ready::Writable, false);
+        }
+        if self.peers.has_unreadable() && self.only_sends() {
+            self.look_for_subscriptions();
+        }
+        Ok(())
+    }
+
+    /// The pattern did not take a part: waits, if that can help. Gives the part that is to be tried again; `None` if it
+    /// is swallowed.
+    #[cold]
+    fn refused_to_send(
+        &mut self,
+        refused: Refused,
+        patience: Patience,
+    ) -> Result<Option<Frame>, (SendRefusal, Frame)> {
+        let frame = match refused {
+            Refused::WouldBlock(frame) => frame,
+            Refused::NotSupported(frame) => return Err((SendRefusal::NotSupported, frame)),
+            Refused::State(frame) => return Err((SendRefusal::State, frame)),
+            Refused::HostUnreachable(frame) => {
+                return Err((SendRefusal::HostUnreachable, frame));
+            }
+            Refused::Broken(frame) => {
+                return match swallow_once(patience) {
+                    Ok(()) => Ok(None),
+                    Err(reason) => Err((reason, frame)),
+                };
+            }
+        };
+        match self.wait_for_room(patience) {
+            Ok(()) => Ok(Some(frame)),
+            Err(reason) => Err((reason, frame)),
+        }
+    }
+
+    /// No peer has room: looks at them all, and waits, if that can help.
+    #[cold]
+    pub(crate) fn wait_for_room(&mut self, patience: Patience) -> Result<(), SendRefusal> {
+        if self.peers.tell(&mut self.pattern, Ready::Writable, true) {
+            return Ok(());
+        }
+        self.wait_to_send(patience)
     }
 
     #[cold]
@@ -465,7 +497,22 @@ impl Socket {
     }
 
     #[inline]
-    fn recv_frame(&mut self, patience: Patience) -> Result<Frame, RecvError> {
+    pub(crate) fn recv_frame(&mut self, patience: Patience) -> Result<Frame, RecvError> {
+        self.begin_to_recv()?;
+        loop {
+            match self.pattern.recv(&mut self.peers) {
+                Ok(frame) => {
+                    self.more = frame.more();
+                    return Ok(frame);
+                }
+                Err(refused) => self.refused_to_recv(refused, patience)?,
+            }
+        }
+    }
+
+    /// What comes before each part.
+    #[inline(always)]
+    pub(crate) fn begin_to_recv(&mut self) -> Result<(), RecvError> {
         if !self.context.is_here() {
             return Err(RecvError::Forked);
         }
@@ -476,22 +523,25 @@ impl Socket {
         if !self.more && self.peers.has_unreadable() {
             self.peers.tell(&mut self.pattern, Ready::Readable, false);
         }
-        loop {
-            match self.pattern.recv(&mut self.peers) {
-                Ok(frame) => {
-                    self.more = frame.more();
-                    return Ok(frame);
-                }
-                Err(RecvRefused::Empty) => {}
-                Err(refused) => return Err(refused.into()),
-            }
-            if self.peers.tell(&mut self.pattern, Ready::Readable, true) {
-                continue;
-            }
-            // Mail that has come in the meantime ends the wait at once. Taken here, it could bring a peer that has sent
-            // already, and of whom the wait knows nothing.
-            self.wait_to_recv(patience)?;
+        Ok(())
+    }
+
+    /// The pattern has no part: waits, if that can help.
+    #[inline(never)]
+    pub(crate) fn refused_to_recv(
+        &mut self,
+        refused: RecvRefused,
+        patience: Patience,
+    ) -> Result<(), RecvError> {
+        if refused != RecvRefused::Empty {
+            return Err(refused.into());
         }
+        if self.peers.tell(&mut self.pattern, Ready::Readable, true) {
+            return Ok(());
+        }
+        // Mail that has come in the meantime ends the wait at once. Taken here, it could bring a peer that has sent
+        // already, and of whom the wait knows nothing.
+        self.wait_to_recv(patience)
     }
 
     #[inline(never)]
@@ -547,6 +597,14 @@ impl fmt::Debug for Socket {
 fn part_error(reason: SendRefusal, frame: Frame) -> SendError {
     let message = Message::from(frame);
     SendError { reason, message }
+}
+
+/// The peer of a message has gone in its midst: who may wait goes on as if it had got the part, as with libzmq.
+pub(crate) fn swallow_once(patience: Patience) -> Result<(), SendRefusal> {
+    match patience {
+        Patience::None => Err(SendRefusal::WouldBlock),
+        Patience::Until(_) => Ok(()),
+    }
 }
 
 pub(crate) fn later(timeout: Duration) -> Instant {

@@ -84,15 +84,15 @@ impl Talk for ringmq::Socket {
 
     #[inline]
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
-        self.send_part(message)
-            .map_err(|error| io::Error::other(error.reason))
+        self.send_slice(message).map_err(io::Error::other)
     }
 
     #[inline]
-    fn recv(&mut self, message: &mut Vec<u8>, _: usize) -> io::Result<()> {
-        let frame = self.recv_part().map_err(io::Error::other)?;
-        message.clear();
-        message.extend_from_slice(&frame);
+    fn recv(&mut self, message: &mut Vec<u8>, size: usize) -> io::Result<()> {
+        // Room for one more, so that a part that is too long shows.
+        message.resize(size + 1, 0);
+        let len = self.recv_slice(message).map_err(io::Error::other)?;
+        message.truncate(len);
         Ok(())
     }
 }

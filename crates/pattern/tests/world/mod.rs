@@ -12,7 +12,9 @@
 use std::collections::VecDeque;
 
 use ringmq_message::Frame;
-use ringmq_pattern::{Kind, Pattern, Peer, Pipes, Ready, RecvRefused, Refused, Remote, SetOption};
+use ringmq_pattern::{
+    Kind, Pattern, Peer, Pipes, Ready, RecvRefused, Refused, Remote, SetOption, Unrouted,
+};
 
 /// The pipe of one peer.
 #[derive(Debug, Default)]
@@ -104,6 +106,8 @@ impl Pipes for World {
 pub struct Stage {
     pub pattern: Pattern,
     pub world: World,
+    /// Parts sent and received: where parts pass unseen, every other one goes the way without frames.
+    parts: u32,
 }
 
 /// What numbers count from.
@@ -114,6 +118,28 @@ impl Stage {
         Stage {
             pattern: Pattern::new(kind, START),
             world: World::default(),
+            parts: 0,
+        }
+    }
+
+    fn goes_unseen(&mut self) -> bool {
+        self.parts += 1;
+        self.pattern.is_transparent() && self.parts.is_multiple_of(2)
+    }
+
+    fn send_one(&mut self, frame: Frame) -> Result<(), Refused> {
+        if !self.goes_unseen() {
+            return self.pattern.send(frame, &mut self.world);
+        }
+        match self.pattern.route(frame.more(), &mut self.world) {
+            Ok(peer) => {
+                self.world.write(peer, frame);
+                Ok(())
+            }
+            Err(Unrouted::WouldBlock) => Err(Refused::WouldBlock(frame)),
+            Err(Unrouted::NotSupported) => Err(Refused::NotSupported(frame)),
+            Err(Unrouted::Broken) => Err(Refused::Broken(frame)),
+            Err(Unrouted::Swallowed) => Ok(()),
         }
     }
 
@@ -176,7 +202,7 @@ impl Stage {
         let pipe = self.world.pipe(Peer(peer));
         pipe.inbound.push_back(message);
         if std::mem::take(&mut pipe.dry) {
-            let Stage { pattern, world } = self;
+            let Stage { pattern, world, .. } = self;
             pattern.activated(Peer(peer), Ready::Readable, world);
         }
     }
@@ -185,7 +211,7 @@ impl Stage {
     pub fn give_all(&mut self, peer: u32, texts: impl Iterator<Item = String>) {
         let pipe = self.world.pipe(Peer(peer));
         pipe.inbound.extend(texts.map(|text| frames(&text)));
-        let Stage { pattern, world } = self;
+        let Stage { pattern, world, .. } = self;
         pattern.activated(Peer(peer), Ready::Readable, world);
     }
 
@@ -194,7 +220,7 @@ impl Stage {
         let pipe = &mut self.world.pipes[peer as usize];
         let messages = std::mem::take(&mut pipe.outbound);
         if std::mem::take(&mut pipe.full) {
-            let Stage { pattern, world } = self;
+            let Stage { pattern, world, .. } = self;
             pattern.activated(Peer(peer), Ready::Writable, world);
         }
         messages.iter().map(|message| text(message)).collect()
@@ -203,22 +229,21 @@ impl Stage {
     /// Sends a message.
     pub fn send(&mut self, text: &str) -> Result<(), Refused> {
         for frame in frames(text) {
-            self.pattern.send(frame, &mut self.world)?;
+            self.send_one(frame)?;
         }
         Ok(())
     }
 
     /// Sends a part, after which more follow.
     pub fn send_part(&mut self, text: &str) -> Result<(), Refused> {
-        let frame = Frame::from(text).with_more(true);
-        self.pattern.send(frame, &mut self.world)
+        self.send_one(Frame::from(text).with_more(true))
     }
 
     /// Receives a message.
     pub fn recv(&mut self) -> Result<String, RecvRefused> {
-        let mut message = vec![self.pattern.recv(&mut self.world)?];
+        let mut message = vec![self.recv_part()?];
         while message[message.len() - 1].more() {
-            message.push(self.pattern.recv(&mut self.world)?);
+            message.push(self.recv_part()?);
         }
         Ok(text(&message))
     }
@@ -230,7 +255,14 @@ impl Stage {
 
     /// Receives a part.
     pub fn recv_part(&mut self) -> Result<Frame, RecvRefused> {
-        self.pattern.recv(&mut self.world)
+        if !self.goes_unseen() {
+            return self.pattern.recv(&mut self.world);
+        }
+        let mut part = None;
+        let more = self.pattern.recv_to(&mut self.world, &mut part)?;
+        let part: Frame = part.unwrap();
+        assert_eq!(part.more(), more);
+        Ok(part)
     }
 
     pub fn can_send(&mut self) -> bool {

@@ -74,6 +74,16 @@ impl One<'_> {
         super::unread::copy_record(self.reader, self.record, 0, into);
     }
 
+    /// Copies it out, to the end of these bytes.
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for it.
+    #[inline(always)]
+    pub fn append_to(&self, bytes: &mut Vec<u8>) -> Result<(), std::collections::TryReserveError> {
+        super::unread::append(self.reader, self.record, 0, self.record.len(), bytes)
+    }
+
     /// Copies it out, into new memory.
     ///
     /// # Errors

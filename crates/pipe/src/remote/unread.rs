@@ -102,12 +102,26 @@ pub(super) fn copy_new<P: MemoryMut>(
     len: usize,
 ) -> Result<Vec<u8>, TryReserveError> {
     let mut bytes = Vec::new();
+    append(reader, record, at, len, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Copies bytes of a record to the end of others.
+#[inline(always)]
+pub(super) fn append<P: MemoryMut>(
+    reader: &Reader<Mapped, P>,
+    record: &Record,
+    at: usize,
+    len: usize,
+    bytes: &mut Vec<u8>,
+) -> Result<(), TryReserveError> {
     bytes.try_reserve_exact(len)?;
+    let before = bytes.len();
     let room = &mut bytes.spare_capacity_mut()[..len];
     let copied = reader.copy_out(record, at, room);
-    // SAFETY: `copy_out` has initialised as many bytes as it says, within the room.
-    unsafe { bytes.set_len(copied) };
-    Ok(bytes)
+    // SAFETY: `copy_out` has initialised as many bytes as it says, within the room behind those that were there.
+    unsafe { bytes.set_len(before + copied) };
+    Ok(())
 }
 
 /// Copies bytes of a record to where there is room.

@@ -130,6 +130,14 @@ impl Far {
         }
     }
 
+    /// Has a session tell that the shared memory of its connection is full.
+    pub(crate) fn tell_full(&self, id: PipeId) {
+        if let Far::Session(post) = self {
+            // An I/O thread that has ended has no connections.
+            let _ = post.send(Order::TellFull(id));
+        }
+    }
+
     /// Tells a session that its connection cannot be used any more, and whether memory or descriptors run short.
     pub(crate) fn break_off(&self, id: PipeId, short: bool) {
         if let Far::Session(post) = self {

@@ -23,6 +23,8 @@ pub(crate) struct Shared {
     parts: Vec<Frame>,
     /// It has its last part, and there was no room for it.
     waits: bool,
+    /// That there was no room was told.
+    told_full: bool,
     /// It can never be sent this way; or not now, for want of memory or descriptors.
     broken: bool,
     short: bool,
@@ -36,6 +38,7 @@ impl Outlet {
             sender,
             parts: Vec::new(),
             waits: false,
+            told_full: false,
             broken: false,
             short: false,
             refuses: false,
@@ -131,8 +134,26 @@ impl Outlet {
         }
     }
 
-    /// Whether the pipe cannot be used any more.
+    /// Whether a message that was accepted waits outside of the pipe.
     #[inline(always)]
+    pub(crate) fn waits(&self) -> bool {
+        match self {
+            Outlet::Local(_) => false,
+            Outlet::Shared(shared) => shared.waits,
+        }
+    }
+
+    /// Whether that is because the memory is full, and was not asked since there was room.
+    pub(crate) fn is_newly_full(&mut self) -> bool {
+        match self {
+            Outlet::Local(_) => false,
+            Outlet::Shared(shared) => {
+                shared.waits && !shared.broken && !mem::replace(&mut shared.told_full, true)
+            }
+        }
+    }
+
+    /// Whether the pipe cannot be used any more.
     pub(crate) fn is_broken(&self) -> bool {
         match self {
             Outlet::Local(_) => false,
@@ -215,6 +236,7 @@ impl Shared {
             Ok(()) => {
                 self.parts.clear();
                 self.waits = false;
+                self.told_full = false;
             }
             Err(refused) => self.refused(refused),
         }

@@ -379,8 +379,19 @@ impl Peers {
         if last && entry.then.is_some() {
             entry.go_over();
         }
+        if entry.sender.waits() {
+            self.did_not_go(peer);
+        }
+    }
+
+    /// A message that was accepted waits outside of the shared memory.
+    #[cold]
+    fn did_not_go(&mut self, peer: Peer) {
+        let entry = &mut self.entries[peer.0 as usize];
         if entry.sender.is_broken() {
             self.break_off(peer.0);
+        } else if entry.sender.is_newly_full() {
+            entry.far.tell_full(entry.id);
         }
     }
 

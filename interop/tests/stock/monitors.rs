@@ -14,9 +14,10 @@ fn monitored(kind: Kind) -> (Socket, Monitor) {
     (socket, monitor)
 }
 
-/// libzmq's name of the next event.
+/// libzmq's name of the next event that it has, too.
 fn next(monitor: &mut Monitor) -> &'static str {
     match monitor.recv_deadline(soon()).unwrap().occurrence {
+        Occurrence::Travels { .. } => next(monitor),
         Occurrence::Listening { .. } => "LISTENING",
         Occurrence::Accepted { .. } => "ACCEPTED",
         Occurrence::Connected { .. } => "CONNECTED",

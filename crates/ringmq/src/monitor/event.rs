@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ringmq_sys::ErrorNumber;
 
+use crate::carrier::Carrier;
+
 /// Something that happened to a connection, or to an endpoint, of a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MonitorEvent {
@@ -79,6 +81,17 @@ pub enum Occurrence {
     RoutingIdTaken {
         /// What it calls itself.
         routing_id: Vec<u8>,
+    },
+    /// How the messages of an ipc connection travel from now on, and why.
+    Travels {
+        /// In shared memory, or by ZMTP for this reason.
+        carrier: Carrier,
+    },
+    /// The memory that may hold what waits for a peer is full: the message that was sent last waits outside of it, and the
+    /// next one is refused as if the mark were reached. Told once, until there was room again.
+    MemoryFull {
+        /// Bytes that may be in use, as [set](crate::Socket::set_shared_limit).
+        limit: u64,
     },
     /// As [asked for](crate::Socket::ask_for_stats): messages that wait in the pipe of a connection.
     PipeStats {

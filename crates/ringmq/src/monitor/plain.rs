@@ -50,7 +50,10 @@ pub(super) fn numbers(occurrence: &Occurrence) -> Option<Numbers> {
             HandshakeFailure::Auth(status) => (0x4000, (*status).into()),
         },
         Occurrence::PipeStats { sending, .. } => (PIPE_STATS, *sending),
-        Occurrence::RoutingIdTaken { .. } | Occurrence::Lost { .. } => return None,
+        Occurrence::RoutingIdTaken { .. }
+        | Occurrence::Travels { .. }
+        | Occurrence::MemoryFull { .. }
+        | Occurrence::Lost { .. } => return None,
     };
     let second = match occurrence {
         Occurrence::PipeStats { receiving, .. } => Some(*receiving),

@@ -36,6 +36,7 @@ impl Work {
             io: Io::Resting,
             near: connect.near,
             met: false,
+            shares: false,
             shy: false,
             parting: false,
             witness: None,

@@ -175,6 +175,7 @@ impl Work {
             io: Io::Resting,
             near: Some(Box::new(near)),
             met: false,
+            shares: false,
             shy: false,
             parting: false,
             witness: None,

@@ -40,6 +40,8 @@ pub(crate) enum Order {
     Marks(PipeId, Marks),
     /// The application has disconnected from what this pipe leads to.
     Disconnected(PipeId),
+    /// Tell the monitor that the shared memory for this peer is full.
+    TellFull(PipeId),
     /// Tell the monitor how many messages wait in this pipe. As many are to be sent.
     TellStats(PipeId, u64),
     /// The socket has let this pipe go: send what it has left, for so long.

@@ -7,6 +7,7 @@ use ringmq_pipe::remote::Witness;
 use super::order::{inbound_again, session_pipe};
 use super::session::Broken;
 use super::work::{Io, Work, earlier, session_number};
+use crate::carrier::{Carrier, WhyZmtp};
 use crate::command::{Command, Downgrade};
 
 /// How often it is looked whether a peer has taken what is in shared memory.
@@ -74,6 +75,9 @@ impl Work {
         let told = Command::Downgrade(session.id, Box::new(downgrade));
         // A socket that has closed says so by an order that is under way.
         let _ = session.link.post.send(told);
+        if std::mem::take(&mut session.shares) {
+            session.tell_carrier(Carrier::Zmtp(WhyZmtp::PeerGone));
+        }
         self.rest(slot);
     }
 }

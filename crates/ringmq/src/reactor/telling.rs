@@ -10,6 +10,7 @@ use ringmq_zmtp::{Detail, Error as ZmtpError};
 
 use super::session::Broken;
 use super::work::{Io, Origin, Session};
+use crate::carrier::Carrier;
 use crate::monitor::{HandshakeFailure, Occurrence};
 
 /// What a broken connection is to whoever made it.
@@ -25,6 +26,19 @@ impl Session {
     /// Tells of something that happened to this session.
     pub(super) fn tell(&self, occurrence: Occurrence) {
         self.link.watch.tell(|| self.addresses.event(occurrence));
+    }
+
+    /// How messages travel from now on.
+    pub(super) fn tell_carrier(&self, carrier: Carrier) {
+        self.tell(Occurrence::Travels { carrier });
+    }
+
+    /// The shared memory for this peer is full.
+    pub(super) fn tell_full(&self) {
+        let sharing = self.link.sharing.as_ref();
+        let limit = sharing.map_or(0, |sharing| sharing.limit);
+        tracing::warn!(pipe = self.id.0, limit, "shared memory is full");
+        self.tell(Occurrence::MemoryFull { limit });
     }
 
     /// How many messages wait in the pipe.

@@ -17,6 +17,7 @@ use super::session::{Broken, Ends, Open, Worked};
 use super::telling::Next;
 use super::timers::Timers;
 use super::{Beginning, Crew, Lingering, WAKE};
+use crate::carrier::{Carrier, WhyZmtp};
 use crate::command::{Attachment, Command, Marks, PipeId, Upgrade};
 use crate::monitor::{Addresses, Occurrence};
 
@@ -45,6 +46,8 @@ pub(super) struct Session {
     pub(super) near: Option<Box<Attachment>>,
     /// Whether the handshake was done once.
     pub(super) met: bool,
+    /// The messages of one direction at least have gone over to shared memory.
+    pub(super) shares: bool,
     /// Shared memory could not be used: not again.
     pub(super) shy: bool,
     /// The connection ends when the peer has taken what is in shared memory.
@@ -226,6 +229,11 @@ impl Work {
                 Order::TellStats(id, sending) => {
                     if let Some(slot) = self.by_id.get(&id) {
                         self.sessions[*slot].tell_stats(sending);
+                    }
+                }
+                Order::TellFull(id) => {
+                    if let Some(slot) = self.by_id.get(&id) {
+                        self.sessions[*slot].tell_full();
                     }
                 }
                 Order::Disconnected(id) => self.disconnected(id),
@@ -413,9 +421,13 @@ impl Work {
         }
         if let Some(why) = stays {
             tracing::debug!(pipe = session.id.0, "by ZMTP: {why}");
+            if why != WhyZmtp::NotIpc {
+                session.tell_carrier(Carrier::Zmtp(why));
+            }
             let _ = session.link.post.send(Command::Stays(session.id, why));
         }
-        if sender.is_some() || receiver.is_some() {
+        let goes_over = sender.is_some() || receiver.is_some();
+        if goes_over {
             tracing::info!(pipe = session.id.0, kind = ?session.link.kind, "in shared memory");
         }
         if let Some((sender, witness)) = sender {
@@ -425,6 +437,10 @@ impl Work {
         if let Some(receiver) = receiver {
             let upgrade = Upgrade::receiver(receiver, properties);
             Work::upgrade(session.id, &session.link, upgrade);
+        }
+        if goes_over && !std::mem::replace(&mut session.shares, true) {
+            // Whoever hears of it finds it so with the next call.
+            session.tell_carrier(Carrier::SharedMemory);
         }
         match worked {
             Err(broken) => self.broken(slot, &broken),

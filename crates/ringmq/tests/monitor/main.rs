@@ -5,6 +5,7 @@
 mod connections;
 mod readers;
 mod strangers;
+mod travels;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -17,8 +18,14 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
+/// The next event but for how messages travel, which has a test of its own.
 fn next(monitor: &mut Monitor) -> MonitorEvent {
-    monitor.recv_deadline(soon()).unwrap()
+    loop {
+        let event = monitor.recv_deadline(soon()).unwrap();
+        if !matches!(event.occurrence, Occurrence::Travels { .. }) {
+            return event;
+        }
+    }
 }
 
 /// The next event but for `ConnectDelayed`, which ipc has not.

@@ -78,6 +78,7 @@ impl From<&SendRefusal> for Errno {
             SendRefusal::NotSupported => Errno::NOT_SUPPORTED,
             SendRefusal::State => Errno::STATE,
             SendRefusal::HostUnreachable => Errno(libc::EHOSTUNREACH),
+            SendRefusal::TooLong { .. } => Errno(libc::EMSGSIZE),
             SendRefusal::Os(error) => os(error).unwrap_or(Errno::FAULT),
         }
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ringmq_pipe::Wait;
 use ringmq_pipe::local::Sleeper;
 use ringmq_pipe::remote::{
-    FIRST, Marks, MeetError, OfferFrame, Own, Peer, PushError, Receiver, Sender, Witness,
+    FIRST, LONGEST, Marks, MeetError, OfferFrame, Own, Peer, PushError, Receiver, Sender, Witness,
 };
 use ringmq_sys::{Ancillary, Credentials};
 use ringmq_testing::{Random, seed};
@@ -214,7 +214,7 @@ fn at_the_limit_a_message_is_refused_whole_and_room_is_told() {
     assert_eq!(refused, PushError::Full);
     assert!(sent >= 8, "{sent} messages of 20 kB in 256 KiB");
     assert!(matches!(
-        world.sender.push(&vec![0; 200_000]),
+        world.sender.push(&vec![0; LONGEST + 1]),
         Err(PushError::TooLong(_))
     ));
     assert_eq!(world.sender.push(&message), Err(PushError::Full));
@@ -234,6 +234,42 @@ fn at_the_limit_a_message_is_refused_whole_and_room_is_told() {
     drop(waiting.join().unwrap());
     assert_eq!(take(&mut receiver).unwrap()[0].len(), 20_000);
     assert!(receiver.is_at_end());
+}
+
+#[test]
+fn beyond_the_limit_a_message_goes_when_nothing_else_waits() {
+    let World {
+        mut sender,
+        mut receiver,
+        mut sending,
+        ..
+    } = world(0, 0, 256 << 10);
+    sender.push(&[1; 20_000]).unwrap();
+    let long = vec![2; 1 << 20];
+    assert_eq!(sender.push(&long), Err(PushError::Full));
+    assert_eq!(sender.push(&long), Err(PushError::Full));
+    let waiting = std::thread::spawn(move || {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        sending.set_wait(Wait::Park);
+        let woken = sending.wait(|| sender.push(&long).is_ok(), Some(deadline));
+        woken.unwrap();
+        sender
+    });
+    assert_eq!(take(&mut receiver).unwrap()[0].len(), 20_000);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    // A receiver that looks is what comes to the next segment.
+    while !receiver.is_ready() {
+        assert!(Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+    assert_eq!(take(&mut receiver).unwrap()[0], vec![2; 1 << 20]);
+    let mut sender = waiting.join().unwrap();
+    // Then as before: a small one behind it, and memory goes back.
+    for _ in 0..2 {
+        sender.push(&[3; 10]).unwrap();
+        assert_eq!(take(&mut receiver).unwrap()[0], [3; 10]);
+    }
+    assert!(sender.memory() <= 256 << 10, "{}", sender.memory());
 }
 
 #[test]

@@ -29,11 +29,19 @@ pub enum SendRefusal {
     /// A ROUTER that is mandatory knows no peer of this routing id.
     #[error("there is no peer with this routing id")]
     HostUnreachable,
+    /// A part is longer than what shared memory can carry, and a peer is reached that way.
+    #[error("a part of {len} bytes, of which shared memory carries {most} at most")]
+    TooLong {
+        /// Bytes of it.
+        len: usize,
+        /// Bytes that it may have.
+        most: usize,
+    },
     /// This is a forked child; the socket belongs to its parent.
     #[error("the socket belongs to the process that this one was forked from")]
     Forked,
-    /// The kernel refused.
-    #[error("cannot wait: {0}")]
+    /// The kernel refused: to let the call wait, or to give memory.
+    #[error("cannot send: {0}")]
     Os(#[source] io::Error),
 }
 

@@ -75,7 +75,7 @@ impl Socket {
             let sent = self.send_frame(frame, patience);
             return sent.map_err(|(reason, _)| reason);
         }
-        match self.route(false, patience)? {
+        match self.route(bytes.len(), false, patience)? {
             Some(peer) => self.peers.write_slice(peer, bytes).map_err(no_memory),
             None => Ok(()),
         }
@@ -111,17 +111,22 @@ impl Socket {
                 reason
             });
         }
-        if let Some(peer) = self.route(frame.more(), patience)? {
+        if let Some(peer) = self.route(frame.len(), frame.more(), patience)? {
             self.peers.write_from(peer, frame);
         }
         *frame = Frame::new();
         Ok(())
     }
 
-    /// Who gets the next part; nobody, if it is what remains of a message whose peer has gone.
+    /// Who gets the next part, of `len` bytes; nobody, if it is what remains of a message whose peer has gone.
     #[inline(always)]
-    fn route(&mut self, more: bool, patience: Patience) -> Result<Option<Peer>, SendRefusal> {
-        self.begin_to_send()?;
+    fn route(
+        &mut self,
+        len: usize,
+        more: bool,
+        patience: Patience,
+    ) -> Result<Option<Peer>, SendRefusal> {
+        self.begin_to_send(len)?;
         loop {
             match self.pattern.route(more, &mut self.peers) {
                 Ok(peer) => return Ok(Some(peer)),

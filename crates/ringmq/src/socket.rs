@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use ringmq_message::{Frame, Message};
 use ringmq_pattern::{Kind, NotAttached, Pattern, Peer, Ready, RecvRefused, Refused, Remote};
 use ringmq_pipe::local::{Awaited, Company, Mailbox, Post, Sleeper};
+use ringmq_pipe::remote::LONGEST;
 
 use crate::command::{Attachment, Command, PipeId};
 use crate::context::Context;
@@ -304,7 +305,7 @@ impl Socket {
         mut frame: Frame,
         patience: Patience,
     ) -> Result<(), (SendRefusal, Frame)> {
-        if let Err(reason) = self.begin_to_send() {
+        if let Err(reason) = self.begin_to_send(frame.len()) {
             return Err((reason, frame));
         }
         // They tell of the peer that the frame came from, if it is passed on.
@@ -325,15 +326,18 @@ impl Socket {
         }
     }
 
-    /// What comes before each part.
+    /// What comes before each part, which has so many bytes.
     #[inline(always)]
-    pub(crate) fn begin_to_send(&mut self) -> Result<(), SendRefusal> {
+    pub(crate) fn begin_to_send(&mut self, len: usize) -> Result<(), SendRefusal> {
         if !self.context.is_here() {
             return Err(SendRefusal::Forked);
         }
         self.take_mail();
         if self.terminated {
             return Err(SendRefusal::Terminated);
+        }
+        if len > LONGEST && self.peers.any_shared() {
+            return Err(SendRefusal::TooLong { len, most: LONGEST });
         }
         if self.peers.has_unwritable() {
             self.peers.tell(&mut self.pattern, Ready::Writable, false);

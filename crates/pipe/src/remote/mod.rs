@@ -32,7 +32,7 @@ use ringmq_sys::{Courier, ForkMark, Mapping, Ringer};
 pub use control::Control;
 pub use offer::{Goodbye, MeetError, Offer, OfferFrame, Own, Peer, Refuse};
 pub use receiver::{Broken, Incoming, One, Receiver};
-pub use segment::FIRST;
+pub use segment::{FIRST, LONGEST};
 pub use sender::{PushError, Sender};
 pub use unread::{Contents, Unread, Witness};
 

@@ -35,6 +35,9 @@ pub(super) fn lock(segments: &Segments) -> MutexGuard<'_, Inside> {
     segments.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Bytes of the longest message of one part.
+pub const LONGEST: usize = CAPACITY_MOST / 8 * 3 - 128;
+
 /// The capacity that a record of `len` bytes needs; `None` if there is none so great.
 pub(super) fn capacity_for(len: usize) -> Option<usize> {
     // A record may have three eighths of the memory, less two lines.
@@ -94,7 +97,8 @@ mod tests {
             let half = capacity / 2;
             assert!(capacity == FIRST || ringmq_ring::longest_record(half as u64) < len);
         }
-        assert_eq!(capacity_for(CAPACITY_MOST), None);
+        assert_eq!(capacity_for(LONGEST), Some(CAPACITY_MOST));
+        assert_eq!(capacity_for(LONGEST + 1), None);
         assert_eq!(capacity_for(usize::MAX), None);
     }
 

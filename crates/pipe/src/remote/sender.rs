@@ -62,7 +62,7 @@ struct Growth {
 pub enum PushError {
     /// The memory is full, and may not grow: whoever waits is woken when there is room.
     Full,
-    /// There can be no record of so many bytes.
+    /// There can be no record of so many bytes; of [`LONGEST`](super::LONGEST) there can.
     TooLong(usize),
     /// The system gives no more memory or descriptors.
     Resources,
@@ -259,9 +259,8 @@ impl Sender {
                     }
                 }
                 Err(ClaimError::TooLong { .. }) => {
-                    let start = self.start();
                     if !self.grow(len)? {
-                        self.want(start)?;
+                        self.want(self.start())?;
                     }
                 }
             }
@@ -307,10 +306,8 @@ impl Sender {
 
     /// The first segment.
     fn begin(&mut self, len: usize) -> Result<(), PushError> {
+        // Nothing else waits, so it may be beyond the limit.
         let capacity = segment::capacity_for(len).ok_or(PushError::TooLong(len))?;
-        if capacity as u64 > self.limit {
-            return Err(PushError::TooLong(len));
-        }
         let memory = self.send_segment(capacity)?;
         let position = self.common.seen(layout::POSITION);
         let writer = Writer::new(segment::writable(&memory), position, 0);
@@ -373,7 +370,7 @@ impl Sender {
         };
         let needed = segment::capacity_for(len).ok_or(PushError::TooLong(len))?;
         if needed as u64 > self.limit {
-            return Err(PushError::TooLong(len));
+            return self.exceed(needed);
         }
         let wanted = needed
             .max(writer.capacity().saturating_mul(2))
@@ -413,6 +410,23 @@ impl Sender {
         };
         growth.grown = now;
         Ok(true)
+    }
+
+    /// A message that needs more than the limit gets memory of its own when nothing else waits. A reader looks for
+    /// whoever waits for that when it comes to a segment, so it gets a small one to come to.
+    fn exceed(&mut self, needed: usize) -> Result<bool, PushError> {
+        let Some(writer) = &self.writer else {
+            return Ok(false);
+        };
+        let only = segment::lock(&self.segments).list.len() == 1;
+        if only && writer.seen_reader() >= writer.position() {
+            self.jump(needed)?;
+            return Ok(true);
+        }
+        if writer.position() > self.start() {
+            self.jump(FIRST)?;
+        }
+        Ok(false)
     }
 
     fn fits(&self, len: usize) -> bool {

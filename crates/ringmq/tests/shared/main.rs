@@ -11,6 +11,7 @@ mod close;
 mod fallback;
 mod forked;
 mod kill;
+mod long;
 mod parts;
 mod signals;
 mod switch;

@@ -1,0 +1,85 @@
+//! Messages that are longer than what the memory may hold.
+
+use std::time::Duration;
+
+use ringmq::{Carrier, Context, Frame, Kind, Message, SendRefusal, Socket};
+use ringmq_testing::{Scratch, scope, watchdog};
+
+use crate::parts::{last, rings, socket, soon};
+
+const LIMIT: u64 = 256 << 10;
+
+/// A sender with little memory, which binds or connects, and a receiver; both in shared memory.
+fn pair(endpoint: &str, binds: bool) -> (Socket, Socket) {
+    let context = Context::new().unwrap();
+    let mut push = socket(&context, Kind::Push);
+    let mut pull = socket(&context, Kind::Pull);
+    push.set_shared_limit(LIMIT);
+    let (first, second) = if binds {
+        (&mut push, &mut pull)
+    } else {
+        (&mut pull, &mut push)
+    };
+    first.bind(endpoint).unwrap();
+    second.connect(endpoint).unwrap();
+    for socket in [&mut push, &mut pull] {
+        let shares = |socket: &mut Socket| {
+            let mut all = socket.connections().into_iter();
+            all.any(|one| one.carrier == Carrier::SharedMemory)
+        };
+        while !shares(socket) {
+            std::thread::yield_now();
+        }
+    }
+    (push, pull)
+}
+
+#[test]
+fn a_message_beyond_the_limit_goes_alone_and_whole() {
+    let _guard = watchdog(Duration::from_secs(120));
+    for binds in [false, true] {
+        let scratch = Scratch::new();
+        let (mut push, mut pull) = pair(&format!("ipc://{}", scratch.path("s")), binds);
+        // The first one of the direction, then between small ones, one behind the other, and in parts.
+        let sizes = [3 << 20, 10, 1 << 20, 2 << 20, 64, 200_000, 5 << 20];
+        scope(|scope| {
+            scope.spawn(|| {
+                for (number, size) in sizes.into_iter().enumerate() {
+                    push.send(vec![number as u8; size]).unwrap();
+                }
+                let parts = [vec![1; 700_000], vec![], vec![2; 700_000]];
+                push.send(parts.into_iter().map(Frame::from).collect::<Message>())
+                    .unwrap();
+                push.send("end").unwrap();
+            });
+            for (number, size) in sizes.into_iter().enumerate() {
+                let message = pull.recv_deadline(soon()).unwrap();
+                assert!(last(&message) == vec![number as u8; size], "{number}");
+            }
+            let message = pull.recv_deadline(soon()).unwrap();
+            let lens: Vec<_> = message.iter().map(|part| part.len()).collect();
+            assert_eq!(lens, [700_000, 0, 700_000]);
+            assert_eq!(last(&pull.recv_deadline(soon()).unwrap()), b"end");
+        });
+        // Nobody went back to ZMTP for it.
+        assert_eq!(pull.connections()[0].carrier, Carrier::SharedMemory);
+        assert_eq!(push.connections()[0].carrier, Carrier::SharedMemory);
+        assert!(rings() > 0);
+    }
+}
+
+#[test]
+fn a_part_that_no_memory_can_hold_is_an_error_and_the_connection_stays() {
+    let _guard = watchdog(Duration::from_secs(120));
+    let scratch = Scratch::new();
+    let (mut push, mut pull) = pair(&format!("ipc://{}", scratch.path("s")), true);
+    // Zeros that are never touched.
+    let long = vec![0; 1 << 30];
+    let refused = push.send_slice(&long).unwrap_err();
+    assert!(matches!(refused, SendRefusal::TooLong { len, .. } if len == 1 << 30));
+    let error = push.send(long).unwrap_err();
+    assert!(matches!(error.reason, SendRefusal::TooLong { .. }));
+    assert_eq!(error.message[0].len(), 1 << 30);
+    push.send("short").unwrap();
+    assert_eq!(last(&pull.recv_deadline(soon()).unwrap()), b"short");
+}

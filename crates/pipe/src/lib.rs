@@ -62,6 +62,7 @@ mod adaptive;
 mod bytes;
 mod error;
 mod handshake;
+mod heels;
 mod layout;
 mod listener;
 pub mod local;

@@ -487,6 +487,10 @@ impl Awaited for Data<'_> {
         }
     }
 
+    fn received(&self) -> u64 {
+        self.payment.records
+    }
+
     fn disarm(&mut self) {
         self.generation.disarm();
     }

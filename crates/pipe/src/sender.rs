@@ -484,6 +484,10 @@ impl Awaited for Room<'_> {
         Ok(())
     }
 
+    fn received(&self) -> u64 {
+        0
+    }
+
     fn disarm(&mut self) {
         self.word.disarm();
     }

@@ -16,6 +16,7 @@ use ringmq_sys::{Doorbell, Readiness, Ringer, SignalGate, Wake, cpu, poll};
 
 use crate::adaptive::{Adaptive, GAP, LONGEST};
 use crate::error::WaitError;
+use crate::heels::Heels;
 use crate::options::Wait;
 use crate::shared::Shared;
 use crate::stats::Waits;
@@ -30,6 +31,8 @@ pub(crate) trait Awaited {
     fn disarm(&mut self);
     /// Pauses between two looks while spinning: more where the look disturbs the other side.
     fn pauses(&self) -> u32;
+    /// Messages received so far; 0 for whoever does not receive.
+    fn received(&self) -> u64;
 }
 
 /// How one half of a pipe waits.
@@ -53,8 +56,8 @@ pub(crate) struct Waiter {
     doubt: bool,
     /// When a call that does not wait last saw that the peer lives.
     seen_alive: Instant,
-    /// Waits in a row that ended almost before they began.
-    close: u32,
+    /// Whether to let the peer get ahead.
+    heels: Heels,
     /// Announcements of a sleep since the bell was last drained.
     armings: u32,
     /// Whether the peer is gone.
@@ -70,14 +73,6 @@ pub(crate) struct Waiter {
 const SLOW_LOOK: Duration = Duration::from_millis(1);
 /// Pauses, of about 12 ns each, between two looks at the clock while spinning.
 const CLOCK_LOOK: u32 = 64;
-/// A wait of so many pauses or fewer is close: the peer streams, and we are at its heels. Then each message takes a
-/// line from under its hands, which costs both sides more than the message does (docs/performance.md, "at the
-/// writer's heels").
-const CLOSE: u32 = 4;
-/// After so many close waits in a row, the next one lets the peer get ahead
-const CLOSE_WAITS: u32 = 3;
-/// by so many pauses: about 0.4 µs.
-const FALL_BACK: u32 = 32;
 /// Armings after which the bell is drained. It holds 64 Ki rings.
 const DRAIN: u32 = 256;
 /// Rings without anything to show for them that one wait takes before it lets the peer wait.
@@ -105,7 +100,7 @@ impl Waiter {
             quota_at: Instant::now(),
             doubt: false,
             seen_alive: Instant::now(),
-            close: 0,
+            heels: Heels::new(),
             armings: 0,
             gone: false,
             watched: Cell::new(false),
@@ -170,16 +165,15 @@ impl Waiter {
         if self.strategy == Wait::Adaptive && !self.adaptive.spin_now() {
             return Ok(false);
         }
-        if self.close >= CLOSE_WAITS {
-            pause(FALL_BACK);
-        }
-        if let Some(spent) = look_for(awaited, CLOCK_LOOK) {
-            self.close = if spent <= CLOSE { self.close + 1 } else { 0 };
+        let received = awaited.received();
+        pause(self.heels.begin(received));
+        let found = look_for(awaited, CLOCK_LOOK);
+        self.heels.end(received, found);
+        if found {
             self.adaptive.paid();
             self.stats.spun += 1;
             return Ok(true);
         }
-        self.close = 0;
         self.spin_on(awaited, deadline)
     }
 
@@ -194,7 +188,7 @@ impl Waiter {
         let mut gate: Option<SignalGate> = None;
         let (mut last, mut slow) = (start, start);
         while self.quota_allows {
-            let found = look_for(awaited, CLOCK_LOOK).is_some();
+            let found = look_for(awaited, CLOCK_LOOK);
             let now = Instant::now();
             let preempted = now - last > GAP;
             if preempted {
@@ -442,17 +436,17 @@ fn quota_allows() -> bool {
     cpu::quota().is_none_or(|cpus| cpus > 1.0)
 }
 
-/// Looks until about `pauses` pauses are spent. Says after how many a look succeeded.
+/// Looks until about `pauses` pauses are spent. Says whether a look succeeded.
 #[inline]
-fn look_for(awaited: &mut impl Awaited, pauses: u32) -> Option<u32> {
+fn look_for(awaited: &mut impl Awaited, pauses: u32) -> bool {
     let step = awaited.pauses();
     let mut spent = 0;
     loop {
         if awaited.look() {
-            return Some(spent);
+            return true;
         }
         if spent >= pauses {
-            return None;
+            return false;
         }
         pause(step);
         spent += step;

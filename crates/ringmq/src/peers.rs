@@ -78,6 +78,8 @@ pub(crate) struct Peers {
     gone: Vec<u32>,
     /// Those that the pattern wants to be ended.
     ended: Vec<u32>,
+    /// Messages received from all of them.
+    received: u64,
 }
 
 impl Peers {
@@ -335,6 +337,11 @@ impl Peers {
         }
     }
 
+    /// Messages received so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
     /// Where the peers run, seen from this CPU.
     pub(crate) fn company(&self, here: u32) -> Company {
         let mut company = Company::Here;
@@ -440,6 +447,7 @@ impl Peers {
                 entry.in_midst = more(&part);
                 if !entry.in_midst {
                     entry.receiver.done();
+                    self.received += 1;
                 }
                 Some(part)
             }

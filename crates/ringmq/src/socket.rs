@@ -73,6 +73,10 @@ impl Awaited for Waiting<'_> {
     fn company(&mut self, here: u32) -> Company {
         self.peers.company(here)
     }
+
+    fn received(&self) -> u64 {
+        self.peers.received()
+    }
 }
 
 impl Socket {

@@ -44,6 +44,11 @@ pub trait Awaited {
 
     /// Where those run who may bring it, seen from this CPU.
     fn company(&mut self, here: u32) -> Company;
+
+    /// Messages received so far, from one peer in the main; 0 for whoever does not receive, or from many.
+    fn received(&self) -> u64 {
+        0
+    }
 }
 
 /// Where those run who may bring what is waited for.
@@ -375,6 +380,10 @@ impl<A: Awaited> Awaited for Telling<'_, A> {
     fn company(&mut self, here: u32) -> Company {
         tell_cpu(here, self.cpu, self.told, self.control);
         self.awaited.company(here)
+    }
+
+    fn received(&self) -> u64 {
+        self.awaited.received()
     }
 }
 

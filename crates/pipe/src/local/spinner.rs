@@ -6,6 +6,7 @@ use ringmq_sys::{SignalGate, cpu};
 
 use super::sleeper::{Awaited, Company, Slept};
 use crate::adaptive::{Adaptive, GAP, LONGEST};
+use crate::heels::Heels;
 use crate::options::Wait;
 
 /// What is remembered of the waits of one who spins: a sleeper, or whoever waits for several of them.
@@ -19,17 +20,12 @@ pub struct Spinner {
     only_one: bool,
     /// The thread was off its CPU while it spun: what we know of the others' may be old.
     doubt: bool,
-    /// Waits in a row that ended almost before they began.
-    close: u32,
+    /// Whether to let the peer get ahead.
+    heels: Heels,
 }
 
 /// Pauses, of about 12 ns each, between two looks at the clock while spinning.
 const CLOCK_LOOK: u32 = 64;
-/// A wait of so many pauses or fewer is close, and after so many of them in a row the peer is let get ahead by so many
-/// pauses: see the waiting of the bare pipe.
-const CLOSE: u32 = 4;
-const CLOSE_WAITS: u32 = 3;
-const FALL_BACK: u32 = 32;
 /// Time between two looks at signals while spinning.
 const SLOW_LOOK: Duration = Duration::from_millis(1);
 
@@ -42,7 +38,7 @@ impl Spinner {
             looked_at: Instant::now(),
             only_one: cpu::allowed() == 1,
             doubt: false,
-            close: 0,
+            heels: Heels::new(),
         }
     }
 
@@ -75,17 +71,16 @@ impl Spinner {
         if strategy == Wait::Adaptive && !self.adaptive.spin_now() {
             return Ok(false);
         }
-        if self.close >= CLOSE_WAITS {
-            for _ in 0..FALL_BACK {
-                std::hint::spin_loop();
-            }
+        let received = awaited.received();
+        for _ in 0..self.heels.begin(received) {
+            std::hint::spin_loop();
         }
-        if let Some(spent) = look_for(awaited) {
-            self.close = if spent <= CLOSE { self.close + 1 } else { 0 };
+        let found = look_for(awaited);
+        self.heels.end(received, found);
+        if found {
             self.adaptive.paid();
             return Ok(true);
         }
-        self.close = 0;
         self.spin_on(strategy, awaited, deadline)
     }
 
@@ -101,7 +96,7 @@ impl Spinner {
         let mut gate: Option<SignalGate> = None;
         let (mut last, mut slow) = (start, start);
         while self.quota_allows {
-            let found = look_for(awaited).is_some();
+            let found = look_for(awaited);
             let now = Instant::now();
             let preempted = now - last > GAP;
             if preempted {
@@ -169,16 +164,16 @@ impl Default for Spinner {
     }
 }
 
-/// Looks for a while, and says how many pauses it took.
+/// Looks for a while.
 #[inline]
-fn look_for(awaited: &mut impl Awaited) -> Option<u32> {
-    for spent in 0..CLOCK_LOOK {
+fn look_for(awaited: &mut impl Awaited) -> bool {
+    for _ in 0..CLOCK_LOOK {
         if awaited.look() {
-            return Some(spent);
+            return true;
         }
         std::hint::spin_loop();
     }
-    None
+    false
 }
 
 /// A thread that is pinned to a CPU of its own may spin there; a process with a quota of one CPU or less may not.

@@ -117,6 +117,14 @@ impl Outlet {
             Outlet::Shared(shared) => std::mem::take(&mut shared.parts),
         }
     }
+
+    /// The socket lets go. With a message that was accepted and could not be sent, somebody else still needs this end.
+    pub(crate) fn let_go(self) -> Option<Box<Shared>> {
+        match self {
+            Outlet::Shared(shared) if shared.waits => Some(shared),
+            _ => None,
+        }
+    }
 }
 
 impl Shared {
@@ -133,8 +141,9 @@ impl Shared {
         self.sender.has_room()
     }
 
+    /// Sends the message that had no room, if there is some now; says whether none waits any more.
     #[cold]
-    fn try_again(&mut self) -> bool {
+    pub(crate) fn try_again(&mut self) -> bool {
         if !self.broken {
             self.send();
         }
@@ -177,6 +186,16 @@ impl Shared {
         self.waits = true;
         self.broken = refused != remote::PushError::Full;
         self.short = refused == remote::PushError::Resources;
+    }
+
+    /// That this end cannot be used any more; and if so, whether it is for want of memory or descriptors.
+    pub(crate) fn broken(&self) -> Option<bool> {
+        self.broken.then_some(self.short)
+    }
+
+    /// The message that was not sent, without the end.
+    pub(crate) fn into_parts(self) -> Vec<Frame> {
+        self.parts
     }
 
     /// Our part of the mark.

@@ -134,12 +134,21 @@ impl Peers {
         ] {
             list.retain(|number| *number != peer.0);
         }
-        let (id, far, gone) = (entry.id, entry.far.clone(), entry.gone);
-        drop(entry);
+        let Entry {
+            id,
+            sender,
+            receiver,
+            then,
+            far,
+            gone,
+            ..
+        } = entry;
+        let late = sender.let_go();
+        drop((receiver, then));
         if gone {
             return Some(id);
         }
-        far.let_go(id, linger);
+        far.let_go(id, linger, late);
         None
     }
 

@@ -6,7 +6,7 @@ use ringmq_pipe::remote::Witness;
 
 use super::order::{inbound_again, session_pipe};
 use super::session::Broken;
-use super::work::{Io, Work, earlier, session_number};
+use super::work::{Io, WITHOUT, Work, earlier, session_number};
 use crate::command::{Command, Downgrade};
 
 /// How often it is looked whether a peer has taken what is in shared memory.
@@ -16,6 +16,9 @@ impl Work {
     /// The socket cannot use its shared memory any more. If that is for want of memory, the peer is well, and takes what
     /// is there before the connection ends: then nothing is sent twice.
     pub(super) fn break_off(&mut self, slot: usize, short: bool) {
+        if short {
+            self.short_until = Some(Instant::now() + WITHOUT);
+        }
         let session = &mut self.sessions[slot];
         // Whoever broke the protocol is spoken to by ZMTP when it comes again.
         session.shy |= !short;
@@ -71,9 +74,13 @@ impl Work {
             let sender = None;
             Downgrade { sender, receiver }
         };
-        let told = Command::Downgrade(session.id, Box::new(downgrade));
-        // A socket that has closed says so by an order that is under way.
-        let _ = session.link.post.send(told);
+        if let Some(late) = session.late.take() {
+            session.ends.outbound.end_with(late.into_parts());
+        } else {
+            let told = Command::Downgrade(session.id, Box::new(downgrade));
+            // A socket that has closed says so by an order that is under way.
+            let _ = session.link.post.send(told);
+        }
         self.rest(slot);
     }
 }

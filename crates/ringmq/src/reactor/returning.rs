@@ -24,22 +24,20 @@ impl Work {
         session.shy |= !short;
         if short && session.witness.is_some() {
             session.parting = true;
-            if let Io::Open(open) = &mut session.io {
-                open.parting = true;
-            }
             self.part_when_drained(slot);
         } else {
             self.broken(slot, &Broken::Handoff);
         }
     }
 
-    /// Ends the connection, if the peer has taken everything, and looks again later if not.
+    /// Ends the connection, if the peer has taken everything, and looks again later if not. It reads in shared memory
+    /// once it was sent what came before, and told so: that goes on meanwhile.
     pub(super) fn part_when_drained(&mut self, slot: usize) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
         let written = match &session.io {
-            Io::Open(open) => open.connection.pending() == 0,
+            Io::Open(open) => open.connection.pending() == 0 && session.ends.outbound.is_at_end(),
             _ => true,
         };
         if written && session.witness.as_ref().is_none_or(Witness::is_drained) {

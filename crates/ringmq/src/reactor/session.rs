@@ -55,8 +55,6 @@ pub(crate) struct Open {
     pub(crate) fresh: bool,
     /// On its way to shared memory.
     pub(crate) handoff: Handoff,
-    /// It is about to end: nothing more is encoded, and what is, is written.
-    pub(crate) parting: bool,
     /// Both sides have agreed on it since somebody last looked.
     pub(crate) agreed: Option<Met>,
     /// The peer has told, since somebody last looked, that the rest comes in shared memory.
@@ -143,7 +141,6 @@ impl Open {
             deferred: Vec::new(),
             fresh: false,
             handoff,
-            parting: false,
             agreed: None,
             heard: false,
             sender: None,
@@ -261,7 +258,7 @@ impl Open {
             // It goes before all messages.
             return self.give_offer();
         }
-        if self.connection.is_ready() && !self.parting {
+        if self.connection.is_ready() {
             while self.connection.pending() < PENDING_MOST
                 && let Some(frame) = ends.outbound.pop()
             {

@@ -60,6 +60,14 @@ impl Outlet {
         }
     }
 
+    /// Adds the parts of a message: all of them, or what there is so far.
+    pub(crate) fn push_all(&mut self, parts: Vec<Frame>, whole: bool) {
+        for frame in parts {
+            let last = whole && !frame.more();
+            self.push(frame, last);
+        }
+    }
+
     /// Takes back the parts of a message that has had no last one.
     pub(crate) fn rollback(&mut self) {
         match self {

@@ -1,5 +1,7 @@
 //! The pipes of a socket, as its pattern uses them.
 
+mod entry;
+
 use std::time::Duration;
 
 use ringmq_message::Frame;
@@ -7,6 +9,7 @@ use ringmq_pattern::{Pattern, Peer, Pipes, Ready};
 use ringmq_pipe::local::{Company, Post};
 use slab::Slab;
 
+use self::entry::Entry;
 use crate::carrier::{Carrier, WhyZmtp};
 use crate::command::{Attachment, Command, Downgrade, Far, Marks, PipeId, Upgrade};
 use crate::inlet::{Inlet, Source};
@@ -15,54 +18,6 @@ use crate::reactor::Order;
 
 /// Peers that are looked at in turn, beside those that are known to be active, with each call.
 const IN_TURN: usize = 8;
-
-/// One peer, and our ends of its pipe.
-#[derive(Debug)]
-struct Entry {
-    id: PipeId,
-    sender: Outlet,
-    receiver: Inlet,
-    /// Where messages go once the one that has begun has its last part.
-    then: Option<Outlet>,
-    carrier: Carrier,
-    far: Far,
-    /// Of the socket at the far end, if there is one.
-    far_marks: Option<Marks>,
-    /// A part with more to follow was read.
-    in_midst: bool,
-    /// The far end is gone.
-    gone: bool,
-    /// The session was told to end the connection.
-    broken: bool,
-    /// Nobody reads what it sends.
-    silenced: bool,
-    /// What the pattern knows: this peer had nothing to read, or no room.
-    unreadable: bool,
-    unwritable: bool,
-}
-
-impl Entry {
-    /// Counts by other marks.
-    fn count(&mut self, marks: Marks) {
-        if let Outlet::Local(sender) = &mut self.sender {
-            sender.set_mark(marks.sending);
-        }
-        self.receiver.set_mark(marks.receiving);
-    }
-
-    /// Goes over to shared memory, or on with a session. The session sees the end of what was sent before.
-    #[cold]
-    fn go_over(&mut self) {
-        if let Some(sender) = self.then.take() {
-            let goes_back = matches!(sender, Outlet::Local(_));
-            self.sender = sender;
-            if goes_back {
-                // It has had another announcement since, which the end before this one does not look at.
-                self.far.activate(self.id);
-            }
-        }
-    }
-}
 
 /// All peers of a socket.
 #[derive(Debug, Default)]
@@ -250,8 +205,10 @@ impl Peers {
                 (Far::Session(post), _) => {
                     order_marks(post, entry.id, own);
                     entry.count(own);
-                    if let Outlet::Shared(shared) = &mut entry.sender {
-                        shared.set_mark(own.sending);
+                    for outlet in std::iter::once(&mut entry.sender).chain(&mut entry.then) {
+                        if let Outlet::Shared(shared) = outlet {
+                            shared.set_mark(own.sending);
+                        }
                     }
                     entry.receiver.set_shared_mark(own.receiving);
                 }
@@ -273,7 +230,7 @@ impl Peers {
         }
     }
 
-    /// The connection to a peer has gone over to shared memory.
+    /// The connection to a peer goes over to shared memory. What is sent does with the next message.
     pub(crate) fn upgrade(&mut self, peer: Peer, upgrade: Upgrade, own: Marks) {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
             return;
@@ -288,9 +245,6 @@ impl Peers {
         if let Some(mut sender) = upgrade.sender {
             sender.set_mark(own.sending);
             entry.then = Some(Outlet::shared(sender));
-            if !entry.sender.is_in_midst() {
-                entry.go_over();
-            }
         }
     }
 
@@ -303,7 +257,7 @@ impl Peers {
         entry.carrier = Carrier::Zmtp(WhyZmtp::PeerGone);
         entry.broken = false;
         entry.receiver.then(Source::Local(ends.receiver));
-        let Some(mut sender) = ends.sender else {
+        let Some(sender) = ends.sender else {
             return;
         };
         if matches!(entry.sender, Outlet::Local(_)) && entry.sender.is_in_midst() {
@@ -311,13 +265,13 @@ impl Peers {
             entry.then = Some(Outlet::Local(sender));
             return;
         }
-        let whole = !entry.sender.is_in_midst();
-        for frame in entry.sender.take_back() {
-            let last = whole && !frame.more();
-            let _ = sender.push(frame, last);
+        let whole = !entry.is_in_midst();
+        let mut next = Outlet::Local(sender);
+        next.push_all(entry.sender.take_back(), whole);
+        if let Some(mut then) = entry.then.take() {
+            next.push_all(then.take_back(), whole);
         }
-        entry.then = None;
-        entry.sender = Outlet::Local(sender);
+        entry.sender = next;
         // What is in shared memory is the session's to send now.
         entry.far.activate(entry.id);
     }
@@ -488,9 +442,10 @@ impl Pipes for Peers {
     fn write(&mut self, peer: Peer, frame: Frame) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
             let last = !frame.more();
-            entry.sender.push(frame, last);
-            if last && entry.then.is_some() {
-                entry.go_over();
+            if entry.then.is_some() {
+                entry.push_over(frame, last);
+            } else {
+                entry.sender.push(frame, last);
             }
             if entry.sender.is_broken() {
                 self.break_off(peer.0);
@@ -501,6 +456,9 @@ impl Pipes for Peers {
     fn rollback(&mut self, peer: Peer) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
             entry.sender.rollback();
+            if let Some(then) = &mut entry.then {
+                then.rollback();
+            }
         }
     }
 

@@ -164,7 +164,6 @@ fn pusher() {
 
 /// Calls that fail from the first, the second, ... on: for the socket's page, for the first memory, for more of it.
 #[test]
-#[ignore = "not mended: a message that waits for a ring to grow is lost when its socket closes (one run in ten)"]
 fn a_process_without_memory_to_share_sends_all_the_same() {
     const TEST: &str = "fallback::a_process_without_memory_to_share_sends_all_the_same";
     if role().is_some() {

@@ -283,7 +283,10 @@ impl Peers {
             && !entry.broken
         {
             entry.broken = true;
-            entry.far.break_off(entry.id, entry.sender.is_short());
+            // Of one that is gone there is nothing to end, and another connection may have its name.
+            if !entry.gone {
+                entry.far.break_off(entry.id, entry.sender.is_short());
+            }
         }
     }
 
@@ -327,7 +330,11 @@ impl Peers {
     pub(crate) fn any_writable(&mut self) -> bool {
         let entries = &mut self.entries;
         let mut full = self.unwritable.iter();
-        full.any(|number| entries[*number as usize].sender.has_room())
+        full.any(|number| {
+            let entry = &mut entries[*number as usize];
+            // What waits for room may turn out to have none, which is to be told once.
+            entry.sender.has_room() || entry.sender.is_broken() && !entry.broken
+        })
     }
 
     /// Tells the pattern of peers that have something again: of all, or of a few in turn.
@@ -365,6 +372,9 @@ impl Peers {
             Ready::Writable => entry.sender.has_room(),
         };
         if !is_ready {
+            if entry.sender.is_broken() {
+                self.break_off(number);
+            }
             return false;
         }
         list.swap_remove(self.turn);
@@ -418,6 +428,9 @@ impl Pipes for Peers {
         };
         if entry.sender.has_room() {
             return true;
+        }
+        if entry.sender.is_broken() {
+            self.break_off(peer.0);
         }
         self.mark_unwritable(peer);
         false

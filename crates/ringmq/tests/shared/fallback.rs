@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use ringmq::{Context, Kind};
+use ringmq::{Carrier, Context, Kind, Socket};
 use ringmq_testing::{
     Actor, Random, Scratch, abstract_name, role, say, scope, seed, spawn_role, under, watchdog,
 };
@@ -202,6 +202,63 @@ fn a_process_without_memory_to_share_sends_all_the_same() {
             pusher.finish();
         }
     }
+}
+
+/// Sends a message that has to wait, and has no descriptor left when there would be room.
+fn waiter() {
+    let context = Context::new().unwrap();
+    let mut push = socket(&context, Kind::Push);
+    push.set_linger(None);
+    push.set_shared_limit(256 << 10);
+    push.connect(&arg(0)).unwrap();
+    let is_shared = |push: &mut Socket| {
+        let connections = push.connections();
+        connections
+            .iter()
+            .any(|one| one.carrier == Carrier::SharedMemory)
+    };
+    while !is_shared(&mut push) {
+        std::thread::yield_now();
+    }
+    // They fill the first memory and begin a second, and the last one needs all that there may be.
+    for _ in 0..100 {
+        push.try_send(vec![1; 1000]).unwrap();
+    }
+    push.try_send(vec![2; 60_000]).unwrap();
+    push.try_send("refused").unwrap_err();
+    let mut files = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        files.push(file);
+    }
+    say("full");
+    // Nobody takes it before the connection has gone back.
+    while push.try_send("goodbye").is_err() {}
+    drop(files);
+}
+
+#[test]
+fn a_message_that_waits_for_room_and_finds_none_goes_by_zmtp() {
+    const TEST: &str = "fallback::a_message_that_waits_for_room_and_finds_none_goes_by_zmtp";
+    if role().is_some() {
+        return waiter();
+    }
+    let _guard = watchdog(Duration::from_secs(60));
+    if !is_there("prlimit", &["--version"]) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let mut pull = socket(&Context::new().unwrap(), Kind::Pull);
+    pull.bind(&endpoint).unwrap();
+    let waiter = spawn_role(TEST, "waiter", &[&endpoint]);
+    let mut waiter = Actor::start(&mut under(&["prlimit", "--nofile=100:100"], &waiter));
+    assert_eq!(waiter.hear(), "full");
+    for _ in 0..100 {
+        assert_eq!(last(&pull.recv_deadline(soon()).unwrap()), [1; 1000]);
+    }
+    assert_eq!(last(&pull.recv_deadline(soon()).unwrap()), [2; 60_000]);
+    assert_eq!(last(&pull.recv_deadline(soon()).unwrap()), b"goodbye");
+    waiter.finish();
 }
 
 #[test]

@@ -23,7 +23,15 @@ pub(crate) enum Source {
     Local(local::Receiver<Frame>),
     /// From a socket of another process.
     Shared(Box<Shared>),
+    /// What was left in shared memory by a socket that is gone: parts of messages, the last one first.
+    Left(Vec<Frame>),
 }
+
+/// Bytes that are copied out of the shared memory of a peer that is gone. If more is left, that stays there until it is
+/// read: a copy would need as much memory again, and the application would wait for it.
+const COPIED_MOST: usize = 1 << 20;
+/// What a message costs, beside its bytes.
+const COST: usize = 64;
 
 /// The receiving end of a pipe in shared memory.
 #[derive(Debug)]
@@ -58,12 +66,16 @@ impl Inlet {
         let _ready = self.go_on();
     }
 
-    /// No peer writes to shared memory any more; what it has published can still be received.
+    /// No peer writes to shared memory any more; what it has published can still be received, and keeps neither its
+    /// memory nor descriptors, if it is not too much.
     pub(crate) fn sender_is_gone(&mut self) {
         for source in self.sources() {
             if let Source::Shared(shared) = source {
                 shared.gone = true;
                 shared.receiver.sender_is_gone();
+                if let Some(left) = shared.copy_out() {
+                    *source = Source::Left(left);
+                }
             }
         }
     }
@@ -71,7 +83,10 @@ impl Inlet {
     /// This side has ended the connection by itself: what was not read in shared memory is the sender's to send again.
     pub(crate) fn stop(&mut self) {
         for source in self.sources() {
-            if let Source::Shared(shared) = source {
+            // Of one that went before, everything is ours.
+            if let Source::Shared(shared) = source
+                && !shared.gone
+            {
                 shared.stopped = true;
             }
         }
@@ -152,6 +167,7 @@ impl Inlet {
         match &self.front {
             Source::Local(receiver) => receiver.cpu(),
             Source::Shared(shared) => shared.receiver.cpu(),
+            Source::Left(_) => None,
         }
     }
 
@@ -159,7 +175,7 @@ impl Inlet {
     #[inline(always)]
     pub(crate) fn is_broken(&self) -> bool {
         match &self.front {
-            Source::Local(_) => false,
+            Source::Local(_) | Source::Left(_) => false,
             Source::Shared(shared) => shared.broken,
         }
     }
@@ -171,6 +187,7 @@ impl Source {
         match self {
             Source::Local(receiver) => receiver.is_ready(),
             Source::Shared(shared) => shared.is_ready(),
+            Source::Left(parts) => !parts.is_empty(),
         }
     }
 
@@ -179,6 +196,7 @@ impl Source {
         match self {
             Source::Local(receiver) => receiver.pop(),
             Source::Shared(shared) => shared.pop(),
+            Source::Left(parts) => parts.pop(),
         }
     }
 
@@ -186,6 +204,7 @@ impl Source {
         match self {
             Source::Local(receiver) => receiver.is_at_end(),
             Source::Shared(shared) => shared.is_at_end(),
+            Source::Left(parts) => parts.is_empty(),
         }
     }
 
@@ -241,6 +260,37 @@ impl Shared {
             }
         }
         self.pop_other()
+    }
+
+    /// Copies out what is left, if that is not too much; otherwise some of it, which is received before the rest.
+    fn copy_out(&mut self) -> Option<Vec<Frame>> {
+        let mut left = Vec::new();
+        let mut room = COPIED_MOST;
+        while !self.parts.is_empty() || self.fits(&mut room) {
+            let Some(part) = self.pop() else {
+                break;
+            };
+            left.push(part);
+        }
+        left.reverse();
+        if self.is_ready() {
+            self.parts = left;
+            return None;
+        }
+        Some(left)
+    }
+
+    /// Whether the next message is there, and has room, which it takes.
+    fn fits(&mut self, room: &mut usize) -> bool {
+        if self.stopped {
+            return false;
+        }
+        let cost = self.receiver.peek().map(|next| next.size() + COST);
+        match cost.and_then(|cost| room.checked_sub(cost)) {
+            Some(rest) => *room = rest,
+            None => return false,
+        }
+        true
     }
 
     /// A part of a message of several, or nothing yet, or something that is wrong.

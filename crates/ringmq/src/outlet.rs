@@ -10,6 +10,8 @@ pub(crate) enum Outlet {
     Local(local::Sender<Frame>),
     /// To a socket of another process.
     Shared(Box<Shared>),
+    /// To nobody: the socket of another process is gone.
+    Closed,
 }
 
 /// The sending end of a pipe in shared memory, where a record is a whole message.
@@ -23,8 +25,6 @@ pub(crate) struct Shared {
     /// It can never be sent this way; or not now, for want of memory or descriptors.
     broken: bool,
     short: bool,
-    /// The other end is gone.
-    refuses: bool,
 }
 
 impl Outlet {
@@ -35,7 +35,6 @@ impl Outlet {
             waits: false,
             broken: false,
             short: false,
-            refuses: false,
         }))
     }
 
@@ -45,6 +44,7 @@ impl Outlet {
         match self {
             Outlet::Local(sender) => sender.has_room(),
             Outlet::Shared(shared) => shared.has_room(),
+            Outlet::Closed => false,
         }
     }
 
@@ -57,6 +57,7 @@ impl Outlet {
                 let _ = sender.push(frame, last);
             }
             Outlet::Shared(shared) => shared.push(frame, last),
+            Outlet::Closed => {}
         }
     }
 
@@ -72,16 +73,16 @@ impl Outlet {
     pub(crate) fn rollback(&mut self) {
         match self {
             Outlet::Local(sender) => sender.rollback(),
-            Outlet::Shared(shared) if shared.waits => {}
-            Outlet::Shared(shared) => shared.parts.clear(),
+            Outlet::Shared(shared) if !shared.waits => shared.parts.clear(),
+            Outlet::Shared(_) | Outlet::Closed => {}
         }
     }
 
-    /// The other end is gone: no more messages are taken.
+    /// The other end is gone: no more messages are taken, and the memory goes.
     pub(crate) fn refuse(&mut self) {
         match self {
             Outlet::Local(sender) => sender.refuse(),
-            Outlet::Shared(shared) => shared.refuses = true,
+            Outlet::Shared(_) | Outlet::Closed => *self = Outlet::Closed,
         }
     }
 
@@ -90,6 +91,7 @@ impl Outlet {
         match self {
             Outlet::Local(sender) => sender.waiting(),
             Outlet::Shared(shared) => shared.sender.waiting(),
+            Outlet::Closed => 0,
         }
     }
 
@@ -98,6 +100,7 @@ impl Outlet {
         match self {
             Outlet::Local(sender) => sender.is_in_midst(),
             Outlet::Shared(shared) => !shared.waits && !shared.parts.is_empty(),
+            Outlet::Closed => false,
         }
     }
 
@@ -105,7 +108,7 @@ impl Outlet {
     #[inline(always)]
     pub(crate) fn is_broken(&self) -> bool {
         match self {
-            Outlet::Local(_) => false,
+            Outlet::Local(_) | Outlet::Closed => false,
             Outlet::Shared(shared) => shared.broken,
         }
     }
@@ -113,7 +116,7 @@ impl Outlet {
     /// Whether that is for want of memory or descriptors.
     pub(crate) fn is_short(&self) -> bool {
         match self {
-            Outlet::Local(_) => false,
+            Outlet::Local(_) | Outlet::Closed => false,
             Outlet::Shared(shared) => shared.short,
         }
     }
@@ -121,7 +124,7 @@ impl Outlet {
     /// A message that was accepted and could not be sent.
     pub(crate) fn take_back(&mut self) -> Vec<Frame> {
         match self {
-            Outlet::Local(_) => Vec::new(),
+            Outlet::Local(_) | Outlet::Closed => Vec::new(),
             Outlet::Shared(shared) => std::mem::take(&mut shared.parts),
         }
     }
@@ -143,7 +146,7 @@ impl Shared {
 
     #[inline]
     fn has_room(&mut self) -> bool {
-        if self.refuses || (self.waits && !self.try_again()) {
+        if self.waits && !self.try_again() {
             return false;
         }
         self.sender.has_room()

@@ -135,6 +135,7 @@ impl Peers {
             entry.gone = true;
             entry.receiver.sender_is_gone();
             entry.sender.refuse();
+            entry.then = None;
             self.gone.push(peer.0);
         }
     }
@@ -296,7 +297,7 @@ impl Peers {
         for (_, entry) in self.entries.iter().take(IN_TURN) {
             let cpu = match &entry.sender {
                 Outlet::Shared(shared) => shared.cpu(),
-                Outlet::Local(_) => entry.receiver.cpu(),
+                _ => entry.receiver.cpu(),
             };
             match Company::of(cpu, here) {
                 Company::Elsewhere => return Company::Elsewhere,

@@ -14,3 +14,4 @@ mod kill;
 mod parts;
 mod signals;
 mod switch;
+mod unread;

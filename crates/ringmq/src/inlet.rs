@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     properties: Option<Arc<Properties>>,
     /// The peer is gone, or has gone back to ZMTP.
     gone: bool,
-    /// What is left is the sender's.
+    /// Nothing more is read: what is left is the sender's, or makes no sense.
     stopped: bool,
     broken: bool,
 }
@@ -308,7 +308,7 @@ impl Shared {
             }
             Ok(several) => self.pop_several(incoming, &several),
             Err(remote::Broken) => {
-                self.broken = true;
+                self.break_off();
                 None
             }
         }
@@ -331,6 +331,12 @@ impl Shared {
         first
     }
 
+    /// The message that is there cannot be received. It would be found again and again.
+    fn break_off(&mut self) {
+        self.broken = true;
+        self.stopped = true;
+    }
+
     /// A part as a frame. Without memory for it the connection ends.
     #[inline]
     fn copy(&mut self, incoming: &remote::Incoming, at: usize, len: usize) -> Option<Frame> {
@@ -341,7 +347,7 @@ impl Shared {
             match self.receiver.copy(incoming, at, len) {
                 Ok(bytes) => Frame::from_vec(bytes),
                 Err(_) => {
-                    self.broken = true;
+                    self.break_off();
                     return None;
                 }
             }

@@ -12,6 +12,7 @@ mod fallback;
 mod forked;
 mod kill;
 mod parts;
+mod scribbles;
 mod signals;
 mod switch;
 mod unread;

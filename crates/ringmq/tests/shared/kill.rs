@@ -185,8 +185,8 @@ fn all_senders(test: &str, victim_binds: bool, rounds: u64) {
     if let Some(part) = role() {
         return victim(&part);
     }
-    let _guard = watchdog(Duration::from_secs(60 + rounds));
     for which in 0..PAIRINGS.len() {
+        let _guard = watchdog(Duration::from_secs(60 + rounds));
         kill_senders(test, which, victim_binds, rounds);
     }
 }
@@ -318,8 +318,8 @@ fn all_receivers(test: &str, victim_binds: bool, rounds: u64) {
     if let Some(part) = role() {
         return victim(&part);
     }
-    let _guard = watchdog(Duration::from_secs(60 + rounds));
     for which in 0..PAIRINGS.len() {
+        let _guard = watchdog(Duration::from_secs(60 + rounds));
         kill_receivers(test, which, victim_binds, rounds);
     }
 }

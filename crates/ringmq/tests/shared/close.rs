@@ -3,10 +3,10 @@
 use std::fs;
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, Kind, Socket};
+use ringmq::{Context, Kind, Socket};
 use ringmq_testing::{Actor, Counters, Scratch, listen, role, say, spawn_role, watchdog};
 
-use crate::parts::{arg, number, open, socket, soon};
+use crate::parts::{arg, is_shared, number, open, socket, soon};
 
 /// Message `number`, of so many bytes.
 fn message(number: u64, len: usize) -> Vec<u8> {
@@ -184,12 +184,6 @@ impl Full {
             open(&mut pull, true, &endpoint);
             open(&mut push, false, &endpoint);
         }
-        let is_shared = |push: &mut Socket| {
-            let connections = push.connections();
-            connections
-                .iter()
-                .any(|one| one.carrier == Carrier::SharedMemory)
-        };
         while !is_shared(&mut push) {
             std::thread::yield_now();
         }

@@ -6,12 +6,12 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, Kind, Socket};
+use ringmq::{Context, Kind};
 use ringmq_testing::{
     Actor, Random, Scratch, abstract_name, role, say, scope, seed, spawn_role, under, watchdog,
 };
 
-use crate::parts::{Held, arg, last, make, read, rings, socket, soon};
+use crate::parts::{Held, arg, is_shared, last, make, read, rings, socket, soon};
 
 const COUNT: u64 = 3000;
 
@@ -211,12 +211,6 @@ fn waiter() {
     push.set_linger(None);
     push.set_shared_limit(256 << 10);
     push.connect(&arg(0)).unwrap();
-    let is_shared = |push: &mut Socket| {
-        let connections = push.connections();
-        connections
-            .iter()
-            .any(|one| one.carrier == Carrier::SharedMemory)
-    };
     while !is_shared(&mut push) {
         std::thread::yield_now();
     }

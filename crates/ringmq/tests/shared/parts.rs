@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use ringmq::{Context, Kind, Message, Socket};
+use ringmq::{Carrier, Context, Kind, Message, Socket};
 use ringmq_testing::{Bytes, Counters, mix, role_args};
 
 /// A limit for what has to happen.
@@ -79,6 +79,13 @@ pub(crate) fn open(socket: &mut Socket, binds: bool, endpoint: &str) {
     } else {
         socket.connect(endpoint).unwrap();
     }
+}
+
+/// Whether a connection of this socket has gone over to shared memory.
+pub(crate) fn is_shared(socket: &mut Socket) -> bool {
+    let connections = socket.connections();
+    let mut carriers = connections.iter().map(|one| one.carrier);
+    carriers.any(|carrier| carrier == Carrier::SharedMemory)
 }
 
 /// Mappings of memory that carries messages.

@@ -2,17 +2,10 @@
 
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, Kind, SetOption, Socket};
+use ringmq::{Context, Kind, SetOption, Socket};
 use ringmq_testing::{Scratch, watchdog};
 
-use crate::parts::{Held, last, open, rings, socket, soon};
-
-/// Whether all that it sends goes by shared memory.
-fn is_shared(socket: &mut Socket) -> bool {
-    let connections = socket.connections();
-    let mut shared = connections.iter();
-    shared.any(|one| one.carrier == Carrier::SharedMemory)
-}
+use crate::parts::{Held, is_shared, last, open, rings, socket, soon};
 
 /// Sends so many messages of so many bytes by shared memory, and closes once all are sent.
 fn push_all(endpoint: &str, pull: &mut Socket, count: u8, len: usize) {

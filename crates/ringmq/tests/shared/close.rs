@@ -145,16 +145,21 @@ fn a_gigabyte_that_waits_goes_back() {
     let read = Counters::now();
     drop(pull);
     context.terminate();
-    let (after, end) = (shared_kib(), Counters::now());
+    // Others may have as much at the moment; what is left behind stays. A tenth of it would be too much.
+    let most = before + 100 * 1024;
+    let after = loop {
+        let after = shared_kib();
+        if after < most {
+            break after;
+        }
+        std::thread::yield_now();
+    };
+    let end = Counters::now();
     println!("shared: {before} KiB before, {peak} at the peak, {after} after");
     println!(
         "sender at the peak: {other:?}\nreceiver: {own:?} before, {read:?} when all was read, {end:?} after"
     );
     assert_eq!(end.shmem_kib.saturating_sub(own.shmem_kib), 0);
-    assert!(
-        after < before + (peak - before) / 10,
-        "memory was left behind"
-    );
 }
 
 const KIB: usize = 1024;

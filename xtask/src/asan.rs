@@ -48,6 +48,8 @@ pub(crate) fn without<'a>(cargo: &'a mut Command, skipped: &[(&str, &str)]) -> &
 pub(crate) fn sanitized(workspace: &Workspace, name: &str, flags: &str) -> Outcome<Command> {
     let mut cargo = workspace.cargo_with_flags(flags);
     cargo.env("RUSTC_BOOTSTRAP", "1");
+    // On a busy machine a limit that is ample without it is none.
+    cargo.env("RINGMQ_TEST_PATIENCE", "5");
     // No doctests: rustdoc would need the flags as well, and `docs` runs them.
     cargo.args([
         "test",

@@ -11,6 +11,7 @@ use ringmq_pipe::remote;
 
 use crate::carrier::WhyZmtp;
 use crate::monitor::Addresses;
+use crate::outlet;
 use crate::reactor::Order;
 
 /// A pipe between a socket and a peer, the same at both ends. Never used again within a context, but for a connection
@@ -113,12 +114,18 @@ pub(crate) enum Far {
 }
 
 impl Far {
-    /// Tells it that our end is gone. What was sent is to arrive within the linger time, if there is one.
-    pub(crate) fn let_go(&self, id: PipeId, linger: Option<Duration>) {
+    /// Tells it that our end is gone. What was sent is to arrive within the linger time, if there is one; so is the
+    /// message in an end that had no room for it.
+    pub(crate) fn let_go(
+        &self,
+        id: PipeId,
+        linger: Option<Duration>,
+        late: Option<Box<outlet::Shared>>,
+    ) {
         // Whoever has closed its mailbox knows, or does not care.
         match self {
             Far::Socket(post) => drop(post.send(Command::Gone(id))),
-            Far::Session(post) => drop(post.send(Order::Finish(id, linger))),
+            Far::Session(post) => drop(post.send(Order::Finish(id, linger, late))),
         }
     }
 

@@ -187,7 +187,7 @@ impl Socket {
             && !met
         {
             // An I/O thread that has ended has no connections.
-            let _ = post.send(Order::Finish(*id, self.options.linger));
+            let _ = post.send(Order::Finish(*id, self.options.linger, None));
         }
     }
 

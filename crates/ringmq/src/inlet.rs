@@ -24,7 +24,15 @@ pub(crate) enum Source {
     Local(local::Receiver<Frame>),
     /// From a socket of another process.
     Shared(Box<Shared>),
+    /// What was left in shared memory by a socket that is gone: parts of messages, the last one first.
+    Left(Vec<Frame>),
 }
+
+/// Bytes that are copied out of the shared memory of a peer that is gone. If more is left, that stays there until it is
+/// read: a copy would need as much memory again, and the application would wait for it.
+const COPIED_MOST: usize = 1 << 20;
+/// What a message costs, beside its bytes.
+const COST: usize = 64;
 
 /// The receiving end of a pipe in shared memory.
 #[derive(Debug)]
@@ -36,7 +44,7 @@ pub(crate) struct Shared {
     properties: Option<Arc<Properties>>,
     /// The peer is gone, or has gone back to ZMTP.
     gone: bool,
-    /// What is left is the sender's.
+    /// Nothing more is read: what is left is the sender's, or makes no sense.
     stopped: bool,
     broken: bool,
 }
@@ -59,12 +67,16 @@ impl Inlet {
         let _ready = self.go_on();
     }
 
-    /// No peer writes to shared memory any more; what it has published can still be received.
+    /// No peer writes to shared memory any more; what it has published can still be received, and keeps neither its
+    /// memory nor descriptors, if it is not too much.
     pub(crate) fn sender_is_gone(&mut self) {
         for source in self.sources() {
             if let Source::Shared(shared) = source {
                 shared.gone = true;
                 shared.receiver.sender_is_gone();
+                if let Some(left) = shared.copy_out() {
+                    *source = Source::Left(left);
+                }
             }
         }
     }
@@ -72,7 +84,10 @@ impl Inlet {
     /// This side has ended the connection by itself: what was not read in shared memory is the sender's to send again.
     pub(crate) fn stop(&mut self) {
         for source in self.sources() {
-            if let Source::Shared(shared) = source {
+            // Of one that went before, everything is ours.
+            if let Source::Shared(shared) = source
+                && !shared.gone
+            {
                 shared.stopped = true;
             }
         }
@@ -180,6 +195,7 @@ impl Inlet {
         match &self.front {
             Source::Local(receiver) => receiver.cpu(),
             Source::Shared(shared) => shared.receiver.cpu(),
+            Source::Left(_) => None,
         }
     }
 
@@ -187,7 +203,7 @@ impl Inlet {
     #[inline(always)]
     pub(crate) fn is_broken(&self) -> bool {
         match &self.front {
-            Source::Local(_) => false,
+            Source::Local(_) | Source::Left(_) => false,
             Source::Shared(shared) => shared.broken,
         }
     }
@@ -199,6 +215,7 @@ impl Source {
         match self {
             Source::Local(receiver) => receiver.is_ready(),
             Source::Shared(shared) => shared.is_ready(),
+            Source::Left(parts) => !parts.is_empty(),
         }
     }
 
@@ -207,6 +224,7 @@ impl Source {
         match self {
             Source::Local(receiver) => receiver.pop(),
             Source::Shared(shared) => shared.pop(),
+            Source::Left(parts) => parts.pop(),
         }
     }
 
@@ -214,6 +232,7 @@ impl Source {
         match self {
             Source::Local(receiver) => receiver.is_at_end(),
             Source::Shared(shared) => shared.is_at_end(),
+            Source::Left(parts) => parts.is_empty(),
         }
     }
 
@@ -306,6 +325,37 @@ impl Shared {
         taken.is_some()
     }
 
+    /// Copies out what is left, if that is not too much; otherwise some of it, which is received before the rest.
+    fn copy_out(&mut self) -> Option<Vec<Frame>> {
+        let mut left = Vec::new();
+        let mut room = COPIED_MOST;
+        while !self.parts.is_empty() || self.fits(&mut room) {
+            let Some(part) = self.pop() else {
+                break;
+            };
+            left.push(part);
+        }
+        left.reverse();
+        if self.is_ready() {
+            self.parts = left;
+            return None;
+        }
+        Some(left)
+    }
+
+    /// Whether the next message is there, and has room, which it takes.
+    fn fits(&mut self, room: &mut usize) -> bool {
+        if self.stopped {
+            return false;
+        }
+        let cost = self.receiver.peek().map(|next| next.size() + COST);
+        match cost.and_then(|cost| room.checked_sub(cost)) {
+            Some(rest) => *room = rest,
+            None => return false,
+        }
+        true
+    }
+
     /// A part of a message of several, or nothing yet, or something that is wrong.
     #[inline(never)]
     fn pop_other(&mut self) -> Option<Frame> {
@@ -321,7 +371,7 @@ impl Shared {
             }
             Ok(several) => self.pop_several(incoming, &several),
             Err(remote::Broken) => {
-                self.broken = true;
+                self.break_off();
                 None
             }
         }
@@ -344,6 +394,12 @@ impl Shared {
         first
     }
 
+    /// The message that is there cannot be received. It would be found again and again.
+    fn break_off(&mut self) {
+        self.broken = true;
+        self.stopped = true;
+    }
+
     /// A part as a frame. Without memory for it the connection ends.
     #[inline]
     fn copy(&mut self, incoming: &remote::Incoming, at: usize, len: usize) -> Option<Frame> {
@@ -354,7 +410,7 @@ impl Shared {
             match self.receiver.copy(incoming, at, len) {
                 Ok(bytes) => Frame::from_vec(bytes),
                 Err(_) => {
-                    self.broken = true;
+                    self.break_off();
                     return None;
                 }
             }

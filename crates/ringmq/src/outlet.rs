@@ -13,6 +13,8 @@ pub(crate) enum Outlet {
     Local(local::Sender<Frame>),
     /// To a socket of another process.
     Shared(Box<Shared>),
+    /// To nobody: the socket of another process is gone.
+    Closed,
 }
 
 /// The sending end of a pipe in shared memory, where a record is a whole message.
@@ -28,8 +30,6 @@ pub(crate) struct Shared {
     /// It can never be sent this way; or not now, for want of memory or descriptors.
     broken: bool,
     short: bool,
-    /// The other end is gone.
-    refuses: bool,
 }
 
 impl Outlet {
@@ -41,7 +41,6 @@ impl Outlet {
             told_full: false,
             broken: false,
             short: false,
-            refuses: false,
         }))
     }
 
@@ -51,6 +50,7 @@ impl Outlet {
         match self {
             Outlet::Local(sender) => sender.has_room(),
             Outlet::Shared(shared) => shared.has_room(),
+            Outlet::Closed => false,
         }
     }
 
@@ -63,6 +63,15 @@ impl Outlet {
                 let _ = sender.push(frame, last);
             }
             Outlet::Shared(shared) => shared.push(frame, last),
+            Outlet::Closed => {}
+        }
+    }
+
+    /// Adds the parts of a message: all of them, or what there is so far.
+    pub(crate) fn push_all(&mut self, parts: Vec<Frame>, whole: bool) {
+        for frame in parts {
+            let last = whole && !frame.more();
+            self.push(frame, last);
         }
     }
 
@@ -98,6 +107,7 @@ impl Outlet {
                 Ok(())
             }
             Outlet::Shared(shared) => shared.push_slice(bytes),
+            Outlet::Closed => Ok(()),
         }
     }
 
@@ -105,16 +115,16 @@ impl Outlet {
     pub(crate) fn rollback(&mut self) {
         match self {
             Outlet::Local(sender) => sender.rollback(),
-            Outlet::Shared(shared) if shared.waits => {}
-            Outlet::Shared(shared) => shared.parts.clear(),
+            Outlet::Shared(shared) if !shared.waits => shared.parts.clear(),
+            Outlet::Shared(_) | Outlet::Closed => {}
         }
     }
 
-    /// The other end is gone: no more messages are taken.
+    /// The other end is gone: no more messages are taken, and the memory goes.
     pub(crate) fn refuse(&mut self) {
         match self {
             Outlet::Local(sender) => sender.refuse(),
-            Outlet::Shared(shared) => shared.refuses = true,
+            Outlet::Shared(_) | Outlet::Closed => *self = Outlet::Closed,
         }
     }
 
@@ -123,6 +133,7 @@ impl Outlet {
         match self {
             Outlet::Local(sender) => sender.waiting(),
             Outlet::Shared(shared) => shared.sender.waiting(),
+            Outlet::Closed => 0,
         }
     }
 
@@ -131,6 +142,7 @@ impl Outlet {
         match self {
             Outlet::Local(sender) => sender.is_in_midst(),
             Outlet::Shared(shared) => !shared.waits && !shared.parts.is_empty(),
+            Outlet::Closed => false,
         }
     }
 
@@ -138,7 +150,7 @@ impl Outlet {
     #[inline(always)]
     pub(crate) fn waits(&self) -> bool {
         match self {
-            Outlet::Local(_) => false,
+            Outlet::Local(_) | Outlet::Closed => false,
             Outlet::Shared(shared) => shared.waits,
         }
     }
@@ -146,7 +158,7 @@ impl Outlet {
     /// Whether that is because the memory is full, and was not asked since there was room.
     pub(crate) fn is_newly_full(&mut self) -> bool {
         match self {
-            Outlet::Local(_) => false,
+            Outlet::Local(_) | Outlet::Closed => false,
             Outlet::Shared(shared) => {
                 shared.waits && !shared.broken && !mem::replace(&mut shared.told_full, true)
             }
@@ -156,7 +168,7 @@ impl Outlet {
     /// Whether the pipe cannot be used any more.
     pub(crate) fn is_broken(&self) -> bool {
         match self {
-            Outlet::Local(_) => false,
+            Outlet::Local(_) | Outlet::Closed => false,
             Outlet::Shared(shared) => shared.broken,
         }
     }
@@ -164,7 +176,7 @@ impl Outlet {
     /// Whether that is for want of memory or descriptors.
     pub(crate) fn is_short(&self) -> bool {
         match self {
-            Outlet::Local(_) => false,
+            Outlet::Local(_) | Outlet::Closed => false,
             Outlet::Shared(shared) => shared.short,
         }
     }
@@ -172,8 +184,16 @@ impl Outlet {
     /// A message that was accepted and could not be sent.
     pub(crate) fn take_back(&mut self) -> Vec<Frame> {
         match self {
-            Outlet::Local(_) => Vec::new(),
+            Outlet::Local(_) | Outlet::Closed => Vec::new(),
             Outlet::Shared(shared) => mem::take(&mut shared.parts),
+        }
+    }
+
+    /// The socket lets go. With a message that was accepted and could not be sent, somebody else still needs this end.
+    pub(crate) fn let_go(self) -> Option<Box<Shared>> {
+        match self {
+            Outlet::Shared(shared) if shared.waits => Some(shared),
+            _ => None,
         }
     }
 }
@@ -186,14 +206,15 @@ impl Shared {
 
     #[inline]
     fn has_room(&mut self) -> bool {
-        if self.refuses || (self.waits && !self.try_again()) {
+        if self.waits && !self.try_again() {
             return false;
         }
         self.sender.has_room()
     }
 
+    /// Sends the message that had no room, if there is some now; says whether none waits any more.
     #[cold]
-    fn try_again(&mut self) -> bool {
+    pub(crate) fn try_again(&mut self) -> bool {
         if !self.broken {
             self.send();
         }
@@ -248,6 +269,16 @@ impl Shared {
         self.waits = true;
         self.broken = refused != remote::PushError::Full;
         self.short = refused == remote::PushError::Resources;
+    }
+
+    /// That this end cannot be used any more; and if so, whether it is for want of memory or descriptors.
+    pub(crate) fn broken(&self) -> Option<bool> {
+        self.broken.then_some(self.short)
+    }
+
+    /// The message that was not sent, without the end.
+    pub(crate) fn into_parts(self) -> Vec<Frame> {
+        self.parts
     }
 
     /// Our part of the mark.

@@ -1,5 +1,7 @@
 //! The pipes of a socket, as its pattern uses them.
 
+mod entry;
+
 use std::collections::TryReserveError;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use ringmq_pattern::{Pattern, Peer, Pipes, Ready};
 use ringmq_pipe::local::{Company, Post};
 use slab::Slab;
 
+use self::entry::Entry;
 use crate::carrier::{Carrier, WhyZmtp};
 use crate::command::{Attachment, Command, Downgrade, Far, Marks, PipeId, Upgrade};
 use crate::inlet::{Inlet, Source};
@@ -16,54 +19,6 @@ use crate::reactor::Order;
 
 /// Peers that are looked at in turn, beside those that are known to be active, with each call.
 const IN_TURN: usize = 8;
-
-/// One peer, and our ends of its pipe.
-#[derive(Debug)]
-struct Entry {
-    id: PipeId,
-    sender: Outlet,
-    receiver: Inlet,
-    /// Where messages go once the one that has begun has its last part.
-    then: Option<Outlet>,
-    carrier: Carrier,
-    far: Far,
-    /// Of the socket at the far end, if there is one.
-    far_marks: Option<Marks>,
-    /// A part with more to follow was read.
-    in_midst: bool,
-    /// The far end is gone.
-    gone: bool,
-    /// The session was told to end the connection.
-    broken: bool,
-    /// Nobody reads what it sends.
-    silenced: bool,
-    /// What the pattern knows: this peer had nothing to read, or no room.
-    unreadable: bool,
-    unwritable: bool,
-}
-
-impl Entry {
-    /// Counts by other marks.
-    fn count(&mut self, marks: Marks) {
-        if let Outlet::Local(sender) = &mut self.sender {
-            sender.set_mark(marks.sending);
-        }
-        self.receiver.set_mark(marks.receiving);
-    }
-
-    /// Goes over to shared memory, or on with a session. The session sees the end of what was sent before.
-    #[cold]
-    fn go_over(&mut self) {
-        if let Some(sender) = self.then.take() {
-            let goes_back = matches!(sender, Outlet::Local(_));
-            self.sender = sender;
-            if goes_back {
-                // It has had another announcement since, which the end before this one does not look at.
-                self.far.activate(self.id);
-            }
-        }
-    }
-}
 
 /// All peers of a socket.
 #[derive(Debug, Default)]
@@ -137,12 +92,21 @@ impl Peers {
         ] {
             list.retain(|number| *number != peer.0);
         }
-        let (id, far, gone) = (entry.id, entry.far.clone(), entry.gone);
-        drop(entry);
+        let Entry {
+            id,
+            sender,
+            receiver,
+            then,
+            far,
+            gone,
+            ..
+        } = entry;
+        let late = sender.let_go();
+        drop((receiver, then));
         if gone {
             return Some(id);
         }
-        far.let_go(id, linger);
+        far.let_go(id, linger, late);
         None
     }
 
@@ -174,6 +138,7 @@ impl Peers {
             entry.gone = true;
             entry.receiver.sender_is_gone();
             entry.sender.refuse();
+            entry.then = None;
             self.gone.push(peer.0);
         }
     }
@@ -244,8 +209,10 @@ impl Peers {
                 (Far::Session(post), _) => {
                     order_marks(post, entry.id, own);
                     entry.count(own);
-                    if let Outlet::Shared(shared) = &mut entry.sender {
-                        shared.set_mark(own.sending);
+                    for outlet in std::iter::once(&mut entry.sender).chain(&mut entry.then) {
+                        if let Outlet::Shared(shared) = outlet {
+                            shared.set_mark(own.sending);
+                        }
                     }
                     entry.receiver.set_shared_mark(own.receiving);
                 }
@@ -277,7 +244,7 @@ impl Peers {
         }
     }
 
-    /// The connection to a peer has gone over to shared memory.
+    /// The connection to a peer goes over to shared memory. What is sent does with the next message.
     pub(crate) fn upgrade(&mut self, peer: Peer, upgrade: Upgrade, own: Marks) {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
             return;
@@ -292,9 +259,6 @@ impl Peers {
         if let Some(mut sender) = upgrade.sender {
             sender.set_mark(own.sending);
             entry.then = Some(Outlet::shared(sender));
-            if !entry.sender.is_in_midst() {
-                entry.go_over();
-            }
         }
     }
 
@@ -307,7 +271,7 @@ impl Peers {
         entry.carrier = Carrier::Zmtp(WhyZmtp::PeerGone);
         entry.broken = false;
         entry.receiver.then(Source::Local(ends.receiver));
-        let Some(mut sender) = ends.sender else {
+        let Some(sender) = ends.sender else {
             return;
         };
         if matches!(entry.sender, Outlet::Local(_)) && entry.sender.is_in_midst() {
@@ -315,13 +279,13 @@ impl Peers {
             entry.then = Some(Outlet::Local(sender));
             return;
         }
-        let whole = !entry.sender.is_in_midst();
-        for frame in entry.sender.take_back() {
-            let last = whole && !frame.more();
-            let _ = sender.push(frame, last);
+        let whole = !entry.is_in_midst();
+        let mut next = Outlet::Local(sender);
+        next.push_all(entry.sender.take_back(), whole);
+        if let Some(mut then) = entry.then.take() {
+            next.push_all(then.take_back(), whole);
         }
-        entry.then = None;
-        entry.sender = Outlet::Local(sender);
+        entry.sender = next;
         // What is in shared memory is the session's to send now.
         entry.far.activate(entry.id);
     }
@@ -333,7 +297,10 @@ impl Peers {
             && !entry.broken
         {
             entry.broken = true;
-            entry.far.break_off(entry.id, entry.sender.is_short());
+            // Of one that is gone there is nothing to end, and another connection may have its name.
+            if !entry.gone {
+                entry.far.break_off(entry.id, entry.sender.is_short());
+            }
         }
     }
 
@@ -348,7 +315,7 @@ impl Peers {
         for (_, entry) in self.entries.iter().take(IN_TURN) {
             let cpu = match &entry.sender {
                 Outlet::Shared(shared) => shared.cpu(),
-                Outlet::Local(_) => entry.receiver.cpu(),
+                _ => entry.receiver.cpu(),
             };
             match Company::of(cpu, here) {
                 Company::Elsewhere => return Company::Elsewhere,
@@ -379,24 +346,22 @@ impl Peers {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
             return Ok(());
         };
-        if let Err(error) = entry.sender.push_slice(bytes) {
+        if entry.then.is_some() {
+            entry.push_over(Frame::try_copy(bytes)?, true);
+        } else if let Err(error) = entry.sender.push_slice(bytes) {
             entry.sender.rollback();
             return Err(error);
         }
-        self.wrote(peer, true);
+        self.wrote(peer);
         Ok(())
     }
 
     /// A part was written.
     #[inline(always)]
-    fn wrote(&mut self, peer: Peer, last: bool) {
-        let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
-            return;
-        };
-        if last && entry.then.is_some() {
-            entry.go_over();
-        }
-        if entry.sender.waits() {
+    fn wrote(&mut self, peer: Peer) {
+        if let Some(entry) = self.entries.get_mut(peer.0 as usize)
+            && entry.sender.waits()
+        {
             self.did_not_go(peer);
         }
     }
@@ -415,11 +380,18 @@ impl Peers {
     /// Writes a part to a peer, out of a frame that nobody wants back.
     #[inline(always)]
     pub(crate) fn write_from(&mut self, peer: Peer, frame: &mut Frame) {
-        if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
-            let last = !frame.more();
+        let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
+            return;
+        };
+        let last = !frame.more();
+        if entry.then.is_some() {
+            let mut frame = std::mem::take(frame);
+            frame.set_properties(None);
+            entry.push_over(frame, last);
+        } else {
             entry.sender.push_from(frame, last);
-            self.wrote(peer, last);
         }
+        self.wrote(peer);
     }
 
     /// Reads a part from a peer to where there is room for it: gives its length, and whether more follows.
@@ -479,7 +451,11 @@ impl Peers {
     pub(crate) fn any_writable(&mut self) -> bool {
         let entries = &mut self.entries;
         let mut full = self.unwritable.iter();
-        full.any(|number| entries[*number as usize].sender.has_room())
+        full.any(|number| {
+            let entry = &mut entries[*number as usize];
+            // What waits for room may turn out to have none, which is to be told once.
+            entry.sender.has_room() || entry.sender.is_broken() && !entry.broken
+        })
     }
 
     /// Tells the pattern of peers that have something again: of all, or of a few in turn.
@@ -517,6 +493,9 @@ impl Peers {
             Ready::Writable => entry.sender.has_room(),
         };
         if !is_ready {
+            if entry.sender.is_broken() {
+                self.break_off(number);
+            }
             return false;
         }
         list.swap_remove(self.turn);
@@ -571,6 +550,9 @@ impl Pipes for Peers {
         if entry.sender.has_room() {
             return true;
         }
+        if entry.sender.is_broken() {
+            self.break_off(peer.0);
+        }
         self.mark_unwritable(peer);
         false
     }
@@ -594,14 +576,21 @@ impl Pipes for Peers {
     fn write(&mut self, peer: Peer, frame: Frame) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
             let last = !frame.more();
-            entry.sender.push(frame, last);
-            self.wrote(peer, last);
+            if entry.then.is_some() {
+                entry.push_over(frame, last);
+            } else {
+                entry.sender.push(frame, last);
+            }
+            self.wrote(peer);
         }
     }
 
     fn rollback(&mut self, peer: Peer) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
             entry.sender.rollback();
+            if let Some(then) = &mut entry.then {
+                then.rollback();
+            }
         }
     }
 

@@ -5,6 +5,9 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// By how much all limits are multiplied, where everything takes longer: under a sanitizer.
+const PATIENCE: &str = "RINGMQ_TEST_PATIENCE";
+
 /// Ends the process unless it is dropped in time. Made by [`watchdog`].
 #[must_use = "a watchdog that is dropped watches nothing"]
 #[derive(Debug)]
@@ -16,11 +19,14 @@ pub struct Watchdog {
 /// Watches over the test that calls: if the guard is not dropped within `limit`, prints the test's name
 /// and aborts the process, and with it all [`Actor`](crate::Actor)s.
 ///
+/// With `RINGMQ_TEST_PATIENCE=5` in the environment it waits five times as long.
+///
 /// It is a thread; whoever counts threads counts after this call.
 #[track_caller]
 pub fn watchdog(limit: Duration) -> Watchdog {
     let place = Location::caller();
     let name = name();
+    let limit = limit * patience();
     let (done, end) = mpsc::channel();
     let thread = std::thread::Builder::new()
         .name("watchdog".to_owned())
@@ -36,6 +42,11 @@ pub fn watchdog(limit: Duration) -> Watchdog {
         done: Some(done),
         thread: Some(thread),
     }
+}
+
+fn patience() -> u32 {
+    let told = std::env::var(PATIENCE).ok();
+    told.map_or(1, |told| told.parse().unwrap())
 }
 
 /// What to call the test: its thread's name, or what the program was asked to run.

@@ -49,6 +49,13 @@ pub struct Incoming {
     pub(super) record: Record,
 }
 
+impl Incoming {
+    /// Bytes that it takes.
+    pub fn size(&self) -> usize {
+        self.record.len()
+    }
+}
+
 /// A message of one part.
 #[derive(Debug)]
 pub struct One<'a> {

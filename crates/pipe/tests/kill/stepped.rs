@@ -94,8 +94,8 @@ fn kill_everywhere(way: &Way, stride: u64) {
 }
 
 fn kill_senders(limit: Duration, ways: &[(&str, u64)]) {
-    let _guard = watchdog(limit);
     for (name, stride) in ways {
+        let _guard = watchdog(limit);
         kill_everywhere(Way::named(name), *stride);
     }
 }

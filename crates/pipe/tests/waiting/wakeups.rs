@@ -114,13 +114,13 @@ fn is_soak() -> bool {
     std::env::args().any(|argument| argument.contains("ignored"))
 }
 
-/// Every way to wait, with so many messages in all.
+/// Every way to wait, with so many messages in all. A wake-up that is lost stalls an exchange for ever, so each has the
+/// limit for itself: on a machine where a wake-up is dear, all of them take long.
 fn lose_nothing(test: &str, total: u64, limit: Duration) {
     if role().is_some() {
         assert_eq!(role_args().len(), 4);
         return answer();
     }
-    let _guard = watchdog(limit);
     let mut random = Random::new(seed());
     let exchanges = [Wait::Park, Wait::Adaptive].into_iter().flat_map(|wait| {
         let regimes = [None, Some(true), Some(false)];
@@ -135,6 +135,7 @@ fn lose_nothing(test: &str, total: u64, limit: Duration) {
         })
     });
     for exchange in exchanges {
+        let _guard = watchdog(limit);
         exchange.run(test, &mut random);
     }
 }
@@ -149,5 +150,5 @@ fn no_wake_up_is_lost() {
 #[ignore = "soak: 10 million messages"]
 fn no_wake_up_is_lost_among_millions() {
     const TEST: &str = "wakeups::no_wake_up_is_lost_among_millions";
-    lose_nothing(TEST, 5_000_000, Duration::from_secs(3600));
+    lose_nothing(TEST, 5_000_000, Duration::from_secs(1200));
 }

@@ -3,9 +3,46 @@
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
+use ringmq_message::Frame;
+
+use super::returning::LOOK;
 use super::work::{FAREWELL, Io, Session, Work, earlier, session_number};
 use crate::command::{Command, PipeId};
 use crate::monitor::Occurrence;
+use crate::outlet;
+
+/// The longest pause between two tries to send what is late.
+const PAUSE_MOST: Duration = Duration::from_millis(64);
+
+/// A message that a socket had no room for when it let go, and its end in shared memory. The peer rings the socket when
+/// there is room, which is gone: so it is tried again and again.
+#[derive(Debug)]
+pub(super) struct Late {
+    sender: Box<outlet::Shared>,
+    /// Until the next try.
+    pause: Duration,
+}
+
+impl Late {
+    fn new(sender: Box<outlet::Shared>) -> Late {
+        Late {
+            sender,
+            pause: LOOK,
+        }
+    }
+
+    /// When to try again: soon at first, and then not so soon.
+    pub(super) fn again(&mut self) -> Instant {
+        let pause = self.pause;
+        self.pause = (pause * 2).min(PAUSE_MOST);
+        Instant::now() + pause
+    }
+
+    /// The message, for another way. This one ends.
+    pub(super) fn into_parts(self) -> Vec<Frame> {
+        self.sender.into_parts()
+    }
+}
 
 impl Work {
     /// Everything was sent, and the socket has let go: the peer is told, and closes.
@@ -26,8 +63,13 @@ impl Work {
         }
     }
 
-    /// The socket has let go.
-    pub(super) fn finish(&mut self, id: PipeId, linger: Option<Duration>) {
+    /// The socket has let go, perhaps with a message that shared memory had no room for.
+    pub(super) fn finish(
+        &mut self,
+        id: PipeId,
+        linger: Option<Duration>,
+        late: Option<Box<outlet::Shared>>,
+    ) {
         let Some(slot) = self.by_id.get(&id).copied() else {
             return;
         };
@@ -37,6 +79,14 @@ impl Work {
         session.letting_go = true;
         // A socket that is to get its ends later does not want them any more, and has sent nothing.
         session.near = None;
+        match late {
+            Some(late) if session.witness.is_some() => session.late = Some(Late::new(late)),
+            // The connection is gone, and the socket has not heard of it.
+            Some(late) if !session.link.immediate => {
+                session.ends.outbound.end_with(late.into_parts());
+            }
+            _ => {}
+        }
         let nothing_left = session.ends.outbound.is_at_end();
         let stands = matches!(&session.io, Io::Open(open) if open.connection.is_ready());
         if linger == Some(Duration::ZERO) || (nothing_left && !stands) {
@@ -55,6 +105,23 @@ impl Work {
             self.timers.set(session_number(slot), Some(until));
         }
         self.enqueue(slot);
+    }
+
+    /// Tries again to send what shared memory had no room for when the socket let go.
+    pub(super) fn send_late(&mut self, slot: usize) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let Some(late) = &mut session.late else {
+            return;
+        };
+        if late.sender.try_again() {
+            session.late = None;
+        } else if let Some(short) = late.sender.broken()
+            && !session.parting
+        {
+            self.break_off(slot, short);
+        }
     }
 
     /// Nothing more is done for this session.

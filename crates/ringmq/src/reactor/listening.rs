@@ -180,6 +180,7 @@ impl Work {
             parting: false,
             witness: None,
             letting_go: false,
+            late: None,
             until: None,
             told: false,
             queued: false,

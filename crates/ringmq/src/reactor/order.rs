@@ -18,6 +18,7 @@ use super::outbound::Outbound;
 use super::session::Ends;
 use crate::command::{Attachment, Command, Conflates, Far, Marks, PipeId, direction};
 use crate::monitor::{Addresses, Watch};
+use crate::outlet;
 
 /// An order to the I/O thread.
 #[derive(Debug)]
@@ -44,8 +45,9 @@ pub(crate) enum Order {
     TellFull(PipeId),
     /// Tell the monitor how many messages wait in this pipe. As many are to be sent.
     TellStats(PipeId, u64),
-    /// The socket has let this pipe go: send what it has left, for so long.
-    Finish(PipeId, Option<Duration>),
+    /// The socket has let this pipe go: send what it has left, for so long; also the message in an end in shared memory
+    /// that had no room for it.
+    Finish(PipeId, Option<Duration>, Option<Box<outlet::Shared>>),
     /// End the thread.
     Stop,
 }

@@ -20,6 +20,8 @@ pub(crate) struct Outbound {
 enum Source {
     Socket(Receiver<Frame>),
     Unread(Box<Left>),
+    /// The parts of a message, the last one first.
+    Late(Vec<Frame>),
 }
 
 /// What was left in shared memory.
@@ -47,6 +49,13 @@ impl Outbound {
         self.next.push_back(then.front);
     }
 
+    /// The socket has let go, with a message that it could not send any more: that one comes instead of what it would
+    /// have given to the new end.
+    pub(crate) fn end_with(&mut self, mut parts: Vec<Frame>) {
+        parts.reverse();
+        *self.next.back_mut().unwrap_or(&mut self.front) = Source::Late(parts);
+    }
+
     /// Whether all that is left comes from the socket, by the end that it has now.
     pub(crate) fn is_fresh(&mut self) -> bool {
         self.go_on();
@@ -67,6 +76,7 @@ impl Outbound {
         match &mut self.front {
             Source::Socket(receiver) => receiver.is_ready(),
             Source::Unread(left) => left.is_ready(),
+            Source::Late(parts) => !parts.is_empty(),
         }
     }
 
@@ -79,6 +89,7 @@ impl Outbound {
         match &mut self.front {
             Source::Socket(receiver) => receiver.pop(),
             Source::Unread(left) => left.pop(),
+            Source::Late(parts) => parts.pop(),
         }
     }
 
@@ -112,6 +123,7 @@ impl Source {
         match self {
             Source::Socket(receiver) => receiver.is_at_end(),
             Source::Unread(left) => left.parts.is_empty() && left.unread.is_at_end(),
+            Source::Late(parts) => parts.is_empty(),
         }
     }
 }

@@ -55,8 +55,6 @@ pub(crate) struct Open {
     pub(crate) fresh: bool,
     /// On its way to shared memory.
     pub(crate) handoff: Handoff,
-    /// It is about to end: nothing more is encoded, and what is, is written.
-    pub(crate) parting: bool,
     /// Both sides have agreed on it since somebody last looked.
     pub(crate) agreed: Option<Met>,
     /// The peer has told, since somebody last looked, that the rest comes in shared memory.
@@ -143,7 +141,6 @@ impl Open {
             deferred: Vec::new(),
             fresh: false,
             handoff,
-            parting: false,
             agreed: None,
             heard: false,
             sender: None,
@@ -248,7 +245,7 @@ impl Open {
         }
         ends.announcement.arm();
         // The end of what the socket sends by us comes like a message, and wakes like one.
-        let may_encode = !self.parting && self.connection.pending() < PENDING_MOST;
+        let may_encode = self.connection.pending() < PENDING_MOST;
         let ends_here = self.handoff.may_tell() && ends.outbound.is_at_end();
         if may_encode && (ends.outbound.is_ready() || ends_here) {
             ends.announcement.disarm();
@@ -264,7 +261,7 @@ impl Open {
             // It goes before all messages.
             return self.give_offer();
         }
-        if self.connection.is_ready() && !self.parting {
+        if self.connection.is_ready() {
             while self.connection.pending() < PENDING_MOST
                 && let Some(frame) = ends.outbound.pop()
             {

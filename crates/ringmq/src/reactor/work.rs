@@ -10,6 +10,7 @@ use ringmq_pipe::remote::Witness;
 use ringmq_transport::{Backoff, Connecting, Endpoint, Options, ReconnectStop, Stream};
 use slab::Slab;
 
+use super::ending::Late;
 use super::listening::Listening;
 use super::order::{Link, Order};
 use super::returning::LOOK;
@@ -28,7 +29,7 @@ const SCRATCH: usize = 64 << 10;
 /// How long to wait before descriptors are asked for again.
 pub(super) const SHORTAGE: Duration = Duration::from_millis(100);
 /// How long new connections share no memory after there was none.
-const WITHOUT: Duration = Duration::from_secs(10);
+pub(super) const WITHOUT: Duration = Duration::from_secs(10);
 /// How long a peer that was told the end has to close.
 pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -56,6 +57,8 @@ pub(super) struct Session {
     pub(super) witness: Option<Witness>,
     /// The socket has let go.
     pub(super) letting_go: bool,
+    /// What it had no room for then.
+    pub(super) late: Option<Late>,
     /// Until when what is left is sent.
     pub(super) until: Option<Instant>,
     /// Everything was sent, and the peer told so.
@@ -108,7 +111,7 @@ pub(crate) struct Work {
     pub(super) scratch: Vec<u8>,
     pub(super) stopping: bool,
     /// Memory or descriptors have run short: until then, new connections stay on ZMTP.
-    short_until: Option<Instant>,
+    pub(super) short_until: Option<Instant>,
 }
 
 /// Numbers of one slot.
@@ -218,9 +221,6 @@ impl Work {
                     }
                 }
                 Order::BreakOff(id, short) => {
-                    if short {
-                        self.short_until = Some(Instant::now() + WITHOUT);
-                    }
                     if let Some(slot) = self.by_id.get(&id).copied() {
                         self.break_off(slot, short);
                     }
@@ -237,7 +237,7 @@ impl Work {
                     }
                 }
                 Order::Disconnected(id) => self.disconnected(id),
-                Order::Finish(id, linger) => self.finish(id, linger),
+                Order::Finish(id, linger, late) => self.finish(id, linger, late),
                 Order::Stop => self.stopping = true,
             }
         }
@@ -364,6 +364,7 @@ impl Work {
 
     fn work_on(&mut self, slot: usize) {
         let now = self.now();
+        self.send_late(slot);
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
@@ -376,7 +377,7 @@ impl Work {
             return;
         };
         session.ends.announcement.disarm();
-        let letting_go = session.letting_go;
+        let letting_go = session.letting_go && session.late.is_none();
         let worked = if session.told {
             open.wait_for_end(&mut self.scratch)
         } else {
@@ -483,7 +484,11 @@ impl Work {
         if let Io::Open(open) = &session.io {
             let deadline = open.connection.deadline();
             let at = deadline.map(|deadline| begin + deadline);
-            let look = session.parting.then(|| Instant::now() + LOOK);
+            let look = match &mut session.late {
+                _ if session.parting => Some(Instant::now() + LOOK),
+                Some(late) => Some(late.again()),
+                None => None,
+            };
             let at = earlier(at, look);
             self.timers
                 .set(session_number(slot), earlier(at, session.until));
@@ -520,13 +525,17 @@ impl Work {
             }
         }
         let never = !session.told && session.tell_broken(why) == Next::Never;
-        let witness = session.witness.take();
+        let mut witness = session.witness.take();
         let gone_over = witness.is_some() || session.ends.inbound.is_none();
+        if session.letting_go && session.late.is_none() {
+            // All of it was sent, as far as the socket goes.
+            witness = None;
+        }
         if gone_over
             && matches!(session.origin, Origin::Dialed(_))
             && !never
+            && !session.told
             && !session.link.immediate
-            && !session.letting_go
         {
             self.go_back(slot, witness);
             return;

@@ -13,5 +13,7 @@ mod forked;
 mod kill;
 mod long;
 mod parts;
+mod scribbles;
 mod signals;
 mod switch;
+mod unread;

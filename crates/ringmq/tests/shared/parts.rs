@@ -1,9 +1,11 @@
 //! What these tests share: numbered messages, endpoints, and what the process holds.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use ringmq::{Context, Kind, Message, Socket};
+use ringmq::{Carrier, Context, Kind, Message, Socket};
 use ringmq_testing::{Bytes, Counters, mix, role_args};
 
 /// A limit for what has to happen.
@@ -79,6 +81,13 @@ pub(crate) fn open(socket: &mut Socket, binds: bool, endpoint: &str) {
     }
 }
 
+/// Whether a connection of this socket has gone over to shared memory.
+pub(crate) fn is_shared(socket: &mut Socket) -> bool {
+    let connections = socket.connections();
+    let mut carriers = connections.iter().map(|one| one.carrier);
+    carriers.any(|carrier| carrier == Carrier::SharedMemory)
+}
+
 /// Mappings of memory that carries messages.
 pub(crate) fn rings() -> usize {
     mappings("/memfd:ringmq-ring")
@@ -90,19 +99,21 @@ fn mappings(name: &str) -> usize {
 }
 
 /// What a process holds for its connections: to be equal before and after.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Held {
     fds: usize,
     rings: usize,
     pages: usize,
-    threads: usize,
+    /// By their numbers: one that was waited for can be there for a little longer.
+    threads: BTreeSet<OsString>,
 }
 
 impl Held {
     pub(crate) fn now() -> Held {
-        let Counters { fds, threads, .. } = Counters::now();
+        let tasks = fs::read_dir("/proc/self/task").unwrap();
+        let threads = tasks.map(|task| task.unwrap().file_name()).collect();
         Held {
-            fds,
+            fds: Counters::now().fds,
             rings: rings(),
             pages: mappings("/memfd:ringmq-socket"),
             threads,
@@ -117,11 +128,14 @@ impl Held {
         assert!(near, "{self:?}, and {before:?} at first");
     }
 
-    /// Waits until the process holds what it held: its sockets take notice of who is gone.
+    /// Waits until the process holds what it held, and no thread more: its sockets take notice of who is gone.
     pub(crate) fn wait(&self, mut at_work: impl FnMut()) {
         loop {
             at_work();
-            let now = Held::now();
+            let mut now = Held::now();
+            if now.threads.is_subset(&self.threads) {
+                now.threads.clone_from(&self.threads);
+            }
             if now == *self {
                 return;
             }

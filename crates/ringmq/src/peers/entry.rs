@@ -1,0 +1,88 @@
+//! One peer of a socket.
+
+use ringmq_message::Frame;
+
+use crate::carrier::{Carrier, WhyZmtp};
+use crate::command::{Far, Marks, PipeId};
+use crate::inlet::Inlet;
+use crate::outlet::Outlet;
+
+/// One peer, and our ends of its pipe.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: PipeId,
+    pub(super) sender: Outlet,
+    pub(super) receiver: Inlet,
+    /// Where messages go from the next one on: if that is shared memory, once there is memory for it; and until then, a
+    /// message that has begun.
+    pub(super) then: Option<Outlet>,
+    pub(super) carrier: Carrier,
+    pub(super) far: Far,
+    /// Of the socket at the far end, if there is one.
+    pub(super) far_marks: Option<Marks>,
+    /// A part with more to follow was read.
+    pub(super) in_midst: bool,
+    /// The far end is gone.
+    pub(super) gone: bool,
+    /// The session was told to end the connection.
+    pub(super) broken: bool,
+    /// Nobody reads what it sends.
+    pub(super) silenced: bool,
+    /// What the pattern knows: this peer had nothing to read, or no room.
+    pub(super) unreadable: bool,
+    pub(super) unwritable: bool,
+}
+
+impl Entry {
+    /// Counts by other marks.
+    pub(super) fn count(&mut self, marks: Marks) {
+        if let Outlet::Local(sender) = &mut self.sender {
+            sender.set_mark(marks.sending);
+        }
+        self.receiver.set_mark(marks.receiving);
+    }
+
+    /// Adds a part while there is another way to go.
+    #[cold]
+    pub(super) fn push_over(&mut self, frame: Frame, last: bool) {
+        match &mut self.then {
+            Some(shared @ Outlet::Shared(_)) if !self.sender.is_in_midst() => {
+                shared.push(frame, last);
+                if last {
+                    self.go_over();
+                }
+            }
+            _ => {
+                self.sender.push(frame, last);
+                if last && matches!(self.then, Some(Outlet::Local(_))) {
+                    self.go_over();
+                }
+            }
+        }
+    }
+
+    /// Goes over to shared memory, or on with a session. The session sees the end of what was sent before. If the first
+    /// message has found no memory, it goes where those before it went, and so do all others: the peer knows of nothing.
+    pub(super) fn go_over(&mut self) {
+        let Some(mut then) = self.then.take() else {
+            return;
+        };
+        let goes_back = matches!(then, Outlet::Local(_));
+        let unsent = then.take_back();
+        if unsent.is_empty() {
+            self.sender = then;
+        } else {
+            self.carrier = Carrier::Zmtp(WhyZmtp::Resources);
+            self.sender.push_all(unsent, true);
+        }
+        if goes_back {
+            // It has had another announcement since, which the end before this one does not look at.
+            self.far.activate(self.id);
+        }
+    }
+
+    /// Whether a message has begun, and not had its last part.
+    pub(super) fn is_in_midst(&self) -> bool {
+        self.sender.is_in_midst() || self.then.as_ref().is_some_and(Outlet::is_in_midst)
+    }
+}

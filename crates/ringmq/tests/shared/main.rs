@@ -11,6 +11,7 @@ mod calls;
 mod close;
 mod fallback;
 mod forked;
+mod idle;
 mod kill;
 mod parts;
 mod signals;

@@ -14,5 +14,6 @@ mod forked;
 mod idle;
 mod kill;
 mod parts;
+mod resources;
 mod signals;
 mod switch;

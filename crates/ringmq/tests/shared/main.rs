@@ -9,6 +9,8 @@
 
 mod calls;
 mod close;
+mod containers;
+mod exec;
 mod fallback;
 mod forked;
 mod idle;

@@ -18,4 +18,5 @@ mod kill;
 mod parts;
 mod resources;
 mod signals;
+mod stalled;
 mod switch;

@@ -10,6 +10,7 @@
 mod calls;
 mod close;
 mod containers;
+mod death;
 mod exec;
 mod fallback;
 mod forked;

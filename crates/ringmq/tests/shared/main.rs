@@ -16,6 +16,7 @@ mod fallback;
 mod forked;
 mod idle;
 mod kill;
+mod many;
 mod parts;
 mod resources;
 mod signals;

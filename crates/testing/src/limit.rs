@@ -11,10 +11,8 @@ pub fn limit_descriptors(most: u64) -> bool {
         rlim_max: 0,
     };
     // SAFETY: the result is ours.
-    assert_eq!(
-        unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) },
-        0
-    );
+    let told = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) };
+    assert_eq!(told, 0);
     limit.rlim_cur = most;
     // SAFETY: reads what is ours.
     most <= limit.rlim_max && unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } == 0

@@ -145,14 +145,18 @@ fn a_gigabyte_that_waits_goes_back() {
     let read = Counters::now();
     drop(pull);
     context.terminate();
-    let (after, end) = (shared_kib(), Counters::now());
+    let end = Counters::now();
+    // It is the machine's, of which others may have some for a while.
+    let after = loop {
+        let after = shared_kib();
+        if after < before + (peak - before) / 10 {
+            break after;
+        }
+        std::thread::yield_now();
+    };
     println!("shared: {before} KiB before, {peak} at the peak, {after} after");
     println!(
         "sender at the peak: {other:?}\nreceiver: {own:?} before, {read:?} when all was read, {end:?} after"
     );
     assert_eq!(end.shmem_kib.saturating_sub(own.shmem_kib), 0);
-    assert!(
-        after < before + (peak - before) / 10,
-        "memory was left behind"
-    );
 }

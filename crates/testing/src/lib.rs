@@ -33,6 +33,7 @@
 mod activity;
 mod actor;
 mod counters;
+mod limit;
 mod pattern;
 mod random;
 mod role;
@@ -45,6 +46,7 @@ mod watchdog;
 pub use activity::{Activity, is_asleep, now_nanos, pin_to, thread_id, until_asleep, until_gone};
 pub use actor::Actor;
 pub use counters::Counters;
+pub use limit::limit_descriptors;
 pub use pattern::{Bytes, Messages};
 pub use random::{Random, mix, seed};
 pub use role::{fork_and, fork_and_linger, listen, role, role_args, say, spawn_role, under};

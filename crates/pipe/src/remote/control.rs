@@ -164,7 +164,14 @@ impl Drop for Slot {
         if !self.control.mark.is_here() {
             return;
         }
-        let (page, at) = (Arc::clone(&self.page), self.at);
-        self.control.lock().slots.push((page, at));
+        let (page, at) = (&self.page, self.at);
+        let mut free = self.control.lock();
+        free.slots.push((Arc::clone(page), at));
+        // A page that nobody uses any more goes, if there are slots of others for those who come next.
+        let is_here = |(other, _): &(Arc<Page>, usize)| Arc::ptr_eq(other, page);
+        let enough = !Arc::ptr_eq(page, &self.control.first) && free.slots.len() >= 2 * SLOTS;
+        if enough && free.slots.iter().filter(|slot| is_here(slot)).count() == SLOTS {
+            free.slots.retain(|slot| !is_here(slot));
+        }
     }
 }

@@ -95,7 +95,7 @@ impl Handoff {
     pub(crate) fn new(sharing: Option<&Sharing>, stream: &Stream, short: bool) -> Handoff {
         let stage = match sharing {
             _ if stream.unix().is_none() => Stage::Off(WhyZmtp::NotIpc),
-            Some(_) if short || is_short(stream.as_raw_fd()) => Stage::Off(WhyZmtp::Resources),
+            Some(_) if short || is_short(stream) => Stage::Off(WhyZmtp::Resources),
             Some(sharing) => Stage::Waiting(sharing.clone()),
             None => Stage::Off(WhyZmtp::TurnedOff),
         };
@@ -141,6 +141,8 @@ impl Handoff {
             receiving: marks.receiving,
         };
         self.stage = match Own::make(&sharing.control, marks, connected) {
+            // Many may have come before the first of them has made anything.
+            Ok(own) if own.descriptors().iter().any(is_short) => Stage::Off(WhyZmtp::Resources),
             Ok(own) => Stage::Offering(Box::new(Offering {
                 sharing: sharing.clone(),
                 own,
@@ -236,11 +238,20 @@ impl Handoff {
         let frame = match OfferFrame::decode(data) {
             Ok(frame) => frame,
             Err(error) => {
+                self.came = None;
                 self.refuse(connection, error.refuse());
                 return Ok(None);
             }
         };
+        // Whatever becomes of an offer, nothing of what came with it is kept here.
+        let came = match frame {
+            OfferFrame::Offer(_) => self.came.take().unwrap_or_default(),
+            _ => Ancillary::default(),
+        };
         match (frame, &mut self.stage) {
+            (OfferFrame::Offer(_), Stage::Offering(_)) if came.fds.iter().any(is_short) => {
+                self.refuse(connection, Refuse::Resources);
+            }
             (OfferFrame::Offer(offer), Stage::Offering(offering)) => {
                 let judged = if offering.peer.is_some() {
                     Err(MeetError::Frame)
@@ -248,9 +259,7 @@ impl Handoff {
                     let (got, want) = (0, offer.descriptors());
                     Err(MeetError::Descriptors { got, want })
                 } else {
-                    offering
-                        .own
-                        .judge(&offer, self.came.take().unwrap_or_default())
+                    offering.own.judge(&offer, came)
                 };
                 match judged {
                     Ok(peer) => {
@@ -278,7 +287,10 @@ impl Handoff {
     }
 
     fn refuse(&mut self, connection: &mut Connection, why: Refuse) {
-        self.stage = Stage::Off(WhyZmtp::Refused(why));
+        self.stage = Stage::Off(match why {
+            Refuse::Resources => WhyZmtp::Resources,
+            why => WhyZmtp::Refused(why),
+        });
         connection.command(COMMAND, &OfferFrame::Refuse(why).encode());
     }
 
@@ -345,8 +357,8 @@ fn receives(kind: Kind) -> bool {
 }
 
 /// Whether more than half of the descriptors that this process may have are in use: numbers are given from the lowest
-/// on.
-fn is_short(descriptor: i32) -> bool {
+/// on, and this one is new.
+fn is_short(descriptor: &impl AsRawFd) -> bool {
     let most = ringmq_sys::most_descriptors();
-    u64::try_from(descriptor).is_ok_and(|number| number > most / 2)
+    u64::try_from(descriptor.as_raw_fd()).is_ok_and(|number| number > most / 2)
 }

@@ -7,13 +7,21 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
+mod calls;
 mod close;
+mod containers;
+mod death;
+mod exec;
 mod fallback;
 mod forked;
+mod idle;
 mod kill;
 mod long;
+mod many;
 mod parts;
+mod resources;
 mod scribbles;
 mod signals;
+mod stalled;
 mod switch;
 mod unread;

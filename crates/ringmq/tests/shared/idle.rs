@@ -1,0 +1,107 @@
+//! Sockets in shared memory on which nothing happens.
+
+use std::fs;
+use std::time::Duration;
+
+use ringmq::{Carrier, Context, Interest, Item, Kind, Poller, Wait};
+use ringmq_testing::{Activity, Actor, Scratch, listen, role, say, spawn_role, watchdog};
+
+use crate::parts::{arg, open, socket, soon};
+
+/// How long nothing happens.
+const IDLE: Duration = Duration::from_secs(1);
+/// What has begun before is at its end by the second look.
+const LOOKS: usize = 3;
+
+/// Goes over to shared memory, says so, and then does what `arg(2)` says, in vain.
+fn idler() {
+    let context = Context::new().unwrap();
+    context.set_wait(match &arg(1)[..] {
+        "park" => Wait::Park,
+        _ => Wait::Adaptive,
+    });
+    let mut pair = socket(&context, Kind::Pair);
+    let binds = arg(3) == "binds";
+    pair.set_send_mark(10);
+    pair.set_recv_mark(10);
+    open(&mut pair, binds, &arg(0));
+    let in_memory = |one: &ringmq::Connection| one.carrier == Carrier::SharedMemory;
+    // Each has sent and received something there.
+    for turn in 0..100 {
+        if (turn % 2 == 0) == binds {
+            pair.recv_deadline(soon()).unwrap();
+        } else {
+            pair.send("turn").unwrap();
+        }
+    }
+    assert!(pair.connections().iter().all(in_memory));
+    say("in shared memory");
+    assert_eq!(listen(), "go");
+    match &arg(2)[..] {
+        "receives" => drop(pair.recv()),
+        "sends" => while pair.send("more").is_ok() {},
+        "polls" => {
+            let mut items = [Item::socket(&mut pair, Interest::READABLE)];
+            Poller::new().wait(&mut items, None).unwrap();
+        }
+        // Beside the application there is still the I/O thread.
+        _ => drop(listen()),
+    }
+}
+
+/// The threads of a process, and what each has done.
+fn activity(process: u32) -> Vec<(u32, Activity)> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let threads = tasks.map(|task| task.unwrap().file_name().into_string().unwrap());
+    threads
+        .map(|thread| thread.parse().unwrap())
+        .map(|thread| (thread, Activity::of(process, thread)))
+        .collect()
+}
+
+/// No thread wakes up, and none takes time: neither those who wait, nor the I/O threads behind them.
+#[test]
+fn idle_sockets_cost_nothing() {
+    const TEST: &str = "idle::idle_sockets_cost_nothing";
+    if role().is_some() {
+        return idler();
+    }
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let mut actors = Vec::new();
+    for wait in ["park", "adaptive"] {
+        for (one, other) in [
+            ("receives", "receives"),
+            // Whoever sends has a receiver that reads nothing.
+            ("sends", "nothing"),
+            ("polls", "polls"),
+            ("nothing", "nothing"),
+        ] {
+            let endpoint = format!("ipc://{}", scratch.path(&format!("{wait}-{one}")));
+            for (does, opens) in [(one, "binds"), (other, "connects")] {
+                let args = [&endpoint[..], wait, does, opens];
+                actors.push(Actor::start(&mut spawn_role(TEST, "idler", &args)));
+            }
+        }
+    }
+    for actor in &mut actors {
+        assert_eq!(actor.hear(), "in shared memory");
+    }
+    for actor in &mut actors {
+        actor.tell("go");
+    }
+    let look = || -> Vec<_> { actors.iter().map(|one| activity(one.pid())).collect() };
+    let mut before = look();
+    for _ in 0..LOOKS {
+        std::thread::sleep(IDLE);
+        let after = look();
+        if before == after {
+            return;
+        }
+        before = after;
+    }
+    panic!(
+        "somebody was awake until the end: {before:#?}, {:#?}",
+        look()
+    );
+}

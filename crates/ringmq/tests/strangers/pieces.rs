@@ -23,6 +23,8 @@ fn conversation() -> (Vec<u8>, Vec<Vec<Vec<u8>>>) {
         frame(0, b"parts"),
         // One that nobody knows.
         frame(4, b"\x07UNKNOWN and more"),
+        // One that is for publishers.
+        frame(4, b"\x09SUBSCRIBEtopic"),
         frame(0, &long),
         // A short one in the long form.
         [&super::head(0, 4)[..], b"last"].concat(),

@@ -31,7 +31,7 @@ enum Fate {
 type Messages = Vec<Vec<Vec<u8>>>;
 
 /// Where ours does otherwise on purpose, and why. What else such a connection says is not compared.
-const ON_PURPOSE: [(&str, &str); 10] = [
+const ON_PURPOSE: [(&str, &str); 11] = [
     (
         "another signature",
         "ZMTP 1.0 is refused, libzmq goes on with it",
@@ -51,6 +51,10 @@ const ON_PURPOSE: [(&str, &str); 10] = [
     (
         "a socket type twice",
         "a peer has one socket type, libzmq takes the last",
+    ),
+    (
+        "a cut in the properties",
+        "a property has a value, libzmq lets the last one go without",
     ),
     (
         "a property without a name",
@@ -235,7 +239,7 @@ impl Said {
         let said = match random.below(24) {
             0 => {
                 self.odd("flags that nobody has defined");
-                frame(random.below(32) as u8 * 8 | random.below(2) as u8, &text)
+                frame((random.below(32) as u8) << 3 | random.below(2) as u8, &text)
             }
             1 => {
                 self.odd("a short one in the long form");

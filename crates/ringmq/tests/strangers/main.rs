@@ -1,6 +1,10 @@
 //! Peers that are no libraries: bytes by hand, for sockets over tcp and ipc.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and shows what it has seen"
+)]
 
 mod bombs;
 mod deaths;

@@ -97,6 +97,14 @@ def do_recv():
     return words(socket.recv_multipart())
 
 
+def do_drain():
+    """All that is there, with a comma between two messages."""
+    heard = []
+    while socket.poll(0):
+        heard += [","] * bool(heard) + words(socket.recv_multipart())
+    return heard or ["nothing"]
+
+
 def do_mute():
     """Waits until there is nobody to send to."""
     while socket.poll(0, zmq.POLLOUT):

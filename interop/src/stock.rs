@@ -90,6 +90,15 @@ impl Stock {
         self.hear_message()
     }
 
+    /// Receives all messages that are there.
+    #[track_caller]
+    pub fn drain(&mut self) -> Vec<Vec<Vec<u8>>> {
+        match &*self.ask("drain") {
+            "nothing" => Vec::new(),
+            heard => heard.split(" , ").map(message_of).collect(),
+        }
+    }
+
     /// Tells the process a line, whose answer is to be [heard](Stock::hear).
     pub fn tell(&mut self, line: &str) {
         self.actor.tell(line);

@@ -29,7 +29,7 @@ const SKIPPED: [(&str, &str); 7] = [
 ];
 
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
-    let mut cargo = sanitized(workspace, "asan", "-Zsanitizer=address")?;
+    let mut cargo = sanitized(workspace, "asan", "-Zsanitizer=address", &RING_AND_PIPE)?;
     process::run_tests(without(&mut cargo, &SKIPPED))
 }
 
@@ -42,23 +42,29 @@ pub(crate) fn without<'a>(cargo: &'a mut Command, skipped: &[(&str, &str)]) -> &
     cargo
 }
 
-/// `cargo test` of ring and pipe with a sanitizer. The flag is unstable, but it needs nothing that a
+/// The tests of ring and pipe. No doctests: rustdoc would need the flags as well, and `docs` runs them.
+pub(crate) const RING_AND_PIPE: [&str; 5] = [
+    "--tests",
+    "--package",
+    "ringmq-ring",
+    "--package",
+    "ringmq-pipe",
+];
+
+/// `cargo test` of these tests with a sanitizer. The flag is unstable, but it needs nothing that a
 /// stable toolchain lacks, so the stable compiler is told to take it. The explicit target keeps the
 /// flags away from build scripts and procedural macros.
-pub(crate) fn sanitized(workspace: &Workspace, name: &str, flags: &str) -> Outcome<Command> {
+pub(crate) fn sanitized(
+    workspace: &Workspace,
+    name: &str,
+    flags: &str,
+    tests: &[&str],
+) -> Outcome<Command> {
     let mut cargo = workspace.cargo_with_flags(flags);
     cargo.env("RUSTC_BOOTSTRAP", "1");
     // On a busy machine a limit that is ample without it is none.
     cargo.env("RINGMQ_TEST_PATIENCE", "5");
-    // No doctests: rustdoc would need the flags as well, and `docs` runs them.
-    cargo.args([
-        "test",
-        "--tests",
-        "--package",
-        "ringmq-ring",
-        "--package",
-        "ringmq-pipe",
-    ]);
+    cargo.arg("test").args(tests);
     cargo
         .args(["--target", &host()?, "--target-dir"])
         .arg(workspace.target(name));

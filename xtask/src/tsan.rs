@@ -1,9 +1,9 @@
-//! `cargo xtask tsan`: the tests of ring and pipe under ThreadSanitizer.
+//! `cargo xtask tsan`: the tests of ring and pipe, and contexts that end, under ThreadSanitizer.
 //!
 //! By hand, for its word counts only with its two blind spots in mind: it does not see a race through
 //! two mappings of one memory, and it takes a publication that only a fence orders for a race.
 
-use crate::asan::{sanitized, without};
+use crate::asan::{RING_AND_PIPE, sanitized, without};
 use crate::process::{self, Outcome};
 use crate::workspace::Workspace;
 
@@ -37,10 +37,14 @@ const SKIPPED: [(&str, &str); 7] = [
 
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let suppressions = workspace.root().join("xtask/tsan.supp");
-    let mut cargo = sanitized(workspace, "tsan", FLAGS)?;
-    cargo.env(
-        "TSAN_OPTIONS",
-        format!("suppressions={}", suppressions.display()),
-    );
-    process::run_tests(without(&mut cargo, &SKIPPED))
+    let options = format!("suppressions={}", suppressions.display());
+    let cargo_of = |tests: &[&str]| {
+        let mut cargo = sanitized(workspace, "tsan", FLAGS, tests)?;
+        cargo.env("TSAN_OPTIONS", &options);
+        Ok(cargo)
+    };
+    let mut cargo = cargo_of(&RING_AND_PIPE)?;
+    process::run_tests(without(&mut cargo, &SKIPPED))?;
+    let mut cargo = cargo_of(&["--package", "ringmq", "--test", "races"])?;
+    process::run_tests(cargo.args(["--", "--include-ignored"]))
 }

@@ -146,6 +146,36 @@ fn peers() {
 }
 
 #[test]
+fn requests() {
+    holds("requests", With::Both);
+}
+
+#[test]
+fn routers() {
+    holds("routers", With::Both);
+}
+
+#[test]
+fn publishers() {
+    holds("publishers", With::Both);
+}
+
+#[test]
+fn waiting() {
+    holds("waiting", With::Both);
+}
+
+#[test]
+fn places() {
+    holds("places", With::Both);
+}
+
+#[test]
+fn tools() {
+    holds("tools", With::Both);
+}
+
+#[test]
 fn misuse() {
     holds("misuse", With::Ours);
 }

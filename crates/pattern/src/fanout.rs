@@ -69,9 +69,10 @@ impl Fanout {
         }
     }
 
-    /// Whether everybody who is picked has room.
+    /// Whether everybody who is picked has room, and is known to.
     pub(crate) fn have_room(&self, pipes: &mut impl Pipes) -> bool {
-        self.picked.iter().all(|peer| pipes.can_write(*peer))
+        let mut picked = self.picked.iter();
+        picked.all(|peer| !pipes.is_spent(*peer) && pipes.can_write(*peer))
     }
 
     /// Passes over those without room. They lose this message.

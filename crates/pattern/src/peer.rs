@@ -34,6 +34,13 @@ pub trait Pipes {
     /// Whether there is room, by the high-water mark, for one more whole message.
     fn can_write(&mut self, peer: Peer) -> bool;
 
+    /// Whether the room that was there at the last look is used up so soon that there is to be no other look. Then the
+    /// peer is one without room, until the pattern is told otherwise. For patterns that refuse, and drop nothing: libzmq
+    /// learns of room with a delay, and whoever fills a pipe at once relies on being told that it is full.
+    fn is_spent(&mut self, _peer: Peer) -> bool {
+        false
+    }
+
     /// Whether a whole message waits to be read.
     fn can_read(&mut self, peer: Peer) -> bool;
 

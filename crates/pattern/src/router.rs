@@ -53,6 +53,9 @@ impl Router {
             return Ok(());
         }
         self.outgoing = match self.identities.peer(&id) {
+            Some(peer) if self.mandatory && pipes.is_spent(peer) => {
+                return Err(Refused::WouldBlock(id));
+            }
             Some(peer) if pipes.can_write(peer) => Outgoing::To(peer),
             Some(peer) if self.mandatory && !pipes.is_gone(peer) => {
                 return Err(Refused::WouldBlock(id));

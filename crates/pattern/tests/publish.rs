@@ -167,6 +167,22 @@ fn with_nodrop_it_waits_for_all() {
     }
 }
 
+/// Room that was given back since the last look counts once there was another.
+#[test]
+fn with_nodrop_it_is_told_that_the_known_room_is_spent() {
+    let mut publisher = Stage::with(Kind::Xpub, 2);
+    publisher.give(0, "\x01a");
+    publisher.pipe(0).spent = true;
+    // Whoever drops need not know.
+    publisher.send("a").unwrap();
+    publisher.set(SetOption::XpubNodrop(true));
+    publisher.send("for nobody").unwrap();
+    assert!(matches!(publisher.send("a|1"), Err(Refused::WouldBlock(_))));
+    publisher.pipe(0).spent = false;
+    publisher.send("a|1").unwrap();
+    assert_eq!(publisher.got(0), ["a", "a|1"]);
+}
+
 #[test]
 fn a_message_under_way_goes_to_those_it_began_with() {
     let mut publisher = Stage::with(Kind::Xpub, 3);

@@ -310,11 +310,19 @@ impl<R: MemoryMut, P: Memory> Claim<'_, R, P> {
         unsafe { self.writer.ring.copy_in(offset, &payload[..take]) };
     }
 
-    /// Fills the record from its byte `from` on; what does not fit is left out.
+    /// Fills the record from its byte `from` on, which is a multiple of 8; what does not fit is left out. The rest of
+    /// the last 8 bytes may be filled with zeros.
+    ///
+    /// # Panics
+    ///
+    /// If it is none: memory is written in whole words where the processor's own copy is not used.
     #[inline]
     pub fn fill(&mut self, from: usize, payload: &[u8]) {
-        let from = from.min(self.len as usize);
-        let take = payload.len().min(self.len as usize - from);
+        assert!(from.is_multiple_of(8), "{from} is not where a word begins");
+        let take = payload.len().min((self.len as usize).saturating_sub(from));
+        if take == 0 {
+            return;
+        }
         let offset = self.writer.offset(self.at) + HEADER as usize + from;
         // SAFETY: as in `copy_from`.
         unsafe { self.writer.ring.copy_in(offset, &payload[..take]) };

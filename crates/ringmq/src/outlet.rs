@@ -54,6 +54,14 @@ impl Outlet {
         }
     }
 
+    /// Whether the mark is reached, for all that is known. In shared memory there is nothing to be learnt late.
+    pub(crate) fn is_spent(&self) -> bool {
+        match self {
+            Outlet::Local(sender) => sender.is_spent(),
+            Outlet::Shared(_) | Outlet::Closed => false,
+        }
+    }
+
     /// Adds a part of a message, and sends that with the last one. A peer that cannot be woken finds it at its next
     /// call.
     #[inline(always)]

@@ -3,7 +3,7 @@
 mod direct;
 mod entry;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringmq_message::Frame;
 use ringmq_pattern::{Pattern, Peer, Pipes, Ready};
@@ -19,6 +19,9 @@ use crate::reactor::Order;
 
 /// Peers that are looked at in turn, beside those that are known to be active, with each call.
 const IN_TURN: usize = 8;
+
+/// Whoever refuses messages looks for room as often as libzmq does, and so do those who only send for subscriptions.
+pub(crate) const LOOK: Duration = Duration::from_millis(1);
 
 /// All peers of a socket.
 #[derive(Debug, Default)]
@@ -77,6 +80,7 @@ impl Peers {
             silenced: false,
             unreadable: false,
             unwritable: false,
+            looked: None,
         });
         Peer(number as u32)
     }
@@ -405,6 +409,20 @@ impl Peers {
         true
     }
 
+    /// Whether it is time to look for room again.
+    #[cold]
+    fn may_look(&mut self, peer: Peer) -> bool {
+        let entry = &mut self.entries[peer.0 as usize];
+        let now = Instant::now();
+        let soon = entry.looked.is_some_and(|looked| now - looked < LOOK);
+        if soon {
+            self.mark_unwritable(peer);
+        } else {
+            entry.looked = Some(now);
+        }
+        !soon
+    }
+
     /// Whether there are peers that the pattern does not ask by itself.
     #[inline(always)]
     pub(crate) fn has_unreadable(&self) -> bool {
@@ -453,6 +471,12 @@ impl Pipes for Peers {
         }
         self.mark_unwritable(peer);
         false
+    }
+
+    #[inline]
+    fn is_spent(&mut self, peer: Peer) -> bool {
+        let entry = self.entries.get(peer.0 as usize);
+        entry.is_some_and(|entry| entry.sender.is_spent()) && !self.may_look(peer)
     }
 
     #[inline]

@@ -14,7 +14,7 @@ use crate::endpoints::Role;
 use crate::error::{RecvError, SendError, SendRefusal, SocketError};
 use crate::monitor::{Occurrence, Watch};
 use crate::options::Options;
-use crate::peers::Peers;
+use crate::peers::{LOOK, Peers};
 
 /// One end of many conversations, which a pattern makes one of.
 ///
@@ -49,9 +49,6 @@ pub(crate) enum Patience {
     None,
     Until(Option<Instant>),
 }
-
-/// Who only sends looks for subscriptions as often as libzmq does.
-const LOOK: Duration = Duration::from_millis(1);
 
 /// What a call that waits looks for.
 struct Waiting<'a> {
@@ -383,7 +380,11 @@ impl Socket {
     /// No peer has room: looks at them all, and waits, if that can help.
     #[cold]
     pub(crate) fn wait_for_room(&mut self, patience: Patience) -> Result<(), SendRefusal> {
-        if self.peers.tell(&mut self.pattern, Ready::Writable, true) {
+        // They name whom they send to, so that nobody else's room is of use; a call that does not wait leaves it at
+        // what they know.
+        let names = self.only_sends() || self.pattern.kind() == Kind::Router;
+        let looks = !names || matches!(patience, Patience::Until(_));
+        if looks && self.peers.tell(&mut self.pattern, Ready::Writable, true) {
             return Ok(());
         }
         self.wait_to_send(patience)

@@ -16,7 +16,7 @@ const KINDS: [(Kind, Kind); 6] = [
     (Kind::Sub, Kind::Pub),
 ];
 
-/// Two that are connected. Over shared memory, both are there before the first message.
+/// Two that are connected. Over ipc, what is sent from now on goes by shared memory.
 fn pair(context: &Context, kinds: (Kind, Kind), endpoint: &str) -> (Socket, Socket) {
     let mut to = context.socket(kinds.0).unwrap();
     let mut from = context.socket(kinds.1).unwrap();
@@ -29,14 +29,13 @@ fn pair(context: &Context, kinds: (Kind, Kind), endpoint: &str) -> (Socket, Sock
         while &to.recv_part().unwrap()[..] != b"ready" {}
     }
     if endpoint.starts_with("ipc") {
-        for socket in [&mut from, &mut to] {
-            while socket
-                .connections()
-                .iter()
-                .all(|one| one.carrier != Carrier::SharedMemory)
-            {
-                std::thread::yield_now();
-            }
+        // The other one goes over with the first message, if not before.
+        while from
+            .connections()
+            .iter()
+            .all(|one| one.carrier != Carrier::SharedMemory)
+        {
+            std::thread::yield_now();
         }
     }
     (to, from)

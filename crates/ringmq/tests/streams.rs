@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use ringmq::{Context, Kind, Message, Occurrence, RecvError, Socket};
+use ringmq::{Context, Kind, Message, Occurrence, RecvError, SendRefusal, SetOption, Socket};
 use ringmq_testing::{Scratch, scope, watchdog};
 
 /// An endpoint of each transport, to bind to.
@@ -160,6 +160,71 @@ fn subscriptions_travel() {
             publisher.recv_deadline(soon()).unwrap()[0].as_slice(),
             b"\x00a"
         );
+    }
+}
+
+/// Fills the pipe of a peer that has read everything: whether the next message is refused.
+fn is_refused(
+    sender: &mut Socket,
+    receiver: &mut Socket,
+    message: &[&str],
+    pause: Duration,
+) -> bool {
+    let message: Message = message.iter().copied().collect();
+    for _ in 0..2 * MARK {
+        sender.send(message.clone()).unwrap();
+        receiver.recv_deadline(soon()).unwrap();
+    }
+    std::thread::sleep(pause);
+    match sender.try_send(message) {
+        Ok(()) => {
+            receiver.recv_deadline(soon()).unwrap();
+            false
+        }
+        Err(error) => {
+            assert!(matches!(error.reason, SendRefusal::WouldBlock));
+            true
+        }
+    }
+}
+
+const MARK: usize = 100;
+
+/// As in libzmq, it is not noticed at once that there is room again; for no longer than a millisecond.
+#[test]
+fn whoever_fills_a_pipe_at_once_is_told_that_it_is_full() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let context = Context::new().unwrap();
+    let marked = |kind| {
+        let mut socket = context.socket(kind).unwrap();
+        socket.set_send_mark(MARK as u32);
+        socket.set_recv_mark(MARK as u32);
+        socket
+    };
+    let mut publisher = marked(Kind::Xpub);
+    publisher.set(SetOption::XpubNodrop(true)).unwrap();
+    publisher.bind("inproc://publisher").unwrap();
+    let mut subscriber = marked(Kind::Sub);
+    subscriber.subscribe(b"").unwrap();
+    subscriber.connect("inproc://publisher").unwrap();
+    publisher.recv_deadline(soon()).unwrap();
+    let mut router = marked(Kind::Router);
+    router.set(SetOption::RouterMandatory(true)).unwrap();
+    router.bind("inproc://router").unwrap();
+    let mut dealer = marked(Kind::Dealer);
+    dealer.set_routing_id(b"dealer").unwrap();
+    dealer.connect("inproc://router").unwrap();
+    dealer.send("here").unwrap();
+    router.recv_deadline(soon()).unwrap();
+    for (sender, receiver, message) in [
+        (&mut publisher, &mut subscriber, &["x"][..]),
+        (&mut router, &mut dealer, &["dealer", "x"]),
+    ] {
+        while !is_refused(sender, receiver, message, Duration::ZERO) {}
+        for _ in 0..3 {
+            let pause = Duration::from_millis(2);
+            assert!(!is_refused(sender, receiver, message, pause));
+        }
     }
 }
 

@@ -41,6 +41,7 @@ mod scope;
 mod scratch;
 mod storm;
 mod tracee;
+mod unread;
 mod watchdog;
 
 pub use activity::{Activity, is_asleep, now_nanos, pin_to, thread_id, until_asleep, until_gone};
@@ -54,4 +55,5 @@ pub use scope::{Scope, scope};
 pub use scratch::{Scratch, abstract_name};
 pub use storm::SignalStorm;
 pub use tracee::{Stepped, Tracee, stop};
+pub use unread::unread;
 pub use watchdog::{Watchdog, watchdog};

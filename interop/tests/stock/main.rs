@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod differential;
 mod monitors;
 mod pairs;
 mod reconnects;

@@ -25,6 +25,8 @@ pub struct Pipe {
     pub gone: bool,
     /// Messages that fit.
     pub room: usize,
+    /// Those that fit, as far as is known, are there.
+    pub spent: bool,
     /// Messages of the peer.
     inbound: VecDeque<Vec<Frame>>,
     /// What is left of the one that is being read.
@@ -59,6 +61,10 @@ impl Pipes for World {
         pipe.looks += 1;
         pipe.full = pipe.outbound.len() >= pipe.room;
         !pipe.full
+    }
+
+    fn is_spent(&mut self, peer: Peer) -> bool {
+        self.pipe(peer).spent
     }
 
     fn is_gone(&mut self, peer: Peer) -> bool {

@@ -58,6 +58,11 @@ impl<T> Sender<T> {
         self.sent - self.received < self.mark || self.look_for_room()
     }
 
+    /// Whether the credit that is known of is used up; the receiver may have given some back since.
+    pub fn is_spent(&self) -> bool {
+        self.sent - self.received >= self.mark
+    }
+
     #[cold]
     fn look_for_room(&mut self) -> bool {
         self.received = self.reported.get(RECEIVED).min(self.sent);

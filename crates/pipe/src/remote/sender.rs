@@ -218,12 +218,19 @@ impl Sender {
             return Err(PushError::TooLong(len));
         }
         self.push_slowly(Kind::Parts, len, &mut |claim| {
-            claim.fill(0, &(count as u32).to_ne_bytes());
-            let (mut entry, mut at) = (4, table);
+            // Two sizes at a time, for a record is filled in whole words.
+            let mut sizes = std::iter::once(count).chain(parts.clone().map(<[u8]>::len));
+            let mut entry = 0;
+            while let Some(size) = sizes.next() {
+                let mut word = [0; 8];
+                word[..4].copy_from_slice(&(size as u32).to_ne_bytes());
+                word[4..].copy_from_slice(&(sizes.next().unwrap_or(0) as u32).to_ne_bytes());
+                claim.fill(entry, &word);
+                entry += 8;
+            }
+            let mut at = table;
             for part in parts.clone() {
-                claim.fill(entry, &(part.len() as u32).to_ne_bytes());
                 claim.fill(at, part);
-                entry += 4;
                 at += part.len().next_multiple_of(8);
             }
         })

@@ -1,5 +1,7 @@
 //! One peer of a socket.
 
+use std::time::Instant;
+
 use ringmq_message::Frame;
 
 use crate::carrier::{Carrier, WhyZmtp};
@@ -31,6 +33,8 @@ pub(super) struct Entry {
     /// What the pattern knows: this peer had nothing to read, or no room.
     pub(super) unreadable: bool,
     pub(super) unwritable: bool,
+    /// When room was looked for last, by a pattern that would refuse.
+    pub(super) looked: Option<Instant>,
 }
 
 impl Entry {

@@ -438,6 +438,8 @@ impl Open {
                         }
                     }
                 }
+                // Whoever has nothing to subscribe to ignores it, as it does other commands.
+                Some(Event::Subscribe { .. }) if !matches!(link.kind, Kind::Pub | Kind::Xpub) => {}
                 Some(Event::Subscribe { topic, on }) => {
                     let mut bytes = Vec::with_capacity(topic.len() + 1);
                     bytes.push(u8::from(on));

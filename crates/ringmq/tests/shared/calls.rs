@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, Kind, Wait};
+use ringmq::{Carrier, Context, Kind, Socket, Wait};
 use ringmq_testing::{
     Actor, Scratch, listen, pin_to, role, say, scope, spawn_role, under, watchdog,
 };
@@ -41,15 +41,12 @@ fn play() {
     open(&mut socket, binds, &arg(0));
     // Who shares a CPU with its peer does not spin.
     pin_to(usize::from(binds));
-    let in_memory = |one: &ringmq::Connection| one.carrier == Carrier::SharedMemory;
-    while !socket.connections().iter().any(in_memory) {
-        std::hint::spin_loop();
-    }
+    go_over(&mut socket, kind);
     say("in shared memory");
     assert_eq!(listen(), "go");
     for count in 0..number(3) {
         let message = [count as u8; 64];
-        let receives = |socket: &mut ringmq::Socket| {
+        let receives = |socket: &mut Socket| {
             assert_eq!(socket.recv().unwrap()[0].as_slice(), message);
         };
         match kind {
@@ -67,6 +64,34 @@ fn play() {
     }
     say("done");
     assert_eq!(listen(), "end");
+}
+
+/// Exchanges messages until they go by shared memory both ways, if there are two. The last one says so.
+fn go_over(socket: &mut Socket, kind: Kind) {
+    let shares = |socket: &mut Socket| {
+        let mut all = socket.connections().into_iter();
+        all.any(|one| one.carrier == Carrier::SharedMemory)
+    };
+    let receive = |socket: &mut Socket| socket.recv().unwrap()[0].as_slice() == b"over";
+    loop {
+        let over = match kind {
+            Kind::Push | Kind::Req => {
+                let over = shares(socket);
+                socket.send(if over { "over" } else { "not yet" }).unwrap();
+                let agrees = kind == Kind::Push || receive(socket);
+                over && agrees
+            }
+            Kind::Pull => receive(socket),
+            _ => {
+                let over = receive(socket) && shares(socket);
+                socket.send(if over { "over" } else { "not yet" }).unwrap();
+                over
+            }
+        };
+        if over {
+            return;
+        }
+    }
 }
 
 /// Has two processes exchange so many messages, and counts their calls.

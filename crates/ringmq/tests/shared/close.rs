@@ -53,10 +53,18 @@ enum Reads {
     WhenTheSenderIsGone,
 }
 
-fn run(test: &str, count: u64, len: usize, mark: u32, reads: Reads) {
+/// How the messages travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    SharedMemory,
+    Zmtp,
+}
+
+fn run(test: &str, by: By, count: u64, len: usize, mark: u32, reads: Reads) {
     let scratch = Scratch::new();
     let endpoint = format!("ipc://{}", scratch.path("s"));
     let context = Context::new().unwrap();
+    context.set_shared_memory(by == By::SharedMemory);
     let mut pull = context.socket(Kind::Pull).unwrap();
     pull.set_recv_mark(mark);
     pull.bind(&endpoint).unwrap();
@@ -81,31 +89,45 @@ fn run(test: &str, count: u64, len: usize, mark: u32, reads: Reads) {
     leaver.finish();
 }
 
-fn leave_often(test: &str, rounds: u32) {
+/// 200,000 messages are more than the mark admits and the kernel holds: a receiver is in the midst of them when the
+/// sender goes (libzmq loses the tail then: its issue 4660).
+fn leave_often(test: &str, by: By, rounds: u32) {
     if role().is_some() {
         return leaver();
     }
     let _guard = watchdog(Duration::from_secs(60 + 10 * u64::from(rounds)));
     for _ in 0..rounds {
-        run(test, 200_000, 8, 1000, Reads::AtOnce);
-        run(test, 200_000, 8, 0, Reads::AtOnce);
-        run(test, 200_000, 8, 0, Reads::WhenAllIsSent);
-        run(test, 200_000, 8, 0, Reads::WhenTheSenderIsGone);
+        run(test, by, 200_000, 8, 1000, Reads::AtOnce);
+        run(test, by, 200_000, 8, 0, Reads::AtOnce);
+        run(test, by, 200_000, 8, 0, Reads::WhenAllIsSent);
+        run(test, by, 200_000, 8, 0, Reads::WhenTheSenderIsGone);
     }
 }
 
 #[test]
 fn all_that_was_sent_before_an_exit_arrives() {
-    leave_often("close::all_that_was_sent_before_an_exit_arrives", 10);
+    const TEST: &str = "close::all_that_was_sent_before_an_exit_arrives";
+    leave_often(TEST, By::SharedMemory, 3);
+}
+
+#[test]
+fn all_that_was_sent_by_zmtp_before_an_exit_arrives() {
+    const TEST: &str = "close::all_that_was_sent_by_zmtp_before_an_exit_arrives";
+    leave_often(TEST, By::Zmtp, 3);
 }
 
 #[test]
 #[ignore = "soak: 100 rounds"]
 fn all_that_was_sent_before_an_exit_arrives_always() {
-    leave_often(
-        "close::all_that_was_sent_before_an_exit_arrives_always",
-        100,
-    );
+    const TEST: &str = "close::all_that_was_sent_before_an_exit_arrives_always";
+    leave_often(TEST, By::SharedMemory, 100);
+}
+
+#[test]
+#[ignore = "soak: 100 rounds"]
+fn all_that_was_sent_by_zmtp_before_an_exit_arrives_always() {
+    const TEST: &str = "close::all_that_was_sent_by_zmtp_before_an_exit_arrives_always";
+    leave_often(TEST, By::Zmtp, 100);
 }
 
 /// What the machine has in shared memory, in KiB.

@@ -9,7 +9,7 @@ use crate::parts::{last, rings, socket, soon};
 
 const LIMIT: u64 = 256 << 10;
 
-/// A sender with little memory, which binds or connects, and a receiver; both in shared memory.
+/// A sender with little memory, which binds or connects, and a receiver; what is sent from now on goes by shared memory.
 fn pair(endpoint: &str, binds: bool) -> (Socket, Socket) {
     let context = Context::new().unwrap();
     let mut push = socket(&context, Kind::Push);
@@ -22,14 +22,13 @@ fn pair(endpoint: &str, binds: bool) -> (Socket, Socket) {
     };
     first.bind(endpoint).unwrap();
     second.connect(endpoint).unwrap();
-    for socket in [&mut push, &mut pull] {
-        let shares = |socket: &mut Socket| {
-            let mut all = socket.connections().into_iter();
-            all.any(|one| one.carrier == Carrier::SharedMemory)
-        };
-        while !shares(socket) {
-            std::thread::yield_now();
-        }
+    let shares = |socket: &mut Socket| {
+        let mut all = socket.connections().into_iter();
+        all.any(|one| one.carrier == Carrier::SharedMemory)
+    };
+    // The other one goes over with the first message.
+    while !shares(&mut push) {
+        std::thread::yield_now();
     }
     (push, pull)
 }

@@ -56,6 +56,15 @@ pub(crate) struct Upgrade {
 }
 
 impl Upgrade {
+    /// Both sides have agreed, and the peer goes over with its next message.
+    pub(crate) fn agreed() -> Upgrade {
+        Upgrade {
+            sender: None,
+            receiver: None,
+            properties: None,
+        }
+    }
+
     /// What is sent goes this way from now on.
     pub(crate) fn sender(sender: remote::Sender) -> Upgrade {
         Upgrade {

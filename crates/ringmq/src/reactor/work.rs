@@ -389,7 +389,9 @@ impl Work {
                 now,
             )
         };
+        let mut only_receives = false;
         if let Some(met) = open.agreed.take() {
+            only_receives = met.sender.is_none();
             if let Some(pidfd) = met.pidfd {
                 open.watch(pidfd, self.poll.registry(), Token(process_number(slot)));
             }
@@ -427,9 +429,12 @@ impl Work {
             }
             let _ = session.link.post.send(Command::Stays(session.id, why));
         }
-        let goes_over = sender.is_some() || receiver.is_some();
+        let goes_over = only_receives || sender.is_some() || receiver.is_some();
         if goes_over {
             tracing::info!(pipe = session.id.0, kind = ?session.link.kind, "in shared memory");
+        }
+        if only_receives {
+            Work::upgrade(session.id, &session.link, Upgrade::agreed());
         }
         if let Some((sender, witness)) = sender {
             session.witness = Some(witness);

@@ -79,10 +79,7 @@ impl Balance {
                 pipes.write(peer, frame);
                 Ok(())
             }
-            Err(Unrouted::WouldBlock) => Err(Refused::WouldBlock(frame)),
-            Err(Unrouted::NotSupported) => Err(Refused::NotSupported(frame)),
-            Err(Unrouted::Broken) => Err(Refused::Broken(frame)),
-            Err(Unrouted::Swallowed) => Ok(()),
+            Err(unrouted) => unrouted.with(frame),
         }
     }
 

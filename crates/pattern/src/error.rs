@@ -46,12 +46,28 @@ pub enum Unrouted {
     /// Sockets of this type do not send, or look at what they send.
     #[error("this socket type does not send")]
     NotSupported,
+    /// It is not the application's turn to send.
+    #[error("not now: a message has to be received first")]
+    State,
     /// As [`Refused::Broken`].
     #[error("the peer has gone in the middle of the message")]
     Broken,
     /// It is what remains of such a message.
     #[error("the peer has gone in the middle of the message, and this was told before")]
     Swallowed,
+}
+
+impl Unrouted {
+    /// The answer to whoever has sent this part.
+    pub(crate) fn with(self, frame: Frame) -> Result<(), Refused> {
+        match self {
+            Unrouted::WouldBlock => Err(Refused::WouldBlock(frame)),
+            Unrouted::NotSupported => Err(Refused::NotSupported(frame)),
+            Unrouted::State => Err(Refused::State(frame)),
+            Unrouted::Broken => Err(Refused::Broken(frame)),
+            Unrouted::Swallowed => Ok(()),
+        }
+    }
 }
 
 /// Why nothing was received.

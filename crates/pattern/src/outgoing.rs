@@ -18,13 +18,22 @@ impl Outgoing {
     /// The next part.
     #[inline]
     pub(crate) fn send(&mut self, frame: Frame, pipes: &mut impl Pipes) {
-        let more = frame.more();
-        if let Outgoing::To(peer) = *self {
+        if let Some(peer) = self.route(frame.more()) {
             pipes.write(peer, frame);
         }
+    }
+
+    /// Who gets the next part, which `more` parts follow or not.
+    #[inline]
+    pub(crate) fn route(&mut self, more: bool) -> Option<Peer> {
+        let to = match *self {
+            Outgoing::To(peer) => Some(peer),
+            Outgoing::Idle | Outgoing::Nowhere => None,
+        };
         if !more {
             *self = Outgoing::Idle;
         }
+        to
     }
 
     pub(crate) fn detach(&mut self, peer: Peer, pipes: &mut impl Pipes) {

@@ -243,13 +243,18 @@ impl Pattern {
         route!(self, set(option, pipes))
     }
 
-    /// Whether parts pass unseen: nothing depends on what is in them, and none is added or taken off. Then nobody has to
-    /// make a frame of one: see [`route`](Pattern::route) and [`recv_to`](Pattern::recv_to).
+    /// Whether the application's parts pass unseen: nothing depends on what is in them. Then nobody has to make a frame
+    /// of one: see [`route`](Pattern::route) and [`recv_to`](Pattern::recv_to).
     #[inline]
     pub fn is_transparent(&self) -> bool {
         matches!(
             &self.state,
-            State::Pair(_) | State::Push(_) | State::Pull(_) | State::Dealer(_)
+            State::Pair(_)
+                | State::Push(_)
+                | State::Pull(_)
+                | State::Dealer(_)
+                | State::Req(_)
+                | State::Rep(_)
         )
     }
 

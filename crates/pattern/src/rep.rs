@@ -2,13 +2,13 @@
 
 use ringmq_message::Frame;
 
-use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
+use crate::error::{BadOption, NotAttached, RecvRefused, Refused, Unrouted};
 use crate::fair::FairQueue;
 use crate::identities::Identities;
 use crate::option::SetOption;
 use crate::outgoing::Outgoing;
 use crate::pattern::Route;
-use crate::peer::{Peer, Pipes, Ready, Remote};
+use crate::peer::{Peer, Pipes, Ready, Remote, Take};
 
 /// Takes the envelope off each request, and puts it back on the reply:
 ///
@@ -103,27 +103,46 @@ impl Route for Rep {
     }
 
     fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
+        match self.route(frame.more(), pipes) {
+            Ok(peer) => {
+                pipes.write(peer, frame);
+                Ok(())
+            }
+            Err(unrouted) => unrouted.with(frame),
+        }
+    }
+
+    fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
         if !self.replying {
-            return Err(Refused::State(frame));
+            return Err(Unrouted::State);
         }
         if self.outgoing == Outgoing::Idle {
             self.begin(pipes);
         }
-        self.replying = frame.more();
-        self.outgoing.send(frame, pipes);
-        Ok(())
+        self.replying = more;
+        self.outgoing.route(more).ok_or(Unrouted::Swallowed)
     }
 
     fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+        let mut part = None;
+        self.recv_to(pipes, &mut part)?;
+        part.ok_or(RecvRefused::Empty)
+    }
+
+    fn recv_to<P: Pipes>(
+        &mut self,
+        pipes: &mut P,
+        to: &mut impl Take<P>,
+    ) -> Result<bool, RecvRefused> {
         if self.replying {
             return Err(RecvRefused::State);
         }
         if !self.fair.in_message() {
             self.open(pipes).ok_or(RecvRefused::Empty)?;
         }
-        let (frame, _) = self.fair.recv(pipes).ok_or(RecvRefused::Empty)?;
-        self.replying = !frame.more();
-        Ok(frame)
+        let (more, _) = self.fair.recv_to(pipes, to).ok_or(RecvRefused::Empty)?;
+        self.replying = !more;
+        Ok(more)
     }
 
     fn can_send<P: Pipes>(&mut self, _pipes: &mut P) -> bool {

@@ -3,10 +3,10 @@
 use ringmq_message::Frame;
 
 use crate::dealer::Dealer;
-use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
+use crate::error::{BadOption, NotAttached, RecvRefused, Refused, Unrouted};
 use crate::option::SetOption;
 use crate::pattern::Route;
-use crate::peer::{Peer, Pipes, Ready, Remote};
+use crate::peer::{Peer, Pipes, Ready, Remote, Take};
 
 /// Parts of former replies that are dropped before a request. More than there can be, unless a peer writes as fast as
 /// they are dropped: that one could reply with anything.
@@ -108,33 +108,54 @@ impl Route for Req {
     }
 
     fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
-        if self.awaiting && !self.relaxed {
-            return Err(Refused::State(frame));
+        match self.route(frame.more(), pipes) {
+            Ok(peer) => {
+                pipes.write(peer, frame);
+                Ok(())
+            }
+            Err(unrouted) => unrouted.with(frame),
         }
-        self.awaiting = false;
-        if !self.dealer.balance.in_message() && !self.begin(pipes) {
-            return Err(Refused::WouldBlock(frame));
-        }
-        let more = frame.more();
-        match self.dealer.balance.send(frame, pipes) {
-            // The request is lost, as it would be had its peer gone a little later.
-            Ok(()) | Err(Refused::Broken(_)) => {}
-            Err(refused) => return Err(refused),
-        }
-        self.awaiting = !more;
-        Ok(())
     }
 
     fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+        let mut part = None;
+        self.recv_to(pipes, &mut part)?;
+        part.ok_or(RecvRefused::Empty)
+    }
+
+    fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
+        if self.awaiting && !self.relaxed {
+            return Err(Unrouted::State);
+        }
+        self.awaiting = false;
+        if !self.dealer.balance.in_message() && !self.begin(pipes) {
+            return Err(Unrouted::WouldBlock);
+        }
+        let routed = match self.dealer.balance.route(more, pipes) {
+            // The request is lost, as it would be had its peer gone a little later.
+            Err(Unrouted::Broken) => Err(Unrouted::Swallowed),
+            routed => routed,
+        };
+        if matches!(routed, Ok(_) | Err(Unrouted::Swallowed)) {
+            self.awaiting = !more;
+        }
+        routed
+    }
+
+    fn recv_to<P: Pipes>(
+        &mut self,
+        pipes: &mut P,
+        to: &mut impl Take<P>,
+    ) -> Result<bool, RecvRefused> {
         if !self.awaiting {
             return Err(RecvRefused::State);
         }
         if !self.dealer.fair.in_message() {
             self.find_reply(pipes).ok_or(RecvRefused::Empty)?;
         }
-        let frame = self.dealer.recv(pipes)?;
-        self.awaiting = frame.more();
-        Ok(frame)
+        let more = self.dealer.recv_to(pipes, to)?;
+        self.awaiting = more;
+        Ok(more)
     }
 
     fn can_send<P: Pipes>(&mut self, pipes: &mut P) -> bool {

@@ -49,6 +49,9 @@ pub enum Kind {
     Jump = 6,
     /// A whole message of several parts, behind a table of them. Sockets only.
     Parts = 7,
+    /// A whole message of two parts, the first of which is empty, and the second the payload: a request, or a reply.
+    /// Sockets only.
+    Enveloped = 8,
 }
 
 /// A header that has been checked: kind and length agree with each other and with the ring.
@@ -76,6 +79,7 @@ impl Header {
             5 => Kind::Abort,
             6 if grows => Kind::Jump,
             7 if grows => Kind::Parts,
+            8 if grows => Kind::Enveloped,
             _ => return Err(Corrupt::Header { position, word }),
         };
         let len = word as u32;
@@ -157,7 +161,13 @@ mod tests {
 
     #[test]
     fn headers_survive_the_round_trip_and_nothing_else_does() {
-        for kind in [Kind::Last, Kind::More, Kind::Pad, Kind::Parts] {
+        for kind in [
+            Kind::Last,
+            Kind::More,
+            Kind::Pad,
+            Kind::Parts,
+            Kind::Enveloped,
+        ] {
             for len in [0, 1, 8, u32::MAX] {
                 let header = Header::decode(Header::encode(kind, len), 0, true);
                 assert_eq!(header, Ok(Header { kind, len }));
@@ -178,7 +188,7 @@ mod tests {
         ] {
             wrong(word, true);
         }
-        for kind in [Kind::Jump, Kind::Parts] {
+        for kind in [Kind::Jump, Kind::Parts, Kind::Enveloped] {
             wrong(Header::encode(kind, 0), false);
         }
     }

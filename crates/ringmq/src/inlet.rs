@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     receiver: remote::Receiver,
     /// The rest of the message that is being received, the last part first.
     parts: Vec<Frame>,
+    /// The message that is being received, if its empty first part was, and the second is all that is left.
+    enveloped: Option<remote::Incoming>,
     /// What its frames tell of the peer.
     properties: Option<Arc<Properties>>,
     /// The peer is gone, or has gone back to ZMTP.
@@ -88,7 +90,7 @@ impl Inlet {
             if let Source::Shared(shared) = source
                 && !shared.gone
             {
-                shared.stopped = true;
+                shared.stop();
             }
         }
     }
@@ -243,6 +245,7 @@ impl Source {
         Source::Shared(Box::new(Shared {
             receiver,
             parts: Vec::new(),
+            enveloped: None,
             properties,
             gone: false,
             stopped: false,
@@ -270,8 +273,19 @@ impl Shared {
         !self.is_ready() && (self.gone || self.receiver.is_at_end())
     }
 
+    /// Nothing more is read, but for what is left of the message that is being received.
+    fn stop(&mut self) {
+        if let Some(second) = self.pop_second() {
+            self.parts.push(second);
+        }
+        self.stopped = true;
+    }
+
     #[inline(always)]
     fn pop(&mut self) -> Option<Frame> {
+        if self.enveloped.is_some() {
+            return self.pop_second();
+        }
         if self.parts.is_empty() && !self.stopped {
             let properties = &self.properties;
             let made = self.receiver.take_one(|one| {
@@ -293,6 +307,11 @@ impl Shared {
     /// Takes a message of one part; gives its length, whatever of it was copied.
     #[inline(always)]
     fn pop_slice(&mut self, into: &mut [u8]) -> Option<usize> {
+        if let Some(incoming) = self.enveloped.take() {
+            self.receiver.copy_into(&incoming, 0, into);
+            self.receiver.done(incoming);
+            return Some(incoming.size());
+        }
         if !self.parts.is_empty() || self.stopped {
             return None;
         }
@@ -306,6 +325,9 @@ impl Shared {
     /// kept if they fit.
     #[inline(always)]
     fn pop_to(&mut self, frame: &mut Frame) -> bool {
+        if let Some(incoming) = self.enveloped {
+            return self.second_to(frame, incoming);
+        }
         if !self.parts.is_empty() || self.stopped {
             return false;
         }
@@ -325,11 +347,41 @@ impl Shared {
         taken.is_some()
     }
 
+    /// Takes the second part of an enveloped message to a frame; says whether there was memory for it.
+    #[inline]
+    fn second_to(&mut self, frame: &mut Frame, incoming: remote::Incoming) -> bool {
+        let (receiver, len) = (&self.receiver, incoming.size());
+        if len <= INLINE {
+            frame.refill_small(len, |into| receiver.copy_into(&incoming, 0, into));
+        } else {
+            let Ok(mut bytes) = frame.take_memory(len) else {
+                return false;
+            };
+            if receiver.append_to(&incoming, 0, len, &mut bytes).is_err() {
+                return false;
+            }
+            frame.refill(bytes);
+        }
+        frame.keep_properties(&self.properties);
+        self.enveloped = None;
+        self.receiver.done(incoming);
+        true
+    }
+
+    /// Takes the second part of an enveloped message, if it is left.
+    #[inline]
+    fn pop_second(&mut self) -> Option<Frame> {
+        let incoming = self.enveloped.take()?;
+        let frame = self.copy(&incoming, 0, incoming.size())?;
+        self.receiver.done(incoming);
+        Some(frame)
+    }
+
     /// Copies out what is left, if that is not too much; otherwise some of it, which is received before the rest.
     fn copy_out(&mut self) -> Option<Vec<Frame>> {
         let mut left = Vec::new();
         let mut room = COPIED_MOST;
-        while !self.parts.is_empty() || self.fits(&mut room) {
+        while !self.parts.is_empty() || self.enveloped.is_some() || self.fits(&mut room) {
             let Some(part) = self.pop() else {
                 break;
             };
@@ -363,6 +415,12 @@ impl Shared {
             return self.parts.pop();
         }
         let incoming = self.receiver.peek()?;
+        if incoming.is_enveloped() {
+            self.enveloped = Some(incoming);
+            let mut first = Frame::new().with_more(true);
+            first.set_properties(self.properties.clone());
+            return Some(first);
+        }
         match self.receiver.contents(&incoming) {
             Ok(remote::Contents::One(len)) => {
                 let frame = self.copy(&incoming, 0, len)?;

@@ -88,9 +88,9 @@ impl Outlet {
     pub(crate) fn push_from(&mut self, frame: &mut Frame, last: bool) {
         if last
             && let Outlet::Shared(shared) = self
-            && shared.parts.is_empty()
+            && let Some(sent) = shared.send_last(frame)
         {
-            if let Err(refused) = shared.sender.push(frame) {
+            if let Err(refused) = sent {
                 shared.parts.push(mem::take(frame));
                 shared.refused(refused);
             }
@@ -231,34 +231,59 @@ impl Shared {
 
     #[inline]
     fn push(&mut self, frame: Frame, last: bool) {
-        if !last || !self.parts.is_empty() {
+        if !last {
             self.parts.push(frame);
-            if last {
-                self.send();
-            }
             return;
         }
-        if let Err(refused) = self.sender.push(&frame) {
-            self.parts.push(frame);
-            self.refused(refused);
+        match self.send_last(&frame) {
+            Some(Ok(())) => {}
+            Some(Err(refused)) => {
+                self.parts.push(frame);
+                self.refused(refused);
+            }
+            None => {
+                self.parts.push(frame);
+                self.send();
+            }
         }
     }
 
     #[inline(always)]
     fn push_slice(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
-        if !self.parts.is_empty() {
-            self.push(Frame::try_copy(bytes)?, true);
-        } else if let Err(refused) = self.sender.push(bytes) {
-            self.parts.push(Frame::try_copy(bytes)?);
-            self.refused(refused);
+        match self.send_last(bytes) {
+            Some(Ok(())) => {}
+            Some(Err(refused)) => {
+                self.parts.push(Frame::try_copy(bytes)?);
+                self.refused(refused);
+            }
+            None => {
+                self.parts.push(Frame::try_copy(bytes)?);
+                self.send();
+            }
         }
         Ok(())
+    }
+
+    /// Sends a message whose last part is this, if nothing or an empty part is all that comes before; `None` if more
+    /// does. If it is refused, what comes before is still there.
+    #[inline(always)]
+    fn send_last(&mut self, bytes: &[u8]) -> Option<Result<(), remote::PushError>> {
+        let sent = match &self.parts[..] {
+            [] => return Some(self.sender.push(bytes)),
+            [first] if first.is_empty() => self.sender.push_enveloped(bytes),
+            _ => return None,
+        };
+        if sent.is_ok() {
+            self.parts.clear();
+        }
+        Some(sent)
     }
 
     fn send(&mut self) {
         let sent = match &self.parts[..] {
             [] => Ok(()),
             [one] => self.sender.push(one),
+            [first, second] if first.is_empty() => self.sender.push_enveloped(second),
             parts => self.sender.push_parts(parts.iter().map(Frame::as_slice)),
         };
         match sent {

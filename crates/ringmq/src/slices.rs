@@ -46,7 +46,7 @@ impl Take<Peers> for ToFrame<'_> {
 
 impl Socket {
     /// Sends a copy of these bytes, as a message or as the last part of one; waits as [`send`](Socket::send) does. A
-    /// PUSH, PAIR or DEALER whose peer is in shared memory copies them straight to where the peer reads them.
+    /// PUSH, PAIR, DEALER, REQ or REP whose peer is in shared memory copies them straight to where the peer reads them.
     ///
     /// # Errors
     ///
@@ -132,6 +132,7 @@ impl Socket {
                 Ok(peer) => return Ok(Some(peer)),
                 Err(Unrouted::Swallowed) => return Ok(None),
                 Err(Unrouted::NotSupported) => return Err(SendRefusal::NotSupported),
+                Err(Unrouted::State) => return Err(SendRefusal::State),
                 Err(Unrouted::Broken) => return swallow_once(patience).map(|()| None),
                 Err(Unrouted::WouldBlock) => self.wait_for_room(patience)?,
             }
@@ -140,7 +141,7 @@ impl Socket {
 
     /// Receives one part of a message, of which as much is copied to `into` as there is room for; the rest is dropped.
     /// Gives the length of the part, as it was. [`has_more`](Socket::has_more) says whether others follow. Waits as
-    /// [`recv`](Socket::recv) does. A PULL, PAIR or DEALER whose peer is in shared memory copies straight from where
+    /// [`recv`](Socket::recv) does. A PULL, PAIR, DEALER, REQ or REP whose peer is in shared memory copies straight from where
     /// the peer has put it.
     ///
     /// # Errors

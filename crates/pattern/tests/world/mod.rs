@@ -144,6 +144,7 @@ impl Stage {
             }
             Err(Unrouted::WouldBlock) => Err(Refused::WouldBlock(frame)),
             Err(Unrouted::NotSupported) => Err(Refused::NotSupported(frame)),
+            Err(Unrouted::State) => Err(Refused::State(frame)),
             Err(Unrouted::Broken) => Err(Refused::Broken(frame)),
             Err(Unrouted::Swallowed) => Ok(()),
         }

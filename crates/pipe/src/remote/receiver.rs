@@ -50,6 +50,12 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// Whether it has two parts, of which the first is empty and the second all of its bytes.
+    #[inline]
+    pub fn is_enveloped(&self) -> bool {
+        self.record.kind() == Kind::Enveloped
+    }
+
     /// Bytes that it takes.
     pub fn size(&self) -> usize {
         self.record.len()
@@ -168,7 +174,7 @@ impl Receiver {
             && let Ok(found) = reader.peek()
         {
             let record = found?;
-            if matches!(record.kind(), Kind::Last | Kind::Parts) {
+            if matches!(record.kind(), Kind::Last | Kind::Enveloped | Kind::Parts) {
                 return Some(Incoming { record });
             }
         }
@@ -186,7 +192,9 @@ impl Receiver {
                     Ok(None) => return None,
                     Err(corrupt) => self.state = State::Broken(Some(corrupt)),
                     Ok(Some(record)) => match record.kind() {
-                        Kind::Last | Kind::Parts => return Some(Incoming { record }),
+                        Kind::Last | Kind::Enveloped | Kind::Parts => {
+                            return Some(Incoming { record });
+                        }
                         Kind::Jump => self.take_segment(),
                         Kind::End => self.state = State::Ended,
                         // Pieces are of the bare pipe.
@@ -307,6 +315,24 @@ impl Receiver {
         match &self.reader {
             Ok(reader) => super::unread::copy(reader, incoming, at, len),
             Err(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Copies a part out, to the end of these bytes.
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for it.
+    pub fn append_to(
+        &self,
+        incoming: &Incoming,
+        at: usize,
+        len: usize,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), std::collections::TryReserveError> {
+        match &self.reader {
+            Ok(reader) => super::unread::append(reader, &incoming.record, at, len, bytes),
+            Err(_) => Ok(()),
         }
     }
 

@@ -182,18 +182,33 @@ impl Sender {
     /// [`PushError`].
     #[inline]
     pub fn push(&mut self, payload: &[u8]) -> Result<(), PushError> {
+        self.push_as(Kind::Last, payload)
+    }
+
+    /// Sends a message of an empty part and this one, as requests and replies are.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError`].
+    #[inline]
+    pub fn push_enveloped(&mut self, payload: &[u8]) -> Result<(), PushError> {
+        self.push_as(Kind::Enveloped, payload)
+    }
+
+    #[inline(always)]
+    fn push_as(&mut self, kind: Kind, payload: &[u8]) -> Result<(), PushError> {
         if !self.growth.large
             && let Some(writer) = &mut self.writer
             && let Ok(mut claim) = writer.claim(payload.len())
         {
             claim.copy_from(payload);
-            claim.commit(Kind::Last);
+            claim.commit(kind);
             writer.publish();
             self.sent += 1;
             self.wake();
             return Ok(());
         }
-        self.push_slowly(Kind::Last, payload.len(), &mut |claim| {
+        self.push_slowly(kind, payload.len(), &mut |claim| {
             claim.copy_from(payload);
         })
     }

@@ -46,6 +46,10 @@ pub(super) fn contents<P: MemoryMut>(
     if record.kind() == Kind::Last {
         return Some(Contents::One(record.len()));
     }
+    if record.kind() == Kind::Enveloped {
+        let len = u32::try_from(record.len()).ok()?;
+        return Some(Contents::Several(0, SmallVec::from_slice(&[0, len])));
+    }
     let count = u32::from_ne_bytes(array(reader, incoming, 0)?) as usize;
     let table = count.checked_add(1)?.checked_mul(4)?;
     let start = table.checked_next_multiple_of(8)?;
@@ -212,7 +216,7 @@ impl Unread {
             }
             let record = self.reader.as_ref()?.peek().ok()??;
             match record.kind() {
-                Kind::Last | Kind::Parts => return Some(Incoming { record }),
+                Kind::Last | Kind::Enveloped | Kind::Parts => return Some(Incoming { record }),
                 Kind::Jump => self.jump()?,
                 _ => return None,
             }

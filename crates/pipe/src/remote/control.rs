@@ -1,7 +1,7 @@
 //! A socket's own words, for all of its connections.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ringmq_ring::{Generation, MappedMut};
@@ -18,6 +18,9 @@ pub struct Control {
     first: Arc<Page>,
     free: Mutex<Free>,
     cpu: Mutex<MappedMut>,
+    /// A descriptor that stands for the one that a segment comes with: a process that has no others left can still
+    /// receive in shared memory what was sent to it.
+    reserve: Mutex<Option<OwnedFd>>,
 }
 
 /// One memfd of it.
@@ -76,10 +79,21 @@ impl Control {
             passes_barriers: barrier::register(),
             free: Mutex::new(free),
             cpu: Mutex::new(layout::own(first.memory.mapping(), layout::CPU)),
+            reserve: Mutex::new(bell.as_fd().try_clone_to_owned().ok()),
             first: Arc::clone(&first),
         };
         control.add(&first);
         Ok(Some((Arc::new(control), generation)))
+    }
+
+    /// Does something for which a descriptor is needed that is closed again before it is done.
+    pub(super) fn with_descriptor<T>(&self, borrow: impl FnOnce() -> T) -> T {
+        let mut reserve = self.reserve.lock().unwrap_or_else(PoisonError::into_inner);
+        *reserve = None;
+        let done = borrow();
+        // Without one, the next to ask has to find one.
+        *reserve = self.bell.as_fd().try_clone_to_owned().ok();
+        done
     }
 
     /// Tells peers the CPU that the socket runs on.

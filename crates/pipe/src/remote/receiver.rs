@@ -216,17 +216,21 @@ impl Receiver {
         self.look_at_wanted_room();
     }
 
-    fn next_segment(&mut self) -> bool {
-        let Ok(Some((note, fd))) = self.common.courier.receive() else {
-            return false;
-        };
-        let Some((number, capacity)) = segment::read_note(note) else {
-            return false;
-        };
-        if number != self.taken {
-            return false;
+    /// Receives the memory of the next segment, whose descriptor is closed once it is mapped.
+    fn receive_segment(common: &Common, number: u64) -> Option<Mapping> {
+        let (note, fd) = common.courier.receive().ok()??;
+        let (told, capacity) = segment::read_note(note)?;
+        if told != number {
+            return None;
         }
-        let Ok(memory) = adopt(fd, capacity, &self.common.mark) else {
+        adopt(fd, capacity, &common.mark).ok()
+    }
+
+    fn next_segment(&mut self) -> bool {
+        let (common, number) = (&self.common, self.taken);
+        let control = common.slot.control();
+        let received = control.with_descriptor(|| Receiver::receive_segment(common, number));
+        let Some(memory) = received else {
             return false;
         };
         let ring = segment::readable(&memory);

@@ -174,7 +174,6 @@ fn a_crowd_at_an_ipc_listener_keeps_nobody_out() {
 
 /// The first message in shared memory needs a descriptor for a moment, on both sides.
 #[test]
-#[ignore = "not mended: a connection that has just gone over is ended for want of descriptors, and an answer is lost with it"]
 fn a_crowd_breaks_no_connection_that_has_just_gone_over() {
     let scratch = Scratch::new();
     flood(

@@ -1,13 +1,14 @@
 //! How a connection goes over to shared memory. docs/handoff.md specifies it.
 //!
 //! ```text
-//!   Waiting ── the peer offers, too ──▶ Offering ── both have accepted ──▶ Agreed ── the socket has gone over ──▶ switched
+//!   Waiting ── the peer can, too ──▶ Ripening ── in time ──▶ Offering ── both have accepted ──▶ Agreed ── the socket has gone over ──▶ switched
 //!      └── it does not, or anything goes wrong ──▶ Off: ZMTP goes on
 //! ```
 
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ringmq_pattern::Kind;
 use ringmq_pipe::remote::{
@@ -25,6 +26,9 @@ pub(crate) const PROPERTY: &str = "X-Ringmq-Shm";
 pub(crate) const VERSION: &[u8] = b"1";
 /// The command that carries the frames of the handoff.
 pub(crate) const COMMAND: &str = "X-RINGMQ-SHM";
+/// So old is a connection when this side offers shared memory. Making and judging the offers takes both sides about
+/// 0.1 ms, which a peer that wants an answer and goes would pay for nothing (docs/performance.md).
+const RIPE: Duration = Duration::from_millis(1);
 /// Descriptors that come with an offer, at most.
 const DESCRIPTORS: usize = 4;
 
@@ -55,6 +59,8 @@ enum Stage {
     Off(WhyZmtp),
     /// Nothing was said yet.
     Waiting(Sharing),
+    /// Both sides can, and the connection is young.
+    Ripening(Box<Ripening>),
     /// Offers are under way.
     Offering(Box<Offering>),
     /// Both sides have what they need.
@@ -64,6 +70,15 @@ enum Stage {
         /// It has told us.
         heard: bool,
     },
+}
+
+/// What an offer will be made of, and when.
+#[derive(Debug)]
+struct Ripening {
+    sharing: Sharing,
+    marks: Marks,
+    connected: bool,
+    at: Duration,
 }
 
 #[derive(Debug)]
@@ -123,8 +138,14 @@ impl Handoff {
         matches!(&self.stage, Stage::Waiting(_))
     }
 
-    /// The handshake is done: offers, if the peer can, too.
-    pub(crate) fn begin(&mut self, connection: &Connection, marks: Marks, connected: bool) {
+    /// The handshake is done: there will be an offer, if the peer can, too.
+    pub(crate) fn begin(
+        &mut self,
+        connection: &Connection,
+        marks: Marks,
+        connected: bool,
+        now: Duration,
+    ) {
         let Stage::Waiting(sharing) = &self.stage else {
             return;
         };
@@ -136,11 +157,46 @@ impl Handoff {
             self.stage = Stage::Off(WhyZmtp::NotOffered);
             return;
         }
+        self.stage = Stage::Ripening(Box::new(Ripening {
+            sharing: sharing.clone(),
+            marks,
+            connected,
+            at: now + RIPE,
+        }));
+    }
+
+    /// When there is something to do, if nothing else happens.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        match &self.stage {
+            Stage::Ripening(ripening) => Some(ripening.at),
+            _ => None,
+        }
+    }
+
+    /// Makes an offer, if it is time for that.
+    #[inline]
+    pub(crate) fn ripen(&mut self, now: Duration) {
+        if matches!(&self.stage, Stage::Ripening(ripening) if ripening.at <= now) {
+            self.make_offer();
+        }
+    }
+
+    #[cold]
+    fn make_offer(&mut self) {
+        let Stage::Ripening(ripening) = &self.stage else {
+            return;
+        };
+        let Ripening {
+            sharing,
+            marks,
+            connected,
+            ..
+        } = &**ripening;
         let marks = ringmq_pipe::remote::Marks {
             sending: marks.sending,
             receiving: marks.receiving,
         };
-        self.stage = match Own::make(&sharing.control, marks, connected) {
+        self.stage = match Own::make(&sharing.control, marks, *connected) {
             // Many may have come before the first of them has made anything.
             Ok(own) if own.descriptors().iter().any(is_short) => Stage::Off(WhyZmtp::Resources),
             Ok(own) => Stage::Offering(Box::new(Offering {
@@ -159,7 +215,7 @@ impl Handoff {
     /// Whether descriptors may come with what is read next.
     pub(crate) fn expects(&self) -> bool {
         match &self.stage {
-            Stage::Waiting(_) => true,
+            Stage::Waiting(_) | Stage::Ripening(_) => true,
             Stage::Offering(offering) => offering.peer.is_none(),
             _ => false,
         }
@@ -248,6 +304,10 @@ impl Handoff {
             OfferFrame::Offer(_) => self.came.take().unwrap_or_default(),
             _ => Ancillary::default(),
         };
+        if let OfferFrame::Offer(_) = frame {
+            // Whoever offers has waited for long enough.
+            self.make_offer();
+        }
         match (frame, &mut self.stage) {
             (OfferFrame::Offer(_), Stage::Offering(_)) if came.fds.iter().any(is_short) => {
                 self.refuse(connection, Refuse::Resources);

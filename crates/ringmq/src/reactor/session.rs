@@ -202,6 +202,7 @@ impl Open {
         scratch: &mut [u8],
         now: Duration,
     ) -> Result<Worked, Broken> {
+        self.handoff.ripen(now);
         for _ in 0..TURNS {
             let took = self.take_input(ends, link, scratch, now)?;
             let gave = self.give_output(ends, link.kind)?;
@@ -456,7 +457,7 @@ impl Open {
                     self.tell_properties();
                     self.fresh = true;
                     self.handoff
-                        .begin(&self.connection, link.marks, self.connected);
+                        .begin(&self.connection, link.marks, self.connected, now);
                 }
                 Some(Event::Command(command)) => self.hand_off(ends, link, &command.data)?,
             }

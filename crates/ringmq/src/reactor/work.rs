@@ -487,7 +487,8 @@ impl Work {
             return;
         };
         if let Io::Open(open) = &session.io {
-            let deadline = open.connection.deadline();
+            let deadlines = [open.connection.deadline(), open.handoff.deadline()];
+            let deadline = deadlines.into_iter().flatten().min();
             let at = deadline.map(|deadline| begin + deadline);
             let look = match &mut session.late {
                 _ if session.parting => Some(Instant::now() + LOOK),

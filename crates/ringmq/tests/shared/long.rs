@@ -5,7 +5,7 @@ use std::time::Duration;
 use ringmq::{Carrier, Context, Frame, Kind, Message, SendRefusal, Socket};
 use ringmq_testing::{Scratch, scope, watchdog};
 
-use crate::parts::{last, rings, socket, soon};
+use crate::parts::{is_shared, last, rings, socket, soon};
 
 const LIMIT: u64 = 256 << 10;
 
@@ -22,12 +22,8 @@ fn pair(endpoint: &str, binds: bool) -> (Socket, Socket) {
     };
     first.bind(endpoint).unwrap();
     second.connect(endpoint).unwrap();
-    let shares = |socket: &mut Socket| {
-        let mut all = socket.connections().into_iter();
-        all.any(|one| one.carrier == Carrier::SharedMemory)
-    };
     // The other one goes over with the first message.
-    while !shares(&mut push) {
+    while !is_shared(&mut push) {
         std::thread::yield_now();
     }
     (push, pull)
@@ -81,4 +77,73 @@ fn a_part_that_no_memory_can_hold_is_an_error_and_the_connection_stays() {
     assert_eq!(error.message[0].len(), 1 << 30);
     push.send("short").unwrap();
     assert_eq!(last(&pull.recv_deadline(soon()).unwrap()), b"short");
+}
+
+const THOUSAND: usize = 1000;
+
+/// Whoever receives, and whoever sends without waiting.
+const PAIRS: [(Kind, Kind); 7] = [
+    (Kind::Pull, Kind::Push),
+    (Kind::Pair, Kind::Pair),
+    (Kind::Dealer, Kind::Dealer),
+    (Kind::Router, Kind::Dealer),
+    (Kind::Dealer, Kind::Router),
+    (Kind::Sub, Kind::Pub),
+    (Kind::Sub, Kind::Xpub),
+];
+
+/// A thousand messages of so many bytes wait for a receiver that does nothing, as the mark of a thousand says.
+fn a_thousand(kinds: (Kind, Kind), len: usize) {
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let mut to = socket(&Context::new().unwrap(), kinds.0);
+    let mut from = socket(&Context::new().unwrap(), kinds.1);
+    from.bind(&endpoint).unwrap();
+    to.connect(&endpoint).unwrap();
+    let mut id = None;
+    if kinds.1 == Kind::Router {
+        to.send("here").unwrap();
+        id = from.recv_deadline(soon()).unwrap().into_iter().next();
+    }
+    let message = |body: Vec<u8>| {
+        let id = id.clone().map(|id| id.with_more(true));
+        id.into_iter().chain([body.into()]).collect::<Message>()
+    };
+    // Until it is there, goes over, and has asked for something, short ones.
+    // It reads on, or the offer of shared memory would not come through.
+    while to.try_recv().is_err() || !is_shared(&mut from) {
+        drop(from.try_send(message(vec![])));
+        std::thread::yield_now();
+    }
+    for number in 0..THOUSAND {
+        let sent = from.try_send(message(vec![number as u8; len]));
+        assert!(sent.is_ok(), "{kinds:?}: {number}");
+    }
+    for number in 0..THOUSAND {
+        let mut received = to.recv_deadline(soon()).unwrap();
+        while last(&received).is_empty() {
+            received = to.recv_deadline(soon()).unwrap();
+        }
+        assert!(
+            last(&received) == vec![number as u8; len],
+            "{kinds:?}: {number}"
+        );
+    }
+}
+
+#[test]
+fn a_thousand_long_messages_wait_whoever_sends_them() {
+    let _guard = watchdog(Duration::from_secs(120));
+    for kinds in PAIRS {
+        a_thousand(kinds, 64 << 10);
+    }
+}
+
+#[test]
+#[ignore = "soak: seven gigabytes, one after the other"]
+fn a_thousand_messages_of_a_megabyte_wait_whoever_sends_them() {
+    let _guard = watchdog(Duration::from_secs(600));
+    for kinds in PAIRS {
+        a_thousand(kinds, 1 << 20);
+    }
 }

@@ -24,6 +24,7 @@ impl Socket {
     /// `Terminated` or `Forked`, as [`recv`](Socket::recv).
     pub fn events(&mut self) -> Result<Events, RecvError> {
         let events = self.events_now()?;
+        self.sleeper.count(self.peers.received());
         if self.watched
             && !(events.readable && events.writable)
             && self.sleeper.arm_for_watcher().is_ok()
@@ -66,6 +67,7 @@ impl Socket {
 
     /// After an answer that there is nothing: whoever polls the descriptor is to be told when there is something.
     pub(crate) fn arm_for_watcher(&mut self) {
+        self.sleeper.count(self.peers.received());
         if !self.watched || self.sleeper.arm_for_watcher().is_err() {
             return;
         }

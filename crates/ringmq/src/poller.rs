@@ -224,7 +224,11 @@ fn ready(items: &[Item<'_>]) -> usize {
 
 /// Sleeps until something may have come.
 fn sleep(items: &mut [Item<'_>], deadline: Option<Instant>) -> Result<(), Slept> {
-    let slept = match announce(sockets(items).map(|socket| &mut socket.sleeper)) {
+    let sleepers = sockets(items).map(|socket| {
+        socket.sleeper.count(socket.peers.received());
+        &mut socket.sleeper
+    });
+    let slept = match announce(sleepers) {
         Ok(()) if items.iter_mut().any(Item::has_news) => Ok(1),
         Ok(()) => {
             let mut all = Set::new();

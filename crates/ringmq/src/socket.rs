@@ -401,6 +401,7 @@ impl Socket {
             mailbox: &self.mailbox,
             ready: Ready::Writable,
         };
+        self.sleeper.count(waiting.received());
         let waited = self.sleeper.wait(waiting, deadline);
         self.take_mail();
         if self.terminated {
@@ -564,6 +565,7 @@ impl Socket {
             mailbox: &self.mailbox,
             ready: Ready::Readable,
         };
+        self.sleeper.count(waiting.received());
         let waited = self.sleeper.wait(waiting, deadline);
         self.take_mail();
         if self.terminated {

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ringmq_ring::{Generation, MappedMut, Owed, WordsMut, words};
 use ringmq_sys::{Event, barrier, cpu};
@@ -101,15 +101,17 @@ pub struct Sleeper {
     dirty: bool,
     /// Whether a sleeper can pay for the order at all.
     can_pay: bool,
-    /// When it last went to sleep, and how many sleeps in a row were of the kind that the present regime is not for.
-    slept_at: Instant,
+    /// Messages received, when that was last told, and at the last sleep; and how many sleeps in a row were of the kind
+    /// that the present regime is not for.
+    received: u64,
+    slept_at: u64,
     misfits: u32,
     /// Waits since then that ended while they spun.
     spins: u32,
 }
 
-/// Two sleeps within this time are many.
-const OFTEN: Duration = Duration::from_micros(200);
+/// So many messages between two sleeps are many.
+const MANY: u64 = 64;
 /// Sleeps in a row that the present regime is not for, before it is changed.
 const MISFITS: u32 = 4;
 /// Waits in a row that ended while they spun, before nobody is asked for fences any more.
@@ -145,7 +147,8 @@ impl Sleeper {
             cpu_told,
             dirty: false,
             can_pay,
-            slept_at: Instant::now(),
+            received: 0,
+            slept_at: 0,
             misfits: 0,
             spins: 0,
         })
@@ -262,14 +265,19 @@ impl Sleeper {
         Ok(owed)
     }
 
-    /// Who sleeps often asks those who wake it for fences: a barrier for each sleep would cost more than the messages
-    /// between two of them (docs/performance.md).
+    /// Says how many messages were received so far, before it sleeps.
+    #[inline]
+    pub fn count(&mut self, received: u64) {
+        self.received = received;
+    }
+
+    /// Who receives few messages between two sleeps asks those who wake it for fences: a barrier for each sleep would cost
+    /// more than those messages, and delay the first one after a pause (docs/performance.md).
     fn choose_who_pays(&mut self) -> io::Result<()> {
-        let now = Instant::now();
         self.spins = 0;
-        let often = now - self.slept_at < OFTEN;
-        self.slept_at = now;
-        if !self.can_pay || often == self.generation.asks_fences() {
+        let few = self.received.wrapping_sub(self.slept_at) < MANY;
+        self.slept_at = self.received;
+        if !self.can_pay || few == self.generation.asks_fences() {
             self.misfits = 0;
             return Ok(());
         }
@@ -278,7 +286,7 @@ impl Sleeper {
             return Ok(());
         }
         self.misfits = 0;
-        if !often {
+        if !few {
             self.forgo_fences();
         } else if self.ask_fences() == Owed::Barrier
             && let Err(error) = barrier::sync()

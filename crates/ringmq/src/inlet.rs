@@ -1,6 +1,6 @@
 //! Where the messages of a peer come from: pipes of this process, and in shared memory, one after the other.
 
-use std::collections::VecDeque;
+use std::collections::{TryReserveError, VecDeque};
 use std::sync::Arc;
 
 use ringmq_message::{Frame, INLINE, Properties};
@@ -332,14 +332,8 @@ impl Shared {
             return false;
         }
         let taken = self.receiver.take_one(|one| {
-            if one.len() <= INLINE {
-                frame.refill_small(one.len(), |into| one.copy_into(into));
-                return Some(());
-            }
-            let mut bytes = frame.take_memory(one.len()).ok()?;
-            one.append_to(&mut bytes).ok()?;
-            frame.refill(bytes);
-            Some(())
+            let small = |into: &mut [u8]| one.copy_into(into);
+            refill(frame, one.len(), small, |bytes| one.append_to(bytes))
         });
         if taken.is_some() {
             frame.keep_properties(&self.properties);
@@ -351,16 +345,10 @@ impl Shared {
     #[inline]
     fn second_to(&mut self, frame: &mut Frame, incoming: remote::Incoming) -> bool {
         let (receiver, len) = (&self.receiver, incoming.size());
-        if len <= INLINE {
-            frame.refill_small(len, |into| receiver.copy_into(&incoming, 0, into));
-        } else {
-            let Ok(mut bytes) = frame.take_memory(len) else {
-                return false;
-            };
-            if receiver.append_to(&incoming, 0, len, &mut bytes).is_err() {
-                return false;
-            }
-            frame.refill(bytes);
+        let small = |into: &mut [u8]| receiver.copy_into(&incoming, 0, into);
+        let long = |bytes: &mut Vec<u8>| receiver.append_to(&incoming, 0, len, bytes);
+        if refill(frame, len, small, long).is_none() {
+            return false;
         }
         frame.keep_properties(&self.properties);
         self.enveloped = None;
@@ -476,4 +464,22 @@ impl Shared {
         frame.set_properties(self.properties.clone());
         Some(frame)
     }
+}
+
+/// Copies `len` bytes to a frame, which keeps its memory if that fits; `None` if there is none.
+#[inline(always)]
+fn refill(
+    frame: &mut Frame,
+    len: usize,
+    small: impl FnOnce(&mut [u8]),
+    long: impl FnOnce(&mut Vec<u8>) -> Result<(), TryReserveError>,
+) -> Option<()> {
+    if len <= INLINE {
+        frame.refill_small(len, small);
+        return Some(());
+    }
+    let mut bytes = frame.take_memory(len).ok()?;
+    long(&mut bytes).ok()?;
+    frame.refill(bytes);
+    Some(())
 }

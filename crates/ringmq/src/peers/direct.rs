@@ -4,7 +4,7 @@ use std::collections::TryReserveError;
 use std::mem;
 
 use ringmq_message::Frame;
-use ringmq_pattern::Peer;
+use ringmq_pattern::{Peer, Pipes};
 
 use super::Peers;
 use crate::inlet::Inlet;
@@ -20,14 +20,17 @@ impl Peers {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
             return Ok(());
         };
-        if entry.then.is_some() {
-            entry.push_over(Frame::try_copy(bytes)?, true);
-        } else if let Err(error) = entry.sender.push_slice(bytes) {
-            entry.sender.rollback();
-            return Err(error);
+        let written = if entry.then.is_some() {
+            Frame::try_copy(bytes).map(|frame| entry.push_over(frame, true))
+        } else {
+            entry.sender.push_slice(bytes)
+        };
+        if written.is_err() {
+            // Also of what began on the way that it is about to go.
+            self.rollback(peer);
         }
         self.wrote(peer);
-        Ok(())
+        written
     }
 
     /// A part was written.

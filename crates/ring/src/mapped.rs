@@ -164,18 +164,10 @@ unsafe impl MemoryMut for MappedMut {
     }
 
     #[inline(always)]
-    unsafe fn prepare(&self, offset: usize) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            // SAFETY: in bounds (the caller's promise).
-            let at = unsafe { self.0.base.add(offset) };
-            // SAFETY: PREFETCHW has no architectural effect; processors without it ignore it.
-            unsafe {
-                core::arch::asm!("prefetchw [{at}]", at = in(reg) at.as_ptr(), options(nostack, preserves_flags, readonly));
-            }
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = offset;
+    unsafe fn own(&self, offset: usize) {
+        // A PREFETCHW leaves a line alone that is here, but shared; a store does not.
+        // SAFETY: passed on.
+        unsafe { self.store(offset, 0) };
     }
 }
 

@@ -74,13 +74,13 @@ pub unsafe trait MemoryMut: Memory {
     /// `offset + from.len() <= len()`, and no reader has been told of these bytes.
     unsafe fn copy_in(&self, offset: usize, from: &[u8]);
 
-    /// Asks the processor to own the line at `offset` before it is written. A hint; may do nothing.
+    /// Makes the line at `offset` this processor's own before it is written, by a store of a zero. May do nothing.
     ///
     /// # Safety
     ///
-    /// As for [`Memory::load`].
+    /// As for [`Memory::load`], and no reader has been told of the word.
     #[inline(always)]
-    unsafe fn prepare(&self, offset: usize) {
+    unsafe fn own(&self, offset: usize) {
         let _ = offset;
     }
 }

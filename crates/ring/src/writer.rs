@@ -5,6 +5,12 @@ use crate::memory::{Contiguous, Memory, MemoryMut};
 use crate::record::{self, HEADER, Header, Kind};
 use crate::{check_capacity, longest_record};
 
+/// With fewer lines than these taken from the reader, the writer takes some more: as many as it has just filled, within
+/// limits.
+const NEAR: u64 = 4;
+const LEAST_AHEAD: u64 = 16;
+const MOST_AHEAD: u64 = 64;
+
 /// The writing end of a ring.
 ///
 /// `R` is the ring's memory, which this side alone writes; `P` is one word of the reader's memory, in
@@ -30,6 +36,8 @@ pub struct Writer<R, P> {
     reader: u64,
     /// Where this memory begins, after a jump.
     floor: u64,
+    /// Lines before this were taken from the reader.
+    owned: u64,
     /// The last position that the reader reported. Invariant: `reader` is the greater of this and `floor`.
     reported: u64,
 }
@@ -68,6 +76,7 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
             first: 0,
             reader: start,
             floor: start,
+            owned: start,
             reported: start,
         })
     }
@@ -201,7 +210,11 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
             // SYNC POINT `publication`: pairs with the load in `Reader::peek`.
             unsafe { self.ring.publish(self.offset(self.published), self.first) };
             self.first = 0;
+            let published = self.head - self.published;
             self.published = self.head;
+            if self.head + NEAR * record::LINE > self.owned {
+                self.own_ahead(published);
+            }
         }
     }
 
@@ -247,6 +260,7 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
         };
         let start = crate::behind(self.head, capacity);
         (self.head, self.published, self.floor) = (start, start, start);
+        self.owned = start;
         self.reader = self.reported.max(start);
         self.capacity = capacity;
         Ok(core::mem::replace(&mut self.ring, ring))
@@ -257,12 +271,26 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
         self.reported >= self.floor
     }
 
-    /// Asks the processor to own the line of the next record before it is needed. A hint.
-    #[inline(always)]
-    pub fn prepare_next(&self) {
-        let at = self.offset(self.head + record::LINE);
-        // SAFETY: modulo the capacity: in bounds.
-        unsafe { self.ring.prepare(at) };
+    /// Takes the lines that come next from the reader, who has read them a lap ago: a handful at once, which costs
+    /// little more than one. Each would otherwise be fetched when its record is written, one after the other, while
+    /// every store behind it waits (docs/performance.md, "lines ahead").
+    #[cold]
+    #[inline(never)]
+    fn own_ahead(&mut self, published: u64) {
+        let lines = (published / record::LINE).clamp(LEAST_AHEAD, MOST_AHEAD);
+        let free = self.reader + self.capacity;
+        let end = (self.head + (NEAR + lines) * record::LINE).min(free) & !(record::LINE - 1);
+        // Behind the header that the reader looks at, and what was taken before.
+        let mut at = (self.head + HEADER)
+            .next_multiple_of(record::LINE)
+            .max(self.owned);
+        while at < end {
+            // SAFETY: a multiple of 8, modulo the capacity: in bounds. The reader has left this line behind, and knows
+            // of nothing in it.
+            unsafe { self.ring.own(self.offset(at)) };
+            at += record::LINE;
+        }
+        self.owned = at;
     }
 
     #[inline(always)]

@@ -145,10 +145,10 @@ unsafe impl<M: MemoryMut> MemoryMut for Held<M> {
         unsafe { self.memory.copy_in(offset, from) }
     }
 
-    unsafe fn prepare(&self, offset: usize) {
+    unsafe fn own(&self, offset: usize) {
         check(self.len(), offset, 8);
         // SAFETY: as just checked.
-        unsafe { self.memory.prepare(offset) }
+        unsafe { self.memory.own(offset) }
     }
 }
 

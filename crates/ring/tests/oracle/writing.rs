@@ -17,7 +17,7 @@ impl Rig {
             29 => self.abort(),
             30 => assert_eq!(self.writer.look_at_reader(), Ok(self.model.reader)),
             _ if choices.one_in(256) => self.end(),
-            _ => self.writer.prepare_next(),
+            _ => {}
         }
     }
 

@@ -89,6 +89,23 @@ impl FairQueue {
         None
     }
 
+    /// Begins the next message by its delimiter, if that can be told without reading it. Gives whose it is.
+    #[inline]
+    pub(crate) fn open(&mut self, pipes: &mut impl Pipes) -> Option<Peer> {
+        let peer = self.peers.current()?;
+        pipes.read_delimiter(peer).then(|| {
+            self.from = Some(peer);
+            peer
+        })
+    }
+
+    /// Whether [`recv`](FairQueue::recv) might give something. Where one peer is all there is, it does not pass for idle
+    /// by this.
+    #[inline]
+    pub(crate) fn may_have_in(&mut self, pipes: &mut impl Pipes) -> bool {
+        self.in_message() || self.peers.only().is_none_or(|peer| pipes.waits(peer))
+    }
+
     fn recv_rest<P: Pipes>(
         &mut self,
         peer: Peer,

@@ -53,12 +53,31 @@ pub trait Pipes {
     /// [`can_write`](Pipes::can_write) has said yes; never refuses.
     fn write(&mut self, peer: Peer, frame: Frame);
 
+    /// As [`write`](Pipes::write) of an empty part that others follow.
+    #[inline]
+    fn write_delimiter(&mut self, peer: Peer) {
+        self.write(peer, Frame::new().with_more(true));
+    }
+
     /// Takes back the parts of a message that has no last part yet.
     fn rollback(&mut self, peer: Peer);
 
     /// The next part. `None` at the beginning of a message says that no whole message waits; once it has given a first
     /// part, it gives the others at once.
     fn read(&mut self, peer: Peer) -> Option<Frame>;
+
+    /// Takes the first part of a message if it is empty and others follow, and this can be told without reading it. Says
+    /// whether it did; if not, [`read`](Pipes::read) gives whatever there is.
+    #[inline]
+    fn read_delimiter(&mut self, _peer: Peer) -> bool {
+        false
+    }
+
+    /// As [`can_read`](Pipes::can_read), of a peer that is asked again in any case.
+    #[inline]
+    fn waits(&mut self, peer: Peer) -> bool {
+        self.can_read(peer)
+    }
 
     /// Asks to end this peer. The socket detaches it later, when it has left the pattern, and may let what it has
     /// sent be read before.

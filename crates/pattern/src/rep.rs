@@ -20,7 +20,7 @@ pub(crate) struct Rep {
     /// Nobody is sent to by them, but two peers cannot have the same one.
     identities: Identities,
     fair: FairQueue,
-    /// What stood before the request, with the delimiter.
+    /// What stood before the delimiter of the request.
     envelope: Vec<Frame>,
     /// Who sent it, unless it has gone.
     requester: Option<Peer>,
@@ -44,33 +44,39 @@ impl Rep {
     /// Takes the envelope off the next request. What has no delimiter is dropped.
     fn open(&mut self, pipes: &mut impl Pipes) -> Option<()> {
         self.envelope.clear();
+        if let Some(peer) = self.fair.open(pipes) {
+            self.requester = Some(peer);
+            return Some(());
+        }
         loop {
             let (mut frame, peer) = self.fair.recv(pipes)?;
             if !frame.more() {
                 self.envelope.clear();
                 continue;
             }
-            let delimiter = frame.is_empty();
-            // They say where it came from, not where it goes.
-            frame.set_properties(None);
-            self.envelope.push(frame);
-            if delimiter {
+            if frame.is_empty() {
                 self.requester = Some(peer);
                 return Some(());
             }
+            // They say where it came from, not where it goes.
+            frame.set_properties(None);
+            self.envelope.push(frame);
         }
     }
 
     /// Puts the envelope on the way, if the requester can take a reply.
     fn begin(&mut self, pipes: &mut impl Pipes) {
         let requester = self.requester.take();
-        self.outgoing = match requester.filter(|peer| pipes.can_write(*peer)) {
-            Some(peer) => Outgoing::To(peer),
-            None => Outgoing::Nowhere,
+        let Some(peer) = requester.filter(|peer| pipes.can_write(*peer)) else {
+            self.envelope.clear();
+            self.outgoing = Outgoing::Nowhere;
+            return;
         };
+        self.outgoing = Outgoing::To(peer);
         for frame in self.envelope.drain(..) {
-            self.outgoing.send(frame, pipes);
+            pipes.write(peer, frame);
         }
+        pipes.write_delimiter(peer);
     }
 }
 

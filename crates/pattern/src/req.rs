@@ -53,15 +53,22 @@ impl Req {
             let number = Frame::from(&self.number.to_ne_bytes());
             pipes.write(peer, number.with_more(true));
         }
-        pipes.write(peer, Frame::new().with_more(true));
-        // Replies to former requests, which must not be taken for one to this.
+        pipes.write_delimiter(peer);
+        if self.dealer.fair.may_have_in(pipes) {
+            self.drop_stale(pipes);
+        }
+        true
+    }
+
+    /// Drops replies to former requests, which must not be taken for one to this.
+    #[cold]
+    fn drop_stale(&mut self, pipes: &mut impl Pipes) {
         for _ in 0..STALE {
             if self.dealer.fair.recv(pipes).is_none() {
                 break;
             }
         }
         self.dealer.fair.skip(pipes);
-        true
     }
 
     /// Finds the body of a reply. What is no reply to the last request is dropped.
@@ -69,6 +76,14 @@ impl Req {
         let fair = &mut self.dealer.fair;
         loop {
             fair.skip(pipes);
+            if !self.correlate
+                && let Some(peer) = fair.open(pipes)
+            {
+                if self.asked.is_none_or(|asked| asked == peer) {
+                    return Some(());
+                }
+                continue;
+            }
             let (mut frame, peer) = fair.recv(pipes)?;
             if self.asked.is_some_and(|asked| asked != peer) {
                 continue;

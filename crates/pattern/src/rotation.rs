@@ -34,7 +34,12 @@ impl Rotation {
         self.places.get(peer)?.map(|place| place as usize)
     }
 
+    #[inline]
     fn swap(&mut self, a: usize, b: usize) {
+        // So it is with one peer, always.
+        if a == b {
+            return;
+        }
         self.order.swap(a, b);
         *self.places.entry(self.order[a]) = Some(a as u32);
         *self.places.entry(self.order[b]) = Some(b as u32);
@@ -82,6 +87,12 @@ impl Rotation {
     #[inline]
     pub(crate) fn current(&self) -> Option<Peer> {
         (self.turn < self.active).then(|| self.order[self.turn])
+    }
+
+    /// The one peer that takes turns, if there is one and no other.
+    #[inline]
+    pub(crate) fn only(&self) -> Option<Peer> {
+        (self.active == 1).then(|| self.order[self.turn])
     }
 
     /// The current peer has nothing to offer.

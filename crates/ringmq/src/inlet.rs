@@ -148,6 +148,15 @@ impl Inlet {
         Some((copy(&frame, into), frame.more()))
     }
 
+    /// Takes an empty first part that others follow, if there is one in shared memory; says whether it did.
+    #[inline(always)]
+    pub(crate) fn pop_delimiter(&mut self) -> bool {
+        match &mut self.front {
+            Source::Shared(shared) if self.next.is_empty() => shared.pop_delimiter(),
+            _ => false,
+        }
+    }
+
     /// Takes the next part to a frame, and says whether more follows.
     #[inline(always)]
     pub(crate) fn pop_to(&mut self, frame: &mut Frame) -> Option<bool> {
@@ -302,6 +311,16 @@ impl Shared {
             }
         }
         self.pop_other()
+    }
+
+    /// Takes the empty first part of an enveloped message, if that comes next.
+    #[inline(always)]
+    fn pop_delimiter(&mut self) -> bool {
+        if self.enveloped.is_some() || !self.parts.is_empty() || self.stopped {
+            return false;
+        }
+        self.enveloped = self.receiver.peek().filter(remote::Incoming::is_enveloped);
+        self.enveloped.is_some()
     }
 
     /// Takes a message of one part; gives its length, whatever of it was copied.

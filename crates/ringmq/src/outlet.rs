@@ -21,6 +21,8 @@ pub(crate) enum Outlet {
 #[derive(Debug)]
 pub(crate) struct Shared {
     sender: remote::Sender,
+    /// A message has begun with an empty part, and nothing but that. Invariant: `parts` is empty then.
+    delimited: bool,
     /// The parts of a message that is not sent yet.
     parts: Vec<Frame>,
     /// It has its last part, and there was no room for it.
@@ -36,6 +38,7 @@ impl Outlet {
     pub(crate) fn shared(sender: remote::Sender) -> Outlet {
         Outlet::Shared(Box::new(Shared {
             sender,
+            delimited: false,
             parts: Vec::new(),
             waits: false,
             told_full: false,
@@ -75,6 +78,17 @@ impl Outlet {
         }
     }
 
+    /// Adds an empty part that others follow.
+    #[inline(always)]
+    pub(crate) fn push_delimiter(&mut self) {
+        match self {
+            Outlet::Shared(shared) if shared.parts.is_empty() && !shared.delimited => {
+                shared.delimited = true;
+            }
+            _ => self.push(Frame::new().with_more(true), false),
+        }
+    }
+
     /// Adds the parts of a message: all of them, or what there is so far.
     pub(crate) fn push_all(&mut self, parts: Vec<Frame>, whole: bool) {
         for frame in parts {
@@ -91,7 +105,7 @@ impl Outlet {
             && let Some(sent) = shared.send_last(frame)
         {
             if let Err(refused) = sent {
-                shared.parts.push(mem::take(frame));
+                shared.parts().push(mem::take(frame));
                 shared.refused(refused);
             }
             return;
@@ -123,7 +137,7 @@ impl Outlet {
     pub(crate) fn rollback(&mut self) {
         match self {
             Outlet::Local(sender) => sender.rollback(),
-            Outlet::Shared(shared) if !shared.waits => shared.parts.clear(),
+            Outlet::Shared(shared) if !shared.waits => shared.parts().clear(),
             Outlet::Shared(_) | Outlet::Closed => {}
         }
     }
@@ -149,7 +163,9 @@ impl Outlet {
     pub(crate) fn is_in_midst(&self) -> bool {
         match self {
             Outlet::Local(sender) => sender.is_in_midst(),
-            Outlet::Shared(shared) => !shared.waits && !shared.parts.is_empty(),
+            Outlet::Shared(shared) => {
+                !shared.waits && (shared.delimited || !shared.parts.is_empty())
+            }
             Outlet::Closed => false,
         }
     }
@@ -193,7 +209,7 @@ impl Outlet {
     pub(crate) fn take_back(&mut self) -> Vec<Frame> {
         match self {
             Outlet::Local(_) | Outlet::Closed => Vec::new(),
-            Outlet::Shared(shared) => mem::take(&mut shared.parts),
+            Outlet::Shared(shared) => mem::take(shared.parts()),
         }
     }
 
@@ -232,13 +248,13 @@ impl Shared {
     #[inline]
     fn push(&mut self, frame: Frame, last: bool) {
         if !last {
-            self.parts.push(frame);
+            self.parts().push(frame);
             return;
         }
         match self.send_last(&frame) {
             Some(Ok(())) => {}
             Some(Err(refused)) => {
-                self.parts.push(frame);
+                self.parts().push(frame);
                 self.refused(refused);
             }
             None => {
@@ -248,12 +264,22 @@ impl Shared {
         }
     }
 
+    /// The parts that wait, the one that was not made yet among them.
+    #[inline]
+    fn parts(&mut self) -> &mut Vec<Frame> {
+        if mem::take(&mut self.delimited) {
+            self.parts.push(Frame::new().with_more(true));
+        }
+        &mut self.parts
+    }
+
     #[inline(always)]
     fn push_slice(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
         match self.send_last(bytes) {
             Some(Ok(())) => {}
             Some(Err(refused)) => {
-                self.parts.push(Frame::try_copy(bytes)?);
+                let frame = Frame::try_copy(bytes)?;
+                self.parts().push(frame);
                 self.refused(refused);
             }
             None => {
@@ -268,6 +294,11 @@ impl Shared {
     /// does. If it is refused, what comes before is still there.
     #[inline(always)]
     fn send_last(&mut self, bytes: &[u8]) -> Option<Result<(), remote::PushError>> {
+        if self.delimited {
+            let sent = self.sender.push_enveloped(bytes);
+            self.delimited = sent.is_err();
+            return Some(sent);
+        }
         let sent = match &self.parts[..] {
             [] => return Some(self.sender.push(bytes)),
             [first] if first.is_empty() => self.sender.push_enveloped(bytes),
@@ -310,8 +341,8 @@ impl Shared {
     }
 
     /// The message that was not sent, without the end.
-    pub(crate) fn into_parts(self) -> Vec<Frame> {
-        self.parts
+    pub(crate) fn into_parts(mut self) -> Vec<Frame> {
+        mem::take(self.parts())
     }
 
     /// Our part of the mark.

@@ -507,6 +507,30 @@ impl Pipes for Peers {
         }
     }
 
+    #[inline]
+    fn write_delimiter(&mut self, peer: Peer) {
+        match self.entries.get_mut(peer.0 as usize) {
+            Some(entry) if entry.then.is_none() => entry.sender.push_delimiter(),
+            _ => self.write(peer, Frame::new().with_more(true)),
+        }
+    }
+
+    #[inline]
+    fn read_delimiter(&mut self, peer: Peer) -> bool {
+        let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
+            return false;
+        };
+        let taken = entry.receiver.pop_delimiter();
+        entry.in_midst |= taken;
+        taken
+    }
+
+    #[inline]
+    fn waits(&mut self, peer: Peer) -> bool {
+        let entry = self.entries.get_mut(peer.0 as usize);
+        entry.is_none_or(|entry| entry.receiver.is_ready() || entry.receiver.is_broken())
+    }
+
     fn rollback(&mut self, peer: Peer) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
             entry.sender.rollback();

@@ -12,7 +12,7 @@ use ringmq_pattern::{Peer, Take, Unrouted};
 
 use crate::error::{RecvError, SendRefusal};
 use crate::peers::Peers;
-use crate::socket::{Patience, Socket, later, swallow_once};
+use crate::socket::{Patience, Socket, swallow_once};
 
 /// A part that goes to a slice, as much of it as there is room for. And its length, once it was taken.
 struct ToSlice<'a>(&'a mut [u8], usize);
@@ -54,8 +54,7 @@ impl Socket {
     /// the parts before it are not sent either.
     #[inline]
     pub fn send_slice(&mut self, bytes: &[u8]) -> Result<(), SendRefusal> {
-        let deadline = self.options.send_timeout.map(later);
-        self.send_bytes(bytes, Patience::Until(deadline))
+        self.send_bytes(bytes, Patience::Timeout)
     }
 
     /// As [`send_slice`](Socket::send_slice), if somebody can take it now.
@@ -88,8 +87,7 @@ impl Socket {
     /// [`SendRefusal`]; the frame is as it was.
     #[inline]
     pub fn send_part_from(&mut self, frame: &mut Frame) -> Result<(), SendRefusal> {
-        let deadline = self.options.send_timeout.map(later);
-        self.send_from(frame, Patience::Until(deadline))
+        self.send_from(frame, Patience::Timeout)
     }
 
     /// As [`send_part_from`](Socket::send_part_from), if somebody can take it now.
@@ -124,7 +122,7 @@ impl Socket {
         &mut self,
         len: usize,
         more: bool,
-        patience: Patience,
+        mut patience: Patience,
     ) -> Result<Option<Peer>, SendRefusal> {
         self.begin_to_send(len)?;
         loop {
@@ -134,7 +132,7 @@ impl Socket {
                 Err(Unrouted::NotSupported) => return Err(SendRefusal::NotSupported),
                 Err(Unrouted::State) => return Err(SendRefusal::State),
                 Err(Unrouted::Broken) => return swallow_once(patience).map(|()| None),
-                Err(Unrouted::WouldBlock) => self.wait_for_room(patience)?,
+                Err(Unrouted::WouldBlock) => patience = self.wait_for_room(patience)?,
             }
         }
     }
@@ -149,8 +147,7 @@ impl Socket {
     /// [`RecvError`].
     #[inline]
     pub fn recv_slice(&mut self, into: &mut [u8]) -> Result<usize, RecvError> {
-        let deadline = self.options.recv_timeout.map(later);
-        self.recv_bytes(into, Patience::Until(deadline))
+        self.recv_bytes(into, Patience::Timeout)
     }
 
     /// As [`recv_slice`](Socket::recv_slice), if a part is there now.
@@ -181,8 +178,7 @@ impl Socket {
     /// [`RecvError`]; the frame is as it was, or empty.
     #[inline]
     pub fn recv_part_into(&mut self, frame: &mut Frame) -> Result<(), RecvError> {
-        let deadline = self.options.recv_timeout.map(later);
-        self.recv_to(frame, Patience::Until(deadline))
+        self.recv_to(frame, Patience::Timeout)
     }
 
     /// As [`recv_part_into`](Socket::recv_part_into), if a part is there now.
@@ -206,7 +202,7 @@ impl Socket {
 
     /// Has the next part taken to where it is wanted.
     #[inline(always)]
-    fn take(&mut self, to: &mut impl Take<Peers>, patience: Patience) -> Result<(), RecvError> {
+    fn take(&mut self, to: &mut impl Take<Peers>, mut patience: Patience) -> Result<(), RecvError> {
         self.begin_to_recv()?;
         loop {
             match self.pattern.recv_to(&mut self.peers, to) {
@@ -214,7 +210,7 @@ impl Socket {
                     self.more = more;
                     return Ok(());
                 }
-                Err(refused) => self.refused_to_recv(refused, patience)?,
+                Err(refused) => patience = self.refused_to_recv(refused, patience)?,
             }
         }
     }

@@ -47,7 +47,21 @@ pub struct Socket {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Patience {
     None,
+    /// As long as the socket's timeout allows, from its first wait on.
+    Timeout,
     Until(Option<Instant>),
+}
+
+impl Patience {
+    /// Until when to wait, if at all.
+    #[cold]
+    fn settle(self, timeout: Option<Duration>) -> Option<Option<Instant>> {
+        match self {
+            Patience::None => None,
+            Patience::Timeout => Some(timeout.map(later)),
+            Patience::Until(deadline) => Some(deadline),
+        }
+    }
 }
 
 /// What a call that waits looks for.
@@ -235,8 +249,7 @@ impl Socket {
     /// [`SendError`], with the message.
     #[inline]
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
-        let deadline = self.options.send_timeout.map(later);
-        self.send_within(message.into(), Patience::Until(deadline))
+        self.send_within(message.into(), Patience::Timeout)
     }
 
     /// As [`send`](Socket::send), until the deadline.
@@ -284,8 +297,7 @@ impl Socket {
     /// [`SendError`], with the part, of which `more` has to be said again.
     #[inline]
     pub fn send_part(&mut self, frame: impl Into<Frame>) -> Result<(), SendError> {
-        let deadline = self.options.send_timeout.map(later);
-        let sent = self.send_frame(frame.into(), Patience::Until(deadline));
+        let sent = self.send_frame(frame.into(), Patience::Timeout);
         sent.map_err(|(reason, frame)| part_error(reason, frame))
     }
 
@@ -304,7 +316,7 @@ impl Socket {
     pub(crate) fn send_frame(
         &mut self,
         mut frame: Frame,
-        patience: Patience,
+        mut patience: Patience,
     ) -> Result<(), (SendRefusal, Frame)> {
         if let Err(reason) = self.begin_to_send(frame.len()) {
             return Err((reason, frame));
@@ -320,7 +332,7 @@ impl Socket {
                 return Ok(());
             };
             match self.refused_to_send(refused, patience) {
-                Ok(Some(again)) => frame = again,
+                Ok(Some(again)) => (frame, patience) = again,
                 Ok(None) => return Ok(()),
                 Err(refused) => return Err(refused),
             }
@@ -356,7 +368,7 @@ impl Socket {
         &mut self,
         refused: Refused,
         patience: Patience,
-    ) -> Result<Option<Frame>, (SendRefusal, Frame)> {
+    ) -> Result<Option<(Frame, Patience)>, (SendRefusal, Frame)> {
         let frame = match refused {
             Refused::WouldBlock(frame) => frame,
             Refused::NotSupported(frame) => return Err((SendRefusal::NotSupported, frame)),
@@ -372,27 +384,27 @@ impl Socket {
             }
         };
         match self.wait_for_room(patience) {
-            Ok(()) => Ok(Some(frame)),
+            Ok(patience) => Ok(Some((frame, patience))),
             Err(reason) => Err((reason, frame)),
         }
     }
 
-    /// No peer has room: looks at them all, and waits, if that can help.
+    /// No peer has room: looks at them all, and waits, if that can help. Gives the patience that is left.
     #[cold]
-    pub(crate) fn wait_for_room(&mut self, patience: Patience) -> Result<(), SendRefusal> {
+    pub(crate) fn wait_for_room(&mut self, patience: Patience) -> Result<Patience, SendRefusal> {
         // They name whom they send to, so that nobody else's room is of use; a call that does not wait leaves it at
         // what they know.
         let names = self.only_sends() || self.pattern.kind() == Kind::Router;
-        let looks = !names || matches!(patience, Patience::Until(_));
+        let looks = !names || !matches!(patience, Patience::None);
         if looks && self.peers.tell(&mut self.pattern, Ready::Writable, true) {
-            return Ok(());
+            return Ok(patience);
         }
         self.wait_to_send(patience)
     }
 
     #[cold]
-    fn wait_to_send(&mut self, patience: Patience) -> Result<(), SendRefusal> {
-        let Patience::Until(deadline) = patience else {
+    fn wait_to_send(&mut self, patience: Patience) -> Result<Patience, SendRefusal> {
+        let Some(deadline) = patience.settle(self.options.send_timeout) else {
             self.arm_for_watcher();
             return Err(SendRefusal::WouldBlock);
         };
@@ -409,7 +421,7 @@ impl Socket {
         }
         waited?;
         self.peers.tell(&mut self.pattern, Ready::Writable, true);
-        Ok(())
+        Ok(Patience::Until(deadline))
     }
 
     fn only_sends(&self) -> bool {
@@ -447,8 +459,7 @@ impl Socket {
     ///
     /// As [`recv`](Socket::recv).
     pub fn recv_into(&mut self, message: &mut Message) -> Result<(), RecvError> {
-        let deadline = self.options.recv_timeout.map(later);
-        self.recv_within(message, Patience::Until(deadline))
+        self.recv_within(message, Patience::Timeout)
     }
 
     /// As [`recv`](Socket::recv), until the deadline.
@@ -492,8 +503,7 @@ impl Socket {
     /// [`RecvError`].
     #[inline]
     pub fn recv_part(&mut self) -> Result<Frame, RecvError> {
-        let deadline = self.options.recv_timeout.map(later);
-        self.recv_frame(Patience::Until(deadline))
+        self.recv_frame(Patience::Timeout)
     }
 
     /// As [`recv_part`](Socket::recv_part), if one is there now.
@@ -507,7 +517,7 @@ impl Socket {
     }
 
     #[inline]
-    pub(crate) fn recv_frame(&mut self, patience: Patience) -> Result<Frame, RecvError> {
+    pub(crate) fn recv_frame(&mut self, mut patience: Patience) -> Result<Frame, RecvError> {
         self.begin_to_recv()?;
         loop {
             match self.pattern.recv(&mut self.peers) {
@@ -515,7 +525,7 @@ impl Socket {
                     self.more = frame.more();
                     return Ok(frame);
                 }
-                Err(refused) => self.refused_to_recv(refused, patience)?,
+                Err(refused) => patience = self.refused_to_recv(refused, patience)?,
             }
         }
     }
@@ -536,18 +546,18 @@ impl Socket {
         Ok(())
     }
 
-    /// The pattern has no part: waits, if that can help.
+    /// The pattern has no part: waits, if that can help. Gives the patience that is left.
     #[inline(never)]
     pub(crate) fn refused_to_recv(
         &mut self,
         refused: RecvRefused,
         patience: Patience,
-    ) -> Result<(), RecvError> {
+    ) -> Result<Patience, RecvError> {
         if refused != RecvRefused::Empty {
             return Err(refused.into());
         }
         if self.peers.tell(&mut self.pattern, Ready::Readable, true) {
-            return Ok(());
+            return Ok(patience);
         }
         // Mail that has come in the meantime ends the wait at once. Taken here, it could bring a peer that has sent
         // already, and of whom the wait knows nothing.
@@ -555,8 +565,8 @@ impl Socket {
     }
 
     #[inline(never)]
-    fn wait_to_recv(&mut self, patience: Patience) -> Result<(), RecvError> {
-        let Patience::Until(deadline) = patience else {
+    fn wait_to_recv(&mut self, patience: Patience) -> Result<Patience, RecvError> {
+        let Some(deadline) = patience.settle(self.options.recv_timeout) else {
             self.arm_for_watcher();
             return Err(RecvError::WouldBlock);
         };
@@ -573,7 +583,7 @@ impl Socket {
         }
         waited?;
         self.peers.tell(&mut self.pattern, Ready::Readable, true);
-        Ok(())
+        Ok(Patience::Until(deadline))
     }
 
     /// Whether the part that was received last is followed by others of the same message.
@@ -614,7 +624,7 @@ fn part_error(reason: SendRefusal, frame: Frame) -> SendError {
 pub(crate) fn swallow_once(patience: Patience) -> Result<(), SendRefusal> {
     match patience {
         Patience::None => Err(SendRefusal::WouldBlock),
-        Patience::Until(_) => Ok(()),
+        Patience::Timeout | Patience::Until(_) => Ok(()),
     }
 }
 

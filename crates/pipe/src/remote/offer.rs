@@ -1,7 +1,7 @@
 //! How two sides meet. docs/handoff.md specifies it; this is its codec, and its checks.
 //!
 //! ```text
-//!  0  kind       u8     1 offer, 2 accept, 3 refuse, 4 switch
+//!  0  kind       u8     1 offer, 2 accept, 3 refuse, 4 switch, 5 back
 //!  1  version    u8     1
 //!  2  zero       u16
 //!  4  reason     u32    refuse: why; otherwise 0
@@ -42,6 +42,8 @@ pub enum OfferFrame {
     Refuse(Refuse),
     /// All that was sent by ZMTP is sent: the next message is in shared memory.
     Switch,
+    /// All that goes by shared memory is there: the next message comes by ZMTP, and so do all after it.
+    Back,
 }
 
 /// What one side offers.
@@ -190,6 +192,7 @@ impl OfferFrame {
                 bytes[4..8].copy_from_slice(&why.code().to_le_bytes());
             }
             OfferFrame::Switch => bytes[0] = 4,
+            OfferFrame::Back => bytes[0] = 5,
         }
         bytes
     }
@@ -222,6 +225,7 @@ impl OfferFrame {
             }
             2 => Ok(OfferFrame::Accept),
             4 => Ok(OfferFrame::Switch),
+            5 => Ok(OfferFrame::Back),
             _ => Err(MeetError::Frame),
         }
     }
@@ -378,6 +382,7 @@ mod tests {
                 head(&[3, 1, 0, 0, 4]),
             ),
             (OfferFrame::Switch, head(&[4, 1])),
+            (OfferFrame::Back, head(&[5, 1])),
         ];
         for (frame, bytes) in frames {
             assert_eq!(frame.encode(), bytes);

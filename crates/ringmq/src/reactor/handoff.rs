@@ -1,8 +1,10 @@
 //! How a connection goes over to shared memory. docs/handoff.md specifies it.
 //!
 //! ```text
-//!   Waiting ── the peer can, too ──▶ Ripening ── in time ──▶ Offering ── both have accepted ──▶ Agreed ── the socket has gone over ──▶ switched
+//!   Waiting ── the peer can, too ──▶ Ripening ── in time ──▶ Offering ── both have accepted ──▶ Agreed
 //!      └── it does not, or anything goes wrong ──▶ Off: ZMTP goes on
+//!
+//!   Agreed, each direction: by ZMTP ── the socket has gone over ──▶ in shared memory ── no memory is left ──▶ by ZMTP again
 //! ```
 
 use std::io;
@@ -65,11 +67,19 @@ enum Stage {
     Offering(Box<Offering>),
     /// Both sides have what they need.
     Agreed {
-        /// We have told the peer that the rest comes in shared memory.
-        told: bool,
-        /// It has told us.
-        heard: bool,
+        /// How we send, as the peer was told.
+        ours: Way,
+        /// How it does, as it has told us.
+        theirs: Way,
     },
+}
+
+/// Where messages of one direction go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Zmtp,
+    Memory,
+    ZmtpAgain,
 }
 
 /// What an offer will be made of, and when.
@@ -330,7 +340,12 @@ impl Handoff {
                 }
             }
             (OfferFrame::Accept, Stage::Offering(offering)) => offering.accepted = true,
-            (OfferFrame::Switch, Stage::Agreed { heard, .. }) if !*heard => *heard = true,
+            (OfferFrame::Switch, Stage::Agreed { theirs, .. }) if *theirs == Way::Zmtp => {
+                *theirs = Way::Memory;
+            }
+            (OfferFrame::Back, Stage::Agreed { theirs, .. }) if *theirs == Way::Memory => {
+                *theirs = Way::ZmtpAgain;
+            }
             (OfferFrame::Refuse(why), Stage::Offering(_)) => {
                 self.stage = Stage::Off(WhyZmtp::RefusedByPeer(why));
             }
@@ -362,8 +377,8 @@ impl Handoff {
             return None;
         }
         let agreed = Stage::Agreed {
-            told: false,
-            heard: false,
+            ours: Way::Zmtp,
+            theirs: Way::Zmtp,
         };
         let Stage::Offering(offering) = std::mem::replace(&mut self.stage, agreed) else {
             return None;
@@ -382,21 +397,60 @@ impl Handoff {
         })
     }
 
-    /// Whether the end of what the socket sends by us is to be told, because the rest comes in shared memory.
-    pub(crate) fn may_tell(&self) -> bool {
-        matches!(&self.stage, Stage::Agreed { told: false, .. })
+    /// How we send, as the peer was told, once both sides have agreed.
+    fn ours(&self) -> Option<Way> {
+        match &self.stage {
+            Stage::Agreed { ours, .. } => Some(*ours),
+            _ => None,
+        }
     }
 
+    /// Whether the end of what the socket sends by us is to be told, because the rest comes in shared memory.
+    pub(crate) fn may_tell(&self) -> bool {
+        self.ours() == Some(Way::Zmtp)
+    }
+
+    /// Tells it.
     pub(crate) fn tell(&mut self, connection: &mut Connection) {
-        if let Stage::Agreed { told, .. } = &mut self.stage {
-            *told = true;
+        if let Stage::Agreed { ours, .. } = &mut self.stage {
+            *ours = Way::Memory;
             connection.command(COMMAND, &OfferFrame::Switch.encode());
+        }
+    }
+
+    /// Whether the peer can be told that the rest comes by ZMTP after all.
+    pub(crate) fn may_tell_back(&self) -> bool {
+        self.ours() == Some(Way::Memory)
+    }
+
+    /// Tells it.
+    pub(crate) fn tell_back(&mut self, connection: &mut Connection) {
+        if let Stage::Agreed { ours, .. } = &mut self.stage {
+            *ours = Way::ZmtpAgain;
+            connection.command(COMMAND, &OfferFrame::Back.encode());
         }
     }
 
     /// Whether what comes from the peer comes in shared memory.
     pub(crate) fn has_heard(&self) -> bool {
-        matches!(&self.stage, Stage::Agreed { heard: true, .. })
+        matches!(
+            &self.stage,
+            Stage::Agreed {
+                theirs: Way::Memory,
+                ..
+            }
+        )
+    }
+
+    /// Whether it did, and comes by ZMTP again.
+    pub(crate) fn has_heard_back(&self) -> bool {
+        matches!(
+            &self.stage,
+            Stage::Agreed {
+                theirs: Way::ZmtpAgain,
+                ..
+            }
+        )
     }
 }
 

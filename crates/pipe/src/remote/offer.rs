@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use ringmq_sys::{
-    Ancillary, Courier, CreateError, Credentials, Mapping, Refusal, Ringer, RingerRefusal, adopt,
+    Ancillary, Courier, CreateError, Credentials, Refusal, Ringer, RingerRefusal, adopt,
 };
 
 use super::control::{Control, Slot};
@@ -24,6 +24,7 @@ use super::layout::{self, PAGE};
 use super::sender::Sender;
 use super::unread::Witness;
 use super::{Common, Marks, Receiver, get, set};
+use crate::maps::Map;
 
 /// Bytes of every frame.
 const FRAME: usize = 32;
@@ -251,8 +252,8 @@ pub struct Own {
 /// What came from the peer, and was found to be what it has to be.
 #[derive(Debug)]
 pub struct Peer {
-    page: Mapping,
-    slot_page: Option<Mapping>,
+    page: Map,
+    slot_page: Option<Map>,
     slot: u32,
     ringer: Ringer,
     courier: Option<Courier>,
@@ -320,8 +321,8 @@ impl Own {
         let mut fds = came.fds.into_iter();
         let missing = || MeetError::Descriptors { got, want };
         let mark = self.slot.control().mark();
-        let mut page = || -> Result<Mapping, MeetError> {
-            let page = adopt(fds.next().ok_or_else(missing)?, PAGE, mark)?;
+        let mut page = || -> Result<Map, MeetError> {
+            let page = Map::from(adopt(fds.next().ok_or_else(missing)?, PAGE, mark)?);
             match get(&layout::seen(&page, layout::IDENTITY)) {
                 layout::MAGIC => Ok(page),
                 other => Err(MeetError::Layout(other)),

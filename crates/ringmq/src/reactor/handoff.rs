@@ -7,10 +7,11 @@
 //!   Agreed, each direction: by ZMTP ── the socket has gone over ──▶ in shared memory ── no memory is left ──▶ by ZMTP again
 //! ```
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringmq_pattern::Kind;
 use ringmq_pipe::remote::{
@@ -470,9 +471,27 @@ fn receives(kind: Kind) -> bool {
     !matches!(kind, Kind::Pub | Kind::Xpub | Kind::Push)
 }
 
-/// Whether more than half of the descriptors that this process may have are in use: numbers are given from the lowest
-/// on, and this one is new.
+/// Whether more than half of the descriptors that this process may have are in use, or shared memory has more than a
+/// quarter of its mappings. Numbers are given from the lowest on, and this descriptor is new.
 fn is_short(descriptor: &impl AsRawFd) -> bool {
     let most = ringmq_sys::most_descriptors();
-    u64::try_from(descriptor.as_raw_fd()).is_ok_and(|number| number > most / 2)
+    let number = u64::try_from(descriptor.as_raw_fd());
+    number.is_ok_and(|number| number > most / 2) || ringmq_pipe::mappings() > most_mappings() / 4
+}
+
+/// How many mappings this process may have, as it was a second ago at the most.
+fn most_mappings() -> u64 {
+    thread_local! {
+        // One for each thread: a lock could be held by another one at the moment of a fork.
+        static SEEN: Cell<Option<(Instant, u64)>> = const { Cell::new(None) };
+    }
+    let now = Instant::now();
+    match SEEN.get() {
+        Some((at, most)) if now - at < Duration::from_secs(1) => most,
+        _ => {
+            let most = ringmq_sys::most_mappings();
+            SEEN.set(Some((now, most)));
+            most
+        }
+    }
 }

@@ -273,11 +273,12 @@ impl Peers {
             return;
         };
         entry.carrier = Carrier::Zmtp(ends.why);
+        if ends.why == WhyZmtp::PeerGone {
+            entry.receiver.sender_is_gone();
+            entry.broken = false;
+        }
         if let Some(receiver) = ends.receiver {
             entry.receiver.then(Source::Local(receiver));
-        }
-        if ends.why == WhyZmtp::PeerGone {
-            entry.broken = false;
         }
         let Some(sender) = ends.sender else {
             return;

@@ -10,3 +10,4 @@ mod routing;
 mod strangers;
 mod streams;
 mod subscriptions;
+mod wire;

@@ -43,7 +43,7 @@ pub enum OfferFrame {
     Refuse(Refuse),
     /// All that was sent by ZMTP is sent: the next message is in shared memory.
     Switch,
-    /// All that goes by shared memory is there: the next message comes by ZMTP, and so do all after it.
+    /// What comes behind the end in shared memory comes by ZMTP again.
     Back,
 }
 

@@ -17,6 +17,7 @@ use ringmq_zmtp::{Connection, Error as ZmtpError, Event, Peer};
 use super::handoff::{self, Handoff, Met};
 use super::order::{self, Link};
 use super::outbound::Outbound;
+use super::reply::Reply;
 
 /// Bytes that wait to be written before more messages are encoded.
 const PENDING_MOST: usize = 64 << 10;
@@ -53,6 +54,8 @@ pub(crate) struct Open {
     used: usize,
     /// A part with more to follow was given to the socket.
     in_midst: bool,
+    /// Of a REQ: what may come next.
+    reply: Option<Reply>,
     /// Subscriptions that came between two parts of a message.
     deferred: Vec<Frame>,
     /// The handshake has been completed since somebody last looked.
@@ -122,6 +125,8 @@ pub(crate) enum Broken {
     Io(io::Error),
     /// The peer does not keep to ZMTP, or to the time, or is not for us.
     Protocol(ZmtpError),
+    /// What it sends to a REQ is no reply.
+    NoReply,
     /// It does not keep to the handoff, or its shared memory cannot be used.
     Handoff,
 }
@@ -164,6 +169,7 @@ impl Open {
             leftover: Vec::new(),
             used: 0,
             in_midst: false,
+            reply: (link.kind == Kind::Req).then_some(Reply::Begins),
             deferred: Vec::new(),
             fresh: false,
             handoff,
@@ -463,6 +469,11 @@ impl Open {
             match event.map_err(Broken::Protocol)? {
                 None => break,
                 Some(Event::Frame(frame)) => {
+                    if let Some(reply) = &mut self.reply
+                        && !reply.takes(&frame)
+                    {
+                        return Err(Broken::NoReply);
+                    }
                     self.in_midst = frame.more();
                     ends.give(frame, !self.in_midst)?;
                     if !self.in_midst {

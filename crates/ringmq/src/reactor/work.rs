@@ -512,7 +512,7 @@ impl Work {
 
     /// A stream has ended.
     pub(super) fn broken(&mut self, slot: usize, why: &Broken) {
-        if matches!(why, Broken::Protocol(_) | Broken::Handoff) {
+        if !matches!(why, Broken::Closed | Broken::Io(_)) {
             self.stop_reading(slot);
         }
         let Some(session) = self.sessions.get_mut(slot) else {

@@ -12,12 +12,15 @@ type Parts = Vec<Vec<u8>>;
 /// One of the two.
 enum Side {
     Stock(Stock),
-    Ours(Socket),
+    Ours(Box<Socket>),
 }
 
 impl Side {
     fn both(kind: Kind) -> [Side; 2] {
-        [Side::Stock(Stock::new(kind)), Side::Ours(ours(kind))]
+        [
+            Side::Stock(Stock::new(kind)),
+            Side::Ours(Box::new(ours(kind))),
+        ]
     }
 
     fn bind(&mut self) -> String {

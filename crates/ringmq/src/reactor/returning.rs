@@ -1,10 +1,10 @@
-//! From shared memory back to ZMTP.
+//! The socket is told to go over to shared memory; and from there back to ZMTP.
 
 use std::mem;
 use std::time::{Duration, Instant};
 
 use ringmq_message::Frame;
-use ringmq_pipe::local::Receiver;
+use ringmq_pipe::local::{Receiver, Sender};
 use ringmq_pipe::remote::{Refuse, Witness};
 
 use super::order::{inbound, outbound};
@@ -12,7 +12,7 @@ use super::outbound::Outbound;
 use super::session::Broken;
 use super::work::{Session, WITHOUT, Work};
 use crate::carrier::{Carrier, WhyZmtp};
-use crate::command::{Command, Downgrade};
+use crate::command::{Command, Downgrade, Upgrade};
 
 /// The first pause between two looks, and the longest.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -106,6 +106,13 @@ impl Work {
 }
 
 impl Session {
+    /// Messages go by shared memory.
+    pub(super) fn upgrade(&self, upgrade: Upgrade) {
+        let told = Command::Upgrade(self.id, Box::new(upgrade));
+        // A socket that has closed says so by an order that is under way.
+        let _ = self.link.post.send(told);
+    }
+
     /// What is sent goes by ZMTP again, for want of memory.
     fn go_back(&mut self) {
         tracing::info!(pipe = self.id.0, "back to ZMTP, for want of memory");
@@ -129,7 +136,7 @@ impl Session {
 
     fn downgrade(
         &self,
-        sender: Option<ringmq_pipe::local::Sender<Frame>>,
+        sender: Option<Sender<Frame>>,
         receiver: Option<Receiver<Frame>>,
         why: WhyZmtp,
     ) {
@@ -139,7 +146,7 @@ impl Session {
             why,
         };
         let told = Command::Downgrade(self.id, Box::new(downgrade));
-        // A socket that has closed says so by an order that is under way.
+        // As above.
         let _ = self.link.post.send(told);
     }
 }

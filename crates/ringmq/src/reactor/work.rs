@@ -431,15 +431,14 @@ impl Work {
             tracing::info!(pipe = session.id.0, kind = ?session.link.kind, "in shared memory");
         }
         if only_receives {
-            Work::upgrade(session.id, &session.link, Upgrade::agreed());
+            session.upgrade(Upgrade::agreed());
         }
         if let Some((sender, witness)) = sender {
             session.witness = Some(witness);
-            Work::upgrade(session.id, &session.link, Upgrade::sender(sender));
+            session.upgrade(Upgrade::sender(sender));
         }
         if let Some(receiver) = receiver {
-            let upgrade = Upgrade::receiver(receiver, properties);
-            Work::upgrade(session.id, &session.link, upgrade);
+            session.upgrade(Upgrade::receiver(receiver, properties));
         }
         if goes_over && !std::mem::replace(&mut session.shares, true) {
             // Whoever hears of it finds it so with the next call.
@@ -454,12 +453,6 @@ impl Work {
             Ok(Worked::Idle) => self.set_time(slot),
             Ok(Worked::Finished) => self.farewell(slot),
         }
-    }
-
-    fn upgrade(id: PipeId, link: &Link, upgrade: Upgrade) {
-        let told = Command::Upgrade(id, Box::new(upgrade));
-        // A socket that has closed says so by an order that is under way.
-        let _ = link.post.send(told);
     }
 
     /// The handshake is done.

@@ -42,7 +42,7 @@ pub enum WhyZmtp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Connection {
-    /// How its messages travel.
+    /// How its messages travel; if its directions differ, how those of the one do that has changed last.
     pub carrier: Carrier,
 }
 

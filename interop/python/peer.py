@@ -97,12 +97,27 @@ def do_recv():
     return words(socket.recv_multipart())
 
 
-def do_drain():
-    """All that is there, with a comma between two messages."""
+def do_drain(patience="0"):
+    """All that is there, or comes within so many milliseconds, with a comma between two messages."""
     heard = []
-    while socket.poll(0):
-        heard += [","] * bool(heard) + words(socket.recv_multipart())
+    while socket.poll(int(patience)):
+        try:
+            message = socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            # What was there was no request.
+            continue
+        heard += [","] * bool(heard) + words(message)
+        if socket.type == zmq.REP:
+            socket.send(b"")
     return heard or ["nothing"]
+
+
+def do_try_send(patience, *message):
+    """Sends it if there is somebody within so many milliseconds."""
+    if not socket.poll(int(patience), zmq.POLLOUT):
+        return ["nobody"]
+    socket.send_multipart(parts(message))
+    return ["sent"]
 
 
 def do_mute():

@@ -83,6 +83,15 @@ impl Stock {
         assert_eq!(self.ask(&format!("send {}", words(parts))), "sent");
     }
 
+    /// Sends a message, if there is somebody for it before this time has passed.
+    pub fn try_send<P: AsRef<[u8]>>(&mut self, parts: &[P], patience: Duration) {
+        self.ask(&format!(
+            "try_send {} {}",
+            patience.as_millis(),
+            words(parts)
+        ));
+    }
+
     /// Receives a message.
     #[track_caller]
     pub fn recv(&mut self) -> Vec<Vec<u8>> {
@@ -90,10 +99,10 @@ impl Stock {
         self.hear_message()
     }
 
-    /// Receives all messages that are there.
+    /// Receives all messages that are there, or come before there was none for so long. A REP answers them.
     #[track_caller]
-    pub fn drain(&mut self) -> Vec<Vec<Vec<u8>>> {
-        match &*self.ask("drain") {
+    pub fn drain(&mut self, patience: Duration) -> Vec<Vec<Vec<u8>>> {
+        match &*self.ask(&format!("drain {}", patience.as_millis())) {
             "nothing" => Vec::new(),
             heard => heard.split(" , ").map(message_of).collect(),
         }

@@ -1,8 +1,6 @@
 //! Sending to one peer after the other.
 
-use ringmq_message::Frame;
-
-use crate::error::{Refused, Unrouted};
+use crate::error::Unrouted;
 use crate::peer::{Peer, Pipes};
 use crate::rotation::Rotation;
 
@@ -69,17 +67,6 @@ impl Balance {
                 return Some(peer);
             }
             self.peers.idle();
-        }
-    }
-
-    #[inline]
-    pub(crate) fn send(&mut self, frame: Frame, pipes: &mut impl Pipes) -> Result<(), Refused> {
-        match self.route(frame.more(), pipes) {
-            Ok(peer) => {
-                pipes.write(peer, frame);
-                Ok(())
-            }
-            Err(unrouted) => unrouted.with(frame),
         }
     }
 

@@ -3,7 +3,7 @@
 use ringmq_message::Frame;
 
 use crate::balance::Balance;
-use crate::error::{BadOption, NotAttached, RecvRefused, Refused, Unrouted};
+use crate::error::{BadOption, NotAttached, RecvRefused, Unrouted};
 use crate::fair::FairQueue;
 use crate::option::SetOption;
 use crate::pattern::Route;
@@ -60,20 +60,9 @@ impl Route for Dealer {
         }
     }
 
-    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
-        self.balance.send(frame, pipes)
-    }
-
     #[inline(always)]
     fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
         self.balance.route(more, pipes)
-    }
-
-    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
-        match self.fair.recv(pipes) {
-            Some((frame, _)) => Ok(frame),
-            None => Err(RecvRefused::Empty),
-        }
     }
 
     #[inline(always)]

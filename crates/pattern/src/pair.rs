@@ -1,9 +1,7 @@
 //! PAIR: to and from the only peer.
 
-use ringmq_message::Frame;
-
 use crate::dealer::Dealer;
-use crate::error::{NotAttached, RecvRefused, Refused, Unrouted};
+use crate::error::{NotAttached, RecvRefused, Unrouted};
 use crate::pattern::Route;
 use crate::peer::{Peer, Pipes, Ready, Remote, Take};
 
@@ -47,14 +45,6 @@ impl Route for Pair {
 
     fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, pipes: &mut P) {
         self.dealer.activated(peer, ready, pipes);
-    }
-
-    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
-        self.dealer.send(frame, pipes)
-    }
-
-    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
-        self.dealer.recv(pipes)
     }
 
     #[inline(always)]

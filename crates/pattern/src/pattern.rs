@@ -67,12 +67,21 @@ pub(crate) trait Route {
 
     fn hiccup<P: Pipes>(&mut self, _peer: Peer, _pipes: &mut P) {}
 
-    fn send<P: Pipes>(&mut self, frame: Frame, _pipes: &mut P) -> Result<(), Refused> {
-        Err(Refused::NotSupported(frame))
+    /// Writes a part to whoever gets it; as it is, or else this looks at it and is another one.
+    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
+        match self.route(frame.more(), pipes) {
+            Ok(peer) => {
+                pipes.write(peer, frame);
+                Ok(())
+            }
+            Err(unrouted) => unrouted.with(frame),
+        }
     }
 
-    fn recv<P: Pipes>(&mut self, _pipes: &mut P) -> Result<Frame, RecvRefused> {
-        Err(RecvRefused::NotSupported)
+    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+        let mut part = None;
+        self.recv_to(pipes, &mut part)?;
+        part.ok_or(RecvRefused::Empty)
     }
 
     /// Who gets the next part.

@@ -1,7 +1,5 @@
 //! PULL: from all peers in turn.
 
-use ringmq_message::Frame;
-
 use crate::error::{NotAttached, RecvRefused};
 use crate::fair::FairQueue;
 use crate::pattern::Route;
@@ -38,13 +36,6 @@ impl Route for Pull {
     fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, _pipes: &mut P) {
         if ready == Ready::Readable {
             self.fair.activated(peer);
-        }
-    }
-
-    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
-        match self.fair.recv(pipes) {
-            Some((frame, _)) => Ok(frame),
-            None => Err(RecvRefused::Empty),
         }
     }
 

@@ -1,9 +1,7 @@
 //! PUSH: to one peer after the other.
 
-use ringmq_message::Frame;
-
 use crate::balance::Balance;
-use crate::error::{NotAttached, Refused, Unrouted};
+use crate::error::{NotAttached, Unrouted};
 use crate::pattern::Route;
 use crate::peer::{Peer, Pipes, Ready, Remote};
 
@@ -39,10 +37,6 @@ impl Route for Push {
         if ready == Ready::Writable {
             self.balance.activated(peer);
         }
-    }
-
-    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
-        self.balance.send(frame, pipes)
     }
 
     #[inline(always)]

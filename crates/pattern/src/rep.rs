@@ -2,7 +2,7 @@
 
 use ringmq_message::Frame;
 
-use crate::error::{BadOption, NotAttached, RecvRefused, Refused, Unrouted};
+use crate::error::{BadOption, NotAttached, RecvRefused, Unrouted};
 use crate::fair::FairQueue;
 use crate::identities::Identities;
 use crate::option::SetOption;
@@ -108,16 +108,6 @@ impl Route for Rep {
         }
     }
 
-    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
-        match self.route(frame.more(), pipes) {
-            Ok(peer) => {
-                pipes.write(peer, frame);
-                Ok(())
-            }
-            Err(unrouted) => unrouted.with(frame),
-        }
-    }
-
     fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
         if !self.replying {
             return Err(Unrouted::State);
@@ -127,12 +117,6 @@ impl Route for Rep {
         }
         self.replying = more;
         self.outgoing.route(more).ok_or(Unrouted::Swallowed)
-    }
-
-    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
-        let mut part = None;
-        self.recv_to(pipes, &mut part)?;
-        part.ok_or(RecvRefused::Empty)
     }
 
     fn recv_to<P: Pipes>(

@@ -3,7 +3,7 @@
 use ringmq_message::Frame;
 
 use crate::dealer::Dealer;
-use crate::error::{BadOption, NotAttached, RecvRefused, Refused, Unrouted};
+use crate::error::{BadOption, NotAttached, RecvRefused, Unrouted};
 use crate::option::SetOption;
 use crate::pattern::Route;
 use crate::peer::{Peer, Pipes, Ready, Remote, Take};
@@ -120,22 +120,6 @@ impl Route for Req {
 
     fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, pipes: &mut P) {
         self.dealer.activated(peer, ready, pipes);
-    }
-
-    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
-        match self.route(frame.more(), pipes) {
-            Ok(peer) => {
-                pipes.write(peer, frame);
-                Ok(())
-            }
-            Err(unrouted) => unrouted.with(frame),
-        }
-    }
-
-    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
-        let mut part = None;
-        self.recv_to(pipes, &mut part)?;
-        part.ok_or(RecvRefused::Empty)
     }
 
     fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {

@@ -66,6 +66,7 @@ mod heels;
 mod layout;
 mod listener;
 pub mod local;
+mod maps;
 pub mod marks;
 mod offer;
 mod options;
@@ -80,6 +81,7 @@ mod wait;
 
 pub use error::{ConnectError, ListenError, OptionsError, RecvError, SendError};
 pub use listener::Listener;
+pub use maps::mappings;
 pub use offer::{OfferError, Reason};
 pub use options::{Options, Wait};
 pub use pipe::Pipe;

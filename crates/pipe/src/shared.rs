@@ -14,6 +14,7 @@ use ringmq_sys::{
 
 use crate::error::ConnectError;
 use crate::layout::{self, CONTROL};
+use crate::maps::Counted;
 use crate::offer::{DESCRIPTORS, Offer, OfferError};
 use crate::options::{Options, Wait};
 use crate::pipe::Pipe;
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     _own_ring: Mapping,
     _peer_control: Mapping,
     _peer_ring: Mapping,
+    _counted: Counted,
 }
 
 impl Shared {
@@ -195,6 +197,7 @@ impl Own {
             _own_ring: own_ring,
             _peer_control: peer_control,
             _peer_ring: peer_ring,
+            _counted: Counted::new(4),
         });
         let mut generation = self.generation;
         let wait = self.options.wait;

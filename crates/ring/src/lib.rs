@@ -75,6 +75,7 @@ mod memory;
 pub mod model;
 mod reader;
 mod record;
+mod tally;
 mod words;
 mod writer;
 
@@ -85,6 +86,7 @@ pub use mapped::{Mapped, MappedMut};
 pub use memory::{Contiguous, Memory, MemoryMut};
 pub use reader::{Reader, Record};
 pub use record::{HEADER, Kind, LENGTH_LIMIT, LINE};
+pub use tally::Tally;
 pub use words::{Words, WordsMut, words};
 pub use writer::{Claim, Writer};
 

@@ -28,7 +28,7 @@ pub enum WhyZmtp {
     TurnedOff,
     /// The peer does not know shared memory, or does not want it.
     NotOffered,
-    /// Descriptors or memory run short here.
+    /// Descriptors, memory or mappings run short here.
     Resources,
     /// The peer's offer was refused here.
     Refused(Refuse),
@@ -42,7 +42,7 @@ pub enum WhyZmtp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Connection {
-    /// How its messages travel.
+    /// How its messages travel; if its directions differ, how those of the one do that has changed last.
     pub carrier: Carrier,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for WhyZmtp {
             WhyZmtp::NotIpc => f.write_str("it is no ipc connection"),
             WhyZmtp::TurnedOff => f.write_str("shared memory is turned off here"),
             WhyZmtp::NotOffered => f.write_str("the peer offers no shared memory"),
-            WhyZmtp::Resources => f.write_str("descriptors or memory run short here"),
+            WhyZmtp::Resources => f.write_str("descriptors, memory or mappings run short here"),
             WhyZmtp::Refused(why) => write!(f, "refused here, for {why}"),
             WhyZmtp::RefusedByPeer(why) => write!(f, "refused by the peer, for {why}"),
             WhyZmtp::PeerGone => f.write_str("whoever shared memory with us is gone"),

@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Stays(PipeId, WhyZmtp),
     /// The connection behind a pipe has gone over to shared memory.
     Upgrade(PipeId, Box<Upgrade>),
-    /// The connection is gone, and the pipe goes on with a session.
+    /// The pipe goes on with a session, in one direction at least: the connection is gone, or memory runs short.
     Downgrade(PipeId, Box<Downgrade>),
     /// The context was shut down.
     Terminate,
@@ -87,12 +87,12 @@ impl Upgrade {
     }
 }
 
-/// Ends of a pipe to the session.
+/// Ends of a pipe to the session, of the directions that go on there.
 #[derive(Debug)]
 pub(crate) struct Downgrade {
-    /// `None` if what is sent has not gone over.
     pub(crate) sender: Option<Sender<Frame>>,
-    pub(crate) receiver: Receiver<Frame>,
+    pub(crate) receiver: Option<Receiver<Frame>>,
+    pub(crate) why: WhyZmtp,
 }
 
 /// Our ends of the two directions of a pipe, and who is at the others.
@@ -154,7 +154,7 @@ impl Far {
         }
     }
 
-    /// Tells a session that its connection cannot be used any more, and whether memory or descriptors run short.
+    /// Tells a session that its shared memory cannot be used any more, and whether that is for want of memory only.
     pub(crate) fn break_off(&self, id: PipeId, short: bool) {
         if let Far::Session(post) = self {
             // An I/O thread that has ended has no connections.

@@ -61,9 +61,6 @@ impl Inlet {
 
     /// What comes when everything before it is at its end.
     pub(crate) fn then(&mut self, next: Source) {
-        if let Source::Local(_) = next {
-            self.sender_is_gone();
-        }
         self.next.push_back(next);
         // Whoever only sends does not read on, and would keep what is left of every peer that has gone.
         let _ready = self.go_on();

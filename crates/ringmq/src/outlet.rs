@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     waits: bool,
     /// That there was no room was told.
     told_full: bool,
-    /// It can never be sent this way; or not now, for want of memory or descriptors.
+    /// It can never be sent this way; or it is only memory or descriptors that there are none of.
     broken: bool,
     short: bool,
 }
@@ -332,7 +332,11 @@ impl Shared {
     fn refused(&mut self, refused: remote::PushError) {
         self.waits = true;
         self.broken = refused != remote::PushError::Full;
-        self.short = refused == remote::PushError::Resources;
+        // What is too long for any record is not for ZMTP.
+        self.short = matches!(
+            refused,
+            remote::PushError::Resources | remote::PushError::TooLong(_)
+        );
     }
 
     /// That this end cannot be used any more; and if so, whether it is for want of memory or descriptors.

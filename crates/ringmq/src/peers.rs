@@ -266,18 +266,24 @@ impl Peers {
         }
     }
 
-    /// The peer is gone, and its pipe goes on with a session. A message that was accepted, and that the shared memory
-    /// had no room for, goes first.
+    /// The pipe of a peer goes on with a session: the peer is gone, or one side has no memory. A message that was
+    /// accepted, and that the shared memory had no room for, goes first.
     pub(crate) fn downgrade(&mut self, peer: Peer, ends: Downgrade) {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
             return;
         };
-        entry.carrier = Carrier::Zmtp(WhyZmtp::PeerGone);
-        entry.broken = false;
-        entry.receiver.then(Source::Local(ends.receiver));
+        entry.carrier = Carrier::Zmtp(ends.why);
+        if ends.why == WhyZmtp::PeerGone {
+            entry.receiver.sender_is_gone();
+            entry.broken = false;
+        }
+        if let Some(receiver) = ends.receiver {
+            entry.receiver.then(Source::Local(receiver));
+        }
         let Some(sender) = ends.sender else {
             return;
         };
+        entry.broken = false;
         if matches!(entry.sender, Outlet::Local(_)) && entry.sender.is_in_midst() {
             // The session reads that to its end first.
             entry.then = Some(Outlet::Local(sender));
@@ -294,7 +300,7 @@ impl Peers {
         entry.far.activate(entry.id);
     }
 
-    /// Those whose shared memory cannot be used any more are told to end; their sessions say what comes then.
+    /// The sessions of those whose shared memory cannot be used any more say what comes then.
     #[cold]
     fn break_off(&mut self, number: u32) {
         if let Some(entry) = self.entries.get_mut(number as usize)

@@ -82,7 +82,7 @@ pub use mapping::{Mapping, page_size};
 pub use memory::{CreateError, OwnMemory};
 pub use readiness::{Readiness, Wake, wait_poll};
 pub use ringer::{Ringer, RingerRefusal};
-pub use setback::{Setback, most_descriptors};
+pub use setback::{Setback, most_descriptors, most_mappings};
 pub use signal::SignalGate;
 pub use socket::{Ancillary, Came, Credentials, RecvError, Stream};
 pub use transfer::{begin_connect, receive_some, send_some};

@@ -40,6 +40,19 @@ pub fn most_descriptors() -> u64 {
         .unwrap_or(u64::MAX)
 }
 
+/// How many mappings the kernel allows a process, unless it is told otherwise.
+const MAPS: u64 = 65530;
+
+/// How many mappings this process may have (`vm.max_map_count`): what the kernel's default is, where nobody says.
+///
+/// Source: proc(5), `/proc/sys/vm/max_map_count`.
+#[must_use]
+pub fn most_mappings() -> u64 {
+    let told = std::fs::read_to_string("/proc/sys/vm/max_map_count");
+    let most = told.ok().and_then(|told| told.trim().parse().ok());
+    most.unwrap_or(MAPS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,6 +33,7 @@
 mod activity;
 mod actor;
 mod counters;
+mod inherited;
 mod limit;
 mod pattern;
 mod random;
@@ -47,6 +48,7 @@ mod watchdog;
 pub use activity::{Activity, is_asleep, now_nanos, pin_to, thread_id, until_asleep, until_gone};
 pub use actor::Actor;
 pub use counters::Counters;
+pub use inherited::inherited;
 pub use limit::limit_descriptors;
 pub use pattern::{Bytes, Messages};
 pub use random::{Random, mix, seed};

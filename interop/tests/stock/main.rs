@@ -1,6 +1,10 @@
 //! ringmq, in this process, and stock libzmq, in others.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
 
 mod differential;
 mod monitors;
@@ -10,3 +14,4 @@ mod routing;
 mod strangers;
 mod streams;
 mod subscriptions;
+mod wire;

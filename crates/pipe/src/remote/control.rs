@@ -8,6 +8,7 @@ use ringmq_ring::{Generation, MappedMut};
 use ringmq_sys::{CreateError, Event, ForkMark, OwnMemory, barrier};
 
 use super::layout::{self, PAGE, SLOT, SLOTS, SLOTS_AT};
+use crate::maps::Counted;
 
 /// What a socket shows to its peers in shared memory: whether it sleeps, and a slot of words for each connection.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub struct Control {
 #[derive(Debug)]
 pub(super) struct Page {
     memory: OwnMemory,
+    _counted: Counted,
 }
 
 /// Slots that nobody has.
@@ -50,7 +52,8 @@ impl Page {
             &layout::own(memory.mapping(), layout::IDENTITY),
             layout::MAGIC,
         );
-        Ok(Arc::new(Page { memory }))
+        let _counted = Counted::new(1);
+        Ok(Arc::new(Page { memory, _counted }))
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {

@@ -27,7 +27,7 @@ mod sender;
 mod unread;
 
 use ringmq_ring::{Mapped, MappedMut, Memory, MemoryMut};
-use ringmq_sys::{Courier, ForkMark, Mapping, Ringer};
+use ringmq_sys::{Courier, ForkMark, Ringer};
 
 pub use control::Control;
 pub use offer::{Goodbye, MeetError, Offer, OfferFrame, Own, Peer, Refuse};
@@ -36,6 +36,7 @@ pub use segment::{FIRST, LONGEST};
 pub use sender::{PushError, Sender};
 pub use unread::{Contents, Unread, Witness};
 
+use crate::maps::Map;
 use control::Slot;
 
 /// Messages that may wait, as one side has them set; 0 for no limit.
@@ -53,8 +54,8 @@ struct Common {
     mark: ForkMark,
     slot: Slot,
     /// The peer's first page, and the one with its slot for us, if that is another.
-    page: Mapping,
-    slot_page: Option<Mapping>,
+    page: Map,
+    slot_page: Option<Map>,
     /// Where that slot is.
     slot_at: usize,
     ringer: Ringer,

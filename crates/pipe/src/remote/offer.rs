@@ -1,7 +1,7 @@
 //! How two sides meet. docs/handoff.md specifies it; this is its codec, and its checks.
 //!
 //! ```text
-//!  0  kind       u8     1 offer, 2 accept, 3 refuse, 4 switch
+//!  0  kind       u8     1 offer, 2 accept, 3 refuse, 4 switch, 5 back
 //!  1  version    u8     1
 //!  2  zero       u16
 //!  4  reason     u32    refuse: why; otherwise 0
@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use ringmq_sys::{
-    Ancillary, Courier, CreateError, Credentials, Mapping, Refusal, Ringer, RingerRefusal, adopt,
+    Ancillary, Courier, CreateError, Credentials, Refusal, Ringer, RingerRefusal, adopt,
 };
 
 use super::control::{Control, Slot};
@@ -24,6 +24,7 @@ use super::layout::{self, PAGE};
 use super::sender::Sender;
 use super::unread::Witness;
 use super::{Common, Marks, Receiver, get, set};
+use crate::maps::Map;
 
 /// Bytes of every frame.
 const FRAME: usize = 32;
@@ -42,6 +43,8 @@ pub enum OfferFrame {
     Refuse(Refuse),
     /// All that was sent by ZMTP is sent: the next message is in shared memory.
     Switch,
+    /// What comes behind the end in shared memory comes by ZMTP again.
+    Back,
 }
 
 /// What one side offers.
@@ -190,6 +193,7 @@ impl OfferFrame {
                 bytes[4..8].copy_from_slice(&why.code().to_le_bytes());
             }
             OfferFrame::Switch => bytes[0] = 4,
+            OfferFrame::Back => bytes[0] = 5,
         }
         bytes
     }
@@ -222,6 +226,7 @@ impl OfferFrame {
             }
             2 => Ok(OfferFrame::Accept),
             4 => Ok(OfferFrame::Switch),
+            5 => Ok(OfferFrame::Back),
             _ => Err(MeetError::Frame),
         }
     }
@@ -247,8 +252,8 @@ pub struct Own {
 /// What came from the peer, and was found to be what it has to be.
 #[derive(Debug)]
 pub struct Peer {
-    page: Mapping,
-    slot_page: Option<Mapping>,
+    page: Map,
+    slot_page: Option<Map>,
     slot: u32,
     ringer: Ringer,
     courier: Option<Courier>,
@@ -316,8 +321,8 @@ impl Own {
         let mut fds = came.fds.into_iter();
         let missing = || MeetError::Descriptors { got, want };
         let mark = self.slot.control().mark();
-        let mut page = || -> Result<Mapping, MeetError> {
-            let page = adopt(fds.next().ok_or_else(missing)?, PAGE, mark)?;
+        let mut page = || -> Result<Map, MeetError> {
+            let page = Map::from(adopt(fds.next().ok_or_else(missing)?, PAGE, mark)?);
             match get(&layout::seen(&page, layout::IDENTITY)) {
                 layout::MAGIC => Ok(page),
                 other => Err(MeetError::Layout(other)),
@@ -378,6 +383,7 @@ mod tests {
                 head(&[3, 1, 0, 0, 4]),
             ),
             (OfferFrame::Switch, head(&[4, 1])),
+            (OfferFrame::Back, head(&[5, 1])),
         ];
         for (frame, bytes) in frames {
             assert_eq!(frame.encode(), bytes);

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use ringmq_ring::{Corrupt, Kind, Look, Mapped, MappedMut, Reader, Record, WantedSeen};
-use ringmq_sys::{Mapping, adopt};
+use ringmq_sys::adopt;
 
 use super::unread::{Contents, contents};
 use super::{Common, get, layout, segment, set};
+use crate::maps::Map;
 use crate::marks::{step, together};
 
 /// The receiving end of a pipe from a socket of another process.
@@ -16,7 +17,7 @@ pub struct Receiver {
     /// From the first segment on; until then, the word in which it will report.
     reader: Result<Reader<Mapped, MappedMut>, Option<MappedMut>>,
     /// The segment that is read.
-    memory: Option<Mapping>,
+    memory: Option<Map>,
     /// Segments taken so far, and how many there are.
     taken: u64,
     made: Mapped,
@@ -217,13 +218,13 @@ impl Receiver {
     }
 
     /// Receives the memory of the next segment, whose descriptor is closed once it is mapped.
-    fn receive_segment(common: &Common, number: u64) -> Option<Mapping> {
+    fn receive_segment(common: &Common, number: u64) -> Option<Map> {
         let (note, fd) = common.courier.receive().ok()??;
         let (told, capacity) = segment::read_note(note)?;
         if told != number {
             return None;
         }
-        adopt(fd, capacity, &common.mark).ok()
+        adopt(fd, capacity, &common.mark).ok().map(Map::from)
     }
 
     fn next_segment(&mut self) -> bool {

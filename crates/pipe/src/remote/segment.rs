@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ringmq_ring::{CAPACITY_MOST, Mapped, MappedMut};
 use ringmq_sys::{ForkMark, Mapping, OwnMemory, page_size};
 
+use crate::maps::Map;
+
 /// Bytes of the first segment of a direction.
 pub const FIRST: usize = 64 << 10;
 
@@ -17,7 +19,7 @@ pub(super) const MOST: usize = 16;
 pub(super) struct Segment {
     /// The position at which it begins.
     pub(super) start: u64,
-    pub(super) memory: Arc<Mapping>,
+    pub(super) memory: Arc<Map>,
 }
 
 /// The segments of a direction.

@@ -8,11 +8,10 @@ use ringmq_ring::{
     ClaimError, Corrupt, GenerationSeen, Kind, Look, Mapped, MappedMut, Wanted, Writer,
 };
 
-use ringmq_sys::Mapping;
-
 use super::segment::{self, FIRST, MOST, Segment, Segments};
 use super::unread::Witness;
 use super::{Common, get, layout, set};
+use crate::maps::Map;
 use crate::marks::{limit, together};
 
 /// The sending end of a pipe to a socket of another process. Dropping it ends the direction, once everything was
@@ -343,7 +342,7 @@ impl Sender {
     }
 
     /// Makes memory, and hands it over.
-    fn send_segment(&mut self, capacity: usize) -> Result<Arc<Mapping>, PushError> {
+    fn send_segment(&mut self, capacity: usize) -> Result<Arc<Map>, PushError> {
         let memory = segment::make(capacity, &self.common.mark);
         let memory = memory.map_err(|_| PushError::Resources)?;
         let note = segment::note(self.made, capacity);
@@ -354,7 +353,7 @@ impl Sender {
             _ => PushError::Resources,
         })?;
         self.made += 1;
-        Ok(Arc::new(memory.into_mapping()))
+        Ok(Arc::new(memory.into_mapping().into()))
     }
 
     /// The ring is full: waits a little for a reader that is at work on a ring that is large enough, and grows

@@ -5,12 +5,12 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use ringmq_ring::{Kind, Mapped, MemoryMut, Reader, Record, WordsMut, words};
-use ringmq_sys::Mapping;
 use smallvec::SmallVec;
 
 use super::receiver::Incoming;
 use super::segment::{self, Segments};
 use super::{Common, get, layout};
+use crate::maps::Map;
 
 /// The parts of a message: where they are in its record, and how long they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,7 +167,7 @@ pub struct Unread {
     witness: Witness,
     reader: Option<Reader<Mapped, WordsMut<1>>>,
     /// The segment that is read: it stays, even if the sender lets go of it. And where it begins.
-    memory: Option<Arc<Mapping>>,
+    memory: Option<Arc<Map>>,
     start: u64,
     /// Where the receiver was; its word may be another connection's soon.
     position: u64,
@@ -183,16 +183,11 @@ impl Witness {
 
     /// Whether the receiver has taken everything that was sent.
     pub fn is_drained(&self) -> bool {
-        let position = get(&self.common.seen(layout::POSITION));
-        let segments = segment::lock(&self.segments);
-        let mut known = segments.list.iter().rev();
-        let Some(segment) = known.find(|segment| segment.start <= position) else {
-            return true;
+        let again = Witness {
+            common: Arc::clone(&self.common),
+            segments: Arc::clone(&self.segments),
         };
-        let (report, _) = words::<1>();
-        let ring = segment::readable(&segment.memory);
-        // A position that cannot be is one that nothing more is waited for.
-        Reader::new(ring, report, position).is_ok_and(|reader| reader.is_empty())
+        again.into_unread().peek().is_none()
     }
 
     /// The receiver is gone: from here on nobody else reads.

@@ -6,28 +6,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ringmq_pipe::{ConnectError, Listener, Options};
-use ringmq_testing::{Actor, Scratch, abstract_name, listen, role, say, spawn_role, watchdog};
+use ringmq_testing::{
+    Actor, Scratch, abstract_name, inherited, listen, role, say, spawn_role, watchdog,
+};
 
 use crate::connected;
-
-/// What the descriptors of a program that is started now are.
-fn inherited() -> Vec<String> {
-    let listed = Command::new("ls")
-        .args(["-l", "/proc/self/fd"])
-        .output()
-        .unwrap();
-    assert!(listed.status.success());
-    let text = String::from_utf8(listed.stdout).unwrap();
-    let targets = text
-        .lines()
-        .filter_map(|line| Some(line.split_once(" -> ")?.1));
-    // Its own output is a pipe, with another number each time.
-    let kind = |target: &str| target.split(['[', ':']).next().unwrap().to_owned();
-    targets
-        .map(kind)
-        .filter(|kind| !kind.starts_with("/proc/"))
-        .collect()
-}
 
 #[test]
 fn a_started_program_inherits_nothing() {

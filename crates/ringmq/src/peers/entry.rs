@@ -26,7 +26,7 @@ pub(super) struct Entry {
     pub(super) in_midst: bool,
     /// The far end is gone.
     pub(super) gone: bool,
-    /// The session was told to end the connection.
+    /// The session was told that its shared memory cannot be used any more.
     pub(super) broken: bool,
     /// Nobody reads what it sends.
     pub(super) silenced: bool,
@@ -71,17 +71,12 @@ impl Entry {
         let Some(mut then) = self.then.take() else {
             return;
         };
-        let goes_back = matches!(then, Outlet::Local(_));
         let unsent = then.take_back();
         if unsent.is_empty() {
             self.sender = then;
         } else {
             self.carrier = Carrier::Zmtp(WhyZmtp::Resources);
             self.sender.push_all(unsent, true);
-        }
-        if goes_back {
-            // It has had another announcement since, which the end before this one does not look at.
-            self.far.activate(self.id);
         }
     }
 

@@ -38,7 +38,7 @@ impl Work {
             met: false,
             shares: false,
             shy: false,
-            parting: false,
+            returned: None,
             witness: None,
             letting_go: false,
             late: None,

@@ -5,37 +5,26 @@ use std::time::{Duration, Instant};
 
 use ringmq_message::Frame;
 
-use super::returning::LOOK;
+use super::returning::Pause;
 use super::work::{FAREWELL, Io, Session, Work, earlier, session_number};
 use crate::command::{Command, PipeId};
 use crate::monitor::Occurrence;
 use crate::outlet;
-
-/// The longest pause between two tries to send what is late.
-const PAUSE_MOST: Duration = Duration::from_millis(64);
 
 /// A message that a socket had no room for when it let go, and its end in shared memory. The peer rings the socket when
 /// there is room, which is gone: so it is tried again and again.
 #[derive(Debug)]
 pub(super) struct Late {
     sender: Box<outlet::Shared>,
-    /// Until the next try.
-    pause: Duration,
+    pub(super) pause: Pause,
 }
 
 impl Late {
     fn new(sender: Box<outlet::Shared>) -> Late {
         Late {
             sender,
-            pause: LOOK,
+            pause: Pause::new(),
         }
-    }
-
-    /// When to try again: soon at first, and then not so soon.
-    pub(super) fn again(&mut self) -> Instant {
-        let pause = self.pause;
-        self.pause = (pause * 2).min(PAUSE_MOST);
-        Instant::now() + pause
     }
 
     /// The message, for another way. This one ends.
@@ -80,14 +69,16 @@ impl Work {
         // A socket that is to get its ends later does not want them any more, and has sent nothing.
         session.near = None;
         match late {
+            // It had not heard that it sends by ZMTP again.
+            Some(late) if session.returned.is_some() => session.ends.end_with(late.into_parts()),
             Some(late) if session.witness.is_some() => session.late = Some(Late::new(late)),
             // The connection is gone, and the socket has not heard of it.
             Some(late) if !session.link.immediate => {
-                session.ends.outbound.end_with(late.into_parts());
+                session.ends.end_with(late.into_parts());
             }
             _ => {}
         }
-        let nothing_left = session.ends.outbound.is_at_end();
+        let nothing_left = session.ends.is_at_end();
         let stands = matches!(&session.io, Io::Open(open) if open.connection.is_ready());
         if linger == Some(Duration::ZERO) || (nothing_left && !stands) {
             self.end(slot);
@@ -117,9 +108,7 @@ impl Work {
         };
         if late.sender.try_again() {
             session.late = None;
-        } else if let Some(short) = late.sender.broken()
-            && !session.parting
-        {
+        } else if let Some(short) = late.sender.broken() {
             self.break_off(slot, short);
         }
     }

@@ -1,14 +1,17 @@
 //! How a connection goes over to shared memory. docs/handoff.md specifies it.
 //!
 //! ```text
-//!   Waiting ── the peer can, too ──▶ Ripening ── in time ──▶ Offering ── both have accepted ──▶ Agreed ── the socket has gone over ──▶ switched
+//!   Waiting ── the peer can, too ──▶ Ripening ── in time ──▶ Offering ── both have accepted ──▶ Agreed
 //!      └── it does not, or anything goes wrong ──▶ Off: ZMTP goes on
+//!
+//!   Agreed, each direction: by ZMTP ── the socket has gone over ──▶ in shared memory ── no memory is left ──▶ by ZMTP again
 //! ```
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringmq_pattern::Kind;
 use ringmq_pipe::remote::{
@@ -65,11 +68,19 @@ enum Stage {
     Offering(Box<Offering>),
     /// Both sides have what they need.
     Agreed {
-        /// We have told the peer that the rest comes in shared memory.
-        told: bool,
-        /// It has told us.
-        heard: bool,
+        /// How we send, as the peer was told.
+        ours: Way,
+        /// How it does, as it has told us.
+        theirs: Way,
     },
+}
+
+/// Where messages of one direction go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Zmtp,
+    Memory,
+    ZmtpAgain,
 }
 
 /// What an offer will be made of, and when.
@@ -330,7 +341,12 @@ impl Handoff {
                 }
             }
             (OfferFrame::Accept, Stage::Offering(offering)) => offering.accepted = true,
-            (OfferFrame::Switch, Stage::Agreed { heard, .. }) if !*heard => *heard = true,
+            (OfferFrame::Switch, Stage::Agreed { theirs, .. }) if *theirs == Way::Zmtp => {
+                *theirs = Way::Memory;
+            }
+            (OfferFrame::Back, Stage::Agreed { theirs, .. }) if *theirs == Way::Memory => {
+                *theirs = Way::ZmtpAgain;
+            }
             (OfferFrame::Refuse(why), Stage::Offering(_)) => {
                 self.stage = Stage::Off(WhyZmtp::RefusedByPeer(why));
             }
@@ -362,8 +378,8 @@ impl Handoff {
             return None;
         }
         let agreed = Stage::Agreed {
-            told: false,
-            heard: false,
+            ours: Way::Zmtp,
+            theirs: Way::Zmtp,
         };
         let Stage::Offering(offering) = std::mem::replace(&mut self.stage, agreed) else {
             return None;
@@ -382,21 +398,60 @@ impl Handoff {
         })
     }
 
-    /// Whether the end of what the socket sends by us is to be told, because the rest comes in shared memory.
-    pub(crate) fn may_tell(&self) -> bool {
-        matches!(&self.stage, Stage::Agreed { told: false, .. })
+    /// How we send, as the peer was told, once both sides have agreed.
+    fn ours(&self) -> Option<Way> {
+        match &self.stage {
+            Stage::Agreed { ours, .. } => Some(*ours),
+            _ => None,
+        }
     }
 
+    /// Whether the end of what the socket sends by us is to be told, because the rest comes in shared memory.
+    pub(crate) fn may_tell(&self) -> bool {
+        self.ours() == Some(Way::Zmtp)
+    }
+
+    /// Tells it.
     pub(crate) fn tell(&mut self, connection: &mut Connection) {
-        if let Stage::Agreed { told, .. } = &mut self.stage {
-            *told = true;
+        if let Stage::Agreed { ours, .. } = &mut self.stage {
+            *ours = Way::Memory;
             connection.command(COMMAND, &OfferFrame::Switch.encode());
+        }
+    }
+
+    /// Whether the peer can be told that the rest comes by ZMTP after all.
+    pub(crate) fn may_tell_back(&self) -> bool {
+        self.ours() == Some(Way::Memory)
+    }
+
+    /// Tells it.
+    pub(crate) fn tell_back(&mut self, connection: &mut Connection) {
+        if let Stage::Agreed { ours, .. } = &mut self.stage {
+            *ours = Way::ZmtpAgain;
+            connection.command(COMMAND, &OfferFrame::Back.encode());
         }
     }
 
     /// Whether what comes from the peer comes in shared memory.
     pub(crate) fn has_heard(&self) -> bool {
-        matches!(&self.stage, Stage::Agreed { heard: true, .. })
+        matches!(
+            &self.stage,
+            Stage::Agreed {
+                theirs: Way::Memory,
+                ..
+            }
+        )
+    }
+
+    /// Whether it did, and comes by ZMTP again.
+    pub(crate) fn has_heard_back(&self) -> bool {
+        matches!(
+            &self.stage,
+            Stage::Agreed {
+                theirs: Way::ZmtpAgain,
+                ..
+            }
+        )
     }
 }
 
@@ -416,9 +471,27 @@ fn receives(kind: Kind) -> bool {
     !matches!(kind, Kind::Pub | Kind::Xpub | Kind::Push)
 }
 
-/// Whether more than half of the descriptors that this process may have are in use: numbers are given from the lowest
-/// on, and this one is new.
+/// Whether more than half of the descriptors that this process may have are in use, or shared memory has more than a
+/// quarter of its mappings. Numbers are given from the lowest on, and this descriptor is new.
 fn is_short(descriptor: &impl AsRawFd) -> bool {
     let most = ringmq_sys::most_descriptors();
-    u64::try_from(descriptor.as_raw_fd()).is_ok_and(|number| number > most / 2)
+    let number = u64::try_from(descriptor.as_raw_fd());
+    number.is_ok_and(|number| number > most / 2) || ringmq_pipe::mappings() > most_mappings() / 4
+}
+
+/// How many mappings this process may have, as it was a second ago at the most.
+fn most_mappings() -> u64 {
+    thread_local! {
+        // One for each thread: a lock could be held by another one at the moment of a fork.
+        static SEEN: Cell<Option<(Instant, u64)>> = const { Cell::new(None) };
+    }
+    let now = Instant::now();
+    match SEEN.get() {
+        Some((at, most)) if now - at < Duration::from_secs(1) => most,
+        _ => {
+            let most = ringmq_sys::most_mappings();
+            SEEN.set(Some((now, most)));
+            most
+        }
+    }
 }

@@ -17,6 +17,7 @@ mod handoff;
 mod listening;
 mod order;
 mod outbound;
+mod reply;
 mod returning;
 mod session;
 mod telling;

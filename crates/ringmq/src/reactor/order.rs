@@ -35,7 +35,7 @@ pub(crate) enum Order {
     Connect(Box<Connect>),
     /// There is something for this session to do.
     Activate(PipeId),
-    /// The connection of this session cannot be used any more; whether it is for want of memory or descriptors.
+    /// The shared memory of this session cannot be used any more; whether that is for want of memory only.
     BreakOff(PipeId, bool),
     /// The socket has these marks now.
     Marks(PipeId, Marks),
@@ -115,18 +115,19 @@ impl Bell for SessionBell {
     }
 }
 
-/// Another way from a session to its socket: the ends of both.
-pub(crate) fn inbound_again(
-    link: &Link,
-    id: PipeId,
-    post: &Post<Order>,
-    announcement: &Announcement,
-) -> (Sender<Frame>, Receiver<Frame>) {
-    let post = post.clone();
-    let session = Waker::from(announcement.bellpull(Arc::new(SessionBell { post, id })));
+/// A way from a session to its socket: the ends of both. `session` is who wakes the session.
+pub(crate) fn inbound(link: &Link, session: &Waker) -> (Sender<Frame>, Receiver<Frame>) {
     let socket = Waker::from(link.bellpull.clone());
     let (conflates, mark) = (link.conflates.receiving, link.marks.receiving);
-    direction(conflates, mark, socket, session)
+    direction(conflates, mark, socket, session.clone())
+}
+
+/// A way from a socket to its session: the ends of both.
+pub(crate) fn outbound(link: &Link, session: &Waker) -> (Sender<Frame>, Outbound) {
+    let socket = Waker::from(link.bellpull.clone());
+    let (conflates, mark) = (link.conflates.sending, link.marks.sending);
+    let (sender, receiver) = direction(conflates, mark, session.clone(), socket);
+    (sender, Outbound::new(receiver))
 }
 
 /// The pipe between a socket and a session: the ends of both.
@@ -136,12 +137,9 @@ pub(crate) fn session_pipe(link: &Link, id: PipeId, post: &Post<Order>) -> (Atta
         post: post.clone(),
         id,
     });
-    let session = Waker::from(announcement.bellpull(bell));
-    let socket = Waker::from(link.bellpull.clone());
-    let (marks, conflates) = (link.marks, link.conflates);
-    let (to, from) = (session.clone(), socket.clone());
-    let (sender, outbound) = direction(conflates.sending, marks.sending, to, from);
-    let (inbound, receiver) = direction(conflates.receiving, marks.receiving, socket, session);
+    let waker = Waker::from(announcement.bellpull(bell));
+    let (sender, outbound) = outbound(link, &waker);
+    let (inbound, receiver) = inbound(link, &waker);
     (
         Attachment {
             id,
@@ -149,14 +147,16 @@ pub(crate) fn session_pipe(link: &Link, id: PipeId, post: &Post<Order>) -> (Atta
             receiver,
             routing_id: Vec::new(),
             probed: false,
-            marks: Some(marks),
+            marks: Some(link.marks),
             addresses: Addresses::default(),
             far: Far::Session(post.clone()),
         },
         Ends {
             inbound: Some(inbound),
-            outbound: Outbound::new(outbound),
+            outbound,
+            back: None,
             announcement,
+            waker,
             out_midst: false,
         },
     )

@@ -40,20 +40,41 @@ impl Outbound {
         }
     }
 
-    /// The peer is gone: what it has not taken is sent, and then what the socket gives to the new end.
-    pub(crate) fn go_back(&mut self, unread: Unread, then: Outbound) {
-        self.next.push_back(Source::Unread(Box::new(Left {
-            unread,
-            parts: Vec::new(),
-        })));
-        self.next.push_back(then.front);
+    /// Of a socket that has let go, with a message that it could not send any more.
+    pub(crate) fn late(mut parts: Vec<Frame>) -> Outbound {
+        parts.reverse();
+        Outbound {
+            front: Source::Late(parts),
+            next: VecDeque::new(),
+        }
+    }
+
+    /// What the peer has not taken of what it had in shared memory.
+    pub(crate) fn left(unread: Unread) -> Outbound {
+        let parts = Vec::new();
+        Outbound {
+            front: Source::Unread(Box::new(Left { unread, parts })),
+            next: VecDeque::new(),
+        }
+    }
+
+    /// That one is sent when this is at its end.
+    pub(crate) fn then(&mut self, other: Outbound) {
+        self.next.push_back(other.front);
+        self.next.extend(other.next);
+    }
+
+    /// That one is sent before what is left of this, of which a part was.
+    pub(crate) fn first(&mut self, other: Outbound) {
+        self.go_on();
+        let rest = std::mem::replace(&mut self.front, other.front);
+        self.next.push_front(rest);
     }
 
     /// The socket has let go, with a message that it could not send any more: that one comes instead of what it would
     /// have given to the new end.
-    pub(crate) fn end_with(&mut self, mut parts: Vec<Frame>) {
-        parts.reverse();
-        *self.next.back_mut().unwrap_or(&mut self.front) = Source::Late(parts);
+    pub(crate) fn end_with(&mut self, parts: Vec<Frame>) {
+        *self.next.back_mut().unwrap_or(&mut self.front) = Outbound::late(parts).front;
     }
 
     /// Whether all that is left comes from the socket, by the end that it has now.

@@ -1,88 +1,152 @@
-//! From shared memory back to ZMTP.
+//! The socket is told to go over to shared memory; and from there back to ZMTP.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
-use ringmq_pipe::remote::Witness;
+use ringmq_message::Frame;
+use ringmq_pipe::local::{Receiver, Sender};
+use ringmq_pipe::remote::{Refuse, Witness};
 
-use super::order::{inbound_again, session_pipe};
+use super::order::{inbound, outbound};
+use super::outbound::Outbound;
 use super::session::Broken;
-use super::work::{Io, WITHOUT, Work, earlier, session_number};
+use super::work::{Session, WITHOUT, Work};
 use crate::carrier::{Carrier, WhyZmtp};
-use crate::command::{Command, Downgrade};
+use crate::command::{Command, Downgrade, Upgrade};
 
-/// How often it is looked whether a peer has taken what is in shared memory.
-pub(super) const LOOK: Duration = Duration::from_millis(1);
+/// The first pause between two looks, and the longest.
+const PAUSE: Duration = Duration::from_millis(1);
+const PAUSE_MOST: Duration = Duration::from_millis(64);
+
+/// Between looks at something of which nobody tells: short at first, and then not so short.
+#[derive(Debug)]
+pub(super) struct Pause(Duration);
+
+impl Pause {
+    pub(super) fn new() -> Pause {
+        Pause(PAUSE)
+    }
+
+    /// When to look again.
+    pub(super) fn again(&mut self) -> Instant {
+        let pause = self.0;
+        self.0 = (pause * 2).min(PAUSE_MOST);
+        Instant::now() + pause
+    }
+}
 
 impl Work {
-    /// The socket cannot use its shared memory any more. If that is for want of memory, the peer is well, and takes what
-    /// is there before the connection ends: then nothing is sent twice.
+    /// The socket cannot use its shared memory any more. If that is for want of memory, the peer is well: it reads what
+    /// is there to its end, and then what comes by ZMTP, on the same connection.
     pub(super) fn break_off(&mut self, slot: usize, short: bool) {
-        if short {
-            self.short_until = Some(Instant::now() + WITHOUT);
-        }
         let session = &mut self.sessions[slot];
-        // Whoever broke the protocol is spoken to by ZMTP when it comes again.
-        session.shy |= !short;
-        if short && session.witness.is_some() {
-            session.parting = true;
-            self.part_when_drained(slot);
-        } else {
+        if !short {
+            // Whoever broke the protocol is spoken to by ZMTP when it comes again.
+            session.shy = true;
             self.broken(slot, &Broken::Handoff);
-        }
-    }
-
-    /// Ends the connection, if the peer has taken everything, and looks again later if not. It reads in shared memory
-    /// once it was sent what came before, and told so: that goes on meanwhile.
-    pub(super) fn part_when_drained(&mut self, slot: usize) {
-        let Some(session) = self.sessions.get_mut(slot) else {
             return;
-        };
-        let written = match &session.io {
-            Io::Open(open) => open.connection.pending() == 0 && session.ends.outbound.is_at_end(),
-            _ => true,
-        };
-        if written && session.witness.as_ref().is_none_or(Witness::is_drained) {
-            self.broken(slot, &Broken::Handoff);
-        } else {
-            let again = earlier(Some(Instant::now() + LOOK), session.until);
-            self.timers.set(session_number(slot), again);
+        }
+        self.short_until = Some(Instant::now() + WITHOUT);
+        // Without a witness the connection is gone, and the socket hears of another way.
+        if session.witness.is_some() && session.returned.is_none() {
+            session.go_back();
+            self.enqueue(slot);
         }
     }
 
-    /// A peer in shared memory is gone, and whoever comes next begins with ZMTP. What it had not taken goes first.
-    pub(super) fn go_back(&mut self, slot: usize, witness: Option<Witness>) {
-        let post = self.mailbox.post();
+    /// Looks at what nobody tells of: whether there is room for what a socket has left behind, and whether the peer has
+    /// taken what was in shared memory, so that it can go.
+    pub(super) fn look_again(&mut self, slot: usize) {
+        self.send_late(slot);
+        if let Some(session) = self.sessions.get_mut(slot)
+            && session.returned.is_some()
+            && session.ends.back.is_none()
+            && session.witness.as_ref().is_some_and(Witness::is_drained)
+        {
+            session.witness = None;
+        }
+    }
+
+    /// A peer in shared memory is gone, and whoever comes next begins with ZMTP. What it had not taken goes first; but
+    /// for what had come back from there before, in which case nothing else does (`returned`).
+    pub(super) fn go_back(&mut self, slot: usize, witness: Option<Witness>, returned: bool) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
         tracing::info!(pipe = session.id.0, "back to ZMTP");
-        let downgrade = if let Some(witness) = witness {
-            let (near, ends) = session_pipe(&session.link, session.id, &post);
-            let unread = witness.into_unread();
-            session.ends.outbound.go_back(unread, ends.outbound);
-            session.ends.inbound = ends.inbound;
-            session.ends.announcement = ends.announcement;
-            Downgrade {
-                sender: Some(near.sender),
-                receiver: near.receiver,
+        let ends = &mut session.ends;
+        let (to_socket, receiver) = inbound(&session.link, &ends.waker);
+        ends.inbound = Some(to_socket);
+        let mut sender = None;
+        if let Some(witness) = witness {
+            let left = Outbound::left(witness.into_unread());
+            if returned && ends.back.is_none() {
+                // What comes behind it has been reached.
+                ends.outbound.first(left);
+            } else {
+                ends.outbound.then(left);
             }
-        } else {
-            let announcement = &session.ends.announcement;
-            let (inbound, receiver) = inbound_again(&session.link, session.id, &post, announcement);
-            session.ends.inbound = Some(inbound);
-            let sender = None;
-            Downgrade { sender, receiver }
-        };
-        if let Some(late) = session.late.take() {
-            session.ends.outbound.end_with(late.into_parts());
-        } else {
-            let told = Command::Downgrade(session.id, Box::new(downgrade));
-            // A socket that has closed says so by an order that is under way.
-            let _ = session.link.post.send(told);
+            if !returned {
+                let (from_socket, then) = outbound(&session.link, &ends.waker);
+                ends.outbound.then(then);
+                sender = Some(from_socket);
+            }
         }
-        if std::mem::take(&mut session.shares) {
+        ends.go_back();
+        if let Some(late) = session.late.take() {
+            ends.end_with(late.into_parts());
+        } else {
+            session.downgrade(sender, Some(receiver), WhyZmtp::PeerGone);
+        }
+        if mem::take(&mut session.shares) {
             session.tell_carrier(Carrier::Zmtp(WhyZmtp::PeerGone));
         }
         self.rest(slot);
+    }
+}
+
+impl Session {
+    /// Messages go by shared memory.
+    pub(super) fn upgrade(&self, upgrade: Upgrade) {
+        let told = Command::Upgrade(self.id, Box::new(upgrade));
+        // A socket that has closed says so by an order that is under way.
+        let _ = self.link.post.send(told);
+    }
+
+    /// What is sent goes by ZMTP again, for want of memory.
+    fn go_back(&mut self) {
+        tracing::info!(pipe = self.id.0, "back to ZMTP, for want of memory");
+        self.returned = Some(Pause::new());
+        if let Some(late) = self.late.take() {
+            self.ends.back = Some(Outbound::late(late.into_parts()));
+        } else {
+            let (sender, back) = outbound(&self.link, &self.ends.waker);
+            self.ends.back = Some(back);
+            self.downgrade(Some(sender), None, WhyZmtp::Resources);
+        }
+        self.tell_carrier(Carrier::Zmtp(WhyZmtp::Resources));
+    }
+
+    /// What is received comes by ZMTP again, for the peer has no memory.
+    pub(super) fn comes_back(&mut self, receiver: Receiver<Frame>) {
+        let why = WhyZmtp::RefusedByPeer(Refuse::Resources);
+        self.downgrade(None, Some(receiver), why);
+        self.tell_carrier(Carrier::Zmtp(why));
+    }
+
+    fn downgrade(
+        &self,
+        sender: Option<Sender<Frame>>,
+        receiver: Option<Receiver<Frame>>,
+        why: WhyZmtp,
+    ) {
+        let downgrade = Downgrade {
+            sender,
+            receiver,
+            why,
+        };
+        let told = Command::Downgrade(self.id, Box::new(downgrade));
+        // As above.
+        let _ = self.link.post.send(told);
     }
 }

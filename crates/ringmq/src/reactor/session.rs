@@ -9,14 +9,15 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use ringmq_message::{Frame, Properties, names};
 use ringmq_pattern::Kind;
-use ringmq_pipe::local::{Announcement, Sender};
+use ringmq_pipe::local::{Announcement, Receiver, Sender, Waker};
 use ringmq_pipe::remote;
 use ringmq_transport::Stream;
 use ringmq_zmtp::{Connection, Error as ZmtpError, Event, Peer};
 
 use super::handoff::{self, Handoff, Met};
-use super::order::Link;
+use super::order::{self, Link};
 use super::outbound::Outbound;
+use super::reply::Reply;
 
 /// Bytes that wait to be written before more messages are encoded.
 const PENDING_MOST: usize = 64 << 10;
@@ -31,7 +32,11 @@ pub(crate) struct Ends {
     /// `None` when what comes from the peer comes in shared memory.
     pub(crate) inbound: Option<Sender<Frame>>,
     pub(crate) outbound: Outbound,
+    /// What is sent after what is in shared memory, once the peer was told that it comes by ZMTP.
+    pub(crate) back: Option<Outbound>,
     pub(crate) announcement: Announcement,
+    /// Wakes the session.
+    pub(crate) waker: Waker,
     /// A part with more to follow was taken from the socket.
     pub(crate) out_midst: bool,
 }
@@ -49,6 +54,8 @@ pub(crate) struct Open {
     used: usize,
     /// A part with more to follow was given to the socket.
     in_midst: bool,
+    /// Of a REQ: what may come next.
+    reply: Option<Reply>,
     /// Subscriptions that came between two parts of a message.
     deferred: Vec<Frame>,
     /// The handshake has been completed since somebody last looked.
@@ -59,6 +66,8 @@ pub(crate) struct Open {
     pub(crate) agreed: Option<Met>,
     /// The peer has told, since somebody last looked, that the rest comes in shared memory.
     pub(crate) heard: bool,
+    /// It has told, since then, that what comes behind that comes by ZMTP again: the socket's end of that.
+    pub(crate) back: Option<Receiver<Frame>>,
     /// Where that goes which the socket sends, once everything before it is on its way.
     pub(crate) sender: Option<(remote::Sender, remote::Witness)>,
     /// Where that will come. Before the peer has told, there is a gap between the last message that came by ZMTP and the
@@ -75,6 +84,26 @@ impl Ends {
     #[inline]
     pub(crate) fn has_room(&mut self) -> bool {
         self.inbound.as_mut().is_none_or(Sender::has_room)
+    }
+
+    /// Whether the socket has let go, and everything was taken.
+    pub(crate) fn is_at_end(&mut self) -> bool {
+        self.back.is_none() && self.outbound.is_at_end()
+    }
+
+    /// What was to be sent after what is in shared memory is sent behind what there is.
+    pub(crate) fn go_back(&mut self) {
+        if let Some(back) = self.back.take() {
+            self.outbound.then(back);
+        }
+    }
+
+    /// The socket has let go, with a message that it could not send any more.
+    pub(crate) fn end_with(&mut self, parts: Vec<Frame>) {
+        match &mut self.back {
+            Some(back) => back.end_with(parts),
+            None => self.outbound.end_with(parts),
+        }
     }
 
     /// Gives the socket a part. It is there; a socket that cannot be woken finds it at its next call.
@@ -96,6 +125,8 @@ pub(crate) enum Broken {
     Io(io::Error),
     /// The peer does not keep to ZMTP, or to the time, or is not for us.
     Protocol(ZmtpError),
+    /// What it sends to a REQ is no reply.
+    NoReply,
     /// It does not keep to the handoff, or its shared memory cannot be used.
     Handoff,
 }
@@ -138,11 +169,13 @@ impl Open {
             leftover: Vec::new(),
             used: 0,
             in_midst: false,
+            reply: (link.kind == Kind::Req).then_some(Reply::Begins),
             deferred: Vec::new(),
             fresh: false,
             handoff,
             agreed: None,
             heard: false,
+            back: None,
             sender: None,
             receiver: None,
             properties: None,
@@ -213,7 +246,7 @@ impl Open {
                 let finished = self.connection.is_ready()
                     && (letting_go || !self.handoff.is_agreed())
                     && self.connection.pending() == 0
-                    && ends.outbound.is_at_end();
+                    && ends.is_at_end();
                 return Ok(if finished {
                     Worked::Finished
                 } else {
@@ -272,6 +305,11 @@ impl Open {
             if self.handoff.may_tell() && ends.outbound.is_at_end() {
                 done = true;
                 self.handoff.tell(&mut self.connection);
+            }
+            if ends.back.is_some() && self.handoff.may_tell_back() {
+                done = true;
+                self.handoff.tell_back(&mut self.connection);
+                ends.go_back();
             }
         }
         Ok(self.write()? || done)
@@ -431,6 +469,11 @@ impl Open {
             match event.map_err(Broken::Protocol)? {
                 None => break,
                 Some(Event::Frame(frame)) => {
+                    if let Some(reply) = &mut self.reply
+                        && !reply.takes(&frame)
+                    {
+                        return Err(Broken::NoReply);
+                    }
                     self.in_midst = frame.more();
                     ends.give(frame, !self.in_midst)?;
                     if !self.in_midst {
@@ -482,6 +525,11 @@ impl Open {
             }
             ends.inbound = None;
             self.heard = true;
+        }
+        if self.handoff.has_heard_back() && ends.inbound.is_none() {
+            let (inbound, receiver) = order::inbound(link, &ends.waker);
+            ends.inbound = Some(inbound);
+            self.back = Some(receiver);
         }
         Ok(())
     }

@@ -90,6 +90,7 @@ impl Session {
         let clash = self.addresses.local == self.addresses.remote;
         match why {
             Broken::Protocol(error) if breaks_protocol(error) && !clash => Next::Never,
+            Broken::NoReply => Next::Never,
             _ if stop && handshaking => Next::Never,
             _ => Next::Again,
         }
@@ -112,7 +113,7 @@ fn breaks_protocol(error: &ZmtpError) -> bool {
 
 fn failure(why: &Broken) -> HandshakeFailure {
     match why {
-        Broken::Closed | Broken::Handoff => {
+        Broken::Closed | Broken::Handoff | Broken::NoReply => {
             HandshakeFailure::NoDetail(ErrorKind::BrokenPipe.into())
         }
         Broken::Io(error) => HandshakeFailure::NoDetail(ErrorNumber::from(error)),

@@ -13,7 +13,7 @@ use slab::Slab;
 use super::ending::Late;
 use super::listening::Listening;
 use super::order::{Link, Order};
-use super::returning::LOOK;
+use super::returning::Pause;
 use super::session::{Broken, Ends, Open, Worked};
 use super::telling::Next;
 use super::timers::Timers;
@@ -51,9 +51,9 @@ pub(super) struct Session {
     pub(super) shares: bool,
     /// Shared memory could not be used: not again.
     pub(super) shy: bool,
-    /// The connection ends when the peer has taken what is in shared memory.
-    pub(super) parting: bool,
-    /// Knows what a peer in shared memory has not taken, once there is one.
+    /// What is sent goes by ZMTP again, on the connection on which it had gone over.
+    pub(super) returned: Option<Pause>,
+    /// Knows what a peer in shared memory has not taken, once there is one, and until nothing is left there.
     pub(super) witness: Option<Witness>,
     /// The socket has let go.
     pub(super) letting_go: bool,
@@ -306,10 +306,6 @@ impl Work {
             self.end(slot);
             return;
         }
-        if session.parting {
-            self.part_when_drained(slot);
-            return;
-        }
         match &mut session.io {
             Io::Resting => self.begin_dialing(slot),
             Io::Dialing(_) => self.go_on_dialing(slot),
@@ -364,7 +360,7 @@ impl Work {
 
     fn work_on(&mut self, slot: usize) {
         let now = self.now();
-        self.send_late(slot);
+        self.look_again(slot);
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
@@ -408,6 +404,7 @@ impl Work {
         } else {
             None
         };
+        let back = open.back.take();
         let properties = receiver.as_ref().and_then(|_| open.properties.clone());
         let stays = if open.connection.is_ready() {
             open.handoff.news()
@@ -434,19 +431,21 @@ impl Work {
             tracing::info!(pipe = session.id.0, kind = ?session.link.kind, "in shared memory");
         }
         if only_receives {
-            Work::upgrade(session.id, &session.link, Upgrade::agreed());
+            session.upgrade(Upgrade::agreed());
         }
         if let Some((sender, witness)) = sender {
             session.witness = Some(witness);
-            Work::upgrade(session.id, &session.link, Upgrade::sender(sender));
+            session.upgrade(Upgrade::sender(sender));
         }
         if let Some(receiver) = receiver {
-            let upgrade = Upgrade::receiver(receiver, properties);
-            Work::upgrade(session.id, &session.link, upgrade);
+            session.upgrade(Upgrade::receiver(receiver, properties));
         }
         if goes_over && !std::mem::replace(&mut session.shares, true) {
             // Whoever hears of it finds it so with the next call.
             session.tell_carrier(Carrier::SharedMemory);
+        }
+        if let Some(receiver) = back {
+            session.comes_back(receiver);
         }
         match worked {
             Err(broken) => self.broken(slot, &broken),
@@ -454,12 +453,6 @@ impl Work {
             Ok(Worked::Idle) => self.set_time(slot),
             Ok(Worked::Finished) => self.farewell(slot),
         }
-    }
-
-    fn upgrade(id: PipeId, link: &Link, upgrade: Upgrade) {
-        let told = Command::Upgrade(id, Box::new(upgrade));
-        // A socket that has closed says so by an order that is under way.
-        let _ = link.post.send(told);
     }
 
     /// The handshake is done.
@@ -490,11 +483,12 @@ impl Work {
             let deadlines = [open.connection.deadline(), open.handoff.deadline()];
             let deadline = deadlines.into_iter().flatten().min();
             let at = deadline.map(|deadline| begin + deadline);
-            let look = match &mut session.late {
-                _ if session.parting => Some(Instant::now() + LOOK),
-                Some(late) => Some(late.again()),
-                None => None,
+            let pause = match (&mut session.late, &mut session.returned) {
+                (Some(late), _) => Some(&mut late.pause),
+                (None, Some(pause)) if session.witness.is_some() => Some(pause),
+                _ => None,
             };
+            let look = pause.map(Pause::again);
             let at = earlier(at, look);
             self.timers
                 .set(session_number(slot), earlier(at, session.until));
@@ -511,13 +505,13 @@ impl Work {
 
     /// A stream has ended.
     pub(super) fn broken(&mut self, slot: usize, why: &Broken) {
-        if matches!(why, Broken::Protocol(_) | Broken::Handoff) {
+        if !matches!(why, Broken::Closed | Broken::Io(_)) {
             self.stop_reading(slot);
         }
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        session.parting = false;
+        let returned = session.returned.take().is_some();
         if let Some(inbound) = &mut session.ends.inbound {
             inbound.rollback();
         }
@@ -543,7 +537,7 @@ impl Work {
             && !session.told
             && !session.link.immediate
         {
-            self.go_back(slot, witness);
+            self.go_back(slot, witness, returned);
             return;
         }
         let Some(session) = self.sessions.get_mut(slot) else {

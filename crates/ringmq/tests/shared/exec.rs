@@ -1,35 +1,15 @@
 //! A program that is started sees none of the descriptors of our connections, at whatever moment it is started.
 
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ringmq::{Carrier, Connection, Context, Kind};
-use ringmq_testing::{Actor, Scratch, role, say, scope, spawn_role, watchdog};
+use ringmq_testing::{Actor, Scratch, inherited, role, say, scope, spawn_role, watchdog};
 
 use crate::parts::{last, rings, socket, soon};
 
 /// Programs that are started while connections come and go.
 const PROGRAMS: usize = 100;
-
-/// What the descriptors of a program that is started now are.
-fn inherited() -> Vec<String> {
-    let listed = Command::new("ls")
-        .args(["-l", "/proc/self/fd"])
-        .output()
-        .unwrap();
-    assert!(listed.status.success());
-    let text = String::from_utf8(listed.stdout).unwrap();
-    let targets = text
-        .lines()
-        .filter_map(|line| Some(line.split_once(" -> ")?.1));
-    // Its own output is a pipe, with another number each time.
-    let kind = |target: &str| target.split(['[', ':']).next().unwrap().to_owned();
-    targets
-        .map(kind)
-        .filter(|kind| !kind.starts_with("/proc/"))
-        .collect()
-}
 
 /// Starts programs beside connections that stand, and others that come and go.
 fn starter() {

@@ -11,7 +11,7 @@ use ringmq_testing::{
     Actor, Random, Scratch, abstract_name, role, say, scope, seed, spawn_role, under, watchdog,
 };
 
-use crate::parts::{Held, arg, is_shared, last, make, read, rings, socket, soon};
+use crate::parts::{Held, arg, is_shared, last, make, open, read, rings, socket, soon};
 
 const COUNT: u64 = 3000;
 
@@ -156,7 +156,7 @@ fn pusher() {
     let context = Context::new().unwrap();
     let mut push = socket(&context, Kind::Push);
     push.set_linger(None);
-    push.connect(&arg(0)).unwrap();
+    open(&mut push, arg(1) == "binds", &arg(0));
     for number in 0..COUNT {
         push.send(make(0, number)).unwrap();
     }
@@ -175,8 +175,9 @@ fn a_process_without_memory_to_share_sends_all_the_same() {
     }
     let faults = [("memfd_create", "EMFILE"), ("fallocate", "ENOSPC")];
     for (call, error) in faults {
-        for first in 1..=4 {
-            println!("{call}: {error} from call {first} on");
+        for (first, binds) in (1..=4).flat_map(|first| SIDES.map(|binds| (first, binds))) {
+            let side = name(binds);
+            println!("{call}: {error} from call {first} on, of whoever {side}");
             let trace = format!("trace={call}");
             let inject = format!("inject={call}:error={error}:when={first}+");
             let wrapper = [
@@ -192,8 +193,8 @@ fn a_process_without_memory_to_share_sends_all_the_same() {
             let scratch = Scratch::new();
             let endpoint = format!("ipc://{}", scratch.path("s"));
             let mut pull = socket(&Context::new().unwrap(), Kind::Pull);
-            pull.bind(&endpoint).unwrap();
-            let pusher = spawn_role(TEST, "pusher", &[&endpoint]);
+            open(&mut pull, !binds, &endpoint);
+            let pusher = spawn_role(TEST, "pusher", &[&endpoint, side]);
             let pusher = Actor::start(&mut under(&wrapper, &pusher));
             for number in 0..COUNT {
                 let message = pull.recv_deadline(soon()).unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, Frame, Kind, Message, SendRefusal, Socket};
+use ringmq::{Carrier, Context, Frame, Kind, Message, SendRefusal, Socket, WhyZmtp};
 use ringmq_testing::{Scratch, scope, watchdog};
 
 use crate::parts::{is_shared, last, rings, socket, soon};
@@ -77,6 +77,27 @@ fn a_part_that_no_memory_can_hold_is_an_error_and_the_connection_stays() {
     assert_eq!(error.message[0].len(), 1 << 30);
     push.send("short").unwrap();
     assert_eq!(last(&pull.recv_deadline(soon()).unwrap()), b"short");
+}
+
+#[test]
+#[ignore = "soak: a gigabyte"]
+fn parts_that_no_memory_can_hold_together_go_by_zmtp() {
+    let _guard = watchdog(Duration::from_secs(120));
+    let scratch = Scratch::new();
+    let (mut push, mut pull) = pair(&format!("ipc://{}", scratch.path("s")), true);
+    push.send("short").unwrap();
+    assert_eq!(last(&pull.recv_deadline(soon()).unwrap()), b"short");
+    // Zeros that are never touched.
+    let parts = [vec![0; 500 << 20], vec![0; 500 << 20]];
+    push.send(parts.into_iter().map(Frame::from).collect::<Message>())
+        .unwrap();
+    push.send("end").unwrap();
+    let message = pull.recv_deadline(soon()).unwrap();
+    let lens: Vec<_> = message.iter().map(|part| part.len()).collect();
+    assert_eq!(lens, [500 << 20, 500 << 20]);
+    assert_eq!(last(&pull.recv_deadline(soon()).unwrap()), b"end");
+    let why = Carrier::Zmtp(WhyZmtp::Resources);
+    assert_eq!(push.connections()[0].carrier, why);
 }
 
 const THOUSAND: usize = 1000;

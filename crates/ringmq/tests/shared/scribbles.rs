@@ -4,10 +4,10 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-use ringmq::{Context, Frame, Kind, RecvError};
+use ringmq::{Context, Frame, Kind, MonitorEvent, Occurrence, RecvError};
 use ringmq_testing::{Scratch, watchdog};
 
-use crate::parts::{is_shared, last, open, rings, socket, soon};
+use crate::parts::{last, open, rings, socket, soon};
 
 const FIRST_PART: &[u8] = b"the first of two parts";
 
@@ -36,6 +36,7 @@ fn a_message_of_impossible_parts_ends_its_connection_only() {
     let endpoint = format!("ipc://{}", scratch.path("s"));
     let (context, far) = (Context::new().unwrap(), Context::new().unwrap());
     let mut pull = socket(&context, Kind::Pull);
+    let mut monitor = pull.monitor().unwrap();
     open(&mut pull, true, &endpoint);
     let mut push = socket(&far, Kind::Push);
     open(&mut push, false, &endpoint);
@@ -53,7 +54,8 @@ fn a_message_of_impossible_parts_ends_its_connection_only() {
     memory.write_all_at(&u32::MAX.to_ne_bytes(), count).unwrap();
     // It waits as for any other message, reads nothing, and ends the connection. The other end makes another.
     let moment = || Instant::now() + Duration::from_millis(1);
-    while is_shared(&mut pull) {
+    let is_over = |event: MonitorEvent| matches!(event.occurrence, Occurrence::Disconnected { .. });
+    while !monitor.try_recv().is_ok_and(is_over) {
         let received = pull.recv_deadline(moment());
         assert!(matches!(received, Err(RecvError::WouldBlock)));
     }

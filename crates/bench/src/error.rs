@@ -121,3 +121,6 @@ impl Error {
 
 /// The remedy where the kernel refuses memory or descriptors.
 pub(crate) const SHORT_OF: &str = "free memory or raise the limit of open files (ulimit -n)";
+
+/// The remedy where a message cannot be moved.
+pub(crate) const MOVED: &str = "look whether the other side's message stands beside this one";

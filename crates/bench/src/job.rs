@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -11,6 +12,7 @@ use rustix::net::{
 };
 
 use crate::error::Error;
+use crate::pause::Pause;
 use crate::size::Size;
 use crate::sockets::words::Sockets;
 use crate::spec::Spec;
@@ -66,10 +68,12 @@ impl fmt::Display for Job {
             count,
             warmup,
             pin,
+            pause,
         } = spec;
+        let pause = pause.map_or(0, |pause| pause.0.as_nanos());
         write!(
             f,
-            "{side} {work} {transport} {pattern} {face} {wait} {size} {count} {warmup} {pin} {supervisor} @{address}"
+            "{side} {work} {transport} {pattern} {face} {wait} {size} {count} {warmup} {pin} {pause} {supervisor} @{address}"
         )
     }
 }
@@ -88,12 +92,14 @@ impl Job {
             count,
             warmup,
             pin,
+            pause,
             supervisor,
             address,
         ] = *words.as_array()?;
         let side = [Side::Near, Side::Far]
             .into_iter()
             .find(|one| one.to_string() == side)?;
+        let pause = pause.parse().ok()?;
         let spec = Spec {
             work: work.parse().ok()?,
             transport: transport.parse().ok()?,
@@ -106,6 +112,7 @@ impl Job {
             count: count.parse().ok()?,
             warmup: warmup.parse().ok()?,
             pin: pin.parse().ok()?,
+            pause: (pause != 0).then_some(Pause(Duration::from_nanos(pause))),
         };
         let supervisor = supervisor.parse().ok()?;
         let address = address.strip_prefix('@')?.to_owned();
@@ -169,7 +176,8 @@ mod tests {
             side: Side::Far,
             spec: Spec::new(Work::Throughput, Transport::OsPipe)
                 .with_size(Size(1024))
-                .with_pin(Pin::Cpus(1, 0)),
+                .with_pin(Pin::Cpus(1, 0))
+                .with_pause(Pause(Duration::from_millis(7))),
             supervisor: 42,
             address: String::new(),
         }

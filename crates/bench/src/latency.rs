@@ -2,13 +2,11 @@
 
 use std::time::Instant;
 
-use crate::error::Error;
+use crate::error::{Error, MOVED};
 use crate::histogram::Samples;
 use crate::memory::Progress;
 use crate::spec::Spec;
 use crate::transport::{End, check_stamp, stamp};
-
-const MOVED: &str = "look whether the other side's message stands beside this one";
 
 /// Sends, waits for the echo, and records how long it took: from before the call that sends until
 /// after the one that receives. One reading of the clock is part of it.

@@ -12,8 +12,9 @@ use crate::memory::Progress;
 use crate::sockets::words::Face;
 use crate::sockets::{Joint, Ours, OwnC, Plain, Sockets, Stock, connect, memory, within};
 use crate::spec::{Spec, Transport, Work};
+use crate::supervise::PEER_MARK;
 use crate::transport::{self, End, Ends, Mechanism, Visit};
-use crate::{latency, throughput};
+use crate::{latency, load, pause, throughput};
 
 /// What an answer to the supervisor begins with.
 pub(crate) const DONE: &str = "done";
@@ -26,6 +27,9 @@ pub(crate) const FAILED: &str = "failed";
 ///
 /// Only [`Error::NoSupervisor`], if there is none; what fails later is told to the supervisor.
 pub fn peer() -> Result<(), Error> {
+    if let Some(supervisor) = std::env::var_os(PEER_MARK).and_then(|mark| load::supervisor(&mark)) {
+        return Err(load::compute(supervisor));
+    }
     // Before anything can take time: nobody outlives the supervisor.
     let lost = |error: rustix::io::Errno| Error::NoSupervisor(error.to_string());
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(lost)?;
@@ -123,13 +127,17 @@ impl Visit for Run<'_> {
         let mut end = M::attach(self.spec, self.side, self.ends)?;
         match self.side {
             Side::Near => near(&mut end, self.spec, self.progress),
-            Side::Far => far(&mut end, self.spec).map(|()| String::new()),
+            Side::Far => far(&mut end, self.spec),
         }
     }
 }
 
 /// The near side of a run of messages, and what it has to say.
 pub(crate) fn near<E: End>(end: &mut E, spec: &Spec, progress: &Progress) -> Result<String, Error> {
+    if let Some(pause) = spec.pause {
+        pause::near(end, spec, pause, progress)?;
+        return Ok(String::new());
+    }
     if spec.work == Work::Latency {
         return Ok(latency::near(end, spec, progress)?.encode());
     }
@@ -137,10 +145,15 @@ pub(crate) fn near<E: End>(end: &mut E, spec: &Spec, progress: &Progress) -> Res
     Ok(took.as_nanos().to_string())
 }
 
-/// The far side.
-pub(crate) fn far<E: End>(end: &mut E, spec: &Spec) -> Result<(), Error> {
-    if spec.work == Work::Latency {
-        return latency::far(end, spec);
+/// The far side, and what it has to say: nothing, if the near side has the clock.
+pub(crate) fn far<E: End>(end: &mut E, spec: &Spec) -> Result<String, Error> {
+    if spec.pause.is_some() {
+        return Ok(pause::far(end, spec)?.encode());
     }
-    throughput::far(end, spec)
+    if spec.work == Work::Latency {
+        latency::far(end, spec)?;
+    } else {
+        throughput::far(end, spec)?;
+    }
+    Ok(String::new())
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::histogram::Samples;
+use crate::pause::Pause;
 use crate::sockets::words::Sockets;
 use crate::spec::{Spec, Work};
 use crate::supervise::Measured;
@@ -41,6 +42,8 @@ pub struct Memory {
 pub enum Outcome {
     /// Of round trips.
     Rtt(Rtt),
+    /// Of first messages after a pause, one way.
+    First(Rtt),
     /// Of messages one way.
     Rate(Rate),
     /// Of first replies.
@@ -86,6 +89,7 @@ impl Outcome {
     /// Of a run of `spec`.
     pub fn of(spec: &Spec, measured: &Measured) -> Outcome {
         match measured {
+            Measured::Latency(samples) if spec.pause.is_some() => Outcome::First(Rtt::of(samples)),
             Measured::Latency(samples) => Outcome::Rtt(Rtt::of(samples)),
             Measured::Throughput(took) => Outcome::Rate(Rate::of(spec.count, spec.size.0, *took)),
             Measured::Connect(samples) => Outcome::Reply(Rtt::of(samples)),
@@ -96,10 +100,10 @@ impl Outcome {
         }
     }
 
-    /// The times, if it is of round trips or first replies.
+    /// The times, if it is of round trips, first messages or first replies.
     pub fn rtt(&self) -> Option<Rtt> {
         match self {
-            Outcome::Rtt(rtt) | Outcome::Reply(rtt) => Some(*rtt),
+            Outcome::Rtt(rtt) | Outcome::First(rtt) | Outcome::Reply(rtt) => Some(*rtt),
             Outcome::Rate(_) | Outcome::Memory(_) => None,
         }
     }
@@ -108,7 +112,7 @@ impl Outcome {
     pub fn rate(&self) -> Option<Rate> {
         match self {
             Outcome::Rate(rate) => Some(*rate),
-            Outcome::Rtt(_) | Outcome::Reply(_) | Outcome::Memory(_) => None,
+            Outcome::Rtt(_) | Outcome::First(_) | Outcome::Reply(_) | Outcome::Memory(_) => None,
         }
     }
 
@@ -118,6 +122,7 @@ impl Outcome {
     pub fn against(&self, floor: &Outcome) -> Option<f64> {
         match (self, floor) {
             (Outcome::Rtt(own), Outcome::Rtt(floor))
+            | (Outcome::First(own), Outcome::First(floor))
             | (Outcome::Reply(own), Outcome::Reply(floor)) => {
                 Some(own.p50 as f64 / floor.p50.max(1) as f64)
             }
@@ -140,8 +145,8 @@ impl Report {
     }
 
     /// One JSON object, on one line: `work`, `transport`, for ZeroMQ sockets `pattern` and `library`, `wait`, `size`,
-    /// `count`, `pin`, and by work `rtt_ns`, `msgs_per_s` and `bytes_per_s`, `first_reply_ns`, or
-    /// `bytes_per_connection`.
+    /// `count`, `pin`, `pause_ns` if there is one, and by work `rtt_ns` (`one_way_ns` after a pause),
+    /// `msgs_per_s` and `bytes_per_s`, `first_reply_ns`, or `bytes_per_connection`.
     pub fn json(&self) -> String {
         self.json_with("")
     }
@@ -156,6 +161,7 @@ impl Report {
             size,
             count,
             pin,
+            pause,
             ..
         } = &self.spec;
         let size = size.0;
@@ -176,6 +182,7 @@ impl Report {
         // Words, numbers and pins: nothing that JSON would have to escape.
         let figures = match self.outcome {
             Outcome::Rtt(rtt) => times("rtt_ns", rtt),
+            Outcome::First(rtt) => times("one_way_ns", rtt),
             Outcome::Reply(rtt) => times("first_reply_ns", rtt),
             Outcome::Memory(Memory { near, far }) => {
                 format!(r#""bytes_per_connection":{{"near":{near},"far":{far}}}"#)
@@ -187,8 +194,12 @@ impl Report {
                 format!(r#""msgs_per_s":{msgs_per_s:.0},"bytes_per_s":{bytes_per_s:.0}"#)
             }
         };
+        let pause = match pause {
+            Some(Pause(pause)) => format!(r#""pause_ns":{},"#, pause.as_nanos()),
+            None => String::new(),
+        };
         format!(
-            r#"{{{more}"work":"{work}","transport":"{transport}",{sockets}"wait":"{wait}","size":{size},"count":{count},"pin":"{pin}",{figures}}}"#
+            r#"{{{more}"work":"{work}","transport":"{transport}",{sockets}"wait":"{wait}","size":{size},"count":{count},"pin":"{pin}",{pause}{figures}}}"#
         )
     }
 }
@@ -203,6 +214,7 @@ impl fmt::Display for Report {
             size,
             count,
             pin,
+            pause,
             ..
         } = &self.spec;
         write!(f, "{work} of {transport}: ")?;
@@ -210,7 +222,11 @@ impl fmt::Display for Report {
             write!(f, "{pattern}, {face}, ")?;
         }
         write!(f, "{wait}, {size}, pin {pin}, ")?;
+        if let Some(pause) = pause {
+            write!(f, "after {pause}, ")?;
+        }
         let trips = match work {
+            Work::Latency if pause.is_some() => "messages",
             Work::Latency => "round trips",
             Work::Throughput => "messages",
             Work::Connect => "peers",
@@ -218,7 +234,7 @@ impl fmt::Display for Report {
         };
         writeln!(f, "{} {trips}", grouped(*count))?;
         match self.outcome {
-            Outcome::Rtt(rtt) | Outcome::Reply(rtt) => {
+            Outcome::Rtt(rtt) | Outcome::First(rtt) | Outcome::Reply(rtt) => {
                 let Rtt {
                     min,
                     p50,
@@ -228,6 +244,7 @@ impl fmt::Display for Report {
                 } = rtt;
                 let what = match self.outcome {
                     Outcome::Reply(_) => "First reply",
+                    Outcome::First(_) => "First message, one way,",
                     _ => "RTT",
                 };
                 write!(

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::cpu::{self, Pin};
 use crate::error::Error;
+use crate::pause::{self, Pause};
 use crate::size::Size;
 use crate::sockets::words::{Face, Pattern, Sockets};
 
@@ -214,6 +216,8 @@ pub struct Spec {
     pub warmup: u64,
     /// The CPUs of the near and the far side.
     pub pin: Pin,
+    /// How long the near side sleeps before each message, if it does: then latency is of one way.
+    pub pause: Option<Pause>,
 }
 
 impl Spec {
@@ -234,6 +238,7 @@ impl Spec {
             count: 0,
             warmup: 0,
             pin: cpu::default_pin(),
+            pause: None,
         };
         let count = spec.default_count();
         spec.with_count(count)
@@ -255,12 +260,24 @@ impl Spec {
         } else {
             u64::MAX
         };
-        let warmup = (count / 10).clamp(1, most);
+        let warmup = match self.pause {
+            Some(_) => pause::WARMUP,
+            None => (count / 10).clamp(1, most),
+        };
         Spec {
             count,
             warmup,
             ..self
         }
+    }
+
+    /// With a pause before each message, and the number of them that suits it.
+    #[must_use]
+    pub fn with_pause(self, pause: Pause) -> Spec {
+        let pause = Some(pause);
+        let spec = Spec { pause, ..self };
+        let count = spec.default_count();
+        spec.with_count(count)
     }
 
     /// With both sides pinned, or not.
@@ -286,6 +303,9 @@ impl Spec {
     }
 
     fn default_count(&self) -> u64 {
+        if let Some(pause) = self.pause {
+            return pause.fill(Duration::from_secs(3), 10, 10_000);
+        }
         let (most, bytes) = match (self.work, self.transport.is_memory()) {
             (Work::Latency, _) => (100_000, 1 << 30),
             (Work::Throughput, true) => (10_000_000, 4 << 30),
@@ -341,6 +361,18 @@ impl Spec {
             return choice(
                 "0 messages take no time".to_owned(),
                 "use --count 1 or more",
+            );
+        }
+        if self.pause.is_some() && work != Work::Latency {
+            return choice(
+                format!("{work} has no pauses"),
+                "measure latency, or leave --pause away",
+            );
+        }
+        if self.pause.is_some() && self.size < Size(Pause::STAMP) {
+            return choice(
+                format!("{} are too short to say when they were sent", self.size),
+                "use --size 8 or more",
             );
         }
         self.pin.check()
@@ -402,13 +434,18 @@ impl fmt::Display for Spec {
             wait,
             size,
             pin,
+            pause,
             ..
         } = self;
         write!(f, "{work} of {transport} (")?;
         if transport.is_zmq() {
             write!(f, "{pattern}, {face}, ")?;
         }
-        write!(f, "{wait}, {size}, pin {pin})")
+        write!(f, "{wait}, {size}, pin {pin}")?;
+        if let Some(pause) = pause {
+            write!(f, ", after {pause}")?;
+        }
+        write!(f, ")")
     }
 }
 
@@ -437,6 +474,8 @@ mod tests {
     #[test]
     fn choices_that_do_not_go_together_name_a_remedy() {
         let eventfd = Spec::new(Work::Latency, Transport::Eventfd);
+        let pause = Pause(Duration::from_millis(1));
+        assert!(eventfd.clone().with_pause(pause).check().is_ok());
         assert!(eventfd.check().is_ok());
         let refused = [
             (eventfd.clone().with_size(Size(64)), "--size 8"),
@@ -446,6 +485,16 @@ mod tests {
             (
                 Spec::new(Work::Latency, Transport::Unix).with_size(Size(0)),
                 "--size 1",
+            ),
+            (
+                Spec::new(Work::Throughput, Transport::Unix).with_pause(pause),
+                "--pause away",
+            ),
+            (
+                Spec::new(Work::Latency, Transport::Unix)
+                    .with_size(Size(7))
+                    .with_pause(pause),
+                "--size 8",
             ),
         ];
         for (spec, remedy) in refused {

@@ -56,6 +56,13 @@ impl Program {
         })
     }
 
+    /// Starts it.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(&self.args);
+        command
+    }
+
     /// With another time for which nothing may move before a run is given up, to the second; ten seconds if
     /// nothing is said.
     #[must_use]
@@ -116,6 +123,11 @@ impl Visit for Prepare<'_> {
 }
 
 fn decode(spec: &Spec, answer: &str, far: &str) -> Option<Measured> {
+    // After pauses the far side has the samples; within a process both sides are the near one's.
+    let answer = match answer {
+        "" if spec.pause.is_some() => far,
+        answer => answer,
+    };
     let samples = || Samples::decode(answer).filter(|samples| samples.count() == spec.count);
     match spec.work {
         Work::Latency => samples().map(Measured::Latency),
@@ -217,8 +229,8 @@ impl Running {
     ) -> Result<Running, Error> {
         let (socket, stdin) =
             UnixStream::pair().map_err(Error::os("create a pair of Unix sockets", SHORT_OF))?;
-        let child = Command::new(&program.path)
-            .args(&program.args)
+        let child = program
+            .command()
             .env(PEER_MARK, side.to_string())
             .stdin(Stdio::from(OwnedFd::from(stdin)))
             .stdout(Stdio::null())

@@ -2,12 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::error::Error;
+use crate::error::{Error, MOVED};
 use crate::memory::Progress;
 use crate::spec::Spec;
 use crate::transport::{End, check_stamp, stamp};
-
-const MOVED: &str = "look whether the other side's message stands beside this one";
 
 /// Sends all and waits until the far side says that it has them: first to warm up, then with the clock.
 pub(crate) fn near<E: End>(

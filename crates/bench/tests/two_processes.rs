@@ -54,6 +54,18 @@ fn round_trips_are_counted_and_ordered() {
 }
 
 #[test]
+fn messages_after_a_pause_say_when_they_were_sent() {
+    for transport in Transport::ALL {
+        let spec = Spec::new(Work::Latency, transport).with_size(Size(8));
+        let spec = spec.with_pause("300us".parse().unwrap()).with_count(10);
+        let start = Instant::now();
+        let rtt = latency(&spec);
+        assert!(start.elapsed() >= Duration::from_millis(3), "{spec}");
+        assert!(0 < rtt.min && rtt.min <= rtt.p50, "{spec}: {rtt:?}");
+    }
+}
+
+#[test]
 fn payload_of_any_size_goes_there_and_back() {
     for transport in Transport::ALL
         .into_iter()

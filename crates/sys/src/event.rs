@@ -88,8 +88,10 @@ impl Event {
             Kind::Eventfd => &ring[..],
         };
         match rustix::io::write(&self.fd, ring) {
-            // Full: it is rung.
-            Ok(_) | Err(Errno::AGAIN) => Ok(()),
+            Ok(_) => Ok(()),
+            Err(Errno::AGAIN) if self.kind == Kind::Pipe => ring_full(self.fd.as_fd()),
+            // An eventfd that is full is rung.
+            Err(Errno::AGAIN) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
     }
@@ -126,6 +128,21 @@ impl Event {
                 return Ok(false);
             }
         }
+    }
+}
+
+/// Rings a pipe that is full: a sleeper that is told of each ring once has to see another one, so some make room for it.
+///
+/// If it is full again at once, somebody fills it, who could as well take rings out (SECURITY.md).
+#[cold]
+pub(crate) fn ring_full(fd: BorrowedFd<'_>) -> io::Result<()> {
+    match rustix::io::read(fd, &mut [0_u8; 4096]) {
+        Ok(_) | Err(Errno::AGAIN) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    match rustix::io::write(fd, &[1]) {
+        Ok(_) | Err(Errno::AGAIN) => Ok(()),
+        Err(errno) => Err(errno.into()),
     }
 }
 

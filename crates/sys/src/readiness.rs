@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, epoll};
 
 use crate::deadline::{remaining, timespec};
 use crate::doorbell::Doorbell;
+use crate::event::Event;
 
 /// What ended a sleep, or what was there without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,14 +60,14 @@ impl Readiness {
     /// `EMFILE`, `ENFILE`, `ENOMEM`, `ENOSPC` (`/proc/sys/fs/epoll/max_user_watches`), or `EPERM` if
     /// `pidfd` is of a kind that cannot be polled.
     pub fn new(bell: &Doorbell, pidfd: Option<BorrowedFd<'_>>) -> io::Result<Readiness> {
-        Readiness::bundle(bell, pidfd, false)
+        Readiness::bundle(bell.as_fd(), pidfd, false)
     }
 
     /// As [`new`](Self::new), for a sleeper that wants to save the call of
     /// [`drain`](Doorbell::drain): each ring ends one sleep, drained or not (`EPOLLET`).
     ///
-    /// Rings that nobody drains fill the bell after 64 Ki, and a full bell wakes nobody: so drain it
-    /// now and then, every few hundred wakes. A ring that came while nobody slept still ends the next
+    /// Rings that nobody drains fill the bell after 64 Ki, and whoever rings a full bell makes room first: so
+    /// drain it now and then, every few hundred wakes. A ring that came while nobody slept still ends the next
     /// sleep. Hang-up is told once, too; a dead peer always.
     ///
     /// Pipes tell of *every* write since Linux 5.14 only; before, this is the same as `new`, and
@@ -76,10 +77,25 @@ impl Readiness {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn once(bell: &Doorbell, pidfd: Option<BorrowedFd<'_>>) -> io::Result<Readiness> {
-        Readiness::bundle(bell, pidfd, every_write_wakes())
+        Readiness::bundle(bell.as_fd(), pidfd, every_write_wakes())
     }
 
-    fn bundle(bell: &Doorbell, pidfd: Option<BorrowedFd<'_>>, once: bool) -> io::Result<Readiness> {
+    /// As [`once`](Self::once), over the bell of a socket; `None` where each ring would have to be drained.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of_event(event: &Event) -> io::Result<Option<Readiness>> {
+        match every_write_wakes() {
+            true => Readiness::bundle(event.as_fd(), None, true).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    fn bundle(
+        bell: BorrowedFd<'_>,
+        pidfd: Option<BorrowedFd<'_>>,
+        once: bool,
+    ) -> io::Result<Readiness> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut readiness = Readiness {
             epoll,

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags};
 
 use crate::doorbell::{proc_path, reopen};
+use crate::event::ring_full;
 
 /// Why a descriptor that a peer sent is not taken as a bell.
 #[derive(Debug, thiserror::Error)]
@@ -101,8 +102,8 @@ impl Ringer {
         })
     }
 
-    /// Rings. A bell that is full has been rung; a peer that is gone needs no waking (that it is gone
-    /// shows elsewhere). Both are `Ok`.
+    /// Rings. A pipe that is full is emptied in part, so that this ring is one more; a peer that is gone needs no waking
+    /// (that it is gone shows elsewhere). Both are `Ok`.
     ///
     /// # Errors
     /// Anything else that write(2) or send(2) answers: the peer sent a descriptor that is no bell.
@@ -115,6 +116,7 @@ impl Ringer {
                 }
             };
             return match rung {
+                Err(Errno::AGAIN) if self.kind == Kind::Pipe => ring_full(self.fd.as_fd()),
                 Ok(_) | Err(Errno::AGAIN | Errno::PIPE | Errno::CONNRESET) => Ok(()),
                 Err(Errno::INTR) => continue,
                 Err(errno) => Err(errno.into()),

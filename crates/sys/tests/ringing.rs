@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use ringmq_sys::{Doorbell, Readiness, Ringer, RingerRefusal, Stream, allow_other_uid, wait_poll};
+use ringmq_sys::{
+    Doorbell, Event, Readiness, Ringer, RingerRefusal, Stream, allow_other_uid, wait_poll,
+};
 use rustix::fs::OFlags;
 
 /// Runs `work` in a thread, and fails if it does not come to an end.
@@ -260,6 +262,33 @@ fn each_ring_ends_one_sleep_where_that_is_asked_for() {
         readiness.check().unwrap();
         drop((sent, ringer));
         assert!(readiness.wait(None).unwrap().hung_up);
+    });
+}
+
+/// Whoever is told of each ring once has nothing to tell of a full bell: those who ring make room.
+#[test]
+fn a_ring_of_a_full_bell_ends_a_sleep_too() {
+    watched(|| {
+        let (bell, _sent, ringer) = bell();
+        let readiness = Readiness::once(&bell, None).unwrap();
+        let event = Event::new().unwrap();
+        let told = Readiness::of_event(&event).unwrap().unwrap();
+        let peer = Ringer::adopt(event.share().unwrap().unwrap()).unwrap();
+        for _ in 0..100_000 {
+            ringer.ring().unwrap();
+            event.ring().unwrap();
+        }
+        readiness.check().unwrap();
+        told.check().unwrap();
+        for _ in 0..10_000 {
+            assert!(readiness.check().unwrap().timed_out);
+            ringer.ring().unwrap();
+            assert!(readiness.wait(None).unwrap().rung);
+            event.ring().unwrap();
+            assert!(told.wait(None).unwrap().rung);
+            peer.ring().unwrap();
+            assert!(told.wait(None).unwrap().rung);
+        }
     });
 }
 

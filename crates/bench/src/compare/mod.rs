@@ -4,7 +4,9 @@
 //! rounds. The rows of a section take turns, so that whatever else the machine does meets all of
 //! them; a row's figures are the medians of its rounds' figures.
 
+mod busy;
 mod machine;
+mod pauses;
 mod plan;
 mod section;
 mod sockets;
@@ -14,12 +16,11 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::histogram::Samples;
+use crate::load::Load;
 use crate::report::{Memory, Outcome, Rate, Rtt};
 use crate::size::Size;
 use crate::spec::{Spec, Work};
 use crate::supervise::{Measured, Program, run};
-
-use plan::Planned;
 
 pub use machine::Machine;
 pub use plan::{Part, Plan, Row};
@@ -35,7 +36,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// Five rounds: a minute for the pipe and four for sockets, about.
+    /// Five rounds: a minute for the pipe and six for sockets, about.
     pub const FULL: Effort = Effort {
         rounds: 5,
         time: Duration::from_millis(150),
@@ -48,6 +49,9 @@ impl Effort {
 
     /// As many messages as take the time, if one takes `ns`.
     fn count(self, spec: &Spec, ns: f64) -> u64 {
+        if let Some(pause) = spec.pause {
+            return pause.fill(self.time, 4, 1000);
+        }
         let least = match spec.work {
             Work::Latency => 1000,
             Work::Throughput => 8,
@@ -91,6 +95,9 @@ struct Section {
     title: String,
     base: &'static str,
     rows: Vec<Running>,
+    /// So many processes compute meanwhile.
+    busy: usize,
+    load: Option<Load>,
     /// Of the next run: 0 is the one that finds out how many messages there should be.
     round: usize,
     row: usize,
@@ -115,12 +122,14 @@ impl<'a> Comparison<'a> {
         let sections: VecDeque<_> = plan
             .sections
             .into_iter()
-            .map(|Planned { title, base, rows }| {
-                let rows = rows.into_iter().map(running).collect();
+            .map(|planned| {
+                let rows = planned.rows.into_iter().map(running).collect();
                 Section {
-                    title,
-                    base,
+                    title: planned.title,
+                    base: planned.base,
                     rows,
+                    busy: planned.busy,
+                    load: None,
                     round: 0,
                     row: 0,
                 }
@@ -137,6 +146,9 @@ impl<'a> Comparison<'a> {
     }
 
     fn step(&mut self, section: &mut Section) -> Result<Step, Error> {
+        if section.busy > 0 && section.load.is_none() {
+            section.load = Some(Load::start(self.program, section.busy)?);
+        }
         let running = &mut section.rows[section.row];
         let spec = &mut running.row.spec;
         if section.round == 0 {
@@ -171,6 +183,8 @@ impl<'a> Comparison<'a> {
 /// The run that finds out how long a message takes.
 fn first(spec: &Spec) -> Spec {
     let count = match spec.work {
+        // It is known already, but for what there is to warm up.
+        Work::Latency if spec.pause.is_some() => 1,
         Work::Latency => 500,
         Work::Connect => 20,
         Work::Memory => spec.count,
@@ -258,6 +272,7 @@ fn median(outcomes: &[Outcome]) -> Outcome {
     };
     match outcomes.first() {
         Some(Outcome::Reply(_)) => Outcome::Reply(rtt),
+        Some(Outcome::First(_)) => Outcome::First(rtt),
         _ => Outcome::Rtt(rtt),
     }
 }

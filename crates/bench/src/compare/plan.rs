@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::compare::sockets;
+use crate::compare::{busy, pauses, sockets};
 use crate::cpu::{self, Pin};
 use crate::error::Error;
 use crate::size::Size;
@@ -34,6 +34,8 @@ pub(crate) struct Planned {
     /// What the rows that others are measured by are called.
     pub(crate) base: &'static str,
     pub(crate) rows: Vec<Row>,
+    /// So many processes compute meanwhile.
+    pub(crate) busy: usize,
 }
 
 /// A part of a comparison.
@@ -47,6 +49,10 @@ pub enum Part {
     Latency,
     /// Messages one way.
     Throughput,
+    /// The first message after a pause.
+    Pauses,
+    /// Round trips on a busy machine.
+    Busy,
     /// The first reply to a short-lived peer.
     Connect,
     /// What a silent connection costs.
@@ -55,11 +61,13 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 6] = [
+    pub const ALL: [Part; 8] = [
         Part::Pipe,
         Part::Sockets,
         Part::Latency,
         Part::Throughput,
+        Part::Pauses,
+        Part::Busy,
         Part::Connect,
         Part::Memory,
     ];
@@ -71,6 +79,8 @@ impl Part {
             Part::Sockets => "sockets",
             Part::Latency => "latency",
             Part::Throughput => "throughput",
+            Part::Pauses => "pauses",
+            Part::Busy => "busy",
             Part::Connect => "connect",
             Part::Memory => "memory",
         }
@@ -97,6 +107,9 @@ impl FromStr for Part {
     }
 }
 
+/// What rows are measured by that have the least of this machine beside them.
+pub(crate) const FLOOR: &str = "floor";
+
 /// Payload of what is measured with one size only.
 pub(crate) const PAYLOAD: Size = Size(64);
 
@@ -111,15 +124,22 @@ impl Plan {
             plan.add_pipe(two, one);
         }
         sockets::add(&mut plan, two, one, only, libraries);
+        if Part::Pauses.is_among(only) {
+            pauses::add(&mut plan, two, one, libraries);
+        }
+        if let Some(two) = two
+            && Part::Busy.is_among(only)
+        {
+            busy::add(&mut plan, two, one, libraries);
+        }
         plan
     }
 
     fn add_pipe(&mut self, two: Option<(usize, usize)>, one: usize) {
-        const FLOOR: &str = "floor";
         let plan = self;
         if let Some((near, far)) = two {
             let title = format!("Busy-wait, two cores (CPU {near} and {far})");
-            plan.add(title, FLOOR, busy(Pin::Cpus(near, far)));
+            plan.add(title, FLOOR, busy_wait(Pin::Cpus(near, far)));
         }
         let title = format!("Blocking, one core (both on CPU {one})");
         plan.add(
@@ -151,13 +171,18 @@ impl Plan {
                 floor,
             }));
         }
-        self.sections.push(Planned { title, base, rows });
+        self.sections.push(Planned {
+            title,
+            base,
+            rows,
+            busy: 0,
+        });
     }
 }
 
 /// A bare flag, and the pipe with what fits beside its header in one cache line; then a flag with payload
 /// in further lines, and the pipe with the same.
-fn busy(pin: Pin) -> Vec<Vec<Spec>> {
+fn busy_wait(pin: Pin) -> Vec<Vec<Spec>> {
     let spec = |transport, wait, size| {
         let spec = Spec::new(Work::Latency, transport);
         spec.with_wait(wait).with_size(Size(size)).with_pin(pin)
@@ -206,8 +231,15 @@ fn one_way(pin: Pin) -> Vec<Vec<Spec>> {
     [8, 64, 1 << 10, 64 << 10, 1 << 20].map(block).to_vec()
 }
 
-/// A row's name: what carries how much.
+/// A row's name: after which pause, if there is one, what carries how much.
 fn name(spec: &Spec) -> String {
+    match spec.pause {
+        Some(pause) => format!("{pause}: {}", what(spec)),
+        None => what(spec),
+    }
+}
+
+fn what(spec: &Spec) -> String {
     let what = match (spec.transport, spec.work, spec.size) {
         (Transport::Cacheline, Work::Latency, Size(0)) => {
             return "cache line, flag only".to_owned();

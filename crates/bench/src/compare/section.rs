@@ -62,7 +62,11 @@ pub fn curves(sections: &[Finished]) -> Vec<Curve> {
     for row in sections.iter().flat_map(|section| &section.rows) {
         let apart = matches!(row.spec.pin, Pin::Cpus(near, far) if near != far);
         let of_sockets = row.spec.transport.is_zmq();
-        let fits = apart && !of_sockets && row.spec.size == PAYLOAD && row.samples.count() > 0;
+        let fits = apart
+            && !of_sockets
+            && row.spec.pause.is_none()
+            && row.spec.size == PAYLOAD
+            && row.samples.count() > 0;
         if fits && curves.iter().all(|curve| curve.name != row.name) {
             curves.push(Curve {
                 name: row.name.clone(),
@@ -79,10 +83,15 @@ impl fmt::Display for Finished {
         let base = self.base;
         let of = |what| self.rows.first().is_some_and(|row| row.spec.work == what);
         let is_rate = of(Work::Throughput);
+        let paused = matches!(
+            self.rows.first(),
+            Some(row) if row.spec.pause.is_some()
+        );
         let times = format!("× {base}");
         let (one, two, three, four) = match () {
             () if is_rate => ("", "msg/s", "B/s", format!("of {base}")),
             () if of(Work::Memory) => ("B, connects", "B, bound", "B, both", times),
+            () if paused => ("ns, p50", "p99", "p99.9", times),
             () if of(Work::Connect) => ("ns, p50", "p99", "p99.9", times),
             () => ("RTT ns, p50", "p99", "p99.9", times),
         };
@@ -94,7 +103,7 @@ impl fmt::Display for Finished {
                 writeln!(f)?;
             }
             let (one, two, three) = match row.outcome {
-                Outcome::Rtt(rtt) | Outcome::Reply(rtt) => {
+                Outcome::Rtt(rtt) | Outcome::First(rtt) | Outcome::Reply(rtt) => {
                     (grouped(rtt.p50), grouped(rtt.p99), grouped(rtt.p999))
                 }
                 Outcome::Memory(Memory { near, far }) => {

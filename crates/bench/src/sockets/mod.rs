@@ -272,7 +272,7 @@ pub(crate) fn within<C: Sockets>(
     let far_spec = spec.clone();
     let far = thread::Builder::new()
         .name("far".to_owned())
-        .spawn(move || -> Result<(), Error> {
+        .spawn(move || -> Result<String, Error> {
             if let Pin::Cpus(_, cpu) = far_spec.pin {
                 cpu::pin(cpu)?;
             }
@@ -290,7 +290,7 @@ pub(crate) fn within<C: Sockets>(
     // If this fails, the thread ends with the process.
     let answer = peer::near(&mut near, spec, progress)?;
     match far.join() {
-        Ok(done) => done.map(|()| answer),
+        Ok(done) => done.map(|far| answer + &far),
         Err(_) => Err(Error::Os {
             step: "run the far side",
             source: io::Error::other("its thread panicked"),

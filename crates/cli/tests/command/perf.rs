@@ -43,6 +43,25 @@ fn latency_of_every_transport() {
     }
 }
 
+#[test]
+fn latency_after_a_pause_is_of_one_way() {
+    let _guard = watchdog(Duration::from_secs(120));
+    for transport in ["eventfd", "pipe", "zmq-ipc", "zmq-inproc"] {
+        let mut arguments = LATENCY.to_vec();
+        arguments.extend(["20", "--transport", transport, "--pause", "2ms"]);
+        let [object] = &objects(&arguments)[..] else {
+            panic!("one line for one measurement");
+        };
+        assert_eq!(
+            (&object["count"], &object["pause_ns"]),
+            (&20.into(), &2_000_000.into())
+        );
+        let ns = |name: &str| object["one_way_ns"][name].as_f64().unwrap();
+        assert!(ns("min") > 0.0 && ns("min") <= ns("p50"), "{object}");
+        assert!(object.get("rtt_ns").is_none(), "{object}");
+    }
+}
+
 /// The pipe in each wait strategy, with two processes on one CPU, and on none in particular.
 #[test]
 fn latency_of_the_pipe_however_it_waits() {
@@ -144,6 +163,8 @@ fn errors_name_cause_and_remedy() {
         (&["perf", "latency", "--transport", "pigeon"][..], 2),
         (&["perf", "latency", "--size", "many"], 2),
         (&["perf", "latency", "--pin", "0"], 2),
+        (&["perf", "latency", "--pause", "0ms"], 2),
+        (&["perf", "latency", "--pause", "1ms", "--size", "4"], 1),
         (&["perf", "latency", "--pin", "0,100000"], 1),
         (&["perf", "compare", "--only", "nothing"], 2),
         (

@@ -120,6 +120,49 @@ fn a_comparison_without_libzmq_says_why() {
     );
 }
 
+/// The parts that have the pipe and sockets side by side, each row by its floor.
+#[test]
+fn pauses_and_a_busy_machine_have_rows() {
+    let _guard = watchdog(Duration::from_secs(300));
+    let rows = objects(&[
+        "perf",
+        "compare",
+        "--quick",
+        "--json",
+        "--only",
+        "pauses,busy",
+    ]);
+    let of = |title: &str| {
+        let rows = rows.iter();
+        let rows = rows.filter(|row| row["section"].as_str().unwrap().contains(title));
+        rows.collect::<Vec<_>>()
+    };
+    let paused = of("First message after a pause, one way, one core");
+    for pause in ["0.1 ms", "1 ms", "10 ms", "100 ms"] {
+        let of_pause = |row: &&&Value| {
+            row["row"]
+                .as_str()
+                .unwrap()
+                .starts_with(&format!("{pause}: "))
+        };
+        let rows: Vec<_> = paused.iter().filter(of_pause).collect();
+        assert_eq!(rows[0]["transport"], "eventfd");
+        assert!(rows.iter().any(|row| row["transport"] == "pipe"));
+        assert!(
+            rows.iter()
+                .any(|row| row["pattern"] == "pair" && row["library"] == "ringmq")
+        );
+        for row in rows {
+            assert_eq!(row["floor"], format!("{pause}: eventfd, 8 B"), "{row}");
+            assert!(row["one_way_ns"]["p50"].as_f64().unwrap() > 0.0, "{row}");
+        }
+    }
+    for row in of("busy processes") {
+        assert!(row["floor"].as_str().unwrap().contains("park"), "{row}");
+        assert!(row["rtt_ns"]["p50"].as_f64().unwrap() > 0.0, "{row}");
+    }
+}
+
 /// Where the libzmq of the machine is there, each row is measured by it.
 #[test]
 #[allow(clippy::print_stderr, reason = "a test that is skipped says why")]

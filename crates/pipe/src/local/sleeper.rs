@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ringmq_ring::{Generation, MappedMut, Owed, WordsMut, words};
-use ringmq_sys::{Event, barrier, cpu};
+use ringmq_sys::{Event, Readiness, barrier, cpu};
 
 use super::spinner::Spinner;
 use super::waker::{Bell, Bellpull};
@@ -92,6 +92,7 @@ pub struct Sleeper {
     /// The same announcement for peers of other processes, once there may be some.
     shared: Option<(Arc<Control>, Generation<MappedMut>)>,
     bellpull: Bellpull,
+    nap: Nap,
     event: Arc<Event>,
     spinner: Spinner,
     /// Our CPU, as it was told to others.
@@ -108,6 +109,67 @@ pub struct Sleeper {
     misfits: u32,
     /// Waits since then that ended while they spun.
     spins: u32,
+}
+
+/// By which call a sleeper sleeps.
+#[derive(Debug)]
+enum Nap {
+    /// ppoll(2), which needs no descriptor, and a drain before the next one. So many sleeps were of this kind.
+    Short(u32),
+    /// By an epoll instance that tells of each ring once, drained or not; so many rings, at least, were not.
+    Deep(Readiness, u32),
+    /// As the first, for good: there is no descriptor for more, or the kernel is too old.
+    Only,
+}
+
+/// Sleeps by which a socket without shared memory has shown that it will sleep more often.
+const SHORT_NAPS: u32 = 8;
+/// Sleeps after which the bell is drained in any case: what is not fills it in the end, and is then taken out by those who
+/// ring.
+const DRAIN: u32 = 256;
+
+impl Nap {
+    /// From now on by an epoll instance, if there can be one.
+    fn deepen(&mut self, event: &Event) {
+        if let Nap::Short(_) = self {
+            *self = match Readiness::of_event(event) {
+                Ok(Some(readiness)) => Nap::Deep(readiness, 0),
+                Ok(None) | Err(_) => Nap::Only,
+            };
+        }
+    }
+
+    /// Before a sleep, when there may be rings: whether they would end it.
+    #[inline]
+    fn wants_drain(&mut self, event: &Event) -> bool {
+        match self {
+            Nap::Deep(_, undrained) => {
+                *undrained += 1;
+                if *undrained < DRAIN {
+                    return false;
+                }
+                *undrained = 0;
+                true
+            }
+            Nap::Short(sleeps) => {
+                *sleeps += 1;
+                if *sleeps >= SHORT_NAPS {
+                    self.deepen(event);
+                }
+                true
+            }
+            Nap::Only => true,
+        }
+    }
+
+    /// Sleeps until somebody rings; false once the deadline has passed.
+    #[inline]
+    fn wait(&self, event: &Event, deadline: Option<Instant>) -> io::Result<bool> {
+        match self {
+            Nap::Deep(readiness, _) => Ok(!readiness.wait(deadline)?.timed_out),
+            Nap::Short(_) | Nap::Only => event.wait(deadline),
+        }
+    }
 }
 
 /// So many messages between two sleeps are many.
@@ -141,6 +203,7 @@ impl Sleeper {
             generation,
             shared: None,
             bellpull: Bellpull::new(seen, Some(cpu_seen), Arc::clone(&event) as Arc<dyn Bell>),
+            nap: Nap::Short(0),
             event,
             spinner: Spinner::new(),
             cpu: u32::MAX,
@@ -168,6 +231,8 @@ impl Sleeper {
         if self.shared.is_none() {
             self.shared = Control::make(&self.event, self.generation.asks_fences())?;
             self.cpu = u32::MAX;
+            // With the other descriptors of a socket in shared memory: what it takes then, it takes for good.
+            self.nap.deepen(&self.event);
             if let Some((_, shared)) = &mut self.shared
                 && self.generation.is_armed()
             {
@@ -223,7 +288,8 @@ impl Sleeper {
             return Ok(());
         }
         loop {
-            if std::mem::take(&mut self.dirty) {
+            if self.dirty && self.nap.wants_drain(&self.event) {
+                self.dirty = false;
                 self.event.drain()?;
             }
             self.arm()?;
@@ -231,7 +297,7 @@ impl Sleeper {
                 self.disarm();
                 return Ok(());
             }
-            let woken = self.event.wait(deadline);
+            let woken = self.nap.wait(&self.event, deadline);
             self.disarm();
             self.dirty = true;
             if awaited.look() {

@@ -17,8 +17,9 @@ pub(crate) struct Compare {
     /// Fewer and shorter rounds: a fifth of the time, about.
     #[arg(long)]
     quick: bool,
-    /// Only these parts: pipe (a minute, about), sockets, or of them latency, throughput, connect, memory (four
-    /// minutes together, about). [default: all]
+    /// Only these parts: pipe (a minute, about), sockets, or of them latency, throughput, connect, memory (four minutes
+    /// together, about), pauses (the first message after one: a minute), busy (round trips beside processes that
+    /// compute: half a minute). [default: all]
     #[arg(long, value_name = "PART,...", value_delimiter = ',')]
     #[arg(value_parser = words::<Part>(Part::ALL.map(Part::name)))]
     only: Vec<Part>,

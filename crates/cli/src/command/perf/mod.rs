@@ -138,12 +138,18 @@ impl Choices {
         if let Some(size) = self.size {
             spec = spec.with_size(size);
         }
-        if let Some(count) = self.count {
-            spec = spec.with_count(count);
-        }
+        spec = self.counted(spec);
         spec.wait = self.wait.unwrap_or(spec.wait);
         spec.pin = self.pin.unwrap_or(spec.pin);
         Ok(spec)
+    }
+
+    /// With as many messages as were asked for, if any number was.
+    fn counted(&self, spec: Spec) -> Spec {
+        match self.count {
+            Some(count) => spec.with_count(count),
+            None => spec,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ringmq_bench::plot::{Curve, check, draw};
-use ringmq_bench::{Measured, Program, Report, Spec, Work, run};
+use ringmq_bench::{Measured, Pause, Program, Report, Spec, Work, run};
 
 use super::{Choices, Failure};
 
@@ -14,6 +14,10 @@ use super::{Choices, Failure};
 pub(crate) struct Latency {
     #[command(flatten)]
     choices: Choices,
+    /// Sleep so long before each message, such as 100us or 10ms, and measure how long it takes one way, to a receiver
+    /// that has slept meanwhile.
+    #[arg(long, value_name = "TIME")]
+    pause: Option<Pause>,
     /// Draw the percentile curve into an SVG file.
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
@@ -57,11 +61,21 @@ impl Memory {
 impl Latency {
     pub(super) fn run(&self, program: &Program) -> Result<(), Failure> {
         self.plot.as_deref().map_or(Ok(()), check)?;
-        let spec = self.choices.spec(Work::Latency)?;
+        let mut spec = self.choices.spec(Work::Latency)?;
+        if let Some(pause) = self.pause {
+            spec = spec.with_pause(pause);
+            spec = self.choices.counted(spec);
+        }
         let measured = measure(&spec, self.choices.json, program)?;
         if let (Some(path), Measured::Latency(samples)) = (&self.plot, measured) {
             let name = format!("{}, {}, {}", spec.transport, spec.wait, spec.size);
-            let title = format!("Round trips between two processes, pin {}", spec.pin);
+            let title = match spec.pause {
+                Some(pause) => format!(
+                    "One way between two processes after {pause}, pin {}",
+                    spec.pin
+                ),
+                None => format!("Round trips between two processes, pin {}", spec.pin),
+            };
             draw(path, &title, &[Curve { name, samples }])?;
         }
         Ok(())

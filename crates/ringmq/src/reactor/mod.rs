@@ -21,6 +21,7 @@ mod returning;
 mod session;
 mod telling;
 mod timers;
+mod watching;
 mod work;
 
 use std::io;

@@ -25,9 +25,13 @@ pub(crate) const PROPERTY: &str = "X-Ringmq-Shm";
 pub(crate) const VERSION: &[u8] = b"1";
 /// The command that carries the frames of the handoff.
 pub(crate) const COMMAND: &str = "X-RINGMQ-SHM";
-/// So old is a connection when this side offers shared memory. Making and judging the offers takes both sides about
-/// 0.1 ms, and the socket's page is made with the first, which a peer that wants an answer and goes would pay for nothing (docs/performance.md).
+/// So old is a connection when this side offers shared memory, as soon as something happens on it. Making and judging the
+/// offers takes both sides about 0.1 ms, and the socket's page is made with the first, which a peer that wants an answer
+/// and goes would pay for nothing (docs/performance.md).
 const RIPE: Duration = Duration::from_millis(1);
+/// So old is it when this side offers although nothing happens. A timer of 1 ms delays whoever sleeps meanwhile: it is the
+/// CPU's next event each time, and has to be set and taken back.
+const OVERRIPE: Duration = Duration::from_millis(20);
 /// Descriptors that come with an offer, at most.
 const DESCRIPTORS: usize = 4;
 
@@ -77,7 +81,8 @@ struct Ripening {
     sharing: Sharing,
     marks: Marks,
     connected: bool,
-    at: Duration,
+    /// When the handshake was done.
+    since: Duration,
 }
 
 #[derive(Debug)]
@@ -162,14 +167,14 @@ impl Handoff {
             sharing: sharing.clone(),
             marks,
             connected,
-            at: now + RIPE,
+            since: now,
         }));
     }
 
     /// When there is something to do, if nothing else happens.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         match &self.stage {
-            Stage::Ripening(ripening) => Some(ripening.at),
+            Stage::Ripening(ripening) => Some(ripening.since + OVERRIPE),
             _ => None,
         }
     }
@@ -177,7 +182,7 @@ impl Handoff {
     /// Makes an offer, if it is time for that.
     #[inline]
     pub(crate) fn ripen(&mut self, stream: &Stream, now: Duration) {
-        if matches!(&self.stage, Stage::Ripening(ripening) if ripening.at <= now) {
+        if matches!(&self.stage, Stage::Ripening(ripening) if ripening.since + RIPE <= now) {
             self.make_offer(stream);
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringmq_pipe::Wait;
-use ringmq_pipe::local::Sleeper;
+use ringmq_pipe::local::{Sleeper, Slept};
 use ringmq_pipe::remote::{
     FIRST, LONGEST, Marks, MeetError, OfferFrame, Own, Peer, PushError, Receiver, Sender, Witness,
 };
@@ -25,7 +25,8 @@ struct Side {
 impl Side {
     fn new(marks: Marks, connected: bool) -> Side {
         let mut sleeper = Sleeper::new(Wait::Adaptive).unwrap();
-        let control = sleeper.control().unwrap().unwrap();
+        let control = sleeper.control().unwrap().get().unwrap();
+        sleeper.show().unwrap();
         let own = Own::make(&control, marks, connected).unwrap();
         Side {
             sleeper,
@@ -434,8 +435,9 @@ fn slots_are_used_again_and_pages_are_added() {
         receiving: 1,
     };
     let mut sleeper = Sleeper::new(Wait::Adaptive).unwrap();
-    let control = sleeper.control().unwrap().unwrap();
-    assert!(Arc::ptr_eq(&control, &sleeper.control().unwrap().unwrap()));
+    let control = sleeper.control().unwrap().get().unwrap();
+    let again = sleeper.control().unwrap().get().unwrap();
+    assert!(Arc::ptr_eq(&control, &again));
     let make = || Own::make(&control, marks, false).unwrap();
     let many: Vec<Own> = (0..100).map(|_| make()).collect();
     assert_eq!(many[0].descriptors().len(), 2);
@@ -443,4 +445,71 @@ fn slots_are_used_again_and_pages_are_added() {
     drop(many);
     let again: Vec<Own> = (0..100).map(|_| make()).collect();
     assert_eq!(again.len(), 100);
+}
+
+/// The control of a receiver that has slept before, made by another thread, and shown only after a message is there.
+#[test]
+fn a_control_that_is_made_late_wakes_from_the_next_sleep_on() {
+    let mark = |sending, receiving| Marks { sending, receiving };
+    let mut left = Side::new(mark(9, 1), true);
+    let mut sleeper = Sleeper::new(Wait::Park).unwrap();
+    let late = sleeper.control().unwrap();
+    let soon = || Some(Instant::now() + Duration::from_millis(1));
+    assert!(matches!(
+        sleeper.wait(|| false, soon()),
+        Err(Slept::TimedOut)
+    ));
+    // Nothing is made yet, and so nothing is shown.
+    sleeper.show().unwrap();
+    let make = move || Own::make(&late.get().unwrap(), mark(1, 9), false).unwrap();
+    let own = Some(std::thread::spawn(make).join().unwrap());
+    let mut right = Side { sleeper, own };
+    let (for_left, for_right) = (left.judge(&right).unwrap(), right.judge(&left).unwrap());
+    let (mut sender, back_receiver, _) = left.meet(for_left, GIB);
+    let (back_sender, mut receiver, _) = right.meet(for_right, GIB);
+
+    // The socket knows nothing of its peer, and the peer rings nobody.
+    sender.push(b"early").unwrap();
+    let mut sleeper = right.sleeper;
+    assert!(matches!(
+        sleeper.wait(|| false, soon()),
+        Err(Slept::TimedOut)
+    ));
+    sleeper.show().unwrap();
+    assert_eq!(take(&mut receiver), Some(vec![b"early".to_vec()]));
+
+    let (taken, next) = std::sync::mpsc::channel();
+    let sending = std::thread::spawn(move || {
+        for () in next {
+            // Its reader sleeps, or is about to.
+            sender.push(b"late").unwrap();
+        }
+        sender
+    });
+    for _ in 0..1000 {
+        taken.send(()).unwrap();
+        sleeper.wait(|| receiver.is_ready(), None).unwrap();
+        assert_eq!(take(&mut receiver), Some(vec![b"late".to_vec()]));
+    }
+    drop(taken);
+    drop((sending.join().unwrap(), back_sender, back_receiver));
+}
+
+/// Whoever polls the descriptor was told that it would be rung: by those who may ring since then, too.
+#[test]
+fn who_polls_the_descriptor_looks_again_when_the_control_is_shown() {
+    let mut sleeper = Sleeper::new(Wait::Park).unwrap();
+    let late = sleeper.control().unwrap();
+    sleeper.arm_for_watcher().unwrap();
+    late.get().unwrap();
+    let readable = |sleeper: &Sleeper| {
+        let ready = ringmq_sys::poll::readable(&[sleeper.as_fd()], Some(Instant::now()));
+        !ready.unwrap().is_empty()
+    };
+    assert!(!readable(&sleeper));
+    sleeper.show().unwrap();
+    assert!(readable(&sleeper));
+    sleeper.arm_for_watcher().unwrap();
+    sleeper.show().unwrap();
+    assert!(!readable(&sleeper));
 }

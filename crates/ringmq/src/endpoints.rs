@@ -308,8 +308,7 @@ impl Socket {
         // The last message only is not what a ring holds.
         let may_share = may_share && self.options.share && !self.options.conflate;
         let control = if may_share {
-            // Without memory or descriptors for it, ZMTP it is.
-            self.sleeper.control().ok().flatten()
+            self.sleeper.control()
         } else {
             None
         };

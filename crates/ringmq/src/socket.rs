@@ -218,6 +218,8 @@ impl Socket {
                 }
                 Command::Stays(id, why) => self.peers.stays(id, why),
                 Command::Upgrade(id, upgrade) => {
+                    // Whoever cannot be rung looks at its next call.
+                    let _ = self.sleeper.show();
                     if let Some(peer) = self.peers.find(id) {
                         let own = self.options.marks();
                         self.peers.upgrade(peer, *upgrade, own);

@@ -66,6 +66,12 @@ impl Event {
         })
     }
 
+    /// Whether ringers of other processes can have a descriptor.
+    #[must_use]
+    pub fn is_shareable(&self) -> bool {
+        self.kind == Kind::Pipe
+    }
+
     /// A descriptor for ringers of other processes; `None` if it cannot be shared.
     ///
     /// # Errors
@@ -178,6 +184,6 @@ mod tests {
         assert!(event.wait(None).unwrap());
         event.drain().unwrap();
         assert!(!event.wait(Some(Instant::now())).unwrap());
-        assert!(event.share().unwrap().is_none());
+        assert!(event.share().unwrap().is_none() && !event.is_shareable());
     }
 }

@@ -136,6 +136,8 @@ pub struct UnixListener {
     _node: Option<Node>,
     fd: OwnedFd,
     address: Address,
+    /// Whether all in line tell credentials: a listener hands that on to those who come, not to those who came before.
+    hands_on: bool,
     /// A descriptor to give up when there are none left, so that a newcomer can be taken and closed.
     reserve: Mutex<Option<OwnedFd>>,
 }
@@ -160,6 +162,7 @@ impl UnixListener {
             _node: node,
             fd,
             address: address.clone(),
+            hands_on: true,
             reserve: Mutex::new(Some(reserve)),
         })
     }
@@ -193,19 +196,26 @@ impl UnixListener {
             _node: None,
             fd,
             address,
+            hands_on: false,
             reserve: Mutex::new(Some(spare()?)),
         })
     }
 
     /// The next connection, if there is one: for whoever polls many things at once. Nobody is turned
-    /// away for want of descriptors: the newcomer stays in line.
+    /// away for want of descriptors: the newcomer stays in line. Pidfds have [yet to be asked
+    /// for](Stream::ask_for_pidfd).
     ///
     /// # Errors
     /// `WouldBlock` when nobody is in line; what accept(2) answers otherwise, which
     /// [`Setback`](crate::Setback) sorts.
     pub fn try_accept(&self) -> io::Result<Stream> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        Stream::configure(rustix::net::accept_with(&self.fd, flags)?)
+        let fd = rustix::net::accept_with(&self.fd, flags)?;
+        if self.hands_on {
+            Ok(Stream::inherited(fd))
+        } else {
+            Stream::of_known(fd)
+        }
     }
 
     /// The next connection; sleeps until there is one or the deadline has passed.

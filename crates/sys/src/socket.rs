@@ -17,8 +17,9 @@ mod peer;
 pub use ancillary::{Ancillary, Credentials};
 use ancillary::{FDS_PER_MESSAGE, Received, SO_PASSPIDFD};
 
-/// A connected Unix stream socket (`SOCK_STREAM`), non-blocking, that asks for the credentials and the
-/// pidfd of whoever sends.
+/// A connected Unix stream socket (`SOCK_STREAM`), non-blocking, that asks for the credentials of whoever
+/// sends, and for its pidfd: from the beginning on, or, if it was made by [`try_connect`](Self::try_connect) or
+/// [`try_accept`](crate::UnixListener::try_accept), when it is [told to](Self::ask_for_pidfd).
 ///
 /// Frames are the caller's: what one [`send`](Self::send) took may be read by any number of
 /// [`recv_exact`](Self::recv_exact), and the descriptors come with the first byte of their send.
@@ -139,7 +140,38 @@ impl Stream {
     /// Asks for credentials and pidfds on a Unix socket.
     pub(crate) fn configure(fd: OwnedFd) -> io::Result<Stream> {
         ask_who_sends(fd.as_fd())?;
+        let stream = Stream { fd };
+        stream.ask_for_pidfd();
+        Ok(stream)
+    }
+
+    /// One that tells credentials; for pidfds it has [yet to be asked](Stream::ask_for_pidfd).
+    pub(crate) fn of_known(fd: OwnedFd) -> io::Result<Stream> {
+        ask_who_sends(fd.as_fd())?;
         Ok(Stream { fd })
+    }
+
+    /// One that was accepted by a listener that tells credentials, and hands that on.
+    pub(crate) fn inherited(fd: OwnedFd) -> Stream {
+        Stream { fd }
+    }
+
+    /// Has what is received from now on come with the pidfd of whoever sent it, also what has been sent before: the
+    /// kernel keeps the process with the bytes, and makes a descriptor with each call that receives some.
+    ///
+    /// Kernels before 6.5 know nothing of it; there, descriptors come with a pidfd by number.
+    pub fn ask_for_pidfd(&self) {
+        let on: libc::c_int = 1;
+        // SAFETY: the descriptor is open, and the option's value is an int that outlives the call.
+        let _older_kernels_refuse = unsafe {
+            libc::setsockopt(
+                self.fd.as_raw_fd(),
+                libc::SOL_SOCKET,
+                SO_PASSPIDFD,
+                (&raw const on).cast(),
+                size_of::<libc::c_int>() as libc::socklen_t,
+            )
+        };
     }
 
     /// Sends all of `bytes`, and copies of `fds` with the first of them.
@@ -301,21 +333,9 @@ impl Stream {
     }
 }
 
-/// Sets `SO_PASSCRED` and, where the kernel knows it (6.5), `SO_PASSPIDFD`.
+/// Has what is received, and what is sent from now on, come with the credentials of whoever sent it.
 pub(crate) fn ask_who_sends(fd: BorrowedFd<'_>) -> io::Result<()> {
-    rustix::net::sockopt::set_socket_passcred(fd, true)?;
-    let on: libc::c_int = 1;
-    // SAFETY: the descriptor is open, and the option's value is an int that outlives the call.
-    let _older_kernels_refuse = unsafe {
-        libc::setsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            SO_PASSPIDFD,
-            (&raw const on).cast(),
-            size_of::<libc::c_int>() as libc::socklen_t,
-        )
-    };
-    Ok(())
+    Ok(rustix::net::sockopt::set_socket_passcred(fd, true)?)
 }
 
 impl AsFd for Stream {

@@ -7,7 +7,9 @@ use std::io::{ErrorKind, IoSlice};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use ringmq_sys::{Address, ListenOptions, Steal, Stream, UnixListener, receive_some, send_some};
+use ringmq_sys::{
+    Address, Credentials, ListenOptions, Steal, Stream, UnixListener, receive_some, send_some,
+};
 
 fn stealing() -> ListenOptions {
     ListenOptions {
@@ -71,6 +73,35 @@ fn a_given_listener_keeps_its_path() {
     assert_eq!(gone.kind(), ErrorKind::BrokenPipe, "and no signal");
     drop(listener);
     assert!(path.exists());
+}
+
+/// A pidfd that is asked for late comes with what was sent before, too.
+#[test]
+fn what_is_accepted_tells_who_sends_and_its_pidfd_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let given = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    // It is in line before the listener is adopted.
+    let early = Stream::try_connect(&Address::from(&*path)).unwrap();
+    let adopted = UnixListener::adopt(given.into()).unwrap();
+    let bound = bind(&folder.path().join("other"), &ListenOptions::default());
+    let late = Stream::try_connect(bound.address()).unwrap();
+    for (listener, client) in [(&adopted, &early), (&bound, &late)] {
+        let server = listener.try_accept().unwrap();
+        for (from, to) in [(client, &server), (&server, client)] {
+            for bytes in [b"x", b"y"] {
+                let sent = send_some(from.as_fd(), &[IoSlice::new(bytes)]);
+                assert_eq!(sent.unwrap(), 1);
+            }
+            let came = to.receive_now(&mut [0], 0).unwrap().ancillary;
+            assert_eq!(came.credentials, Some(Credentials::own()));
+            assert!(came.pidfd.is_none());
+            to.ask_for_pidfd();
+            let came = to.receive_now(&mut [0], 0).unwrap().ancillary;
+            assert_eq!(came.credentials, Some(Credentials::own()));
+            assert!(came.pidfd.is_some());
+        }
+    }
 }
 
 #[test]

@@ -98,6 +98,25 @@ impl<C> Post<C> {
     ///
     /// The command comes back if the mailbox is closed.
     pub fn send(&self, command: C) -> Result<(), C> {
+        let bell = self.put(command)?.waker.look();
+        // The lock is free again: whoever is woken wants it.
+        if let Some(bell) = bell {
+            // It was posted; whoever cannot be woken looks at its next call.
+            let _: io::Result<()> = bell.ring();
+        }
+        Ok(())
+    }
+
+    /// Posts a command that the owner finds when it is next awake.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Post::send).
+    pub fn leave(&self, command: C) -> Result<(), C> {
+        self.put(command).map(drop)
+    }
+
+    fn put(&self, command: C) -> Result<MutexGuard<'_, Inside<C>>, C> {
         let mut inside = lock(&self.inside);
         if !inside.open {
             return Err(command);
@@ -106,9 +125,7 @@ impl<C> Post<C> {
         inside.count += 1;
         let count = inside.count;
         inside.posted.set(0, count);
-        // It was posted; whoever cannot be woken looks at its next call.
-        let _: io::Result<()> = inside.waker.wake();
-        Ok(())
+        Ok(inside)
     }
 
     /// Whether the two are for the same mailbox.

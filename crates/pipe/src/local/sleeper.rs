@@ -11,7 +11,7 @@ use ringmq_sys::{Event, Readiness, barrier, cpu};
 use super::spinner::Spinner;
 use super::waker::{Bell, Bellpull};
 use crate::options::Wait;
-use crate::remote::Control;
+use crate::remote::{Control, LateControl};
 
 /// Why a wait ended with nothing.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +91,8 @@ pub struct Sleeper {
     generation: Generation<WordsMut<1>>,
     /// The same announcement for peers of other processes, once there may be some.
     shared: Option<(Arc<Control>, Generation<MappedMut>)>,
+    /// Where that comes from.
+    late: Option<LateControl>,
     bellpull: Bellpull,
     nap: Nap,
     event: Arc<Event>,
@@ -202,6 +204,7 @@ impl Sleeper {
             strategy,
             generation,
             shared: None,
+            late: None,
             bellpull: Bellpull::new(seen, Some(cpu_seen), Arc::clone(&event) as Arc<dyn Bell>),
             nap: Nap::Short(0),
             event,
@@ -222,25 +225,40 @@ impl Sleeper {
         self.bellpull.clone()
     }
 
-    /// What this sleeper shows to peers of other processes; `None` where a bell cannot be shared.
+    /// What this sleeper can show to peers of other processes, to be made when it is needed; `None` where a bell cannot be
+    /// shared.
+    pub fn control(&mut self) -> Option<LateControl> {
+        if self.late.is_none() {
+            self.late = LateControl::new(&self.event);
+        }
+        self.late.clone()
+    }
+
+    /// Announces its sleeps to peers of other processes, too, from the next one on, if the control for that is made. The
+    /// owner says so before it looks at anything that they bring.
     ///
     /// # Errors
     ///
-    /// If there is no memory or descriptor for it.
-    pub fn control(&mut self) -> io::Result<Option<Arc<Control>>> {
-        if self.shared.is_none() {
-            self.shared = Control::make(&self.event, self.generation.asks_fences())?;
-            self.cpu = u32::MAX;
-            // With the other descriptors of a socket in shared memory: what it takes then, it takes for good.
-            self.nap.deepen(&self.event);
-            if let Some((_, shared)) = &mut self.shared
-                && self.generation.is_armed()
-            {
-                // Nobody knows of it yet, so that nothing is owed.
-                let _ = shared.arm();
-            }
+    /// As [`ring`](Sleeper::ring).
+    pub fn show(&mut self) -> io::Result<()> {
+        if self.shared.is_some() {
+            return Ok(());
         }
-        Ok(self.shared.as_ref().map(|(control, _)| Arc::clone(control)))
+        let Some((control, mut shared)) = self.late.as_ref().and_then(LateControl::take) else {
+            return Ok(());
+        };
+        if !self.generation.asks_fences() {
+            shared.forgo_fences();
+        }
+        self.shared = Some((control, shared));
+        self.cpu = u32::MAX;
+        // With the other descriptors of a socket in shared memory: what it takes then, it takes for good.
+        self.nap.deepen(&self.event);
+        if self.generation.is_armed() {
+            // Whoever polls the descriptor was promised a ring, and not by those peers.
+            self.ring()?;
+        }
+        Ok(())
     }
 
     fn ask_fences(&mut self) -> Owed {

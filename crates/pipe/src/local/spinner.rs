@@ -13,15 +13,24 @@ use crate::options::Wait;
 #[derive(Debug)]
 pub struct Spinner {
     adaptive: Adaptive,
-    /// Whether the quota of this process leaves a CPU to spin on; looked at every second of use.
-    quota_allows: bool,
-    looked_at: Instant,
-    /// Whether this thread has one CPU only.
-    only_one: bool,
+    /// What this thread may use; looked at every second of use.
+    leave: Option<Leave>,
+    /// Whether there was a wait before.
+    waited: bool,
     /// The thread was off its CPU while it spun: what we know of the others' may be old.
     doubt: bool,
     /// Whether to let the peer get ahead.
     heels: Heels,
+}
+
+/// What the machine leaves a thread to spin on.
+#[derive(Debug, Clone, Copy)]
+struct Leave {
+    /// Whether the quota of this process leaves a CPU to spin on.
+    quota_allows: bool,
+    /// Whether this thread has one CPU only.
+    only_one: bool,
+    at: Instant,
 }
 
 /// Pauses, of about 12 ns each, between two looks at the clock while spinning.
@@ -34,9 +43,8 @@ impl Spinner {
     pub fn new() -> Spinner {
         Spinner {
             adaptive: Adaptive::new(),
-            quota_allows: quota_allows(),
-            looked_at: Instant::now(),
-            only_one: cpu::allowed() == 1,
+            leave: None,
+            waited: false,
             doubt: false,
             heels: Heels::new(),
         }
@@ -55,14 +63,24 @@ impl Spinner {
         here: u32,
         deadline: Option<Instant>,
     ) -> Result<bool, Slept> {
-        if strategy == Wait::Park || self.is_in_the_way(awaited.company(here)) {
+        if strategy == Wait::Park {
             return Ok(false);
         }
-        if !self.quota_allows {
-            self.look_at_quota(Instant::now());
-            if !self.quota_allows {
-                return Ok(false);
-            }
+        // The first wait is for whoever is yet to connect, or to answer for the first time: that takes longer than a spin,
+        // and a peer that lives for one answer need not find out what it may use.
+        if !std::mem::replace(&mut self.waited, true) && strategy == Wait::Adaptive {
+            return Ok(false);
+        }
+        let company = awaited.company(here);
+        if company == Company::Here {
+            return Ok(false);
+        }
+        let leave = match self.leave {
+            Some(leave) if leave.quota_allows => leave,
+            _ => self.look_at_leave(Instant::now()),
+        };
+        if !leave.quota_allows || leave.is_in_the_way(company) {
+            return Ok(false);
         }
         // Whoever wakes us says where it runs.
         if std::mem::take(&mut self.doubt) {
@@ -92,10 +110,10 @@ impl Spinner {
         deadline: Option<Instant>,
     ) -> Result<bool, Slept> {
         let start = Instant::now();
-        self.look_at_quota(start);
+        let mut leave = self.look_at_leave(start);
         let mut gate: Option<SignalGate> = None;
         let (mut last, mut slow) = (start, start);
-        while self.quota_allows {
+        while leave.quota_allows {
             let found = look_for(awaited);
             let now = Instant::now();
             let preempted = now - last > GAP;
@@ -129,8 +147,8 @@ impl Spinner {
                     None => gate = Some(SignalGate::close()?),
                     Some(gate) => gate.check()?,
                 }
-                self.look_at_quota(now);
-                if self.is_in_the_way(awaited.company(cpu::current())) {
+                leave = self.look_at_leave(now);
+                if leave.is_in_the_way(awaited.company(cpu::current())) {
                     return Ok(false);
                 }
             }
@@ -139,21 +157,31 @@ impl Spinner {
         Ok(false)
     }
 
+    /// The quota and the CPUs of this thread may change while it runs.
+    fn look_at_leave(&mut self, now: Instant) -> Leave {
+        match self.leave {
+            Some(leave) if now - leave.at < Duration::from_secs(1) => leave,
+            _ => *self.leave.insert(Leave::look(now)),
+        }
+    }
+}
+
+impl Leave {
+    /// Costs some tens of microseconds.
+    fn look(now: Instant) -> Leave {
+        Leave {
+            quota_allows: quota_allows(),
+            only_one: cpu::allowed() == 1,
+            at: now,
+        }
+    }
+
     /// Whether spinning would keep those from the CPU who are waited for.
     fn is_in_the_way(&self, company: Company) -> bool {
         match company {
             Company::Here => true,
             Company::Elsewhere => false,
             Company::Unknown => self.only_one,
-        }
-    }
-
-    /// The quota and the CPUs of this thread may change while it runs.
-    fn look_at_quota(&mut self, now: Instant) {
-        if now - self.looked_at >= Duration::from_secs(1) {
-            self.looked_at = now;
-            self.quota_allows = quota_allows();
-            self.only_one = cpu::allowed() == 1;
         }
     }
 }

@@ -105,6 +105,18 @@ impl Waker {
         }
     }
 
+    /// As [`wake`](Waker::wake), but for the ring, which is the caller's: if there is a bell, it is to be rung.
+    pub(super) fn look(&mut self) -> Option<Arc<dyn Bell>> {
+        if self.seen.is_none() {
+            self.find_sleeper()?;
+        }
+        let seen = self.seen.as_mut()?;
+        match seen.look() {
+            Look::Ring => self.found.get().map(|found| Arc::clone(&found.bell)),
+            Look::Nothing | Look::Closed => None,
+        }
+    }
+
     /// The CPU that the sleeper last ran on, as far as is known.
     pub fn cpu(&self) -> Option<u32> {
         let told = self.found.get()?.cpu.as_ref()?.get(0);
@@ -130,15 +142,19 @@ impl Waker {
 
     #[cold]
     fn look_for_sleeper(&mut self) -> io::Result<()> {
+        match self.find_sleeper() {
+            Some(()) => self.wake(),
+            None => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn find_sleeper(&mut self) -> Option<()> {
         // Whoever finds the sleeper looks at the pipes afterwards, so what was published before is seen; the order
         // between that and this look is the fence's.
         ringmq_ring::order();
-        match self.found.get() {
-            Some(found) => {
-                self.seen = Some(GenerationSeen::new(found.announcement.clone()));
-                self.wake()
-            }
-            None => Ok(()),
-        }
+        let found = self.found.get()?;
+        self.seen = Some(GenerationSeen::new(found.announcement.clone()));
+        Some(())
     }
 }

@@ -24,6 +24,31 @@ pub struct Control {
     reserve: Mutex<Option<OwnedFd>>,
 }
 
+/// The control of a socket that may never need it: it is made for the first offer, in whichever thread makes that one. A
+/// socket whose peers want one answer and go has none.
+///
+/// Until the socket [shows](crate::local::Sleeper::show) it, its word says that the socket is awake, and nobody rings the
+/// bell for it. That loses nothing, since the socket cannot look yet at what its peers would ring for: it has the ends of
+/// their pipes from the thread that has made them, with a command that wakes it as any other does, and it shows the
+/// control before it takes them.
+#[derive(Debug, Clone)]
+pub struct LateControl {
+    inside: Arc<Late>,
+}
+
+#[derive(Debug)]
+struct Late {
+    bell: Arc<Event>,
+    made: Mutex<Option<Made>>,
+}
+
+#[derive(Debug)]
+struct Made {
+    control: Arc<Control>,
+    /// Until the socket has it.
+    generation: Option<Generation<MappedMut>>,
+}
+
 /// One memfd of it.
 #[derive(Debug)]
 pub(super) struct Page {
@@ -61,20 +86,58 @@ impl Page {
     }
 }
 
-impl Control {
-    /// Of a socket that is woken by this bell; and the word by which it says that it sleeps, which is to be kept no
-    /// longer than the control. `None` if the bell cannot be shared.
-    pub(crate) fn make(
-        bell: &Arc<Event>,
-        fences: bool,
-    ) -> io::Result<Option<(Arc<Control>, Generation<MappedMut>)>> {
-        if bell.share()?.is_none() {
-            return Ok(None);
+impl LateControl {
+    /// Of a socket that is woken by this bell. `None` if the bell cannot be shared.
+    pub(crate) fn new(bell: &Arc<Event>) -> Option<LateControl> {
+        bell.is_shareable().then(|| LateControl {
+            inside: Arc::new(Late {
+                bell: Arc::clone(bell),
+                made: Mutex::default(),
+            }),
+        })
+    }
+
+    /// The control, which is made now if it was not before.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory or descriptor for it.
+    pub fn get(&self) -> io::Result<Arc<Control>> {
+        let mut made = self.lock();
+        if let Some(made) = &*made {
+            return Ok(Arc::clone(&made.control));
         }
+        let (control, generation) = Control::make(&self.inside.bell)?;
+        *made = Some(Made {
+            control: Arc::clone(&control),
+            generation: Some(generation),
+        });
+        Ok(control)
+    }
+
+    /// The control, and the word by which the socket says that it sleeps, which is to be kept no longer than the control.
+    /// `None` while it is not made, and once somebody has the word.
+    pub(crate) fn take(&self) -> Option<(Arc<Control>, Generation<MappedMut>)> {
+        let mut made = self.lock();
+        let made = made.as_mut()?;
+        let generation = made.generation.take()?;
+        Some((Arc::clone(&made.control), generation))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Made>> {
+        let made = self.inside.made.lock();
+        made.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Control {
+    /// Of a socket that is woken by this bell; and its word, which asks for fences until the socket has it: whoever needs
+    /// none may say so at any time, and the other way round would cost a barrier.
+    fn make(bell: &Arc<Event>) -> io::Result<(Arc<Control>, Generation<MappedMut>)> {
         let mark = ForkMark::current()?;
         let first = Page::make(&mark).map_err(io::Error::other)?;
         let word = layout::own(first.memory.mapping(), layout::GENERATION);
-        let generation = Generation::new(word, fences);
+        let generation = Generation::new(word, true);
         let free = Free::default();
         let control = Control {
             mark,
@@ -86,7 +149,7 @@ impl Control {
             first: Arc::clone(&first),
         };
         control.add(&first);
-        Ok(Some((Arc::new(control), generation)))
+        Ok((Arc::new(control), generation))
     }
 
     /// Does something for which a descriptor is needed that is closed again before it is done.

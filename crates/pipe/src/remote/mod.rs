@@ -7,7 +7,7 @@
 //!   Receiver ◀═════════════════════════════ B writes, A reads ═════════ segment ◀═ Sender
 //! ```
 //!
-//! A socket has one [`Control`], whose pages hold the word by which it says that it sleeps, and a *slot* of words for
+//! A socket has one [`Control`], [made](LateControl) with its first offer, whose pages hold the word by which it says that it sleeps, and a *slot* of words for
 //! each of its connections. Two sides that have [met](Own::meet) have a [`Sender`] and a [`Receiver`] each.
 //!
 //! * **A record is a whole message**, with all of its parts (invariant I5).
@@ -29,7 +29,7 @@ mod unread;
 use ringmq_ring::{Mapped, MappedMut, Memory, MemoryMut};
 use ringmq_sys::{Courier, ForkMark, Ringer};
 
-pub use control::Control;
+pub use control::{Control, LateControl};
 pub use offer::{Goodbye, MeetError, Offer, OfferFrame, Own, Peer, Refuse};
 pub use receiver::{Broken, Incoming, One, Receiver};
 pub use segment::{FIRST, LONGEST};

@@ -9,13 +9,12 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::sync::Arc;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use ringmq_pattern::Kind;
 use ringmq_pipe::remote::{
-    Control, Goodbye, MeetError, OfferFrame, Own, Peer, Receiver, Refuse, Sender, Witness,
+    Goodbye, LateControl, MeetError, OfferFrame, Own, Peer, Receiver, Refuse, Sender, Witness,
 };
 use ringmq_sys::Ancillary;
 use ringmq_transport::Stream;
@@ -29,16 +28,20 @@ pub(crate) const PROPERTY: &str = "X-Ringmq-Shm";
 pub(crate) const VERSION: &[u8] = b"1";
 /// The command that carries the frames of the handoff.
 pub(crate) const COMMAND: &str = "X-RINGMQ-SHM";
-/// So old is a connection when this side offers shared memory. Making and judging the offers takes both sides about
-/// 0.1 ms, which a peer that wants an answer and goes would pay for nothing (docs/performance.md).
+/// So old is a connection when this side offers shared memory, as soon as something happens on it. Making and judging the
+/// offers takes both sides about 0.1 ms, and the socket's page is made with the first, which a peer that wants an answer
+/// and goes would pay for nothing (docs/performance.md).
 const RIPE: Duration = Duration::from_millis(1);
+/// So old is it when this side offers although nothing happens. A timer of 1 ms delays whoever sleeps meanwhile: it is the
+/// CPU's next event each time, and has to be set and taken back.
+const OVERRIPE: Duration = Duration::from_millis(20);
 /// Descriptors that come with an offer, at most.
 const DESCRIPTORS: usize = 4;
 
 /// What a socket brings to the handoff.
 #[derive(Debug, Clone)]
 pub(crate) struct Sharing {
-    pub(crate) control: Arc<Control>,
+    pub(crate) control: LateControl,
     /// Bytes of memory that may hold unread messages of one peer.
     pub(crate) limit: u64,
 }
@@ -89,12 +92,13 @@ struct Ripening {
     sharing: Sharing,
     marks: Marks,
     connected: bool,
-    at: Duration,
+    /// When the handshake was done.
+    since: Duration,
 }
 
 #[derive(Debug)]
 struct Offering {
-    sharing: Sharing,
+    limit: u64,
     own: Own,
     /// The frame of our offer waits to be written.
     framed: bool,
@@ -102,6 +106,8 @@ struct Offering {
     sent: bool,
     /// What the peer offers, once we have accepted it.
     peer: Option<Peer>,
+    /// The process that it is, by what came last.
+    pidfd: Option<OwnedFd>,
     /// It has accepted what we offer.
     accepted: bool,
 }
@@ -113,7 +119,7 @@ pub(crate) struct Met {
     pub(crate) receiver: Option<Receiver>,
     pub(crate) witness: Witness,
     /// Readable once the peer's process is dead.
-    pub(crate) pidfd: Option<std::os::fd::OwnedFd>,
+    pub(crate) pidfd: Option<OwnedFd>,
 }
 
 impl Handoff {
@@ -172,28 +178,28 @@ impl Handoff {
             sharing: sharing.clone(),
             marks,
             connected,
-            at: now + RIPE,
+            since: now,
         }));
     }
 
     /// When there is something to do, if nothing else happens.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         match &self.stage {
-            Stage::Ripening(ripening) => Some(ripening.at),
+            Stage::Ripening(ripening) => Some(ripening.since + OVERRIPE),
             _ => None,
         }
     }
 
     /// Makes an offer, if it is time for that.
     #[inline]
-    pub(crate) fn ripen(&mut self, now: Duration) {
-        if matches!(&self.stage, Stage::Ripening(ripening) if ripening.at <= now) {
-            self.make_offer();
+    pub(crate) fn ripen(&mut self, stream: &Stream, now: Duration) {
+        if matches!(&self.stage, Stage::Ripening(ripening) if ripening.since + RIPE <= now) {
+            self.make_offer(stream);
         }
     }
 
     #[cold]
-    fn make_offer(&mut self) {
+    fn make_offer(&mut self, stream: &Stream) {
         let Stage::Ripening(ripening) = &self.stage else {
             return;
         };
@@ -207,29 +213,36 @@ impl Handoff {
             sending: marks.sending,
             receiving: marks.receiving,
         };
-        self.stage = match Own::make(&sharing.control, marks, *connected) {
+        let made = sharing.control.get().map_err(Goodbye::Os);
+        let made = made.and_then(|control| Own::make(&control, marks, *connected));
+        self.stage = match made {
             // Many may have come before the first of them has made anything.
             Ok(own) if own.descriptors().iter().any(is_short) => Stage::Off(WhyZmtp::Resources),
             Ok(own) => Stage::Offering(Box::new(Offering {
-                sharing: sharing.clone(),
+                limit: sharing.limit,
                 own,
                 framed: false,
                 sent: false,
                 peer: None,
+                pidfd: None,
                 accepted: false,
             })),
             // The peer's offer is refused when it comes.
             Err(Goodbye::Memory(_) | Goodbye::Os(_) | _) => Stage::Off(WhyZmtp::Resources),
         };
+        if let (Stage::Offering(_), Some(unix)) = (&self.stage, stream.unix()) {
+            // The peer answers to what we offer, so that one read at least is to come. Asked for earlier, the kernel would
+            // make a pidfd for each read of a connection that is too young for an offer.
+            unix.ask_for_pidfd();
+        }
     }
 
-    /// Whether descriptors may come with what is read next.
+    /// Whether what comes beside the bytes that are read next matters.
     pub(crate) fn expects(&self) -> bool {
-        match &self.stage {
-            Stage::Waiting(_) | Stage::Ripening(_) => true,
-            Stage::Offering(offering) => offering.peer.is_none(),
-            _ => false,
-        }
+        matches!(
+            &self.stage,
+            Stage::Waiting(_) | Stage::Ripening(_) | Stage::Offering(_)
+        )
     }
 
     /// Reads, with what comes beside the bytes.
@@ -237,8 +250,15 @@ impl Handoff {
         let Some(unix) = stream.unix() else {
             return stream.read(into);
         };
-        let came = unix.receive_now(into, DESCRIPTORS)?;
-        if !came.ancillary.fds.is_empty() || came.lost {
+        let judged = matches!(&self.stage, Stage::Offering(offering) if offering.peer.is_some());
+        let most = if judged { 0 } else { DESCRIPTORS };
+        let mut came = unix.receive_now(into, most)?;
+        if let Stage::Offering(offering) = &mut self.stage
+            && let Some(pidfd) = came.ancillary.pidfd.take()
+        {
+            offering.pidfd = Some(pidfd);
+        }
+        if !judged && (!came.ancillary.fds.is_empty() || came.lost) {
             self.lost |= came.lost || self.came.is_some();
             self.came = Some(came.ancillary);
         }
@@ -299,6 +319,7 @@ impl Handoff {
     pub(crate) fn take(
         &mut self,
         data: &[u8],
+        stream: &Stream,
         connection: &mut Connection,
         kind: Kind,
     ) -> Result<Option<Met>, Refuse> {
@@ -317,7 +338,7 @@ impl Handoff {
         };
         if let OfferFrame::Offer(_) = frame {
             // Whoever offers has waited for long enough.
-            self.make_offer();
+            self.make_offer(stream);
         }
         match (frame, &mut self.stage) {
             (OfferFrame::Offer(_), Stage::Offering(_)) if came.fds.iter().any(is_short) => {
@@ -385,11 +406,16 @@ impl Handoff {
             return None;
         };
         let Offering {
-            sharing, own, peer, ..
+            limit,
+            own,
+            peer,
+            pidfd,
+            ..
         } = *offering;
         let mut peer = peer?;
-        let pidfd = peer.pidfd.take();
-        let (sender, receiver, witness) = own.meet(peer, sharing.limit)?;
+        // What came with its offer was opened by number, where our own was not made by then.
+        let pidfd = pidfd.or(peer.pidfd.take());
+        let (sender, receiver, witness) = own.meet(peer, limit)?;
         Some(Met {
             sender: sends(kind).then_some(sender),
             receiver: receives(kind).then_some(receiver),

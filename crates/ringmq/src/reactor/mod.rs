@@ -22,6 +22,7 @@ mod returning;
 mod session;
 mod telling;
 mod timers;
+mod watching;
 mod work;
 
 use std::io;

@@ -5,8 +5,6 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
 use ringmq_message::{Frame, Properties, names};
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::{Announcement, Receiver, Sender, Waker};
@@ -75,8 +73,10 @@ pub(crate) struct Open {
     pub(crate) receiver: Option<remote::Receiver>,
     pub(crate) properties: Option<Arc<Properties>>,
     connected: bool,
+    /// Whether the kernel tells of room.
+    pub(super) told_of_room: bool,
     /// The process at the other end, which may have left the stream to a child; and whether it is dead.
-    process: Option<OwnedFd>,
+    pub(super) process: Option<OwnedFd>,
     is_dead: bool,
 }
 
@@ -164,7 +164,8 @@ impl Open {
         Open {
             stream,
             connection: Connection::new(settings, now),
-            readable: true,
+            // Whoever listens has nothing to say yet; what is there all the same is told once the stream is registered.
+            readable: !connected,
             writable: true,
             leftover: Vec::new(),
             used: 0,
@@ -180,29 +181,9 @@ impl Open {
             receiver: None,
             properties: None,
             connected,
+            told_of_room: false,
             process: None,
             is_dead: false,
-        }
-    }
-
-    /// Has the end of the process at the other end told by this token. Without memory for that in the kernel, the end
-    /// of the stream has to do.
-    pub(crate) fn watch(&mut self, process: OwnedFd, registry: &Registry, token: Token) {
-        let descriptor = process.as_raw_fd();
-        let mut source = SourceFd(&descriptor);
-        if registry
-            .register(&mut source, token, Interest::READABLE)
-            .is_ok()
-        {
-            self.process = Some(process);
-        }
-    }
-
-    /// To be called before the end. A child of ours may have the descriptor, too, and its events would go on.
-    pub(crate) fn unwatch(&mut self, registry: &Registry) {
-        if let Some(process) = self.process.take() {
-            // It is closed in any case.
-            let _ = registry.deregister(&mut SourceFd(&process.as_raw_fd()));
         }
     }
 
@@ -235,7 +216,7 @@ impl Open {
         scratch: &mut [u8],
         now: Duration,
     ) -> Result<Worked, Broken> {
-        self.handoff.ripen(now);
+        self.handoff.ripen(&self.stream, now);
         for _ in 0..TURNS {
             let took = self.take_input(ends, link, scratch, now)?;
             let gave = self.give_output(ends, link.kind)?;
@@ -511,10 +492,9 @@ impl Open {
     /// Takes a frame of the handoff.
     #[cold]
     fn hand_off(&mut self, ends: &mut Ends, link: &Link, data: &[u8]) -> Result<(), Broken> {
-        let met = self
-            .handoff
-            .take(data, &mut self.connection, link.kind)
-            .map_err(|_| Broken::Handoff)?;
+        let (stream, connection) = (&self.stream, &mut self.connection);
+        let taken = self.handoff.take(data, stream, connection, link.kind);
+        let met = taken.map_err(|_| Broken::Handoff)?;
         if met.is_some() {
             self.agreed = met;
         }

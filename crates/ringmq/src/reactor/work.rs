@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 use ringmq_pipe::local::{Announcement, Mailbox};
 use ringmq_pipe::remote::Witness;
 use ringmq_transport::{Backoff, Connecting, Endpoint, Options, ReconnectStop, Stream};
@@ -342,13 +342,7 @@ impl Work {
             now,
         ));
         let token = Token(session_number(slot));
-        let both = Interest::READABLE | Interest::WRITABLE;
-        let registry = self.poll.registry();
-        // A socket that was dialed is known already.
-        let registered = registry
-            .register(&mut open.stream, token, both)
-            .or_else(|_| registry.reregister(&mut open.stream, token, both));
-        if registered.is_err() {
+        if open.register(self.poll.registry(), token).is_err() {
             self.rest(slot);
             return;
         }
@@ -385,6 +379,9 @@ impl Work {
                 now,
             )
         };
+        let token = Token(session_number(slot));
+        let asked = open.ask_for_room(self.poll.registry(), token);
+        let worked = worked.and_then(|worked| asked.map(|()| worked));
         let mut only_receives = false;
         if let Some(met) = open.agreed.take() {
             only_receives = met.sender.is_none();
@@ -424,7 +421,8 @@ impl Work {
             if why != WhyZmtp::NotIpc {
                 session.tell_carrier(Carrier::Zmtp(why));
             }
-            let _ = session.link.post.send(Command::Stays(session.id, why));
+            // Nobody waits for it.
+            let _ = session.link.post.leave(Command::Stays(session.id, why));
         }
         let goes_over = only_receives || sender.is_some() || receiver.is_some();
         if goes_over {

@@ -6,12 +6,12 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ringmq::{Context, Kind, Message};
+use ringmq::{Carrier, Context, Kind, Message, Socket, WhyZmtp};
 use ringmq_testing::{
     Actor, Random, Scratch, abstract_name, role, say, scope, seed, spawn_role, under, watchdog,
 };
 
-use crate::parts::{Held, arg, is_shared, last, make, open, read, rings, socket, soon};
+use crate::parts::{Held, arg, is_shared, last, make, open, pages, read, rings, socket, soon};
 
 const COUNT: u64 = 3000;
 
@@ -307,6 +307,35 @@ fn a_stock_peer_stays_on_zmtp() {
         assert!(!talk(&endpoint, binds, &mut command));
         assert_eq!(rings(), 0);
     }
+}
+
+#[test]
+fn a_page_is_made_for_the_first_peer_that_has_a_use_for_it() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let contexts = [(); 3].map(|()| Context::new().unwrap());
+    contexts[1].set_shared_memory(false);
+    let mut far = socket(&contexts[0], Kind::Dealer);
+    far.bind(&endpoint).unwrap();
+    let mut connect = |context: &Context, is_settled: fn(&mut Socket) -> bool| {
+        let mut near = socket(context, Kind::Dealer);
+        near.connect(&endpoint).unwrap();
+        while !is_settled(&mut far) {
+            near.send("hello").unwrap();
+            far.recv_deadline(soon()).unwrap();
+        }
+        near
+    };
+    let _stays = connect(&contexts[1], |far| {
+        let connections = far.connections();
+        let mut carriers = connections.iter().map(|one| one.carrier);
+        carriers.any(|carrier| carrier == Carrier::Zmtp(WhyZmtp::NotOffered))
+    });
+    assert_eq!(pages(), 0);
+    let _goes_over = connect(&contexts[2], is_shared);
+    // Each side has its own, and maps the other's.
+    assert!((1..=4).contains(&pages()));
 }
 
 /// Passes bytes on, and no descriptors.

@@ -111,7 +111,8 @@ impl Attempt<'_> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let fd = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
             .map_err(|errno| self.failed("socket", errno))?;
-        // What is accepted shall carry credentials from its first byte on (inherited since 6.16).
+        // What is accepted carries credentials from its first byte on: inherited by accept(2), since 6.16 by whoever
+        // connects.
         ask_who_sends(fd.as_fd()).map_err(|source| BindError::Os {
             step: "setsockopt",
             address: self.address.clone(),

@@ -52,7 +52,8 @@ impl Stream {
     /// Connects to a listener at once or not at all.
     ///
     /// Credentials are asked for afterwards, so that the kernel gives this end no name; what a peer
-    /// that asks for none sends in between comes without them.
+    /// that asks for none sends in between comes without them. Pidfds have [yet to be asked
+    /// for](Stream::ask_for_pidfd).
     ///
     /// # Errors
     /// `WouldBlock` when the listener's backlog is full (there is nothing to poll for: try later);
@@ -60,7 +61,7 @@ impl Stream {
     pub fn try_connect(address: &Address) -> io::Result<Stream> {
         let (fd, to) = socket_for(address)?;
         rustix::net::connect(&fd, &to)?;
-        Stream::configure(fd)
+        Stream::of_known(fd)
     }
 }
 

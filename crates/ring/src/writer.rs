@@ -194,6 +194,28 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
     /// As [`claim`](Writer::claim); nothing was written then.
     #[inline(always)]
     pub fn push(&mut self, kind: Kind, payload: &[u8]) -> Result<(), ClaimError> {
+        let (at, len) = (self.offset(self.head), payload.len() as u64);
+        // Most of what the steps below find out twice is known once here: nothing is committed, and all of the record is.
+        let next = record::next(self.head, len);
+        let is_whole = at as u64 + record::extent(len) <= self.capacity;
+        let has_room = next + HEADER - self.reader <= self.capacity;
+        if self.first == 0 && is_whole && has_room && payload.len() <= self.longest() {
+            // SAFETY: as in `Claim::copy_from`: in one piece, and the reader has left all of it behind.
+            unsafe { self.ring.copy_in(at + HEADER as usize, payload) };
+            // SAFETY: as in `commit_at`.
+            unsafe { self.ring.store(self.offset(next), 0) };
+            // SAFETY: as in `publish`.
+            // SYNC POINT `publication`: pairs with the load in `Reader::peek`.
+            unsafe { self.ring.publish(at, Header::encode(kind, len as u32)) };
+            self.head = next;
+            self.published_to(next);
+            return Ok(());
+        }
+        self.push_in_steps(kind, payload)
+    }
+
+    #[inline(never)]
+    fn push_in_steps(&mut self, kind: Kind, payload: &[u8]) -> Result<(), ClaimError> {
         let mut claim = self.claim(payload.len())?;
         claim.copy_from(payload);
         claim.commit(kind);
@@ -210,11 +232,16 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
             // SYNC POINT `publication`: pairs with the load in `Reader::peek`.
             unsafe { self.ring.publish(self.offset(self.published), self.first) };
             self.first = 0;
-            let published = self.head - self.published;
-            self.published = self.head;
-            if self.head + NEAR * record::LINE > self.owned {
-                self.own_ahead(published);
-            }
+            self.published_to(self.head);
+        }
+    }
+
+    #[inline(always)]
+    fn published_to(&mut self, position: u64) {
+        let published = position - self.published;
+        self.published = position;
+        if position + NEAR * record::LINE > self.owned {
+            self.own_ahead(published);
         }
     }
 

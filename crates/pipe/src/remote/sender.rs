@@ -198,11 +198,8 @@ impl Sender {
     fn push_as(&mut self, kind: Kind, payload: &[u8]) -> Result<(), PushError> {
         if !self.growth.large
             && let Some(writer) = &mut self.writer
-            && let Ok(mut claim) = writer.claim(payload.len())
+            && writer.push(kind, payload).is_ok()
         {
-            claim.copy_from(payload);
-            claim.commit(kind);
-            writer.publish();
             self.sent += 1;
             self.wake();
             return Ok(());

@@ -134,7 +134,8 @@ impl Held {
     }
 
     /// Waits until the process holds what it held, and no thread more: its sockets take notice of who is gone. The one that
-    /// stays may have its page by now, which is made for its first peer: a mapping and two descriptors.
+    /// stays may have its page by now, which is made for its first peer, and what it sleeps in then: a mapping and
+    /// three descriptors.
     pub(crate) fn wait(&self, mut at_work: impl FnMut()) {
         loop {
             at_work();
@@ -144,7 +145,7 @@ impl Held {
             }
             let made = usize::from(now.pages > self.pages);
             now.pages -= made;
-            now.fds -= 2 * made;
+            now.fds -= 3 * made;
             if now == *self {
                 return;
             }

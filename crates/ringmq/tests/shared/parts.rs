@@ -134,8 +134,8 @@ impl Held {
     }
 
     /// Waits until the process holds what it held, and no thread more: its sockets take notice of who is gone. The one that
-    /// stays may have its page by now, which is made for its first peer, and what it sleeps in then: a mapping and
-    /// three descriptors.
+    /// stays may have its page by now, which is made for its first peer, and what it sleeps in once it has seen that: a
+    /// mapping and two descriptors, or three.
     pub(crate) fn wait(&self, mut at_work: impl FnMut()) {
         loop {
             at_work();
@@ -145,7 +145,8 @@ impl Held {
             }
             let made = usize::from(now.pages > self.pages);
             now.pages -= made;
-            now.fds -= 3 * made;
+            let deep = usize::from(now.fds == self.fds + 3);
+            now.fds -= (2 + deep) * made;
             if now == *self {
                 return;
             }

@@ -121,10 +121,17 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
         self.check(self.position, word).map(Some)
     }
 
-    /// Whether nothing is published: a look that costs one load.
+    /// Whether nothing is published: a look that costs one load. If something is, the line behind its first one is asked
+    /// for: it is on its way while whoever has waited finds its way to the record.
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
-        self.load(self.position) == 0
+        if self.load(self.position) == 0 {
+            return true;
+        }
+        let behind = (self.position + record::LINE) & (self.capacity - 1);
+        // SAFETY: modulo the capacity, and a multiple of 8: in bounds.
+        unsafe { self.ring.expect_soon(behind as usize) };
+        false
     }
 
     #[inline(always)]

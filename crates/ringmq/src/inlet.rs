@@ -40,8 +40,8 @@ pub(crate) struct Shared {
     receiver: remote::Receiver,
     /// The rest of the message that is being received, the last part first.
     parts: Vec<Frame>,
-    /// The message that is being received, if its empty first part was, and the second is all that is left.
-    enveloped: Option<remote::Incoming>,
+    /// The empty first part of the message that comes next was received, and the second is all that is left of it.
+    delimited: bool,
     /// What its frames tell of the peer.
     properties: Option<Arc<Properties>>,
     /// The peer is gone, or has gone back to ZMTP.
@@ -251,7 +251,7 @@ impl Source {
         Source::Shared(Box::new(Shared {
             receiver,
             parts: Vec::new(),
-            enveloped: None,
+            delimited: false,
             properties,
             gone: false,
             stopped: false,
@@ -281,7 +281,9 @@ impl Shared {
 
     /// Nothing more is read, but for what is left of the message that is being received.
     fn stop(&mut self) {
-        if let Some(second) = self.pop_second() {
+        if self.delimited
+            && let Some(second) = self.pop()
+        {
             self.parts.push(second);
         }
         self.stopped = true;
@@ -289,12 +291,9 @@ impl Shared {
 
     #[inline(always)]
     fn pop(&mut self) -> Option<Frame> {
-        if self.enveloped.is_some() {
-            return self.pop_second();
-        }
         if self.parts.is_empty() && !self.stopped {
             let properties = &self.properties;
-            let made = self.receiver.take_one(|one| {
+            let made = self.receiver.take_one(self.delimited, |one| {
                 let mut frame = if one.len() <= INLINE {
                     Frame::small(one.len(), |into| one.copy_into(into))
                 } else {
@@ -304,6 +303,7 @@ impl Shared {
                 Some(frame)
             });
             if made.is_some() {
+                self.delimited = false;
                 return made;
             }
         }
@@ -313,79 +313,51 @@ impl Shared {
     /// Takes the empty first part of an enveloped message, if that comes next.
     #[inline(always)]
     fn pop_delimiter(&mut self) -> bool {
-        if self.enveloped.is_some() || !self.parts.is_empty() || self.stopped {
+        if self.delimited || !self.parts.is_empty() || self.stopped {
             return false;
         }
-        self.enveloped = self.receiver.peek().filter(remote::Incoming::is_enveloped);
-        self.enveloped.is_some()
+        self.delimited = self.receiver.is_enveloped();
+        self.delimited
     }
 
-    /// Takes a message of one part; gives its length, whatever of it was copied.
+    /// Takes a message of one part, or the second one of an enveloped message; gives its length, whatever of it was
+    /// copied.
     #[inline(always)]
     fn pop_slice(&mut self, into: &mut [u8]) -> Option<usize> {
-        if let Some(incoming) = self.enveloped.take() {
-            self.receiver.copy_into(&incoming, 0, into);
-            self.receiver.done(incoming);
-            return Some(incoming.size());
-        }
         if !self.parts.is_empty() || self.stopped {
             return None;
         }
-        self.receiver.take_one(|one| {
+        let len = self.receiver.take_one(self.delimited, |one| {
             one.copy_into(into);
             Some(one.len())
-        })
+        })?;
+        self.delimited = false;
+        Some(len)
     }
 
-    /// Takes a message of one part to a frame; says whether there was one. Its memory and what it knows of the peer are
-    /// kept if they fit.
+    /// As [`pop_slice`](Shared::pop_slice), to a frame; says whether there was one. Its memory and what it knows of the
+    /// peer are kept if they fit.
     #[inline(always)]
     fn pop_to(&mut self, frame: &mut Frame) -> bool {
-        if let Some(incoming) = self.enveloped {
-            return self.second_to(frame, incoming);
-        }
         if !self.parts.is_empty() || self.stopped {
             return false;
         }
-        let taken = self.receiver.take_one(|one| {
+        let taken = self.receiver.take_one(self.delimited, |one| {
             let small = |into: &mut [u8]| one.copy_into(into);
             refill(frame, one.len(), small, |bytes| one.append_to(bytes))
         });
         if taken.is_some() {
+            self.delimited = false;
             frame.keep_properties(&self.properties);
         }
         taken.is_some()
-    }
-
-    /// Takes the second part of an enveloped message to a frame; says whether there was memory for it.
-    #[inline]
-    fn second_to(&mut self, frame: &mut Frame, incoming: remote::Incoming) -> bool {
-        let (receiver, len) = (&self.receiver, incoming.size());
-        let small = |into: &mut [u8]| receiver.copy_into(&incoming, 0, into);
-        let long = |bytes: &mut Vec<u8>| receiver.append_to(&incoming, 0, len, bytes);
-        if refill(frame, len, small, long).is_none() {
-            return false;
-        }
-        frame.keep_properties(&self.properties);
-        self.enveloped = None;
-        self.receiver.done(incoming);
-        true
-    }
-
-    /// Takes the second part of an enveloped message, if it is left.
-    #[inline]
-    fn pop_second(&mut self) -> Option<Frame> {
-        let incoming = self.enveloped.take()?;
-        let frame = self.copy(&incoming, 0, incoming.size())?;
-        self.receiver.done(incoming);
-        Some(frame)
     }
 
     /// Copies out what is left, if that is not too much; otherwise some of it, which is received before the rest.
     fn copy_out(&mut self) -> Option<Vec<Frame>> {
         let mut left = Vec::new();
         let mut room = COPIED_MOST;
-        while !self.parts.is_empty() || self.enveloped.is_some() || self.fits(&mut room) {
+        while !self.parts.is_empty() || self.delimited || self.fits(&mut room) {
             let Some(part) = self.pop() else {
                 break;
             };
@@ -418,13 +390,20 @@ impl Shared {
         if !self.parts.is_empty() || self.stopped {
             return self.parts.pop();
         }
-        let incoming = self.receiver.peek()?;
-        if incoming.is_enveloped() {
-            self.enveloped = Some(incoming);
+        let is_enveloped = self.receiver.is_enveloped();
+        if std::mem::take(&mut self.delimited) {
+            // It was one when its delimiter was taken. There may have been no memory for the rest, or its sender has
+            // changed it since.
+            self.break_off();
+            return None;
+        }
+        if is_enveloped {
+            self.delimited = true;
             let mut first = Frame::new().with_more(true);
             first.set_properties(self.properties.clone());
             return Some(first);
         }
+        let incoming = self.receiver.peek()?;
         match self.receiver.contents(&incoming) {
             Ok(remote::Contents::One(len)) => {
                 let frame = self.copy(&incoming, 0, len)?;

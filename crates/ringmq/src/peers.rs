@@ -380,6 +380,19 @@ impl Peers {
         told
     }
 
+    /// After a wait for something to read: tells of all that have something. If there is but one, it is most likely that
+    /// one, and whoever takes its word for it is told soon enough.
+    #[inline]
+    pub(crate) fn tell_awaited(&mut self, pattern: &mut Pattern) {
+        let [number] = self.unreadable[..] else {
+            self.tell(pattern, Ready::Readable, true);
+            return;
+        };
+        self.unreadable.clear();
+        self.entries[number as usize].unreadable = false;
+        pattern.activated(Peer(number), Ready::Readable, self);
+    }
+
     fn tell_next(&mut self, pattern: &mut Pattern, ready: Ready) -> bool {
         let entries = &mut self.entries;
         let list = match ready {

@@ -584,7 +584,7 @@ impl Socket {
             return Err(RecvError::Terminated);
         }
         waited?;
-        self.peers.tell(&mut self.pattern, Ready::Readable, true);
+        self.peers.tell_awaited(&mut self.pattern);
         Ok(Patience::Until(deadline))
     }
 

@@ -51,12 +51,6 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Whether it has two parts, of which the first is empty and the second all of its bytes.
-    #[inline]
-    pub fn is_enveloped(&self) -> bool {
-        self.record.kind() == Kind::Enveloped
-    }
-
     /// Bytes that it takes.
     pub fn size(&self) -> usize {
         self.record.len()
@@ -159,6 +153,13 @@ impl Receiver {
         self.wanted_credit = WantedSeen::new(self.common.seen(layout::WANTED_COUNT));
     }
 
+    /// Whether the message that is there has two parts, of which the first is empty and the second all of its bytes.
+    #[inline(always)]
+    pub fn is_enveloped(&mut self) -> bool {
+        self.peek()
+            .is_some_and(|incoming| incoming.record.kind() == Kind::Enveloped)
+    }
+
     /// Whether a message is there.
     #[inline(always)]
     pub fn is_ready(&mut self) -> bool {
@@ -257,16 +258,25 @@ impl Receiver {
         true
     }
 
-    /// Takes a message of one part, if that is what comes next: `make` is given its length and a way to copy it out, and
-    /// nothing is taken if it makes nothing.
+    /// Takes a message of one part, or one of an empty part and this, if that is what comes next: `make` is given its
+    /// length and a way to copy it out, and nothing is taken if it makes nothing.
     ///
     /// What was found is looked at where it was found: moved through several hands, it would have to be stored and loaded
     /// again (docs/performance.md, "frames in words").
     #[inline(always)]
-    pub fn take_one<T>(&mut self, make: impl FnOnce(One<'_>) -> Option<T>) -> Option<T> {
+    pub fn take_one<T>(
+        &mut self,
+        enveloped: bool,
+        make: impl FnOnce(One<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let kind = if enveloped {
+            Kind::Enveloped
+        } else {
+            Kind::Last
+        };
         if let Ok(reader) = &mut self.reader
             && let Ok(Some(record)) = reader.peek()
-            && record.kind() == Kind::Last
+            && record.kind() == kind
         {
             let made = make(One {
                 reader,

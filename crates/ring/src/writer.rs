@@ -198,7 +198,8 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
         // Most of what the steps below find out twice is known once here: nothing is committed, and all of the record is.
         let next = record::next(self.head, len);
         let is_whole = at as u64 + record::extent(len) <= self.capacity;
-        let has_room = next + HEADER - self.reader <= self.capacity;
+        let reach = record::reach(self.head, len);
+        let has_room = reach + HEADER - self.reader <= self.capacity;
         if self.first == 0 && is_whole && has_room && payload.len() <= self.longest() {
             // SAFETY: as in `Claim::copy_from`: in one piece, and the reader has left all of it behind.
             unsafe { self.ring.copy_in(at + HEADER as usize, payload) };

@@ -13,6 +13,8 @@ pub struct Model {
     words: Arc<Vec<ModelWord>>,
     /// The ordering of `publish`: a must-fail variant weakens it.
     publish: Ordering,
+    /// How far behind the right line `own` takes one: a must-fail variant has it too far.
+    beyond: usize,
 }
 
 impl Model {
@@ -27,6 +29,15 @@ impl Model {
         Model {
             words: Arc::new(words),
             publish,
+            beyond: 0,
+        }
+    }
+
+    /// As [`new`](Model::new), with lines that are owned so many bytes beyond where they should be.
+    pub fn with_owned_beyond(len: usize, beyond: usize) -> Model {
+        Model {
+            beyond,
+            ..Model::new(len)
         }
     }
 }
@@ -74,5 +85,11 @@ unsafe impl MemoryMut for Model {
             // ORDERING: the `publish` of the header comes after.
             self.words[offset / 8 + index].store(u64::from_ne_bytes(word), Ordering::Relaxed);
         }
+    }
+
+    unsafe fn own(&self, offset: usize) {
+        let offset = (offset + self.beyond) % self.len();
+        // SAFETY: within the memory by the remainder, and what the caller promises otherwise.
+        unsafe { self.store(offset, 0) };
     }
 }

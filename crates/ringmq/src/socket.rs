@@ -228,6 +228,8 @@ impl Socket {
                 Command::Downgrade(id, ends) => {
                     if let Some(peer) = self.peers.find(id) {
                         self.peers.downgrade(peer, *ends);
+                        // The session made them with those that the socket had when it bound or connected.
+                        self.peers.set_session_marks(peer, self.options.marks());
                     }
                 }
                 Command::Terminate => {

@@ -111,6 +111,11 @@ impl<T> Receiver<T> {
         self.end.get(0) != 0 && !self.is_ready()
     }
 
+    /// Whether the sender is gone, whatever is left to receive.
+    pub fn sender_is_gone(&self) -> bool {
+        self.end.get(0) != 0
+    }
+
     /// Whole messages received so far.
     pub fn received(&self) -> u64 {
         self.received

@@ -40,8 +40,10 @@ pub(super) struct Entry {
 impl Entry {
     /// Counts by other marks.
     pub(super) fn count(&mut self, marks: Marks) {
-        if let Outlet::Local(sender) = &mut self.sender {
-            sender.set_mark(marks.sending);
+        for outlet in std::iter::once(&mut self.sender).chain(&mut self.then) {
+            if let Outlet::Local(sender) = outlet {
+                sender.set_mark(marks.sending);
+            }
         }
         self.receiver.set_mark(marks.receiving);
     }

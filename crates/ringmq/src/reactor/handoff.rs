@@ -325,6 +325,8 @@ impl Handoff {
     ) -> Result<Option<Met>, Refuse> {
         let frame = match OfferFrame::decode(data) {
             Ok(frame) => frame,
+            // The messages have gone over by then, and nothing can be refused any more.
+            Err(error) if self.is_agreed() => return Err(error.refuse()),
             Err(error) => {
                 self.came = None;
                 self.refuse(connection, error.refuse());

@@ -91,6 +91,14 @@ impl Outbound {
         }
     }
 
+    /// Whether the socket has let go of the end that it had, for whatever reason.
+    pub(crate) fn is_let_go(&self) -> bool {
+        match self.next.back().unwrap_or(&self.front) {
+            Source::Socket(receiver) => receiver.sender_is_gone(),
+            Source::Unread(_) | Source::Late(_) => true,
+        }
+    }
+
     /// Whether a part is there.
     pub(crate) fn is_ready(&mut self) -> bool {
         self.go_on();

@@ -47,8 +47,10 @@ impl Work {
             return;
         }
         self.short_until = Some(Instant::now() + WITHOUT);
-        // Without a witness the connection is gone, and the socket hears of another way.
-        if session.witness.is_some() && session.returned.is_none() {
+        // Without a witness the connection is gone, and the socket hears of another way. Has it not gone over, it is the
+        // connection before this one that was meant.
+        let has_gone_over = session.witness.is_some() && session.ends.outbound.is_let_go();
+        if has_gone_over && session.returned.is_none() {
             session.go_back();
             self.enqueue(slot);
         }

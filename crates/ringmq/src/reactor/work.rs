@@ -524,7 +524,8 @@ impl Work {
         }
         let never = !session.told && session.tell_broken(why) == Next::Never;
         let mut witness = session.witness.take();
-        let gone_over = witness.is_some() || session.ends.inbound.is_none();
+        // The socket may also wait for the end of what came in shared memory before it came by ZMTP again.
+        let gone_over = session.shares || witness.is_some() || session.ends.inbound.is_none();
         if session.letting_go && session.late.is_none() {
             // All of it was sent, as far as the socket goes.
             witness = None;
@@ -557,7 +558,11 @@ impl Work {
             if let Some(inbound) = &mut session.ends.inbound {
                 inbound.set_mark(marks.receiving);
             }
-            session.ends.outbound.set_mark(marks.sending);
+            for outbound in
+                std::iter::once(&mut session.ends.outbound).chain(&mut session.ends.back)
+            {
+                outbound.set_mark(marks.sending);
+            }
             self.enqueue(slot);
         }
     }

@@ -16,6 +16,7 @@ mod fallback;
 mod forked;
 mod idle;
 mod kill;
+mod liar;
 mod long;
 mod many;
 mod maps;

@@ -2,7 +2,7 @@
 //! in order.
 
 use std::fs::File;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringmq::{Carrier, Context, Kind, Monitor, Occurrence, Socket, WhyZmtp};
 use ringmq_testing::{
@@ -15,12 +15,13 @@ use crate::parts::{arg, is_shared, last, open, socket, soon};
 const COUNT: u64 = 60;
 const SHORT: u64 = 20;
 const AMPLE: u64 = 40;
+const LARGE: u64 = 50;
 
 /// Message `number`. The first for which there is no descriptor needs one, and so does a later one for which there is.
 fn numbered(number: u64) -> Vec<u8> {
     let len = match number {
         SHORT => 60_000,
-        50 => 300_000,
+        LARGE => 300_000,
         _ => 100,
     };
     let mut bytes = vec![number as u8; len];
@@ -295,4 +296,54 @@ fn what_a_dead_peer_has_not_read_goes_to_the_next_although_more_went_by_zmtp() {
     assert!(received.starts_with(&unread), "{received:?}");
     assert!(received.is_sorted_by(|one, two| one < two), "{received:?}");
     survivor.finish();
+}
+
+/// Fills what there is room for, by a mark that was changed after the connection had been made.
+fn filler() {
+    let mut push = poor(Kind::Push, &arg(0), "connects");
+    push.set_send_mark(MARK);
+    push.send(numbered(0)).unwrap();
+    let files = use_up();
+    push.send(numbered(LARGE)).unwrap();
+    until_returned(&mut push);
+    drop(files);
+    assert_eq!(listen(), "fill");
+    let mut sent = 0;
+    // A moment without room is one of the session's.
+    let moment = || Instant::now() + Duration::from_millis(300);
+    while sent < MOST && push.send_deadline(vec![0; 100_000], moment()).is_ok() {
+        sent += 1;
+    }
+    say(&sent.to_string());
+    assert_eq!(listen(), "end");
+    // Nobody takes the rest.
+    push.set_linger(Some(Duration::ZERO));
+}
+
+const MARK: u32 = 2;
+/// Many more than may wait, with what is on its way in the kernel.
+const MOST: u32 = 200;
+
+#[test]
+fn a_mark_that_was_changed_holds_for_what_goes_by_zmtp_again() {
+    const TEST: &str = "short::a_mark_that_was_changed_holds_for_what_goes_by_zmtp_again";
+    if role().is_some() {
+        return filler();
+    }
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let mut pull = socket(&Context::new().unwrap(), Kind::Pull);
+    pull.bind(&endpoint).unwrap();
+    let mut filler = Actor::start(&mut spawn_role(TEST, "filler", &[&endpoint]));
+    // Its mark is large until it, too, hears of the way back.
+    pull.set_recv_mark(MARK);
+    for number in [0, LARGE] {
+        assert!(last(&pull.recv_deadline(soon()).unwrap()) == numbered(number));
+    }
+    filler.tell("fill");
+    let sent: u32 = filler.hear().parse().unwrap();
+    filler.tell("end");
+    filler.finish();
+    assert!(sent < MOST, "{sent} of two marks of {MARK}");
 }

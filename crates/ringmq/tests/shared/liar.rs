@@ -1,0 +1,350 @@
+//! A peer whose frames of the handoff come at the wrong time: what is out of turn ends its connection, and nothing else.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, IoSlice};
+use std::mem;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use ringmq::{Carrier, Context, Kind, Socket, WhyZmtp};
+use ringmq_pipe::Wait;
+use ringmq_pipe::local::Sleeper;
+use ringmq_pipe::remote::{Marks, OfferFrame, Own, Receiver, Sender, Witness};
+use ringmq_sys::{Address, Ancillary, ListenOptions, Stream, UnixListener, send_some};
+use ringmq_testing::{Scratch, watchdog};
+
+use crate::parts::{Held, is_shared, last, socket, soon};
+
+const NAME: &[u8] = b"\x0cX-RINGMQ-SHM";
+const SWITCH: OfferFrame = OfferFrame::Switch;
+const BACK: OfferFrame = OfferFrame::Back;
+
+/// Both sides have agreed; what comes then is the liar's.
+struct Liar {
+    stream: Stream,
+    sender: Option<Sender>,
+    _others: (Sleeper, Receiver, Witness),
+}
+
+/// What it has read.
+#[derive(Default)]
+struct Heard {
+    bytes: VecDeque<u8>,
+    came: Ancillary,
+}
+
+impl Heard {
+    /// Reads until there are so many bytes, and takes them.
+    fn take(&mut self, stream: &Stream, count: usize) -> Vec<u8> {
+        while self.bytes.len() < count {
+            let mut bytes = [0; 256];
+            match stream.receive_now(&mut bytes, 4) {
+                Ok(came) => {
+                    assert!(came.bytes > 0, "it has closed");
+                    self.bytes.extend(&bytes[..came.bytes]);
+                    if !came.ancillary.fds.is_empty() {
+                        self.came = came.ancillary;
+                    }
+                }
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+        self.bytes.drain(..count).collect()
+    }
+
+    /// The next command.
+    fn command(&mut self, stream: &Stream) -> Vec<u8> {
+        let head = self.take(stream, 2);
+        assert_eq!(head[0], 4);
+        self.take(stream, head[1].into())
+    }
+
+    fn frame(&mut self, stream: &Stream) -> OfferFrame {
+        let body = self.command(stream);
+        OfferFrame::decode(body.strip_prefix(NAME).unwrap()).unwrap()
+    }
+}
+
+/// A command of the handoff.
+fn command(data: &[u8]) -> Vec<u8> {
+    let len = (NAME.len() + data.len()) as u8;
+    [&[4, len], NAME, data].concat()
+}
+
+/// Greeting and READY.
+fn hello(kind: &str) -> Vec<u8> {
+    let mut bytes = vec![0; 64];
+    (bytes[0], bytes[9], bytes[10], bytes[11]) = (0xff, 0x7f, 3, 1);
+    bytes[12..16].copy_from_slice(b"NULL");
+    let mut body = b"\x05READY".to_vec();
+    for (name, value) in [("Socket-Type", kind), ("X-Ringmq-Shm", "1")] {
+        body.push(name.len() as u8);
+        body.extend_from_slice(name.as_bytes());
+        body.extend_from_slice(&(value.len() as u32).to_be_bytes());
+        body.extend_from_slice(value.as_bytes());
+    }
+    bytes.extend_from_slice(&[4, body.len() as u8]);
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
+impl Liar {
+    fn connect(path: &str, kind: &str) -> Liar {
+        let address = Address::from(Path::new(path));
+        Liar::agree(Stream::try_connect(&address).unwrap(), kind, true)
+    }
+
+    fn accept(listener: &UnixListener, kind: &str) -> Liar {
+        loop {
+            match listener.try_accept() {
+                Ok(stream) => return Liar::agree(stream, kind, false),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+    }
+
+    fn agree(stream: Stream, kind: &str, connected: bool) -> Liar {
+        let mut sleeper = Sleeper::new(Wait::Park).unwrap();
+        let control = sleeper.control().unwrap().get().unwrap();
+        sleeper.show().unwrap();
+        let marks = Marks {
+            sending: 0,
+            receiving: 0,
+        };
+        let own = Own::make(&control, marks, connected).unwrap();
+        let mut heard = Heard::default();
+        write(&stream, &hello(kind));
+        heard.take(&stream, 64);
+        assert!(heard.command(&stream).starts_with(b"\x05READY"));
+        let offer = command(&OfferFrame::Offer(own.offer()).encode());
+        let sent = stream.send_now(&offer, &own.descriptors()).unwrap();
+        assert_eq!(sent, offer.len());
+        // It may accept before it offers.
+        let (mut peer, mut accepted) = (None, false);
+        while peer.is_none() || !accepted {
+            match heard.frame(&stream) {
+                OfferFrame::Offer(offer) => {
+                    peer = Some(own.judge(&offer, mem::take(&mut heard.came)).unwrap());
+                    write(&stream, &command(&OfferFrame::Accept.encode()));
+                }
+                OfferFrame::Accept => accepted = true,
+                other => panic!("{other:?}"),
+            }
+        }
+        let peer = peer.unwrap();
+        let (sender, receiver, witness) = own.meet(peer, 1 << 30).unwrap();
+        Liar {
+            stream,
+            sender: Some(sender),
+            _others: (sleeper, receiver, witness),
+        }
+    }
+
+    fn say(&self, frame: OfferFrame) {
+        write(&self.stream, &command(&frame.encode()));
+    }
+
+    fn say_all(&self, frames: &[OfferFrame]) {
+        frames.iter().for_each(|frame| self.say(*frame));
+    }
+
+    /// A message in shared memory.
+    fn push(&mut self, message: &[u8]) {
+        self.sender.as_mut().unwrap().push(message).unwrap();
+    }
+
+    /// A part by ZMTP.
+    fn send(&self, part: &[u8], more: bool) {
+        write(
+            &self.stream,
+            &[&[more.into(), part.len() as u8], part].concat(),
+        );
+    }
+
+    fn until_closed(self) {
+        loop {
+            match self.stream.receive_now(&mut [0; 256], 0) {
+                Ok(came) if came.bytes == 0 => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Whoever is cut off in the midst need not have said all.
+fn write(stream: &Stream, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match send_some(stream.as_fd(), &[IoSlice::new(bytes)]) {
+            Ok(sent) => bytes = &bytes[sent..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// A PULL that is bound, and where.
+fn bound(scratch: &Scratch) -> (Socket, String) {
+    let path = scratch.path("s");
+    let mut pull = socket(&Context::new().unwrap(), Kind::Pull);
+    pull.bind(&format!("ipc://{path}")).unwrap();
+    (pull, path)
+}
+
+#[track_caller]
+fn expect(pull: &mut Socket, message: &[u8]) {
+    assert_eq!(last(&pull.recv_deadline(soon()).unwrap()), message);
+}
+
+#[test]
+fn whoever_keeps_the_order_is_heard_to_the_end() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let (mut pull, path) = bound(&scratch);
+    let mut liar = Liar::connect(&path, "PUSH");
+    liar.send(b"by ZMTP", false);
+    liar.say(SWITCH);
+    // Segments come and go meanwhile.
+    for number in 0..20 {
+        liar.push(&vec![number; 30_000]);
+    }
+    // All at once, and with descriptors that nobody wants.
+    let back = command(&BACK.encode());
+    let strange: [BorrowedFd<'_>; 2] = [liar.stream.as_fd(), liar.stream.as_fd()];
+    let before = Held::now();
+    let sent = liar.stream.send_now(&back, &strange).unwrap();
+    assert_eq!(sent, back.len());
+    liar.send(b"by ZMTP", true);
+    liar.send(b"again", false);
+    liar.push(b"the last");
+    liar.sender = None;
+    expect(&mut pull, b"by ZMTP");
+    for number in 0..20 {
+        expect(&mut pull, &vec![number; 30_000]);
+    }
+    expect(&mut pull, b"the last");
+    expect(&mut pull, b"again");
+    let back = Carrier::Zmtp(WhyZmtp::RefusedByPeer(ringmq::Refuse::Resources));
+    assert_eq!(pull.connections()[0].carrier, back);
+    before.is_near(&Held::now());
+}
+
+/// Frames, and what else is said, after both have agreed.
+type Script = fn(&mut Liar);
+
+const OUT_OF_TURN: [(&str, Script); 10] = [
+    ("back before it went", |liar| liar.say(BACK)),
+    ("back twice", |liar| {
+        liar.say_all(&[SWITCH, BACK, BACK]);
+    }),
+    ("over twice", |liar| {
+        liar.say_all(&[SWITCH, SWITCH]);
+    }),
+    ("over again", |liar| {
+        liar.say(SWITCH);
+        liar.push(b"in memory");
+        liar.say_all(&[BACK, SWITCH]);
+    }),
+    ("back after the end", |liar| {
+        liar.say_all(&[SWITCH, BACK]);
+        liar.sender = None;
+        liar.say(BACK);
+    }),
+    ("over in the midst", |liar| {
+        liar.send(b"one of two", true);
+        liar.say(SWITCH);
+    }),
+    ("by ZMTP, but over", |liar| {
+        liar.say(SWITCH);
+        liar.send(b"strange", false);
+    }),
+    ("accepted twice", |liar| liar.say(OfferFrame::Accept)),
+    ("of a strange kind", |liar| {
+        let mut data = BACK.encode();
+        data[0] = 77;
+        write(&liar.stream, &command(&data));
+    }),
+    ("too short", |liar| {
+        liar.say(SWITCH);
+        write(&liar.stream, &command(&BACK.encode()[..31]));
+    }),
+];
+
+#[test]
+fn what_is_out_of_turn_ends_its_connection_only() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let (mut pull, path) = bound(&scratch);
+    let mut honest = socket(&Context::new().unwrap(), Kind::Push);
+    honest.connect(&format!("ipc://{path}")).unwrap();
+    while !is_shared(&mut honest) {
+        honest.send("hello").unwrap();
+        expect(&mut pull, b"hello");
+    }
+    for (name, script) in OUT_OF_TURN {
+        println!("{name}");
+        let mut liar = Liar::connect(&path, "PUSH");
+        script(&mut liar);
+        liar.until_closed();
+        while pull.connections().len() > 1 {
+            let _ = pull.try_recv();
+        }
+        honest.send("hello").unwrap();
+        expect(&mut pull, b"hello");
+        assert!(is_shared(&mut honest));
+    }
+}
+
+/// Whoever says that it goes back, and dies before it has said so in shared memory, keeps nobody from those who come then.
+#[test]
+fn a_peer_that_dies_on_its_way_back_is_no_obstacle() {
+    let _guard = watchdog(Duration::from_secs(60));
+    for connects in [false, true] {
+        let scratch = Scratch::new();
+        let path = scratch.path("s");
+        let endpoint = format!("ipc://{path}");
+        let mut pull = socket(&Context::new().unwrap(), Kind::Pull);
+        let mut liar;
+        if connects {
+            let address = Address::from(Path::new(&path));
+            let options = ListenOptions::default();
+            let listener = UnixListener::bind(&address, &options).unwrap();
+            pull.connect(&endpoint).unwrap();
+            liar = Liar::accept(&listener, "PUSH");
+        } else {
+            pull.bind(&endpoint).unwrap();
+            liar = Liar::connect(&path, "PUSH");
+        }
+        liar.say(SWITCH);
+        liar.push(b"in memory");
+        liar.say(BACK);
+        liar.send(b"by ZMTP", false);
+        expect(&mut pull, b"in memory");
+        while is_shared(&mut pull) {
+            std::thread::yield_now();
+        }
+        // It has not ended what was in shared memory, and never will.
+        let Liar {
+            stream,
+            sender,
+            _others,
+        } = liar;
+        mem::forget(sender);
+        drop(stream);
+        expect(&mut pull, b"by ZMTP");
+        let mut next = socket(&Context::new().unwrap(), Kind::Push);
+        if connects {
+            next.bind(&endpoint).unwrap();
+        } else {
+            next.connect(&endpoint).unwrap();
+        }
+        while !is_shared(&mut next) {
+            next.send("hello").unwrap();
+            expect(&mut pull, b"hello");
+        }
+        next.send("goodbye").unwrap();
+        expect(&mut pull, b"goodbye");
+    }
+}

@@ -266,13 +266,14 @@ impl Shared {
         !self.parts.is_empty() || self.receiver.is_ready() && !self.stopped || self.look_for_end()
     }
 
-    /// Nothing is there: perhaps because nothing can be any more.
+    /// Nothing is there: perhaps because nothing can be any more. Of a message that has begun something is, whatever its
+    /// sender does to the memory.
     #[inline]
     fn look_for_end(&mut self) -> bool {
         if !self.broken && self.receiver.broken().is_some() {
             self.broken = true;
         }
-        false
+        self.delimited
     }
 
     fn is_at_end(&mut self) -> bool {
@@ -392,10 +393,10 @@ impl Shared {
         }
         let is_enveloped = self.receiver.is_enveloped();
         if std::mem::take(&mut self.delimited) {
-            // It was one when its delimiter was taken. There may have been no memory for the rest, or its sender has
-            // changed it since.
+            // It was one when its delimiter was taken. There may have been no memory for the rest; or its sender has
+            // changed it since, and has the message end here, so that no other one goes on with it.
             self.break_off();
-            return None;
+            return (!is_enveloped).then(Frame::new);
         }
         if is_enveloped {
             self.delimited = true;

@@ -109,7 +109,10 @@ impl Peers {
 
     #[cold]
     fn found_nothing(&mut self, peer: Peer) {
-        if self.entries[peer.0 as usize].receiver.is_broken() {
+        let entry = &mut self.entries[peer.0 as usize];
+        // The rest of a message, if there was one, does not come any more, and is not waited for.
+        entry.in_midst = false;
+        if entry.receiver.is_broken() {
             self.break_off(peer.0);
         }
         self.mark_unreadable(peer);

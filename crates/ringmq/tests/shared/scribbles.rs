@@ -4,15 +4,16 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-use ringmq::{Context, Frame, Kind, MonitorEvent, Occurrence, RecvError};
-use ringmq_testing::{Scratch, watchdog};
+use ringmq::{Carrier, Context, Frame, Kind, MonitorEvent, Occurrence, RecvError, Refuse, WhyZmtp};
+use ringmq_testing::{Actor, Scratch, limit_descriptors, listen, role, say, spawn_role, watchdog};
 
-use crate::parts::{last, open, rings, socket, soon};
+use crate::parts::{arg, is_shared, last, open, rings, socket, soon};
 
 const FIRST_PART: &[u8] = b"the first of two parts";
+const BODY: &[u8] = b"all that an envelope has";
 
-/// Where the parts of the message begin in memory that a socket of this process sends by.
-fn find_parts(memory: &File) -> u64 {
+/// Where these bytes begin in memory that a socket of this process sends by.
+fn find(memory: &File, what: &[u8]) -> u64 {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let writable = |line: &&str| line.contains("/memfd:ringmq-ring") && line.contains(" rw-s ");
     for line in maps.lines().filter(writable) {
@@ -21,8 +22,8 @@ fn find_parts(memory: &File) -> u64 {
         let number = |text: &str| u64::from_str_radix(text, 16).unwrap();
         let mut bytes = vec![0; (number(end) - number(start)) as usize];
         memory.read_exact_at(&mut bytes, number(start)).unwrap();
-        let mut windows = bytes.windows(FIRST_PART.len());
-        if let Some(at) = windows.position(|window| window == FIRST_PART) {
+        let mut windows = bytes.windows(what.len());
+        if let Some(at) = windows.position(|window| window == what) {
             return number(start) + at as u64;
         }
     }
@@ -50,7 +51,7 @@ fn a_message_of_impossible_parts_ends_its_connection_only() {
     let mut both = File::options();
     let memory = both.read(true).write(true).open("/proc/self/mem").unwrap();
     // The number of parts, and two lengths, stand before them.
-    let count = find_parts(&memory) - 16;
+    let count = find(&memory, FIRST_PART) - 16;
     memory.write_all_at(&u32::MAX.to_ne_bytes(), count).unwrap();
     // It waits as for any other message, reads nothing, and ends the connection. The other end makes another.
     let moment = || Instant::now() + Duration::from_millis(1);
@@ -64,4 +65,63 @@ fn a_message_of_impossible_parts_ends_its_connection_only() {
     open(&mut other, false, &endpoint);
     other.send("goodbye").unwrap();
     assert_eq!(last(&pull.recv_deadline(soon()).unwrap()), b"goodbye");
+}
+
+/// Sends two parts, of which one is empty, takes the record back that has them, and goes back to ZMTP.
+fn taker_back() {
+    assert!(limit_descriptors(100));
+    let mut push = socket(&Context::new().unwrap(), Kind::Push);
+    open(&mut push, false, &arg(0));
+    while !is_shared(&mut push) {
+        std::thread::yield_now();
+    }
+    push.send_part(Frame::new().with_more(true)).unwrap();
+    push.send_part(BODY).unwrap();
+    say("sent");
+    assert_eq!(listen(), "begun");
+    let mut both = File::options();
+    let memory = both.read(true).write(true).open("/proc/self/mem").unwrap();
+    let header = find(&memory, BODY) - 8;
+    memory.write_all_at(&[0; 8], header).unwrap();
+    let mut files = Vec::new();
+    while let Ok(file) = File::open("/dev/null") {
+        files.push(file);
+    }
+    push.send(vec![1; 100_000]).unwrap();
+    while is_shared(&mut push) {
+        std::thread::yield_now();
+    }
+    say("back");
+    assert_eq!(listen(), "end");
+}
+
+#[test]
+fn a_message_that_has_begun_ends_whatever_its_sender_does() {
+    const TEST: &str = "scribbles::a_message_that_has_begun_ends_whatever_its_sender_does";
+    if role().is_some() {
+        return taker_back();
+    }
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let mut pull = socket(&Context::new().unwrap(), Kind::Pull);
+    open(&mut pull, true, &endpoint);
+    let mut taker = Actor::start(&mut spawn_role(TEST, "taker", &[&endpoint]));
+    assert_eq!(taker.hear(), "sent");
+    let first = pull.recv_part().unwrap();
+    assert!(first.is_empty() && first.more());
+    taker.tell("begun");
+    assert_eq!(taker.hear(), "back");
+    let back = Carrier::Zmtp(WhyZmtp::RefusedByPeer(Refuse::Resources));
+    while pull.connections()[0].carrier != back {
+        std::thread::yield_now();
+    }
+    // What it has changed is its own affair, but the message ends, and so does the connection.
+    assert!(!pull.try_recv_part().unwrap().more());
+    while !pull.connections().is_empty() {
+        // What has come by ZMTP is whole.
+        let _ = pull.try_recv();
+    }
+    taker.tell("end");
+    taker.finish();
 }

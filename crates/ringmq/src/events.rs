@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use ringmq_pattern::Ready;
+use ringmq_pipe::local::Slept;
 
 use crate::error::RecvError;
 use crate::socket::Socket;
@@ -74,6 +75,14 @@ impl Socket {
         if self.has_news(true, true) {
             // It came in the meantime, and rang nobody.
             let _ = self.sleeper.ring();
+        }
+    }
+
+    /// After a wait. One in vain is an answer that there is nothing, too.
+    pub(crate) fn waited(&mut self, waited: &Result<(), Slept>) {
+        self.take_mail();
+        if waited.is_err() {
+            self.arm_for_watcher();
         }
     }
 

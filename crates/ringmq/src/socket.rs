@@ -419,7 +419,7 @@ impl Socket {
         };
         self.sleeper.count(waiting.received());
         let waited = self.sleeper.wait(waiting, deadline);
-        self.take_mail();
+        self.waited(&waited);
         if self.terminated {
             return Err(SendRefusal::Terminated);
         }
@@ -581,7 +581,7 @@ impl Socket {
         };
         self.sleeper.count(waiting.received());
         let waited = self.sleeper.wait(waiting, deadline);
-        self.take_mail();
+        self.waited(&waited);
         if self.terminated {
             return Err(RecvError::Terminated);
         }

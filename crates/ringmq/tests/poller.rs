@@ -7,7 +7,9 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use ringmq::{Context, Interest, Item, Kind, PollError, Poller, Readiness, Socket, Wait};
+use ringmq::{
+    Context, Interest, Item, Kind, PollError, Poller, Readiness, RecvError, Socket, Wait,
+};
 use ringmq_testing::watchdog;
 
 const WAITS: [Wait; 3] = [Wait::Spin, Wait::Park, Wait::Adaptive];
@@ -229,6 +231,40 @@ fn a_descriptor_that_others_poll_tells_what_comes_after_a_wait() {
             assert_eq!(poller.wait(&mut bell, None).unwrap(), 1);
             assert!(pull.events().unwrap().readable);
             pull.try_recv().unwrap();
+        }
+    }
+}
+
+/// A call that has waited in vain has answered that there is nothing, as one that does not wait.
+#[test]
+fn a_descriptor_tells_what_comes_after_a_timeout() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let moment = Some(Duration::from_secs(20));
+    for wait in WAITS {
+        for timeout in [Duration::ZERO, Duration::from_micros(200)] {
+            let context = Context::new().unwrap();
+            context.set_wait(wait);
+            let mut pull = context.socket(Kind::Pull).unwrap();
+            let mut push = context.socket(Kind::Push).unwrap();
+            pull.set_recv_mark(1);
+            push.set_send_mark(1);
+            pull.bind("inproc://a").unwrap();
+            push.connect("inproc://a").unwrap();
+            pull.set_recv_timeout(Some(timeout));
+            push.set_send_timeout(Some(timeout));
+            pull.watch();
+            push.watch();
+            let mut poller = Poller::new();
+            for _ in 0..100 {
+                assert!(matches!(pull.recv(), Err(RecvError::WouldBlock)));
+                push.send("word").unwrap();
+                let mut bell = [Item::descriptor(pull.as_fd(), Interest::READABLE)];
+                assert_eq!(poller.wait(&mut bell, moment).unwrap(), 1);
+                while push.send("word").is_ok() {}
+                while pull.recv().is_ok() {}
+                let mut bell = [Item::descriptor(push.as_fd(), Interest::READABLE)];
+                assert_eq!(poller.wait(&mut bell, moment).unwrap(), 1);
+            }
         }
     }
 }

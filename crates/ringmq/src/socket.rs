@@ -359,8 +359,8 @@ impl Socket {
         if self.peers.has_unwritable() {
             self.peers.tell(&mut self.pattern, Ready::Writable, false);
         }
-        if self.peers.has_unreadable() && self.only_sends() {
-            self.look_for_subscriptions();
+        if self.peers.has_unreadable() && (self.only_sends() || self.kind() == Kind::Req) {
+            self.look_before_sending();
         }
         Ok(())
     }
@@ -432,10 +432,12 @@ impl Socket {
         matches!(self.pattern.kind(), Kind::Pub | Kind::Xpub)
     }
 
+    /// For subscriptions; a REQ for replies that come too late to be one to this request, which are dropped as they are
+    /// found.
     #[cold]
-    fn look_for_subscriptions(&mut self) {
+    fn look_before_sending(&mut self) {
         let now = Instant::now();
-        let all = now - self.looked >= LOOK;
+        let all = !self.only_sends() || now - self.looked >= LOOK;
         if all {
             self.looked = now;
         }

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use ringmq::{
-    Context, EndpointRefusal, Kind, ListenError, Message, RecvError, SendRefusal, Socket,
+    Context, EndpointRefusal, Kind, ListenError, Message, RecvError, SendRefusal, SetOption, Socket,
 };
 use ringmq_testing::{Scratch, watchdog};
 
@@ -287,4 +287,29 @@ fn what_comes_after_a_close_is_not_waited_for() {
     drop(pull);
     context.terminate();
     send_until_alone(&mut push);
+}
+
+/// What came before a request is no reply to it, also if nothing was there when it was last looked for.
+#[test]
+fn a_reply_to_the_request_before_is_not_one_to_this() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let context = Context::new().unwrap();
+    let mut router = context.socket(Kind::Router).unwrap();
+    router.bind("inproc://s").unwrap();
+    let mut req = context.socket(Kind::Req).unwrap();
+    req.set(SetOption::ReqRelaxed(true)).unwrap();
+    req.connect("inproc://s").unwrap();
+    for number in 0..10_u32 {
+        req.send("request").unwrap();
+        let request = router.try_recv().unwrap();
+        assert!(matches!(req.try_recv(), Err(RecvError::WouldBlock)));
+        let text = number.to_string();
+        let reply: Message = [&request[0][..], b"", text.as_bytes()]
+            .into_iter()
+            .collect();
+        router.send(reply).unwrap();
+        if number % 3 == 2 {
+            assert_eq!(self::text(&req.try_recv().unwrap()), text);
+        }
+    }
 }

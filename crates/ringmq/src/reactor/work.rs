@@ -526,8 +526,8 @@ impl Work {
         let mut witness = session.witness.take();
         // The socket may also wait for the end of what came in shared memory before it came by ZMTP again.
         let gone_over = session.shares || witness.is_some() || session.ends.inbound.is_none();
-        if session.letting_go && session.late.is_none() {
-            // All of it was sent, as far as the socket goes.
+        if session.letting_go && session.late.is_none() && !returned {
+            // All of it was sent, as far as the socket goes. If more comes behind it, it is not left out.
             witness = None;
         }
         if gone_over

@@ -1,6 +1,6 @@
 //! Where the messages of a peer come from: pipes of this process, and in shared memory, one after the other.
 
-use std::collections::{TryReserveError, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ringmq_message::{Frame, INLINE, Properties};
@@ -344,8 +344,14 @@ impl Shared {
             return false;
         }
         let taken = self.receiver.take_one(self.delimited, |one| {
-            let small = |into: &mut [u8]| one.copy_into(into);
-            refill(frame, one.len(), small, |bytes| one.append_to(bytes))
+            if one.len() <= INLINE {
+                frame.refill_small(one.len(), |into| one.copy_into(into));
+                return Some(());
+            }
+            let mut bytes = frame.take_memory(one.len()).ok()?;
+            one.append_to(&mut bytes).ok()?;
+            frame.refill(bytes);
+            Some(())
         });
         if taken.is_some() {
             self.delimited = false;
@@ -460,22 +466,4 @@ impl Shared {
         frame.set_properties(self.properties.clone());
         Some(frame)
     }
-}
-
-/// Copies `len` bytes to a frame, which keeps its memory if that fits; `None` if there is none.
-#[inline(always)]
-fn refill(
-    frame: &mut Frame,
-    len: usize,
-    small: impl FnOnce(&mut [u8]),
-    long: impl FnOnce(&mut Vec<u8>) -> Result<(), TryReserveError>,
-) -> Option<()> {
-    if len <= INLINE {
-        frame.refill_small(len, small);
-        return Some(());
-    }
-    let mut bytes = frame.take_memory(len).ok()?;
-    long(&mut bytes).ok()?;
-    frame.refill(bytes);
-    Some(())
 }

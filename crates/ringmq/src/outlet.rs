@@ -104,9 +104,8 @@ impl Outlet {
             && let Outlet::Shared(shared) = self
             && let Some(sent) = shared.send_last(frame)
         {
-            if let Err(refused) = sent {
-                shared.parts().push(mem::take(frame));
-                shared.refused(refused);
+            if sent.is_err() {
+                shared.keep(mem::take(frame), Some(sent));
             }
             return;
         }
@@ -253,14 +252,17 @@ impl Shared {
         }
         match self.send_last(&frame) {
             Some(Ok(())) => {}
-            Some(Err(refused)) => {
-                self.parts().push(frame);
-                self.refused(refused);
-            }
-            None => {
-                self.parts.push(frame);
-                self.send();
-            }
+            unsent => self.keep(frame, unsent),
+        }
+    }
+
+    /// The last part was not sent on its own: it is with those before it, or waits.
+    #[inline(never)]
+    fn keep(&mut self, frame: Frame, unsent: Option<Result<(), remote::PushError>>) {
+        self.parts().push(frame);
+        match unsent {
+            Some(Err(refused)) => self.refused(refused),
+            _ => self.send(),
         }
     }
 
@@ -277,15 +279,7 @@ impl Shared {
     fn push_slice(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
         match self.send_last(bytes) {
             Some(Ok(())) => {}
-            Some(Err(refused)) => {
-                let frame = Frame::try_copy(bytes)?;
-                self.parts().push(frame);
-                self.refused(refused);
-            }
-            None => {
-                self.parts.push(Frame::try_copy(bytes)?);
-                self.send();
-            }
+            unsent => self.keep(Frame::try_copy(bytes)?, unsent),
         }
         Ok(())
     }

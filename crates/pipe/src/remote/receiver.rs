@@ -333,24 +333,6 @@ impl Receiver {
         }
     }
 
-    /// Copies a part out, to the end of these bytes.
-    ///
-    /// # Errors
-    ///
-    /// There is no memory for it.
-    pub fn append_to(
-        &self,
-        incoming: &Incoming,
-        at: usize,
-        len: usize,
-        bytes: &mut Vec<u8>,
-    ) -> Result<(), std::collections::TryReserveError> {
-        match &self.reader {
-            Ok(reader) => super::unread::append(reader, &incoming.record, at, len, bytes),
-            Err(_) => Ok(()),
-        }
-    }
-
     /// Copies the beginning of a part out, as much of it as there is room for.
     #[inline(always)]
     pub fn copy_into(&self, incoming: &Incoming, at: usize, into: &mut [u8]) {

@@ -11,7 +11,9 @@ use ringmq_testing::{
     Actor, Random, Scratch, abstract_name, role, say, scope, seed, spawn_role, under, watchdog,
 };
 
-use crate::parts::{Held, arg, is_shared, last, make, open, pages, read, rings, socket, soon};
+use crate::parts::{
+    Held, arg, hello, is_shared, last, make, open, pages, read, rings, socket, soon,
+};
 
 const COUNT: u64 = 3000;
 
@@ -386,25 +388,6 @@ fn a_proxy_that_drops_descriptors_leaves_zmtp() {
     });
 }
 
-/// What a peer says that wants shared memory: greeting, and READY.
-fn hello() -> Vec<u8> {
-    let mut bytes = vec![0; 64];
-    bytes[0] = 0xff;
-    bytes[9] = 0x7f;
-    bytes[10] = 3;
-    bytes[12..16].copy_from_slice(b"NULL");
-    let mut body = b"\x05READY".to_vec();
-    for (name, value) in [("Socket-Type", "PAIR"), ("X-Ringmq-Shm", "1")] {
-        body.push(name.len() as u8);
-        body.extend_from_slice(name.as_bytes());
-        body.extend_from_slice(&(value.len() as u32).to_be_bytes());
-        body.extend_from_slice(value.as_bytes());
-    }
-    bytes.extend_from_slice(&[4, body.len() as u8]);
-    bytes.extend_from_slice(&body);
-    bytes
-}
-
 /// A frame of the handoff, as it should not be.
 fn nonsense(random: &mut Random) -> Vec<u8> {
     let mut data = vec![
@@ -446,7 +429,7 @@ fn assail(rounds: u32) {
     for _ in 0..rounds {
         let mut hostile = UnixStream::connect(&path).unwrap();
         // Whoever refuses may close before it has read all.
-        let _ = hostile.write_all(&hello());
+        let _ = hostile.write_all(&hello("PAIR", 0));
         for _ in 0..=random.below(4) {
             let _ = hostile.write_all(&nonsense(&mut random));
             if random.one_in(4) {

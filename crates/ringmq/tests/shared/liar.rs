@@ -14,7 +14,7 @@ use ringmq_pipe::remote::{Marks, OfferFrame, Own, Receiver, Sender, Witness};
 use ringmq_sys::{Address, Ancillary, ListenOptions, Stream, UnixListener, send_some};
 use ringmq_testing::{Scratch, watchdog};
 
-use crate::parts::{Held, is_shared, last, socket, soon};
+use crate::parts::{Held, hello, is_shared, last, socket, soon};
 
 const NAME: &[u8] = b"\x0cX-RINGMQ-SHM";
 const SWITCH: OfferFrame = OfferFrame::Switch;
@@ -72,23 +72,6 @@ fn command(data: &[u8]) -> Vec<u8> {
     [&[4, len], NAME, data].concat()
 }
 
-/// Greeting and READY.
-fn hello(kind: &str) -> Vec<u8> {
-    let mut bytes = vec![0; 64];
-    (bytes[0], bytes[9], bytes[10], bytes[11]) = (0xff, 0x7f, 3, 1);
-    bytes[12..16].copy_from_slice(b"NULL");
-    let mut body = b"\x05READY".to_vec();
-    for (name, value) in [("Socket-Type", kind), ("X-Ringmq-Shm", "1")] {
-        body.push(name.len() as u8);
-        body.extend_from_slice(name.as_bytes());
-        body.extend_from_slice(&(value.len() as u32).to_be_bytes());
-        body.extend_from_slice(value.as_bytes());
-    }
-    bytes.extend_from_slice(&[4, body.len() as u8]);
-    bytes.extend_from_slice(&body);
-    bytes
-}
-
 impl Liar {
     fn connect(path: &str, kind: &str) -> Liar {
         let address = Address::from(Path::new(path));
@@ -114,7 +97,7 @@ impl Liar {
         };
         let own = Own::make(&control, marks, connected).unwrap();
         let mut heard = Heard::default();
-        write(&stream, &hello(kind));
+        write(&stream, &hello(kind, 1));
         heard.take(&stream, 64);
         assert!(heard.command(&stream).starts_with(b"\x05READY"));
         let offer = command(&OfferFrame::Offer(own.offer()).encode());

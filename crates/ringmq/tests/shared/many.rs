@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, Kind, Socket, WhyZmtp};
+use ringmq::{Carrier, Context, Kind, WhyZmtp};
 use ringmq_testing::{
     Actor, Counters, Scratch, limit_descriptors, listen, role, say, spawn_role, watchdog,
 };
 
-use crate::parts::{arg, last, make, number, read, rings, socket, soon};
+use crate::parts::{arg, last, make, number, read, rings, shared_and_short, socket, soon};
 
 /// Messages of the busy one; so many wait for an answer at a time, if there are any.
 const COUNT: u64 = 20_000;
@@ -17,19 +17,6 @@ const WINDOW: u64 = 100;
 const EACH: usize = 1000;
 /// Descriptors of which these take less than half, also while they come.
 const ROOMY: u64 = 16 * EACH as u64;
-
-/// How many connections are in shared memory, and how many are not, for want of descriptors.
-fn shared_and_short(socket: &mut Socket) -> (usize, usize) {
-    let connections = socket.connections();
-    let count = |carrier| {
-        connections
-            .iter()
-            .filter(|one| one.carrier == carrier)
-            .count()
-    };
-    let short = Carrier::Zmtp(WhyZmtp::Resources);
-    (count(Carrier::SharedMemory), count(short))
-}
 
 /// Begins a role that needs so many descriptors.
 fn begin(descriptors: u64) -> Option<Context> {

@@ -3,10 +3,10 @@
 use std::process::Command;
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, Kind, Socket, WhyZmtp};
+use ringmq::{Context, Kind, Socket};
 use ringmq_testing::{Actor, Scratch, listen, role, say, spawn_role, under, watchdog};
 
-use crate::parts::{arg, last, make, read, socket, soon};
+use crate::parts::{arg, last, make, read, shared_and_short, socket, soon};
 
 /// What the kernel seems to allow: a file is mounted where it says so.
 const MOST: usize = 100;
@@ -20,19 +20,6 @@ const LIMITED: [&str; 6] = [
 ];
 /// More connections than there are mappings for, at one for each at least.
 const COUNT: usize = 40;
-
-/// How many connections are in shared memory, and how many are not for want of mappings.
-fn shared_and_short(socket: &mut Socket) -> (usize, usize) {
-    let connections = socket.connections();
-    let count = |carrier| {
-        connections
-            .iter()
-            .filter(|one| one.carrier == carrier)
-            .count()
-    };
-    let short = Carrier::Zmtp(WhyZmtp::Resources);
-    (count(Carrier::SharedMemory), count(short))
-}
 
 /// Has few mappings, and is connected to, or connects.
 fn limited() {

@@ -56,6 +56,9 @@ pub(crate) struct Handoff {
     lost: bool,
     /// The socket knows that ZMTP it is.
     told: bool,
+    /// This side has sent a REFUSE. It sends one for a connection at most: a peer that does not read could otherwise have
+    /// any number of them written to our memory.
+    has_refused: bool,
 }
 
 /// How far it is.
@@ -136,6 +139,7 @@ impl Handoff {
             came: None,
             lost: false,
             told: false,
+            has_refused: false,
         }
     }
 
@@ -375,8 +379,7 @@ impl Handoff {
             }
             // What we have refused, or cannot answer to, is refused.
             (OfferFrame::Offer(_), Stage::Off(_)) => {
-                let why = Refuse::Resources;
-                connection.command(COMMAND, &OfferFrame::Refuse(why).encode());
+                self.say_refuse(connection, Refuse::Resources);
             }
             (OfferFrame::Accept | OfferFrame::Refuse(_), Stage::Off(_)) => {}
             // Out of turn.
@@ -390,7 +393,14 @@ impl Handoff {
             Refuse::Resources => WhyZmtp::Resources,
             why => WhyZmtp::Refused(why),
         });
-        connection.command(COMMAND, &OfferFrame::Refuse(why).encode());
+        self.say_refuse(connection, why);
+    }
+
+    /// Sends a REFUSE, unless one was sent on this connection.
+    fn say_refuse(&mut self, connection: &mut Connection, why: Refuse) {
+        if !std::mem::replace(&mut self.has_refused, true) {
+            connection.command(COMMAND, &OfferFrame::Refuse(why).encode());
+        }
     }
 
     /// Puts the ends together, once both sides have accepted.

@@ -9,6 +9,7 @@
 mod bombs;
 mod deaths;
 mod floods;
+mod output;
 mod pieces;
 
 use std::io::{Read, Write};

@@ -1,0 +1,97 @@
+//! A peer that sends and does not read: what it can cause to be written is bounded.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use ringmq::Kind;
+use ringmq_testing::{Scratch, watchdog};
+
+use super::{bound, frame, greeting};
+
+/// Commands that the peer sends before it reads anything.
+const COMMANDS: usize = 100_000;
+/// Bytes that may come for all of them: what the kernel's buffers hold, 64 KiB of our own, and the greeting.
+const MOST: usize = 1 << 20;
+/// The context of the last PING. Its PONG is the last thing that comes.
+const LAST: &[u8] = b"the last one";
+
+/// A command frame.
+fn command(name: &[u8], data: &[u8]) -> Vec<u8> {
+    frame(4, &[&[name.len() as u8], name, data].concat())
+}
+
+/// A frame of the handoff: 32 bytes.
+fn handoff(kind: u8, version: u8, slot: u32) -> Vec<u8> {
+    let mut data = [0; 32];
+    data[0] = kind;
+    data[1] = version;
+    data[16..20].copy_from_slice(&slot.to_le_bytes());
+    command(b"X-RINGMQ-SHM", &data)
+}
+
+/// A READY with the property of shared memory.
+fn ready(kind: &str) -> Vec<u8> {
+    let mut data = b"\x0bSocket-Type\0\0\0".to_vec();
+    data.push(kind.len() as u8);
+    data.extend_from_slice(kind.as_bytes());
+    data.extend_from_slice(b"\x0cX-Ringmq-Shm\0\0\0\x011");
+    command(b"READY", &data)
+}
+
+/// Sends the commands, all of them, and then reads. Returns what came.
+fn exchange(path: &str, kind: &str, repeated: &[u8]) -> Vec<u8> {
+    let mut stream = UnixStream::connect(path).unwrap();
+    let hello = [&greeting()[..], &ready(kind)].concat();
+    stream.write_all(&hello).unwrap();
+    // In large writes, so that the peer always has something to read.
+    let block = repeated.repeat(1000);
+    for _ in 0..COMMANDS / 1000 {
+        stream.write_all(&block).unwrap();
+    }
+    let ping = [b"\0\0", LAST].concat();
+    stream.write_all(&command(b"PING", &ping)).unwrap();
+    let pong = command(b"PONG", LAST);
+    let (mut came, mut block) = (Vec::new(), vec![0; 64 << 10]);
+    // An offer of shared memory may come behind it.
+    while count(&came[came.len().saturating_sub(2 * block.len())..], &pong) == 0 {
+        let read = stream.read(&mut block).unwrap();
+        assert!(read > 0, "the connection ended after {} bytes", came.len());
+        came.extend_from_slice(&block[..read]);
+    }
+    came
+}
+
+/// How often this stands in what came.
+fn count(came: &[u8], what: &[u8]) -> usize {
+    came.windows(what.len())
+        .filter(|window| *window == what)
+        .count()
+}
+
+#[test]
+fn a_peer_that_does_not_read_causes_no_output_without_end() {
+    let _guard = watchdog(Duration::from_secs(120));
+    let scratch = Scratch::new();
+    let refuse = handoff(3, 1, 0);
+    let before_reason = &refuse[..refuse.len() - 28];
+    let cases: [(&str, Vec<u8>); 8] = [
+        ("PING", command(b"PING", b"\0\0a context of 16.")),
+        ("PONG", command(b"PONG", b"")),
+        ("unknown", command(b"FOO", b"bar")),
+        ("handoff: kind", handoff(9, 1, 0)),
+        ("handoff: version", handoff(1, 2, 0x200)),
+        ("handoff: empty", command(b"X-RINGMQ-SHM", b"")),
+        ("handoff: no descriptors", handoff(1, 1, 0x200)),
+        ("handoff: slot", handoff(1, 1, 7)),
+    ];
+    for (index, (name, repeated)) in cases.iter().enumerate() {
+        let path = scratch.path(&index.to_string());
+        let _pull = bound(Kind::Pull, &format!("ipc://{path}"));
+        let came = exchange(&path, "PUSH", repeated);
+        let refusals = count(&came, before_reason);
+        println!("{name}: {} bytes, {refusals} refusals", came.len());
+        assert!(came.len() <= MOST, "{name}: {} bytes", came.len());
+        assert!(refusals <= 1, "{name}: {refusals} refusals");
+    }
+}

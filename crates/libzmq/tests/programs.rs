@@ -156,6 +156,11 @@ fn routers() {
 }
 
 #[test]
+fn routing_ids() {
+    holds("routing_ids", With::Both);
+}
+
+#[test]
 fn publishers() {
     holds("publishers", With::Both);
 }

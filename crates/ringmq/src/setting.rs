@@ -42,15 +42,16 @@ impl Socket {
         self.sleeper.set_wait(wait);
     }
 
-    /// What this socket calls itself in the connections that are made afterwards: 1 to 255 bytes, not beginning with
-    /// a zero.
+    /// The routing id of this socket in the connections that are made afterwards: 1 to 255 bytes.
+    ///
+    /// A ROUTER makes ids of five bytes that begin with a zero for peers without one. An id that an application gives
+    /// may begin with a zero, too: a ROUTER makes none that a peer of its own has.
     ///
     /// # Errors
     ///
     /// `Value` if it cannot be a routing id.
     pub fn set_routing_id(&mut self, id: &[u8]) -> Result<(), OptionError> {
-        // Those that begin with a zero are made by ROUTERs, and no peer can be told one.
-        if id.is_empty() || id.len() > 255 || id[0] == 0 {
+        if id.is_empty() || id.len() > 255 {
             return Err(OptionError::Value);
         }
         self.options.routing_id = id.to_vec();

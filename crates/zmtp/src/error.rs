@@ -91,8 +91,8 @@ pub enum Error {
         /// What it says is the type of its socket.
         theirs: String,
     },
-    /// Its routing id is too long, or begins with a 0, as only those that we give do.
-    #[error("a routing id of {len} bytes: it has at most 255, and does not begin with a 0")]
+    /// Its routing id is too long.
+    #[error("a routing id of {len} bytes: it has at most 255")]
     RoutingId {
         /// Bytes in it.
         len: u64,

@@ -75,8 +75,8 @@
 //!
 //! We announce 3.1, answer later versions in it, and speak 3.0 to those of that version. Flags that nobody has defined,
 //! MORE on a command, unknown commands after the handshake, a READY without a socket type: all that is taken as
-//! libzmq takes it. What libzmq takes and we refuse: properties named twice, routing ids that begin with a 0,
-//! commands above 64 KiB, commands without a name, and a PING without a time to live.
+//! libzmq takes it. Routing ids may begin with a 0, as in libzmq. What libzmq takes and we refuse: properties
+//! named twice, commands above 64 KiB, commands without a name, and a PING without a time to live.
 //!
 //! Sources: RFC 37 (ZMTP 3.1), 23 (3.0), 15 (2.0) and 13 (1.0) of <https://rfc.zeromq.org>, and the behaviour of libzmq.
 #![forbid(unsafe_code)]

@@ -107,9 +107,10 @@ fn socket_type(ours: SocketType, value: &[u8]) -> Result<SocketType, Error> {
         })
 }
 
-/// RFC 37, The NULL Security Mechanism: at most 255 bytes; a leading 0 is for names that the receiver makes up.
+/// RFC 37, The NULL Security Mechanism: at most 255 bytes. The RFC keeps a leading 0 for names that a ROUTER makes up.
+/// libzmq accepts it from peers, and programs use numbers as routing ids, so it is accepted here.
 fn check_routing_id(value: &[u8]) -> Result<Vec<u8>, Error> {
-    if value.len() > 255 || value.first() == Some(&0) {
+    if value.len() > 255 {
         return Err(Error::RoutingId {
             len: value.len() as u64,
         });

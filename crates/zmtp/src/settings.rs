@@ -55,7 +55,7 @@ impl Settings {
     /// The first thing that cannot.
     pub fn check(&self) -> Result<(), BadSettings> {
         let len = self.routing_id.len();
-        if len > 255 || self.routing_id.first() == Some(&0) {
+        if len > 255 {
             return Err(BadSettings::RoutingId { len });
         }
         let names = self.metadata.iter().map(|(name, _)| name);
@@ -79,8 +79,8 @@ impl Settings {
 /// Why [`Settings::check`] refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadSettings {
-    /// It is too long, or begins with a 0.
-    #[error("a routing id of {len} bytes: it has at most 255, and does not begin with a 0")]
+    /// It is too long.
+    #[error("a routing id of {len} bytes: it has at most 255")]
     RoutingId {
         /// Bytes in it.
         len: usize,
@@ -160,7 +160,7 @@ mod tests {
         settings.routing_id = vec![1; 256];
         assert_eq!(settings.check(), Err(BadSettings::RoutingId { len: 256 }));
         settings.routing_id = vec![0, 1];
-        assert_eq!(settings.check(), Err(BadSettings::RoutingId { len: 2 }));
+        assert_eq!(settings.check(), Ok(()));
         settings.routing_id.clear();
         settings.extensions = vec!["x".repeat(255)];
         settings.metadata = vec![(String::new(), Vec::new())];

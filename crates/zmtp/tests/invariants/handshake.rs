@@ -145,12 +145,7 @@ fn some_metadata(choices: &mut impl Choices, wrong: Wrong, theirs: SocketType) -
     }
     match wrong {
         Wrong::RoutingId => {
-            let bad = if choices.one_in(2) {
-                vec![0]
-            } else {
-                vec![1; 256]
-            };
-            all.push(property(b"Identity", &bad));
+            all.push(property(b"Identity", &vec![1; 256]));
         }
         Wrong::Metadata => match choices.below(3) {
             0 => all.push(property(b"socket-Type", theirs.name().as_bytes())),
@@ -159,7 +154,7 @@ fn some_metadata(choices: &mut impl Choices, wrong: Wrong, theirs: SocketType) -
         },
         _ => {
             let len = choices.below(256);
-            let id = vec![1 + choices.below(255) as u8; len as usize];
+            let id = vec![choices.below(256) as u8; len as usize];
             all.push(property(b"Identity", &id));
         }
     }

@@ -18,18 +18,15 @@ pub(crate) unsafe fn text<'a>(from: *const c_char) -> Result<&'a str, Errno> {
     text.to_str().map_err(|_| Errno::INVALID)
 }
 
-/// Bytes to read. None at all may be at null.
+/// Bytes to read. None at all may be at null. An address that is not null is kept, also without bytes.
 ///
 /// # Safety
 ///
 /// `len` bytes can be read at `from`, and do not change, for as long as `'a`; or `len` is 0.
 #[inline]
 pub(crate) unsafe fn bytes<'a>(from: *const c_void, len: usize) -> Result<&'a [u8], Errno> {
-    if len == 0 {
-        return Ok(&[]);
-    }
     if from.is_null() {
-        return Err(Errno::FAULT);
+        return if len == 0 { Ok(&[]) } else { Err(Errno::FAULT) };
     }
     if isize::try_from(len).is_err() {
         return Err(Errno::INVALID);

@@ -91,6 +91,11 @@ fn messages() {
 }
 
 #[test]
+fn alignment() {
+    holds("alignment", With::Both);
+}
+
+#[test]
 fn marks() {
     holds("marks", With::Both);
 }

@@ -17,7 +17,15 @@ pub const INLINE: usize = 45;
 ///
 /// Cloning one shares what is longer than [`INLINE`] bytes; only a frame that is still being
 /// [written](Frame::as_mut_slice) is copied.
+///
+/// # Alignment
+///
+/// The bytes of a frame that ringmq makes are aligned to 8, so that numbers can be read from them where they lie. Those
+/// longer than [`INLINE`] are where the global allocator puts them; all common ones align such memory to 16. Bytes that
+/// the program provides ([`from_vec`](Frame::from_vec), [`from_owner`](Frame::from_owner),
+/// [`from_static`](Frame::from_static), `Bytes`) stay where they are.
 #[derive(Clone)]
+#[repr(C)]
 pub struct Frame {
     payload: Payload,
     properties: Option<Arc<Properties>>,
@@ -328,6 +336,36 @@ mod tests {
                 assert_eq!(frame.as_slice(), bytes);
                 assert_eq!(frame.clone().with_more(true).into_bytes(), bytes);
             }
+        }
+    }
+
+    #[test]
+    fn bytes_are_aligned_wherever_they_are_and_whatever_their_length() {
+        let mut padded = Vec::new();
+        for len in (0..=130).chain([1000, 4097, 100_001]) {
+            let bytes = vec![7; len];
+            let mut refilled = Frame::new();
+            let memory = refilled.take_memory(len).unwrap();
+            assert!(memory.capacity() >= len);
+            refilled.refill_small(len.min(INLINE), |into| into.fill(7));
+            let mut shared = Frame::try_copy(&bytes).unwrap();
+            shared.share();
+            let frames = [
+                Frame::copy_from_slice(&bytes),
+                Frame::try_copy(&bytes).unwrap(),
+                Frame::zeroed(len).unwrap(),
+                Frame::from(bytes),
+                Frame::small(len.min(INLINE), |into| into.fill(7)),
+                shared.clone(),
+                shared,
+                refilled,
+            ];
+            // Frames that lie one behind the other, as in a message, are at all places that a frame can be at.
+            padded.extend(frames);
+        }
+        for frame in &padded {
+            let least = if frame.len() <= INLINE { 8 } else { 16 };
+            assert_eq!(frame.as_ptr().addr() % least, 0, "{frame:?}");
         }
     }
 

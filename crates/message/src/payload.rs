@@ -1,12 +1,15 @@
 //! Where the bytes of a frame are.
 //!
 //! ```text
-//!            0     1     2    3                                                                      48
-//!   inline   | tag | more| len| up to 45 bytes ...                                                   |
-//!   owned    | tag | more|                  | Vec<u8>              |                                 |
-//!   shared   | tag | more|                  | Bytes                        |                         |
-//!            |         head word            |                 body                                   |
+//!            0                          24             32             40             45    46    47   48
+//!   inline   | up to 45 bytes ...                                                 | len | more| tag |
+//!   owned    | Vec<u8>                  |                             |           |     | more| tag |
+//!   shared   | Bytes                                   |              |           |     | more| tag |
+//!            |                      body                              |          head word          |
 //! ```
+//!
+//! The body comes first. A payload is aligned to 8, and so are the bytes of an inline one: programs read numbers from a
+//! message where it lies, at the alignment that libzmq gives them.
 //!
 //! It could be an enum, and was. But frames are moved through several hands, and a compiler that takes an enum apart to
 //! look at its tag copies the rest in pieces that begin at odd places; a processor that loads across two such pieces
@@ -22,29 +25,35 @@ use bytes::Bytes;
 
 use crate::frame::INLINE;
 
-/// Bytes of the head that are not payload.
-const TAGS: usize = 3;
 const WORDS: usize = 5;
+/// Bytes of a payload.
+const ALL: usize = 8 * (WORDS + 1);
+
+/// Where the head's own bytes are: the last three of the payload. An inline payload may use the others.
+const LEN_AT: usize = ALL - 3;
+const MORE_AT: usize = ALL - 2;
+const TAG_AT: usize = ALL - 1;
 
 // An inline payload fills what there is, and each of the others fits the body.
-const _: () = assert!(TAGS + INLINE == 8 * (1 + WORDS));
+const _: () = assert!(INLINE == LEN_AT);
 const _: () = assert!(size_of::<Vec<u8>>() <= 8 * WORDS && align_of::<Vec<u8>>() <= 8);
 const _: () = assert!(size_of::<Bytes>() <= 8 * WORDS && align_of::<Bytes>() <= 8);
-const _: () = assert!(size_of::<Payload>() == 8 * (1 + WORDS));
+const _: () = assert!(size_of::<Payload>() == ALL && align_of::<Payload>() == 8);
 
-const INLINE_TAG: u8 = 1;
-const OWNED_TAG: u8 = 2;
-const SHARED_TAG: u8 = 3;
+/// Each tag is one bit, so that a look at it is one test. This one is the sign of the head word on most processors.
+const INLINE_TAG: u8 = 0x80;
+const OWNED_TAG: u8 = 0x40;
+const SHARED_TAG: u8 = 0x20;
 
 /// The bytes of a frame, and whether more frames follow.
 ///
-/// Invariants: the first byte of `head` is one of the tags. Of an inline payload the third byte of `head` is its length,
-/// at most [`INLINE`], and as many bytes behind that are initialised. With the owned tag the body holds a `Vec<u8>`, with
-/// the shared tag a `Bytes`; it is this payload's to drop.
+/// Invariants: the last byte of `head` is one of the tags. Of an inline payload the byte at [`LEN_AT`] is its length, at
+/// most [`INLINE`], and as many bytes from the first on are initialised. With the owned tag the body holds a `Vec<u8>`,
+/// with the shared tag a `Bytes`; it is this payload's to drop.
 #[repr(C)]
 pub(crate) struct Payload {
-    head: NonZeroU64,
     body: [MaybeUninit<u64>; WORDS],
+    head: NonZeroU64,
 }
 
 // SAFETY: what is in the body is `Send` and `Sync`, as `Vec<u8>` and `Bytes` are; the rest are numbers.
@@ -52,7 +61,7 @@ unsafe impl Send for Payload {}
 // SAFETY: as above.
 unsafe impl Sync for Payload {}
 
-/// A head word of these bytes, the first of which is not 0.
+/// A head word of these bytes, the last of which is not 0.
 #[inline(always)]
 const fn word(bytes: [u8; 8]) -> NonZeroU64 {
     match NonZeroU64::new(u64::from_ne_bytes(bytes)) {
@@ -61,10 +70,16 @@ const fn word(bytes: [u8; 8]) -> NonZeroU64 {
     }
 }
 
+/// A head word with this tag: without inline bytes, and without more.
+#[inline(always)]
+const fn tagged(tag: u8) -> NonZeroU64 {
+    word([0, 0, 0, 0, 0, 0, 0, tag])
+}
+
 impl Payload {
     pub(crate) const EMPTY: Payload = Payload {
-        head: word([INLINE_TAG, 0, 0, 0, 0, 0, 0, 0]),
         body: [MaybeUninit::new(0); WORDS],
+        head: tagged(INLINE_TAG),
     };
 
     #[inline(always)]
@@ -74,37 +89,48 @@ impl Payload {
 
     #[inline(always)]
     fn tag(&self) -> u8 {
-        self.head()[0]
+        self.head()[TAG_AT % 8]
+    }
+
+    #[inline(always)]
+    fn is(&self, tag: u8) -> bool {
+        self.tag() & tag != 0
+    }
+
+    /// The length of an inline payload.
+    #[inline(always)]
+    fn inline_len(&self) -> usize {
+        usize::from(self.head()[LEN_AT % 8])
     }
 
     /// A copy of at most [`INLINE`] bytes.
     #[inline(always)]
     pub(crate) fn inline(from: &[u8]) -> Payload {
-        let mut all = [[0_u8; 8]; 1 + WORDS];
+        let mut all = [[0_u8; 8]; WORDS + 1];
         let flat = all.as_flattened_mut();
-        flat[0] = INLINE_TAG;
-        flat[2] = from.len() as u8;
-        flat[TAGS..TAGS + from.len()].copy_from_slice(from);
+        flat[..from.len()].copy_from_slice(from);
+        flat[LEN_AT] = from.len() as u8;
+        flat[TAG_AT] = INLINE_TAG;
         Payload::of_words(all)
     }
 
     /// An inline payload of `len` bytes, at most [`INLINE`], which are written by `fill`.
     #[inline(always)]
     pub(crate) fn inline_with(len: usize, fill: impl FnOnce(&mut [u8])) -> Payload {
-        let mut all = [[0_u8; 8]; 1 + WORDS];
+        let mut all = [[0_u8; 8]; WORDS + 1];
         let flat = all.as_flattened_mut();
-        flat[0] = INLINE_TAG;
-        flat[2] = len as u8;
-        fill(&mut flat[TAGS..TAGS + len]);
+        fill(&mut flat[..len]);
+        flat[LEN_AT] = len as u8;
+        flat[TAG_AT] = INLINE_TAG;
         Payload::of_words(all)
     }
 
     #[inline(always)]
-    fn of_words(all: [[u8; 8]; 1 + WORDS]) -> Payload {
-        let [head, body @ ..] = all;
+    fn of_words(all: [[u8; 8]; WORDS + 1]) -> Payload {
+        let [body @ .., head] = all;
         Payload {
-            head: word(head),
             body: body.map(|bytes| MaybeUninit::new(u64::from_ne_bytes(bytes))),
+            head: word(head),
         }
     }
 
@@ -115,8 +141,8 @@ impl Payload {
         // SAFETY: it fits, and is aligned as the words are (asserted above).
         unsafe { body.as_mut_ptr().cast::<Vec<u8>>().write(bytes) };
         Payload {
-            head: word([OWNED_TAG, 0, 0, 0, 0, 0, 0, 0]),
             body,
+            head: tagged(OWNED_TAG),
         }
     }
 
@@ -127,8 +153,8 @@ impl Payload {
         // SAFETY: as in `owned`.
         unsafe { body.as_mut_ptr().cast::<Bytes>().write(bytes) };
         Payload {
-            head: word([SHARED_TAG, 0, 0, 0, 0, 0, 0, 0]),
             body,
+            head: tagged(SHARED_TAG),
         }
     }
 
@@ -136,46 +162,47 @@ impl Payload {
     #[inline(always)]
     fn as_owned(&self) -> Option<&Vec<u8>> {
         // SAFETY: the tag says that there is one.
-        (self.tag() == OWNED_TAG).then(|| unsafe { &*self.body.as_ptr().cast::<Vec<u8>>() })
+        self.is(OWNED_TAG)
+            .then(|| unsafe { &*self.body.as_ptr().cast::<Vec<u8>>() })
     }
 
     /// The bytes, if they are of many owners.
     #[inline(always)]
     pub(crate) fn as_shared(&self) -> Option<&Bytes> {
         // SAFETY: the tag says that there is one.
-        (self.tag() == SHARED_TAG).then(|| unsafe { &*self.body.as_ptr().cast::<Bytes>() })
+        self.is(SHARED_TAG)
+            .then(|| unsafe { &*self.body.as_ptr().cast::<Bytes>() })
     }
 
     #[inline(always)]
     pub(crate) fn as_slice(&self) -> &[u8] {
+        if self.is(INLINE_TAG) {
+            let first = ptr::from_ref(self).cast::<u8>();
+            // SAFETY: inline: as many bytes from the first on are initialised, and lie within the payload.
+            return unsafe { slice::from_raw_parts(first, self.inline_len()) };
+        }
         if let Some(bytes) = self.as_owned() {
             return bytes;
         }
-        if let Some(bytes) = self.as_shared() {
-            return bytes;
-        }
-        let len = usize::from(self.head()[2]);
-        // SAFETY: within the payload.
-        let first = unsafe { ptr::from_ref(self).cast::<u8>().add(TAGS) };
-        // SAFETY: inline: as many bytes behind the first three are initialised, and lie within the payload.
-        unsafe { slice::from_raw_parts(first, len) }
+        // SAFETY: neither of the other tags, so this one, which says that there is one.
+        unsafe { &*self.body.as_ptr().cast::<Bytes>() }
     }
 
     #[inline(always)]
     pub(crate) fn more(&self) -> bool {
-        self.head()[1] != 0
+        self.head()[MORE_AT % 8] != 0
     }
 
     #[inline(always)]
     pub(crate) fn set_more(&mut self, more: bool) {
         let mut head = self.head();
-        head[1] = more.into();
+        head[MORE_AT % 8] = more.into();
         self.head = word(head);
     }
 
     /// The bytes, to write to. Those that others share are copied.
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
-        if self.tag() == SHARED_TAG {
+        if self.is(SHARED_TAG) {
             let more = self.more();
             let bytes = mem::replace(self, Payload::EMPTY).into_bytes();
             // The only owner gets its memory back; that of somebody else is copied.
@@ -186,21 +213,20 @@ impl Payload {
             *self = Payload::owned(bytes);
             self.set_more(more);
         }
-        if self.tag() == OWNED_TAG {
+        if self.is(OWNED_TAG) {
             // SAFETY: the tag says that there is one.
             return unsafe { &mut *self.body.as_mut_ptr().cast::<Vec<u8>>() };
         }
-        let len = usize::from(self.head()[2]);
-        // SAFETY: within the payload.
-        let first = unsafe { ptr::from_mut(self).cast::<u8>().add(TAGS) };
-        // SAFETY: as in `as_slice`; writing behind the first three bytes breaks no invariant.
+        let len = self.inline_len();
+        let first = ptr::from_mut(self).cast::<u8>();
+        // SAFETY: as in `as_slice`; writing before the last three bytes breaks no invariant.
         unsafe { slice::from_raw_parts_mut(first, len) }
     }
 
     /// Turns what one owner holds into what many can hold. Copies nothing.
     #[inline(always)]
     pub(crate) fn share(&mut self) {
-        if self.tag() == OWNED_TAG {
+        if self.is(OWNED_TAG) {
             self.share_owned();
         }
     }
@@ -247,8 +273,8 @@ impl Clone for Payload {
             Payload::owned(bytes.clone())
         } else {
             Payload {
-                head: self.head,
                 body: self.body,
+                head: self.head,
             }
         };
         clone.set_more(self.more());
@@ -259,7 +285,7 @@ impl Clone for Payload {
 impl Drop for Payload {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.tag() != INLINE_TAG {
+        if !self.is(INLINE_TAG) {
             self.drop_body();
         }
     }

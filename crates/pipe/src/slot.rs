@@ -13,7 +13,7 @@ use crate::sender::{Patience, Peer, Sender};
 /// Room for one message in the ring: write it in place, then [commit](Claim::commit) it. Dropped
 /// without a commit, it was never there.
 ///
-/// What the bytes hold before is unspecified: zeros, or older messages of this pipe.
+/// What the bytes hold before is unspecified: zeros, or older messages of this pipe. They are aligned to 8.
 ///
 /// A child that is forked while there is a claim can drop it, but does not have its bytes: to touch them is a fault.
 #[must_use = "a claim that is dropped is aborted"]

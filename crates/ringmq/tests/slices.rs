@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use ringmq::{Carrier, Context, Frame, Kind, RecvError, SendRefusal, Socket};
+use ringmq::{Carrier, Context, Frame, Kind, Message, RecvError, SendRefusal, Socket};
 use ringmq_testing::{Bytes, Scratch, watchdog};
 
 const KINDS: [(Kind, Kind); 6] = [
@@ -43,6 +43,13 @@ fn pair(context: &Context, kinds: (Kind, Kind), endpoint: &str) -> (Socket, Sock
         }
     }
     (to, from)
+}
+
+/// The bytes of a frame are aligned to 8, and to 16 if they lie outside of it.
+#[track_caller]
+fn assert_aligned(frame: &Frame) {
+    let least = if frame.len() <= 45 { 8 } else { 16 };
+    assert_eq!(frame.as_ptr().addr() % least, 0, "{frame:?}");
 }
 
 /// What every kind but DEALER to REP can send as it is.
@@ -84,11 +91,46 @@ fn slices_and_frames_arrive_however_they_are_received() {
                     to.recv_part_into(&mut kept).unwrap();
                     assert_eq!(&kept[..], bytes);
                     assert!(!kept.more());
+                    assert_aligned(&kept);
                 }
                 assert!(!to.has_more());
                 if kinds.0 == Kind::Rep {
                     to.send_slice(b"thanks").unwrap();
                     while from.recv_part().unwrap().more() {}
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_bytes_of_every_part_are_aligned() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let context = Context::new().unwrap();
+    let ipc = format!("ipc://{}", scratch.path("s"));
+    for endpoint in [&ipc[..], "tcp://127.0.0.1:*", "inproc://s"] {
+        for kinds in [KINDS[0], KINDS[2], (Kind::Router, Kind::Dealer)] {
+            let (mut to, mut from) = pair(&context, kinds, endpoint);
+            for len in (0..=70).chain([1_000, 1_001, 9_001, 90_003]) {
+                let sent = vec![3; len];
+                // Two messages of several parts, of which the parts behind begin at odd places, and one of one part.
+                for parts in [
+                    vec![&sent[..], &b"x"[..], &sent[..]],
+                    vec![&b""[..], &sent[..]],
+                    vec![&sent[..]],
+                ] {
+                    from.send(parts.iter().copied().collect::<Message>())
+                        .unwrap();
+                    let received = to.recv().unwrap();
+                    let begin = received.len() - parts.len();
+                    for (frame, part) in received[begin..].iter().zip(parts) {
+                        assert_eq!(&frame[..], part);
+                    }
+                    received.iter().for_each(assert_aligned);
+                    received
+                        .into_iter()
+                        .for_each(|frame| assert_aligned(&frame));
                 }
             }
         }

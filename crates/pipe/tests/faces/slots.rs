@@ -15,6 +15,7 @@ fn a_claim_is_sent_as_far_as_it_is_committed() {
         let len = round % 97;
         let mut claim = left.sender().claim(len).unwrap();
         assert_eq!(claim.len(), len);
+        assert_eq!(claim.as_ptr().addr() % 8, 0);
         claim.fill(round as u8);
         assert_eq!(claim[..], vec![round as u8; len]);
         // More than was claimed means all of it.
@@ -25,7 +26,9 @@ fn a_claim_is_sent_as_far_as_it_is_committed() {
         };
         if round % 5 == 0 {
             claim.commit().unwrap();
-            assert_eq!(recv(&mut right), vec![round as u8; len]);
+            let lent = right.receiver().recv_in_place(vow()).unwrap();
+            assert_eq!(lent[..], vec![round as u8; len]);
+            assert_eq!(lent.as_ptr().addr() % 8, 0);
         } else {
             claim.commit_len(commit).unwrap();
             assert_eq!(recv(&mut right), vec![round as u8; len.min(commit)]);

@@ -383,6 +383,8 @@ ZMQ_EXPORT int zmq_recviov (void *socket, struct iovec *parts, size_t *count, in
 
 #ifdef ZMQ_BUILD_DRAFT_API
 
+#define ZMQ_LOOPBACK_FASTPATH                      94
+#define ZMQ_METADATA                               95
 #define ZMQ_RECONNECT_STOP                         109
 #define ZMQ_RECONNECT_STOP_CONN_REFUSED            0x1
 #define ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED        0x2

@@ -58,8 +58,8 @@ impl Value {
         }
     }
 
-    fn text(text: &str) -> Value {
-        let mut bytes = text.as_bytes().to_vec();
+    fn text(text: &[u8]) -> Value {
+        let mut bytes = text.to_vec();
         bytes.push(0);
         Value::Bytes(bytes)
     }
@@ -81,14 +81,16 @@ fn get(open: &mut Open, option: c_int) -> Result<Value, Errno> {
         EVENTS => Value::loose(events(open)?.into()),
         TYPE => Value::exact(number(socket.kind())),
         THREAD_SAFE => Value::loose(0),
-        LAST_ENDPOINT => Value::text(socket.last_endpoint()),
+        LAST_ENDPOINT => Value::text(socket.last_endpoint().as_bytes()),
         IPV4ONLY => Value::exact(1 - stored.number(IPV6)),
         AFFINITY => Value::Long(stored.affinity.to_ne_bytes()),
         MAXMSGSIZE => Value::Long(stored.greatest_message.to_ne_bytes()),
         ROUTING_ID => Value::Bytes(stored.routing_id.clone()),
-        BINDTODEVICE => Value::text(&stored.device),
-        PLAIN_USERNAME | PLAIN_PASSWORD | ZAP_DOMAIN | SOCKS_PROXY | SOCKS_USERNAME
-        | SOCKS_PASSWORD => Value::text(""),
+        BINDTODEVICE | SOCKS_USERNAME | SOCKS_PASSWORD => {
+            let set = stored.texts.get(&option);
+            Value::text(set.map(Vec::as_slice).unwrap_or_default())
+        }
+        PLAIN_USERNAME | PLAIN_PASSWORD | ZAP_DOMAIN | SOCKS_PROXY => Value::text(b""),
         _ => Value::exact(stored.get(option).ok_or(Errno::INVALID)?),
     })
 }

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::time::Duration;
 
-use ringmq::{Heartbeat, Keepalive, OptionError, ReconnectStop, SetOption, Socket};
+use ringmq::{Heartbeat, Keepalive, Kind, OptionError, ReconnectStop, SetOption, Socket};
 
 use crate::arguments::bytes;
 use crate::boundary::catch;
@@ -23,13 +23,13 @@ unsafe extern "C" fn zmq_setsockopt(
         // SAFETY: the caller's contract.
         let mut open = unsafe { Open::enter(handle) }?;
         // SAFETY: the caller's contract.
-        let value = unsafe { bytes(value, len) }.map_err(|_| Errno::INVALID)?;
-        set(&mut open, option, value)?;
+        let bytes = unsafe { bytes(value, len) }.map_err(|_| Errno::INVALID)?;
+        set(&mut open, option, bytes, value.is_null())?;
         Ok(0)
     })
 }
 
-fn set(open: &mut Open, option: c_int, value: &[u8]) -> Result<(), Errno> {
+fn set(open: &mut Open, option: c_int, value: &[u8], null: bool) -> Result<(), Errno> {
     let Open { socket, stored, .. } = open;
     match option {
         SUBSCRIBE => socket.set(SetOption::Subscribe(value))?,
@@ -48,17 +48,33 @@ fn set(open: &mut Open, option: c_int, value: &[u8]) -> Result<(), Errno> {
             stored.greatest_message = i64::from_ne_bytes(exactly(value)?);
             socket.set_max_message(u64::try_from(stored.greatest_message).ok());
         }
+        METADATA => {
+            // As in libzmq, what has the size of a number is none.
+            let at = value
+                .iter()
+                .position(|byte| *byte == b':' && value.len() != 4);
+            let (name, value) = value.split_at(at.ok_or(Errno::INVALID)?);
+            let name = std::str::from_utf8(name).map_err(|_| Errno::INVALID)?;
+            socket.add_property(name, &value[1..])?;
+        }
         BINDTODEVICE => {
-            stored.device = text(value, 16)?.to_owned();
-            socket.set_device(&stored.device);
+            let device = text_or_none(value, null, 16)?;
+            stored.texts.insert(option, device.to_vec());
+            socket.set_device(device);
         }
         TCP_ACCEPT_FILTER | IPC_FILTER_PID | IPC_FILTER_UID | IPC_FILTER_GID => {
-            filter(open, option, value)?;
+            filter(open, option, value, null)?;
         }
-        // There is nobody to ask, and no proxy: without them only.
-        PLAIN_USERNAME | PLAIN_PASSWORD | ZAP_DOMAIN | SOCKS_PROXY | SOCKS_USERNAME
-        | SOCKS_PASSWORD
-            if value.is_empty() => {}
+        // Without a proxy nothing uses them.
+        SOCKS_USERNAME | SOCKS_PASSWORD if value.len() <= 255 => {
+            stored.texts.insert(option, value.to_vec());
+        }
+        // No mechanism and no proxy is there: they can be cleared, and not set.
+        PLAIN_USERNAME | PLAIN_PASSWORD | SOCKS_PROXY if value.is_empty() && null => {}
+        // Raw sockets are not there. A type that could be raw in libzmq may be told that it is not.
+        ROUTER_RAW
+            if matches!(socket.kind(), Kind::Router | Kind::Rep)
+                && exactly(value)? == 0_i32.to_ne_bytes() => {}
         IPV4ONLY => match c_int::from_ne_bytes(exactly(value)?) {
             only @ 0..=1 => set_number(open, IPV6, 1 - only)?,
             _ => return Err(Errno::INVALID),
@@ -79,13 +95,12 @@ fn exactly<const N: usize>(value: &[u8]) -> Result<[u8; N], Errno> {
     value.try_into().map_err(|_| Errno::INVALID)
 }
 
-/// A text that may end with a NUL.
-fn text(value: &[u8], most: usize) -> Result<&str, Errno> {
-    let value = value.strip_suffix(&[0]).unwrap_or(value);
-    if value.len() > most || value.contains(&0) {
+/// A text of 1 to `most` bytes, or none. As in libzmq, only a null pointer stands for none.
+fn text_or_none(value: &[u8], null: bool, most: usize) -> Result<&[u8], Errno> {
+    if value.len() > most || (value.is_empty() && !null) {
         return Err(Errno::INVALID);
     }
-    std::str::from_utf8(value).map_err(|_| Errno::INVALID)
+    Ok(value)
 }
 
 /// Options that some socket types have.
@@ -112,26 +127,32 @@ fn of_type(option: c_int, value: c_int) -> Option<Result<SetOption<'static>, Err
     })
 }
 
-/// Who may connect. Each call adds one; none at all allows everybody.
-fn filter(open: &mut Open, option: c_int, value: &[u8]) -> Result<(), Errno> {
+/// Adds to the peers that may connect. Only a null pointer without bytes removes all of a list: an empty text, which a
+/// program may have by mistake, opens nothing.
+fn filter(open: &mut Open, option: c_int, value: &[u8], null: bool) -> Result<(), Errno> {
     let Open { socket, stored, .. } = open;
+    let clears = value.is_empty() && null;
     if option == TCP_ACCEPT_FILTER {
-        match text(value, 255)? {
-            "" => stored.accept_from.clear(),
-            text => stored
-                .accept_from
-                .push(text.parse().map_err(|_| Errno::INVALID)?),
+        if clears {
+            stored.accept_from.clear();
+        } else {
+            let text = text_or_none(value, null, 255)?;
+            // It ends at its first NUL.
+            let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+            let text = std::str::from_utf8(text).map_err(|_| Errno::INVALID)?;
+            let subnet = text.parse().map_err(|_| Errno::INVALID)?;
+            stored.accept_from.push(subnet);
         }
         socket.set_accept_from(stored.accept_from.clone());
         return Ok(());
     }
     let whom = &mut stored.accept_whom;
     match option {
-        IPC_FILTER_PID if value.is_empty() => whom.pids.clear(),
+        IPC_FILTER_PID if clears => whom.pids.clear(),
         IPC_FILTER_PID => whom.pids.push(i32::from_ne_bytes(exactly(value)?)),
-        IPC_FILTER_UID if value.is_empty() => whom.uids.clear(),
+        IPC_FILTER_UID if clears => whom.uids.clear(),
         IPC_FILTER_UID => whom.uids.push(u32::from_ne_bytes(exactly(value)?)),
-        _ if value.is_empty() => whom.gids.clear(),
+        _ if clears => whom.gids.clear(),
         _ => whom.gids.push(u32::from_ne_bytes(exactly(value)?)),
     }
     socket.set_accept_whom(whom.clone());

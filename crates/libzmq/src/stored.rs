@@ -15,14 +15,16 @@ enum Range {
     Within(c_int, c_int),
     /// Everything but 0 is 1.
     Truth,
+    /// Every number.
+    Any,
     /// One that asks for what is not there: this value only.
     Only(c_int),
 }
 
-use Range::{From, Only, Truth, Within};
+use Range::{Any, From, Only, Truth, Within};
 
 /// Options that are an `int`, which every socket type has: number, default, range.
-const NUMBERS: [(c_int, c_int, Range); 37] = [
+const NUMBERS: [(c_int, c_int, Range); 43] = [
     (RATE, 100, From(1)),
     (RECOVERY_IVL, 10_000, From(0)),
     (SNDBUF, -1, From(-1)),
@@ -49,7 +51,8 @@ const NUMBERS: [(c_int, c_int, Range); 37] = [
     (HANDSHAKE_IVL, 30_000, From(0)),
     (INVERT_MATCHING, 0, Truth),
     (HEARTBEAT_IVL, 0, From(0)),
-    (HEARTBEAT_TTL, 0, Within(0, 6_553_599)),
+    // libzmq looks at tenths of a second, and rounds towards 0.
+    (HEARTBEAT_TTL, 0, Within(-99, 6_553_599)),
     (HEARTBEAT_TIMEOUT, -1, From(0)),
     (CONNECT_TIMEOUT, 0, From(0)),
     (TCP_MAXRT, 0, From(0)),
@@ -57,7 +60,13 @@ const NUMBERS: [(c_int, c_int, Range); 37] = [
     (USE_FD, -1, From(-1)),
     (ZAP_ENFORCE_DOMAIN, 0, Only(0)),
     (MULTICAST_LOOP, 1, Truth),
-    (RECONNECT_STOP, 0, Within(0, 7)),
+    (RECONNECT_STOP, 0, Any),
+    (CURVE_SERVER, 0, Only(0)),
+    (GSSAPI_SERVER, 0, Only(0)),
+    (GSSAPI_PLAINTEXT, 0, Only(0)),
+    (GSSAPI_PRINCIPAL_NAMETYPE, 0, Within(0, 2)),
+    (GSSAPI_SERVICE_PRINCIPAL_NAMETYPE, 0, Within(0, 2)),
+    (LOOPBACK_FASTPATH, 0, Truth),
     (PRIORITY, 0, From(0)),
     (BUSY_POLL, 0, From(0)),
 ];
@@ -74,7 +83,9 @@ numbers! {
     RECONNECT_IVL_MAX = 21; MAXMSGSIZE = 22; SNDHWM = 23; RCVHWM = 24; MULTICAST_HOPS = 25; RCVTIMEO = 27;
     SNDTIMEO = 28; IPV4ONLY = 31; LAST_ENDPOINT = 32; ROUTER_MANDATORY = 33; TCP_KEEPALIVE = 34;
     TCP_KEEPALIVE_CNT = 35; TCP_KEEPALIVE_IDLE = 36; TCP_KEEPALIVE_INTVL = 37; TCP_ACCEPT_FILTER = 38; IMMEDIATE = 39;
-    XPUB_VERBOSE = 40; IPV6 = 42; MECHANISM = 43; PLAIN_SERVER = 44; PLAIN_USERNAME = 45; PLAIN_PASSWORD = 46;
+    XPUB_VERBOSE = 40; ROUTER_RAW = 41; IPV6 = 42; MECHANISM = 43; PLAIN_SERVER = 44; PLAIN_USERNAME = 45; PLAIN_PASSWORD = 46;
+    CURVE_SERVER = 47; GSSAPI_SERVER = 62; GSSAPI_PLAINTEXT = 65; GSSAPI_PRINCIPAL_NAMETYPE = 90;
+    GSSAPI_SERVICE_PRINCIPAL_NAMETYPE = 91; LOOPBACK_FASTPATH = 94; METADATA = 95;
     PROBE_ROUTER = 51; REQ_CORRELATE = 52; REQ_RELAXED = 53; CONFLATE = 54; ZAP_DOMAIN = 55; ROUTER_HANDOVER = 56;
     TOS = 57; IPC_FILTER_PID = 58; IPC_FILTER_UID = 59; IPC_FILTER_GID = 60; CONNECT_ROUTING_ID = 61;
     HANDSHAKE_IVL = 66; SOCKS_PROXY = 68; XPUB_NODROP = 69; XPUB_MANUAL = 71; XPUB_WELCOME_MSG = 72;
@@ -93,7 +104,8 @@ pub(crate) struct Stored {
     pub(crate) affinity: u64,
     pub(crate) greatest_message: i64,
     pub(crate) routing_id: Vec<u8>,
-    pub(crate) device: String,
+    /// Texts that are not empty.
+    pub(crate) texts: BTreeMap<c_int, Vec<u8>>,
     pub(crate) accept_from: Vec<Subnet>,
     pub(crate) accept_whom: IpcFilter,
 }
@@ -105,7 +117,7 @@ impl Stored {
             affinity: 0,
             greatest_message: -1,
             routing_id: Vec::new(),
-            device: String::new(),
+            texts: BTreeMap::new(),
             accept_from: Vec::new(),
             accept_whom: IpcFilter::default(),
         };
@@ -129,6 +141,7 @@ impl Stored {
             From(least) if value >= least => value,
             Within(least, most) if (least..=most).contains(&value) => value,
             Truth => (value != 0).into(),
+            Any => value,
             Only(one) if value == one => value,
             _ => return Err(Errno::INVALID),
         };

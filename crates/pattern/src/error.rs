@@ -94,7 +94,7 @@ pub enum NotAttached {
     /// socket to say.
     #[error("the routing id is taken")]
     DuplicateId,
-    /// Longer than 255 bytes, or an assigned one without bytes.
+    /// One that the peer gave itself has more than 255 bytes, or an assigned one none.
     #[error("a routing id of {0} bytes")]
     InvalidId(usize),
 }

@@ -7,7 +7,7 @@ use ringmq_message::Frame;
 use crate::error::NotAttached;
 use crate::peer::{Peer, Pipes, Remote, Table};
 
-/// The longest routing id, in bytes.
+/// The longest routing id that a peer may give itself, in bytes.
 const LONGEST: usize = 255;
 
 /// Peers by routing id and routing ids by peer. A peer without one gets five bytes: zero, and a number.
@@ -49,7 +49,11 @@ impl Identities {
         pipes: &mut impl Pipes,
     ) -> Result<(), NotAttached> {
         let id = remote.assigned_id.unwrap_or(remote.routing_id);
-        if id.len() > LONGEST || (id.is_empty() && remote.assigned_id.is_some()) {
+        let fits = match remote.assigned_id {
+            Some(assigned) => !assigned.is_empty(),
+            None => id.len() <= LONGEST,
+        };
+        if !fits {
             return Err(NotAttached::InvalidId(id.len()));
         }
         if let Some(owner) = self.peer(id) {

@@ -36,11 +36,11 @@ pub enum SetOption<'a> {
     },
     /// XSUB: sends all unsubscriptions, not only the last of a topic.
     XsubVerboseUnsubscribe(bool),
-    /// ROUTER: refuses messages that it cannot deliver, instead of dropping them.
+    /// ROUTER: refuses messages that it cannot deliver, instead of dropping them. REP: no effect.
     RouterMandatory(bool),
     /// ROUTER, REP: a newcomer takes over a routing id that is taken, and its owner is terminated.
     RouterHandover(bool),
-    /// ROUTER, DEALER, REQ: an empty message is the first thing that a peer gets.
+    /// ROUTER, DEALER, REQ, REP: an empty message is the first thing that a peer gets.
     ProbeRouter(bool),
     /// REQ: numbers requests, and drops replies to others.
     ReqCorrelate(bool),

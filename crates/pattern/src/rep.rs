@@ -2,6 +2,7 @@
 
 use ringmq_message::Frame;
 
+use crate::dealer::probe;
 use crate::error::{BadOption, NotAttached, RecvRefused, Unrouted};
 use crate::fair::FairQueue;
 use crate::identities::Identities;
@@ -27,6 +28,7 @@ pub(crate) struct Rep {
     /// The request was received, the reply not sent.
     replying: bool,
     outgoing: Outgoing,
+    probe: bool,
 }
 
 impl Rep {
@@ -38,6 +40,7 @@ impl Rep {
             requester: None,
             replying: false,
             outgoing: Outgoing::Idle,
+            probe: false,
         }
     }
 
@@ -88,6 +91,9 @@ impl Route for Rep {
         pipes: &mut P,
     ) -> Result<(), NotAttached> {
         self.identities.attach(peer, remote, pipes)?;
+        if self.probe {
+            probe(peer, pipes);
+        }
         self.fair.attach(peer);
         Ok(())
     }
@@ -146,6 +152,9 @@ impl Route for Rep {
     fn set<P: Pipes>(&mut self, option: SetOption<'_>, _pipes: &mut P) -> Result<(), BadOption> {
         match option {
             SetOption::RouterHandover(on) => self.identities.handover = on,
+            SetOption::ProbeRouter(on) => self.probe = on,
+            // A reply goes to the peer that has asked, or nowhere: there is nothing to refuse.
+            SetOption::RouterMandatory(_) => {}
             _ => return Err(BadOption),
         }
         Ok(())

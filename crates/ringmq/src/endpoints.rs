@@ -314,6 +314,7 @@ impl Socket {
         };
         let mut settings = Settings::new(socket_type(self.kind()));
         settings.routing_id = self.options.routing_id.clone();
+        settings.metadata.clone_from(&self.options.properties);
         settings.max_message = self.options.max_message;
         settings.handshake_timeout = self.options.handshake;
         settings.heartbeat = self.options.heartbeat;

@@ -37,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) share_limit: u64,
     /// The last message only is kept.
     pub(crate) conflate: bool,
+    /// What peers are told of this socket beside its type and routing id.
+    pub(crate) properties: Vec<(String, Vec<u8>)>,
     /// Which I/O threads may be used.
     pub(crate) affinity: u64,
 }
@@ -63,6 +65,7 @@ impl Options {
             share,
             share_limit: 4 << 30,
             conflate: false,
+            properties: Vec::new(),
             affinity: 0,
         }
     }

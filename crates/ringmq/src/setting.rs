@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringmq_pattern::SetOption;
+use ringmq_pattern::{Kind, SetOption};
 use ringmq_pipe::Wait;
 
 use crate::carrier::Connection;
@@ -58,13 +58,17 @@ impl Socket {
         Ok(())
     }
 
-    /// What a ROUTER calls the next peer that it connects to.
+    /// The routing id that a ROUTER or REP gives the next peer that it connects to. The peer does not learn it, so it may
+    /// have more than 255 bytes.
     ///
     /// # Errors
     ///
-    /// `Value` if it cannot be a routing id.
+    /// `NotSupported` if the socket is of another type, `Value` if the id is empty.
     pub fn set_connect_routing_id(&mut self, id: &[u8]) -> Result<(), OptionError> {
-        if id.is_empty() || id.len() > 255 {
+        if !matches!(self.kind(), Kind::Router | Kind::Rep) {
+            return Err(OptionError::NotSupported);
+        }
+        if id.is_empty() {
             return Err(OptionError::Value);
         }
         self.options.assigned_id = Some(id.to_vec());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ringmq_transport::{IpcFilter, Keepalive, Steal, Subnet};
 use ringmq_zmtp::Heartbeat;
 
+use crate::error::OptionError;
 use crate::socket::Socket;
 
 impl Socket {
@@ -29,8 +30,39 @@ impl Socket {
     }
 
     /// The network interface that tcp uses; empty, the default, for any.
-    pub fn set_device(&mut self, name: &str) {
-        name.clone_into(&mut self.options.transport.device);
+    pub fn set_device(&mut self, name: impl AsRef<[u8]>) {
+        self.options.transport.device = name.as_ref().to_vec();
+    }
+
+    /// Adds a property that peers see in the messages of this socket, on tcp and ipc connections of the endpoints that
+    /// are bound or connected to afterwards. The first value of a name stays; names have no case.
+    ///
+    /// # Errors
+    ///
+    /// `Value` if the name has not 2 to 255 printable ASCII characters, does not begin with `X-`, or begins with
+    /// `X-Ringmq`; if the value is empty; or if all names and values have more than 32 KiB.
+    pub fn add_property(&mut self, name: &str, value: &[u8]) -> Result<(), OptionError> {
+        const MOST: usize = 32 << 10;
+        let ours = name.get(..8);
+        let fits = (2..=255).contains(&name.len())
+            && name.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+            && name.starts_with("X-")
+            && !ours.is_some_and(|ours| ours.eq_ignore_ascii_case("X-Ringmq"))
+            && !value.is_empty();
+        let properties = &mut self.options.properties;
+        let known = properties
+            .iter()
+            .map(|(name, value)| name.len() + value.len());
+        if !fits || known.sum::<usize>() + name.len() + value.len() > MOST {
+            return Err(OptionError::Value);
+        }
+        if !properties
+            .iter()
+            .any(|(known, _)| known.eq_ignore_ascii_case(name))
+        {
+            properties.push((name.to_owned(), value.to_vec()));
+        }
+        Ok(())
     }
 
     /// Bytes that the kernel holds for a tcp connection before they are sent; `None`, the default, leaves it to the

@@ -18,7 +18,7 @@ pub struct Options {
     /// `PRIORITY`, for `SO_PRIORITY`; 0 leaves it.
     pub priority: u32,
     /// `BINDTODEVICE`: the interface to use; empty for any. Needs `CAP_NET_RAW` on older kernels.
-    pub device: String,
+    pub device: Vec<u8>,
     /// `SNDBUF` in bytes; None leaves it to the system. Not for ipc, as in libzmq.
     pub send_buffer: Option<usize>,
     /// `RCVBUF` in bytes; None leaves it to the system. Not for ipc, as in libzmq.
@@ -62,7 +62,7 @@ impl Default for Options {
             ipv6: false,
             tos: 0,
             priority: 0,
-            device: String::new(),
+            device: Vec::new(),
             send_buffer: None,
             receive_buffer: None,
             busy_poll: 0,

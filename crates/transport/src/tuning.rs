@@ -43,7 +43,7 @@ pub(crate) fn open(address: &SocketAddr, options: &Options) -> Result<Socket, Re
     mark(&socket, address, options)?;
     if !options.device.is_empty() {
         socket
-            .bind_device(Some(options.device.as_bytes()))
+            .bind_device(Some(&options.device))
             .map_err(at("SO_BINDTODEVICE"))?;
     }
     if let Some(size) = options.send_buffer {

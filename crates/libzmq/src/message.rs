@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::{self, MaybeUninit};
 
-use ringmq_message::{Frame, INLINE};
+use ringmq_message::{Frame, INLINE, body_memory};
 
 use crate::arguments::{bytes, out, text};
 use crate::boundary::catch;
@@ -86,9 +86,8 @@ fn unwritten(len: usize) -> Result<Frame, Errno> {
     if len <= INLINE {
         return Ok(Frame::small(len, |_| {}));
     }
-    let mut bytes: Vec<u8> = Vec::new();
-    bytes.try_reserve_exact(len).map_err(|_| Errno::NO_MEMORY)?;
-    // SAFETY: there is room for it. The bytes are what the allocator left there until the caller has written them, as in
+    let mut bytes = body_memory(len).map_err(|_| Errno::NO_MEMORY)?;
+    // SAFETY: there is room for it. The bytes are what the allocator or a dropped body left there until the caller has written them, as in
     // libzmq: the address is handed out at once, to code that no compiler of ours looks into, and nothing here reads
     // them before.
     unsafe { bytes.set_len(len) };

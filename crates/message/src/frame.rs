@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::payload::Payload;
 use crate::properties::Properties;
+use crate::spare::body_memory;
 
 /// The longest payload, in bytes, that a frame holds in itself.
 pub const INLINE: usize = 45;
@@ -63,8 +64,7 @@ impl Frame {
         if bytes.len() <= INLINE {
             return Ok(Frame::of(Payload::inline(bytes)));
         }
-        let mut copy = Vec::new();
-        copy.try_reserve_exact(bytes.len())?;
+        let mut copy = body_memory(bytes.len())?;
         copy.extend_from_slice(bytes);
         Ok(Frame::of(Payload::owned(copy)))
     }
@@ -98,9 +98,7 @@ impl Frame {
         if let Some(bytes) = self.payload.take_owned(len..=len.saturating_mul(4)) {
             return Ok(bytes);
         }
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(len)?;
-        Ok(bytes)
+        body_memory(len)
     }
 
     /// Tells these properties, and counts them anew only if they are others than before.
@@ -125,8 +123,7 @@ impl Frame {
         if len <= INLINE {
             return Ok(Frame::of(Payload::inline(&[0; INLINE][..len])));
         }
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(len)?;
+        let mut bytes = body_memory(len)?;
         bytes.resize(len, 0);
         Ok(Frame::of(Payload::owned(bytes)))
     }

@@ -27,7 +27,9 @@ mod frame;
 mod message;
 mod payload;
 mod properties;
+mod spare;
 
 pub use frame::{Frame, INLINE};
 pub use message::Message;
 pub use properties::{Properties, names};
+pub use spare::body_memory;

@@ -24,6 +24,7 @@ use std::{fmt, ptr, slice};
 use bytes::Bytes;
 
 use crate::frame::INLINE;
+use crate::spare::{self, LONG};
 
 const WORDS: usize = 5;
 /// Bytes of a payload.
@@ -296,8 +297,13 @@ impl Payload {
     fn drop_body(&mut self) {
         let body = self.body.as_mut_ptr();
         match self.tag() {
-            // SAFETY: the tag says that there is one, and nobody uses it afterwards.
-            OWNED_TAG => unsafe { body.cast::<Vec<u8>>().drop_in_place() },
+            OWNED_TAG => {
+                // SAFETY: the tag says that there is one, and nobody uses it afterwards.
+                let bytes = unsafe { body.cast::<Vec<u8>>().read() };
+                if bytes.capacity() >= LONG {
+                    spare::keep(bytes);
+                }
+            }
             // SAFETY: as above.
             _ => unsafe { body.cast::<Bytes>().drop_in_place() },
         }

@@ -91,7 +91,12 @@ fn take(receiver: &mut Receiver) -> Option<Vec<Vec<u8>>> {
     let incoming = receiver.peek()?;
     let contents = receiver.contents(&incoming).unwrap();
     let parts = contents.parts();
-    let parts = parts.map(|(at, len)| receiver.copy(&incoming, at, len).unwrap());
+    let parts = parts.map(|(at, len)| {
+        let mut part = Vec::new();
+        let copied = receiver.append_to(&incoming, at, len, &mut part);
+        copied.unwrap();
+        part
+    });
     let parts = parts.collect();
     receiver.done(incoming);
     Some(parts)

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use ringmq_message::{Frame, INLINE, Properties};
+use ringmq_message::{Frame, INLINE, Properties, body_memory};
 use ringmq_pipe::{local, remote};
 
 use crate::parts::take_parts;
@@ -298,7 +298,9 @@ impl Shared {
                 let mut frame = if one.len() <= INLINE {
                     Frame::small(one.len(), |into| one.copy_into(into))
                 } else {
-                    Frame::from_vec(one.copy().ok()?)
+                    let mut bytes = body_memory(one.len()).ok()?;
+                    one.append_to(&mut bytes).ok()?;
+                    Frame::from_vec(bytes)
                 };
                 frame.set_properties(properties.clone());
                 Some(frame)
@@ -455,7 +457,12 @@ impl Shared {
             let receiver = &self.receiver;
             Frame::small(len, |into| receiver.copy_into(incoming, at, into))
         } else {
-            match self.receiver.copy(incoming, at, len) {
+            let receiver = &self.receiver;
+            let copied = body_memory(len).and_then(|mut bytes| {
+                receiver.append_to(incoming, at, len, &mut bytes)?;
+                Ok(bytes)
+            });
+            match copied {
                 Ok(bytes) => Frame::from_vec(bytes),
                 Err(_) => {
                     self.break_off();

@@ -156,3 +156,33 @@ fn messages_one_way_cost_chunks_at_most() {
         assert!(count <= most, "{endpoint}: {count}, and {most} at most");
     }
 }
+
+/// A long message uses the memory of one that was dropped before. An allocator gives long memory back to the kernel, and
+/// each page of the next one costs a page fault. The receiver keeps a message until it has copied it, as bindings of other
+/// languages do.
+#[test]
+fn long_messages_use_memory_that_was_used_before() {
+    let _guard = watchdog(Duration::from_secs(300));
+    for endpoint in ["inproc://long", "ipc://*"] {
+        for len in [100_000, 1 << 20, 4 << 20] {
+            let (mut pull, mut push) = pair(Kind::Pull, Kind::Push, endpoint);
+            let mut copy = vec![0_u8; len];
+            let mut kept = Frame::new();
+            let mut each = || {
+                let mut sent = Frame::zeroed(len).unwrap();
+                sent.as_mut_slice()[len - 1] = 7;
+                push.send_part_from(&mut sent).unwrap();
+                let frame = pull.recv_part().unwrap();
+                copy.copy_from_slice(&frame);
+                assert_eq!(copy[len - 1], 7);
+                push.send_slice(&copy).unwrap();
+                pull.recv_part_into(&mut kept).unwrap();
+                assert_eq!(kept.len(), len);
+            };
+            // The connection goes over to shared memory, and the ring grows, meanwhile.
+            (0..100).for_each(|_| each());
+            let counts = (0..5).map(|_| count_of(10, &mut each));
+            assert_eq!(counts.min(), Some(0), "{endpoint}, {len} bytes");
+        }
+    }
+}

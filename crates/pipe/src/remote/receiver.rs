@@ -91,16 +91,6 @@ impl One<'_> {
     pub fn append_to(&self, bytes: &mut Vec<u8>) -> Result<(), std::collections::TryReserveError> {
         super::unread::append(self.reader, self.record, 0, self.record.len(), bytes)
     }
-
-    /// Copies it out, into new memory.
-    ///
-    /// # Errors
-    ///
-    /// There is no memory for it.
-    #[inline(always)]
-    pub fn copy(&self) -> Result<Vec<u8>, std::collections::TryReserveError> {
-        super::unread::copy_new(self.reader, self.record, 0, self.record.len())
-    }
 }
 
 impl Receiver {
@@ -316,20 +306,21 @@ impl Receiver {
         })
     }
 
-    /// Copies a part out, into new memory.
+    /// Copies a part out, to the end of these bytes.
     ///
     /// # Errors
     ///
     /// There is no memory for it.
-    pub fn copy(
+    pub fn append_to(
         &self,
         incoming: &Incoming,
         at: usize,
         len: usize,
-    ) -> Result<Vec<u8>, std::collections::TryReserveError> {
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), std::collections::TryReserveError> {
         match &self.reader {
-            Ok(reader) => super::unread::copy(reader, incoming, at, len),
-            Err(_) => Ok(Vec::new()),
+            Ok(reader) => super::unread::append(reader, &incoming.record, at, len, bytes),
+            Err(_) => Ok(()),
         }
     }
 

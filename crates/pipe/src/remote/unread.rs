@@ -88,28 +88,6 @@ fn array<P: MemoryMut, const N: usize>(
     Some(bytes)
 }
 
-/// Copies bytes of a record into new memory.
-pub(super) fn copy<P: MemoryMut>(
-    reader: &Reader<Mapped, P>,
-    incoming: &Incoming,
-    at: usize,
-    len: usize,
-) -> Result<Vec<u8>, TryReserveError> {
-    copy_new(reader, &incoming.record, at, len)
-}
-
-#[inline(always)]
-pub(super) fn copy_new<P: MemoryMut>(
-    reader: &Reader<Mapped, P>,
-    record: &Record,
-    at: usize,
-    len: usize,
-) -> Result<Vec<u8>, TryReserveError> {
-    let mut bytes = Vec::new();
-    append(reader, record, at, len, &mut bytes)?;
-    Ok(bytes)
-}
-
 /// Copies bytes of a record to the end of others.
 #[inline(always)]
 pub(super) fn append<P: MemoryMut>(
@@ -258,10 +236,11 @@ impl Unread {
         at: usize,
         len: usize,
     ) -> Result<Vec<u8>, TryReserveError> {
-        match &self.reader {
-            Some(reader) => copy(reader, incoming, at, len),
-            None => Ok(Vec::new()),
+        let mut bytes = Vec::new();
+        if let Some(reader) = &self.reader {
+            append(reader, &incoming.record, at, len, &mut bytes)?;
         }
+        Ok(bytes)
     }
 
     /// Lets go of a message.

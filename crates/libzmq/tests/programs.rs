@@ -227,6 +227,11 @@ fn misuse() {
 }
 
 #[test]
+fn subscribers() {
+    holds("subscribers", With::Ours);
+}
+
+#[test]
 fn drafts() {
     holds("drafts", With::Ours);
 }

@@ -39,6 +39,11 @@ impl Fanout {
         }
     }
 
+    /// All peers.
+    pub(crate) fn peers(&self) -> &[Peer] {
+        &self.peers
+    }
+
     /// Nobody is picked.
     pub(crate) fn clear(&mut self) {
         self.picked.clear();

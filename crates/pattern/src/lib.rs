@@ -29,6 +29,10 @@
 //! They travel in pipes as the parts that applications see: a byte 1 to subscribe, 0 to unsubscribe, then the topic. A
 //! peer may subscribe to [a million topics of 64 MiB together](SetOption::XpubLimits); one that wants more is terminated.
 //!
+//! The high-water mark does not count for them: libzmq drops what exceeds it, and the publisher never sends these
+//! topics. A pipe holds at most twice as many as there were topics at any time, beyond the mark. What exceeds that, too,
+//! is sent when there is room again, once for each topic.
+//!
 //! ```
 //! use std::collections::VecDeque;
 //! use ringmq_message::Frame;
@@ -71,6 +75,7 @@
 #![forbid(unsafe_code)]
 
 mod balance;
+mod changes;
 mod dealer;
 mod error;
 mod fair;

@@ -153,8 +153,8 @@ impl Pattern {
         self.kind
     }
 
-    /// Adds a peer, whose pipe is ready. Writes what it gets before all else: a probe, a welcome, subscriptions; what
-    /// there is no room for is dropped. Reads the subscriptions that wait.
+    /// Adds a peer, whose pipe is ready. Writes what it gets before all else: a probe, a welcome, subscriptions. A
+    /// probe or a welcome that there is no room for is dropped; subscriptions are [sent later](Pattern::is_behind). Reads the subscriptions that wait.
     ///
     /// # Errors
     ///
@@ -287,6 +287,13 @@ impl Pattern {
             State::Router(router) => router.routing_id(peer),
             _ => None,
         }
+    }
+
+    /// Returns true if a SUB or XSUB has subscriptions that wait until a pipe has room. It has to be told of that room by
+    /// [`activated`](Pattern::activated), whatever the application does.
+    #[inline]
+    pub fn is_behind(&self) -> bool {
+        matches!(&self.state, State::Xsub(subscriber) if subscriber.is_behind())
     }
 
     /// How many topics there are subscriptions to: those of the peers of PUB and XPUB, those that SUB and XSUB have

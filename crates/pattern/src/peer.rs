@@ -34,6 +34,12 @@ pub trait Pipes {
     /// Whether there is room, by the high-water mark, for one more whole message.
     fn can_write(&mut self, peer: Peer) -> bool;
 
+    /// Returns true if fewer than the high-water mark and `by` whole messages wait, and the peer has not gone. For
+    /// subscriptions. If not, the peer is one without room.
+    fn can_exceed(&mut self, peer: Peer, _by: usize) -> bool {
+        self.can_write(peer)
+    }
+
     /// Whether the room that was there at the last look is used up so soon that there is to be no other look. Then the
     /// peer is one without room, until the pattern is told otherwise. For patterns that refuse, and drop nothing: libzmq
     /// learns of room with a delay, and whoever fills a pipe at once relies on being told that it is full.
@@ -50,7 +56,7 @@ pub trait Pipes {
     }
 
     /// Takes one part of a message, and publishes the message with its last part. Called for a first part only after
-    /// [`can_write`](Pipes::can_write) has said yes; never refuses.
+    /// [`can_write`](Pipes::can_write) or [`can_exceed`](Pipes::can_exceed) has said yes; never refuses.
     fn write(&mut self, peer: Peer, frame: Frame);
 
     /// As [`write`](Pipes::write) of an empty part that others follow.

@@ -22,6 +22,10 @@ impl Topics {
         *count = count.saturating_add(1);
     }
 
+    pub(crate) fn contains(&self, topic: &[u8]) -> bool {
+        self.trie.find(topic).is_some()
+    }
+
     /// Says whether that was the last time. A count that has reached its end stays there.
     pub(crate) fn remove(&mut self, topic: &[u8]) -> bool {
         let Some(at) = self.trie.find(topic) else {

@@ -2,12 +2,13 @@
 
 use ringmq_message::Frame;
 
+use crate::changes::Changes;
 use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
 use crate::fair::FairQueue;
 use crate::fanout::Fanout;
 use crate::option::SetOption;
 use crate::pattern::Route;
-use crate::peer::{Peer, Pipes, Ready, Remote};
+use crate::peer::{Peer, Pipes, Ready, Remote, Table};
 use crate::topics::Topics;
 use crate::xpub::{SUBSCRIBE, UNSUBSCRIBE, subscription};
 
@@ -17,6 +18,12 @@ pub(crate) struct Xsub {
     fanout: Fanout,
     /// What was subscribed to, for peers that come later.
     topics: Topics,
+    /// The greatest number of topics so far.
+    most_topics: usize,
+    /// Of each publisher: subscriptions that its pipe had no room for.
+    changes: Table<Changes>,
+    /// Publishers that have any.
+    behind: usize,
     /// The first part of a message that matches and was read to know that.
     held: Option<Frame>,
     /// SUB subscribes by an option, and filters.
@@ -39,6 +46,9 @@ impl Xsub {
             fair: FairQueue::new(),
             fanout: Fanout::new(),
             topics: Topics::new(),
+            most_topics: 0,
+            changes: Table::new(),
+            behind: 0,
             held: None,
             sub,
             sending: false,
@@ -54,12 +64,80 @@ impl Xsub {
         self.topics.len()
     }
 
-    fn send_subscriptions(&mut self, peer: Peer, pipes: &mut impl Pipes) {
+    /// Returns true if subscriptions wait until a pipe has room.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.behind > 0
+    }
+
+    /// How many messages may wait in a pipe beyond its mark. Each topic may be subscribed to and cancelled.
+    fn excess(&self) -> usize {
+        self.most_topics.saturating_mul(2)
+    }
+
+    /// Sends a publisher all subscriptions. `sent` is what it was sent of each topic before.
+    fn send_subscriptions(&mut self, peer: Peer, sent: Option<bool>, pipes: &mut impl Pipes) {
+        let excess = self.excess();
+        let changes = self.changes.entry(peer);
+        let was_behind = !changes.is_empty();
+        changes.begin_anew(excess, |topic| self.topics.contains(topic));
+        let mut has_room = true;
         self.topics.for_each(|topic| {
-            if pipes.can_write(peer) {
+            has_room = has_room && pipes.can_exceed(peer, excess);
+            if has_room {
                 pipes.write(peer, subscription(SUBSCRIBE, topic));
+            } else {
+                changes.note(topic, sent, true);
             }
         });
+        let is_behind = !changes.is_empty();
+        self.behind = self.behind + usize::from(is_behind) - usize::from(was_behind);
+        if is_behind && has_room {
+            self.send_changes(peer, pipes);
+        }
+    }
+
+    /// Sends a publisher the changes that wait, as far as there is room.
+    fn send_changes(&mut self, peer: Peer, pipes: &mut impl Pipes) {
+        let excess = self.excess();
+        let changes = self.changes.entry(peer);
+        if changes.is_empty() {
+            return;
+        }
+        while pipes.can_exceed(peer, excess)
+            && let Some(topic) = changes.take()
+        {
+            let kind = if self.topics.contains(&topic) {
+                SUBSCRIBE
+            } else {
+                UNSUBSCRIBE
+            };
+            pipes.write(peer, subscription(kind, &topic));
+        }
+        self.behind -= usize::from(changes.is_empty());
+    }
+
+    fn forget_changes(&mut self, peer: Peer) {
+        self.behind -= usize::from(!self.changes.take(peer).is_empty());
+    }
+
+    /// Sends a subscription, or the end of one, to all publishers. `held` says whether they were sent the topic before.
+    fn announce(&mut self, mut frame: Frame, held: bool, pipes: &mut impl Pipes) {
+        let excess = self.excess();
+        let wanted = self.topics.contains(&frame[1..]);
+        if self.fanout.peers().len() > 1 {
+            frame.share();
+        }
+        for peer in self.fanout.peers() {
+            let changes = self.changes.entry(*peer);
+            let was_behind = !changes.is_empty();
+            if !was_behind && pipes.can_exceed(*peer, excess) {
+                pipes.write(*peer, frame.clone());
+            } else {
+                changes.note(&frame[1..], Some(held), wanted);
+            }
+            let is_behind = !changes.is_empty();
+            self.behind = self.behind + usize::from(is_behind) - usize::from(was_behind);
+        }
     }
 
     /// One part to all publishers.
@@ -77,6 +155,7 @@ impl Xsub {
         match frame.split_first() {
             Some((&SUBSCRIBE, topic)) => {
                 self.topics.add(topic);
+                self.most_topics = self.most_topics.max(self.topics.len());
                 self.heeded = true;
                 true
             }
@@ -95,7 +174,15 @@ impl Xsub {
         if first {
             self.heeded = !self.only_first;
         }
-        if !(first || self.heeded) || self.remember(&frame) {
+        if first
+            && !more
+            && let Some((&(SUBSCRIBE | UNSUBSCRIBE), topic)) = frame.split_first()
+        {
+            let held = self.topics.contains(topic);
+            if self.remember(&frame) {
+                self.announce(frame, held, pipes);
+            }
+        } else if !(first || self.heeded) || self.remember(&frame) {
             self.upstream(frame, pipes);
         } else if self.written && !more {
             // What went before this part has to end somewhere.
@@ -124,23 +211,26 @@ impl Route for Xsub {
     ) -> Result<(), NotAttached> {
         self.fair.attach(peer);
         self.fanout.attach(peer);
-        self.send_subscriptions(peer, pipes);
+        self.send_subscriptions(peer, Some(false), pipes);
         Ok(())
     }
 
     fn detach<P: Pipes>(&mut self, peer: Peer, pipes: &mut P) {
         self.fair.detach(peer, pipes);
         self.fanout.detach(peer, pipes);
+        self.forget_changes(peer);
     }
 
-    fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, _pipes: &mut P) {
-        if ready == Ready::Readable {
-            self.fair.activated(peer);
+    fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, pipes: &mut P) {
+        match ready {
+            Ready::Readable => self.fair.activated(peer),
+            Ready::Writable => self.send_changes(peer, pipes),
         }
     }
 
     fn hiccup<P: Pipes>(&mut self, peer: Peer, pipes: &mut P) {
-        self.send_subscriptions(peer, pipes);
+        // The pipe may hold some that were for the connection before.
+        self.send_subscriptions(peer, None, pipes);
     }
 
     fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {

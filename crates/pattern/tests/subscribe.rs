@@ -129,7 +129,7 @@ fn an_unsubscription_that_is_not_sent_leaves_no_open_message() {
 }
 
 #[test]
-fn subscriptions_without_room_are_dropped() {
+fn subscriptions_exceed_the_mark() {
     let mut sub = Stage::new(Kind::Sub);
     for topic in [b"a", b"b", b"c"] {
         sub.set(SetOption::Subscribe(topic));
@@ -137,8 +137,104 @@ fn subscriptions_without_room_are_dropped() {
     sub.pipe(0).room = 2;
     sub.join(0);
     sub.set(SetOption::Subscribe(b"d"));
-    assert_eq!(sub.got(0), ["\x01a", "\x01b"]);
-    assert_eq!(sub.pattern.topics(), Some(4));
+    sub.set(SetOption::Unsubscribe(b"a"));
+    assert!(!sub.pattern.is_behind());
+    assert_eq!(sub.got(0), ["\x01a", "\x01b", "\x01c", "\x01d", "\0a"]);
+    sub.pattern.hiccup(Peer(0), &mut sub.world);
+    assert_eq!(sub.got(0), ["\x01b", "\x01c", "\x01d"]);
+    // Messages of the application do not.
+    let mut xsub = Stage::new(Kind::Xsub);
+    xsub.pipe(0).room = 2;
+    xsub.join(0);
+    for message in ["\x01a", "user", "\x01b", "lost", "lost|\x01c", "\x01d"] {
+        xsub.send(message).unwrap();
+    }
+    assert_eq!(xsub.got(0), ["\x01a", "user", "\x01b", "\x01d"]);
+}
+
+/// A publisher that never reads costs a bounded number of messages, and holds what is subscribed to in the end.
+#[test]
+fn changes_beyond_the_excess_are_sent_once_and_later() {
+    let mut sub = Stage::with(Kind::Sub, 2);
+    for round in 0..1000 {
+        for topic in [format!("{round}"), "same".to_owned()] {
+            sub.set(SetOption::Subscribe(topic.as_bytes()));
+            sub.set(SetOption::Unsubscribe(topic.as_bytes()));
+            // This one reads.
+            sub.got(1);
+        }
+        if round % 100 == 0 {
+            sub.pattern.hiccup(Peer(0), &mut sub.world);
+        }
+    }
+    for topic in [&b"kept"[..], b"also"] {
+        sub.set(SetOption::Subscribe(topic));
+    }
+    assert!(sub.pattern.is_behind());
+    assert_eq!(sub.got(1), ["\x01kept", "\x01also"]);
+    let first = sub.got(0);
+    assert!(first.len() <= 10 + 2 * 2, "{first:?}");
+    assert!(!sub.pattern.is_behind());
+    assert_eq!(sub.got(0), ["\x01also", "\x01kept"]);
+    sub.set(SetOption::Unsubscribe(b"also"));
+    assert_eq!(sub.got(0), ["\0also"]);
+    // One that goes while it is behind leaves nothing behind.
+    for topic in (0..100).map(|n| format!("{n}")) {
+        sub.set(SetOption::Subscribe(topic.as_bytes()));
+        sub.set(SetOption::Unsubscribe(topic.as_bytes()));
+    }
+    assert!(sub.pattern.is_behind());
+    sub.leave(0);
+    sub.leave(1);
+    assert!(!sub.pattern.is_behind());
+}
+
+/// Whatever the room, and however often the connection is made anew, the publisher holds what is subscribed to.
+#[test]
+fn a_publisher_holds_what_is_subscribed_to_in_the_end() {
+    let mut random = Random::new(seed());
+    for _ in 0..200 {
+        let mut sub = Stage::new(Kind::Sub);
+        sub.pipe(0).room = random.within(1..5);
+        sub.join(0);
+        let mut held = std::collections::BTreeSet::new();
+        let mut wanted: Vec<String> = Vec::new();
+        let read = |sub: &mut Stage, held: &mut std::collections::BTreeSet<String>| {
+            for message in sub.got(0) {
+                let topic = message[1..].to_owned();
+                if message.starts_with('\x01') {
+                    held.insert(topic);
+                } else {
+                    held.remove(&topic);
+                }
+            }
+        };
+        for _ in 0..random.within(0..300) {
+            let topic = format!("{}", random.within(0..40));
+            match random.below(100) {
+                0 => {
+                    held.clear();
+                    sub.pattern.hiccup(Peer(0), &mut sub.world);
+                }
+                1..5 => read(&mut sub, &mut held),
+                5..50 => {
+                    sub.set(SetOption::Subscribe(topic.as_bytes()));
+                    wanted.push(topic);
+                }
+                _ => {
+                    sub.set(SetOption::Unsubscribe(topic.as_bytes()));
+                    let at = wanted.iter().position(|known| *known == topic);
+                    at.map(|at| wanted.swap_remove(at));
+                }
+            }
+        }
+        while !sub.world.pipes[0].outbound.is_empty() || sub.pattern.is_behind() {
+            read(&mut sub, &mut held);
+        }
+        wanted.sort();
+        wanted.dedup();
+        assert_eq!(held.into_iter().collect::<Vec<_>>(), wanted);
+    }
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl Socket {
     pub(crate) fn has_news(&mut self, readable: bool, writable: bool) -> bool {
         self.mailbox.has_mail()
             || (readable && self.peers.any_readable())
-            || (writable && self.peers.any_writable())
+            || ((writable || self.pattern.is_behind()) && self.peers.any_writable())
     }
 
     fn look(&mut self) -> Events {

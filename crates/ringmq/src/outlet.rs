@@ -57,6 +57,15 @@ impl Outlet {
         }
     }
 
+    /// Returns true if fewer messages than the mark and `by` wait in a pipe of this process. Subscriptions never go
+    /// to shared memory.
+    pub(crate) fn has_room_beyond(&self, by: u64) -> bool {
+        match self {
+            Outlet::Local(sender) => sender.has_room_beyond(by),
+            Outlet::Shared(_) | Outlet::Closed => false,
+        }
+    }
+
     /// Whether the mark is reached, for all that is known. In shared memory there is nothing to be learnt late.
     pub(crate) fn is_spent(&self) -> bool {
         match self {

@@ -492,6 +492,12 @@ impl Pipes for Peers {
         false
     }
 
+    fn can_exceed(&mut self, peer: Peer, by: usize) -> bool {
+        let entry = self.entries.get(peer.0 as usize);
+        entry.is_some_and(|entry| !entry.gone && entry.sender.has_room_beyond(by as u64))
+            || self.can_write(peer)
+    }
+
     #[inline]
     fn is_spent(&mut self, peer: Peer) -> bool {
         let entry = self.entries.get(peer.0 as usize);

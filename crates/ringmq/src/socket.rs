@@ -69,12 +69,15 @@ struct Waiting<'a> {
     peers: &'a mut Peers,
     mailbox: &'a Mailbox<Command>,
     ready: Ready,
+    /// Subscriptions wait until there is room.
+    is_behind: bool,
 }
 
 impl Awaited for Waiting<'_> {
     #[inline]
     fn look(&mut self) -> bool {
         self.mailbox.has_mail()
+            || (self.is_behind && self.peers.any_writable())
             || match self.ready {
                 Ready::Readable => self.peers.any_readable(),
                 Ready::Writable => self.peers.any_writable(),
@@ -416,6 +419,7 @@ impl Socket {
             peers: &mut self.peers,
             mailbox: &self.mailbox,
             ready: Ready::Writable,
+            is_behind: false,
         };
         self.sleeper.count(waiting.received());
         let waited = self.sleeper.wait(waiting, deadline);
@@ -565,9 +569,18 @@ impl Socket {
         if self.peers.tell(&mut self.pattern, Ready::Readable, true) {
             return Ok(patience);
         }
+        self.catch_up();
         // Mail that has come in the meantime ends the wait at once. Taken here, it could bring a peer that has sent
         // already, and of whom the wait knows nothing.
         self.wait_to_recv(patience)
+    }
+
+    /// Sends subscriptions that there was no room for.
+    #[inline]
+    fn catch_up(&mut self) {
+        if self.pattern.is_behind() {
+            self.peers.tell(&mut self.pattern, Ready::Writable, true);
+        }
     }
 
     #[inline(never)]
@@ -580,6 +593,7 @@ impl Socket {
             peers: &mut self.peers,
             mailbox: &self.mailbox,
             ready: Ready::Readable,
+            is_behind: self.pattern.is_behind(),
         };
         self.sleeper.count(waiting.received());
         let waited = self.sleeper.wait(waiting, deadline);
@@ -589,6 +603,7 @@ impl Socket {
         }
         waited?;
         self.peers.tell_awaited(&mut self.pattern);
+        self.catch_up();
         Ok(Patience::Until(deadline))
     }
 

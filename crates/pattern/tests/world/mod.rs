@@ -25,6 +25,8 @@ pub struct Pipe {
     pub gone: bool,
     /// Messages that fit.
     pub room: usize,
+    /// Messages that fit beyond those, by the last question.
+    excess: usize,
     /// Those that fit, as far as is known, are there.
     pub spent: bool,
     /// Messages of the peer.
@@ -59,7 +61,16 @@ impl Pipes for World {
         let pipe = self.pipe(peer);
         assert!(pipe.writing.is_empty(), "asked in the middle of a message");
         pipe.looks += 1;
+        pipe.excess = 0;
         pipe.full = pipe.outbound.len() >= pipe.room;
+        !pipe.full
+    }
+
+    fn can_exceed(&mut self, peer: Peer, by: usize) -> bool {
+        let pipe = self.pipe(peer);
+        assert!(pipe.writing.is_empty(), "asked in the middle of a message");
+        pipe.excess = by;
+        pipe.full = pipe.outbound.len() >= pipe.room + by;
         !pipe.full
     }
 
@@ -80,7 +91,7 @@ impl Pipes for World {
 
     fn write(&mut self, peer: Peer, frame: Frame) {
         let pipe = self.pipe(peer);
-        assert!(!pipe.writing.is_empty() || pipe.outbound.len() < pipe.room);
+        assert!(!pipe.writing.is_empty() || pipe.outbound.len() < pipe.room + pipe.excess);
         let more = frame.more();
         pipe.writing.push(frame);
         if !more {

@@ -58,6 +58,11 @@ impl<T> Sender<T> {
         self.sent - self.received < self.mark || self.look_for_room()
     }
 
+    /// Returns true if fewer messages than the mark and `by` wait. [`push`](Sender::push) takes one beyond the mark, too.
+    pub fn has_room_beyond(&self, by: u64) -> bool {
+        self.waiting() < self.mark.saturating_add(by)
+    }
+
     /// Whether the credit that is known of is used up; the receiver may have given some back since.
     pub fn is_spent(&self) -> bool {
         self.sent - self.received >= self.mark

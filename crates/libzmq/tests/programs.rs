@@ -217,6 +217,11 @@ fn places() {
 }
 
 #[test]
+fn names() {
+    holds("names", With::Both);
+}
+
+#[test]
 fn tools() {
     holds("tools", With::Both);
 }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
-use crate::endpoint::{Endpoint, EndpointError};
+use crate::endpoint::{Endpoint, EndpointError, Host, TcpPlace};
 use crate::options::Options;
-use crate::resolve::{Purpose, ResolveError};
+use crate::resolve::{Answer, Purpose, ResolveError};
 use crate::stream::Stream;
 use crate::tuning::{Refused, addresses, at, open, tune};
 
@@ -23,6 +23,34 @@ pub enum Dial {
     Begun(Connecting),
     /// Still under way on the same socket.
     Waiting(Connecting),
+    /// The name of the host has to be looked up before: ask for an [`Answer`] in a thread that may wait,
+    /// and [go on](Named::go_on) with it.
+    Named(Named),
+}
+
+/// An attempt to connect to a host by its name, which has to be looked up.
+#[derive(Debug)]
+pub struct Named {
+    host: String,
+    place: TcpPlace,
+    source: Option<SocketAddr>,
+    options: Options,
+}
+
+impl Named {
+    /// The name, for [`Answer::look_up`].
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Begins to connect to the addresses of the host.
+    ///
+    /// # Errors
+    /// [`DialError`].
+    pub fn go_on(self, answer: &Answer, now: Instant) -> Result<Dial, DialError> {
+        Way::to(&self.place, self.source, self.options, Some(answer), now)
+    }
 }
 
 /// A connection that is not yet one. Dropping it gives up.
@@ -89,8 +117,8 @@ impl DialError {
     }
 }
 
-/// Begins to connect. ipc is done, or refused, at once; so is what the kernel settles at once. Names of
-/// hosts are looked up here, which may block.
+/// Begins to connect. ipc is done, or refused, at once; so is what the kernel settles at once. Never blocks: the name of
+/// a host has to be looked up by the caller.
 ///
 /// # Errors
 /// [`DialError`].
@@ -100,22 +128,20 @@ pub fn dial(endpoint: &Endpoint, options: &Options, now: Instant) -> Result<Dial
         Endpoint::Tcp(address) => {
             let source = match &address.source {
                 None => None,
-                Some(source) => addresses(source, Purpose::Source, options)?
+                Some(source) => addresses(source, Purpose::Source, options, None)?
                     .into_iter()
                     .next(),
             };
-            let rest = addresses(&address.place, Purpose::Connect, options)?.into_iter();
-            let options = options.clone();
-            let way = Way {
-                source,
-                rest,
-                options,
-            };
-            // What is resolved has an address; this error is never seen.
-            let none = DialError::NoStream {
-                endpoint: endpoint.to_string(),
-            };
-            way.on(none, now)
+            match &address.place.host {
+                // An empty name is known to nobody; no thread has to find that out.
+                Host::Name(host) if !host.is_empty() => Ok(Dial::Named(Named {
+                    host: host.clone(),
+                    place: address.place.clone(),
+                    source,
+                    options: options.clone(),
+                })),
+                _ => Way::to(&address.place, source, options.clone(), None, now),
+            }
         }
         Endpoint::Ipc(address) => match ringmq_sys::Stream::try_connect(address) {
             Ok(unix) => Ok(Dial::Connected(Stream::ipc(unix))),
@@ -132,6 +158,27 @@ pub fn dial(endpoint: &Endpoint, options: &Options, now: Instant) -> Result<Dial
 }
 
 impl Way {
+    /// Tries the addresses of a place.
+    fn to(
+        place: &TcpPlace,
+        source: Option<SocketAddr>,
+        options: Options,
+        known: Option<&Answer>,
+        now: Instant,
+    ) -> Result<Dial, DialError> {
+        let rest = addresses(place, Purpose::Connect, &options, known)?.into_iter();
+        let way = Way {
+            source,
+            rest,
+            options,
+        };
+        // What is resolved has an address; this error is never seen.
+        let none = DialError::NoStream {
+            endpoint: place.to_string(),
+        };
+        way.on(none, now)
+    }
+
     /// Tries the next address, and those after it; `last` is what became of the one before.
     fn on(mut self, mut last: DialError, now: Instant) -> Result<Dial, DialError> {
         while let Some(to) = self.rest.next() {
@@ -265,6 +312,7 @@ mod tests {
                     connecting
                 }
                 Ok(Dial::Waiting(connecting)) => connecting,
+                Ok(Dial::Named(named)) => panic!("{named:?} is an address"),
                 Err(error) => return (Err(error), sockets),
             };
             let mut poll = Poll::new().unwrap();

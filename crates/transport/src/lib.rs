@@ -4,7 +4,7 @@
 //!   "tcp://eth0:*"                                        "tcp://host:5555"
 //!        │ parse                                               │ parse
 //!    Endpoint                                              Endpoint
-//!        │ Listener::bind: resolve, bind, listen               │ dial: resolve, connect
+//!        │ Listener::bind: resolve, bind, listen               │ dial: look up, connect
 //!    Listener ◀─────────────── the network ───────────────▶ Connecting ──┐ refused, timed out:
 //!        │ accept: filter, options                  poll: options │      │ the next address, or
 //!     Stream  ◀─────────────── bytes ─────────────────────────▶ Stream   └▶ DialError → Backoff
@@ -15,9 +15,10 @@
 //! - **No threads, no clocks, no events of its own.** Sockets are non-blocking `mio` sources that the
 //!   caller registers; moments are given to it; [`Backoff`] only computes. What a call finds out, it
 //!   returns.
-//! - **Nothing blocks but names.** Names of hosts are looked up by the system's resolver in
-//!   [`Listener::bind`] and [`dial`], that is in the I/O thread, as in libzmq. Addresses, interfaces and
-//!   ipc never wait for anybody.
+//! - **Nothing blocks but names.** The system's resolver looks names of hosts up in [`Listener::bind`] and
+//!   in [`Answer::look_up`], which may take many seconds. [`dial`] never asks it: it returns
+//!   [`Dial::Named`], and the caller asks in a thread that may wait. Addresses, interfaces and ipc never
+//!   wait.
 //! - **No failure ends the process.** [`AcceptError::setback`] tells a newcomer's bad luck from a
 //!   shortage and from the end of the listener; libzmq asserts on most of them.
 //! - **Nothing is left behind**: no path, no directory, no descriptor, on any way out. Paths of
@@ -42,12 +43,12 @@ mod stream;
 mod tuning;
 
 pub use backoff::{Backoff, ReconnectStop};
-pub use dialer::{Connecting, Dial, DialError, dial};
+pub use dialer::{Connecting, Dial, DialError, Named, dial};
 pub use endpoint::{Endpoint, EndpointError, Host, TcpAddress, TcpPlace};
 pub use filter::{IpcFilter, Subnet, SubnetError};
 pub use listener::{AcceptError, ListenError, Listener};
 pub use options::{Keepalive, Options};
-pub use resolve::ResolveError;
+pub use resolve::{Answer, ResolveError};
 #[doc(no_inline)]
 pub use ringmq_sys::{Address, AddressError, BindError, Setback, Steal};
 pub use stream::Stream;

@@ -1,10 +1,11 @@
 //! From hosts to addresses: interfaces, numbers, names.
 //!
 //! Names go through the system's resolver, which may ask the network and so may block the thread that
-//! asks, the I/O thread, as in libzmq. Addresses and interfaces never do.
+//! asks: see [`Answer::look_up`]. Addresses and interfaces never do.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
+use std::sync::Arc;
 
 use crate::endpoint::{Host, TcpPlace};
 
@@ -55,12 +56,61 @@ pub(crate) enum Purpose {
     Source,
 }
 
+/// What the system's resolver knows of a host.
+#[derive(Debug, Clone)]
+pub struct Answer(Result<Arc<[IpAddr]>, Arc<io::Error>>);
+
+impl Answer {
+    /// Asks the system's resolver for the addresses of a host (`getaddrinfo`).
+    ///
+    /// Blocks until it answers, with the defaults of resolv.conf up to 10 s for each name server that does not. The
+    /// call cannot be cancelled.
+    ///
+    /// ```
+    /// use ringmq_transport::Answer;
+    ///
+    /// assert!(Answer::look_up("localhost").is_found());
+    /// ```
+    #[must_use]
+    pub fn look_up(host: &str) -> Answer {
+        let found = (host, 0).to_socket_addrs();
+        Answer(match found {
+            Ok(found) => Ok(found.map(|address| address.ip()).collect()),
+            Err(error) => Err(Arc::new(error)),
+        })
+    }
+
+    /// An answer that there is none, for a caller that cannot ask.
+    #[must_use]
+    pub fn failed(error: io::Error) -> Answer {
+        Answer(Err(Arc::new(error)))
+    }
+
+    /// Returns true if the host has an address of any family.
+    #[must_use]
+    pub fn is_found(&self) -> bool {
+        self.0.as_ref().is_ok_and(|ips| !ips.is_empty())
+    }
+
+    /// The addresses, or why there are none.
+    pub(crate) fn ips(&self, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
+        match &self.0 {
+            Ok(ips) => Ok(ips.to_vec()),
+            Err(error) => Err(ResolveError::Unknown {
+                host: host.into(),
+                source: io::Error::new(error.kind(), Arc::clone(error)),
+            }),
+        }
+    }
+}
+
 /// All addresses of a place, best first; at least one. With `ipv6` they are all IPv6, mapped if they
-/// must be; without, all IPv4.
+/// must be; without, all IPv4. If the name of the host was looked up before, that is in `known`; if not, this blocks.
 pub(crate) fn resolve(
     place: &TcpPlace,
     purpose: Purpose,
     ipv6: bool,
+    known: Option<&Answer>,
 ) -> Result<Vec<SocketAddr>, ResolveError> {
     let wildcard = || ResolveError::Wildcard {
         place: place.to_string(),
@@ -76,7 +126,7 @@ pub(crate) fn resolve(
         (Host::Any, _) if ipv6 => (vec![Ipv6Addr::UNSPECIFIED.into()], "*"),
         (Host::Any, _) => (vec![Ipv4Addr::UNSPECIFIED.into()], "*"),
         (Host::Ip(ip), _) => (vec![*ip], ""),
-        (Host::Name(name), purpose) => (look_up(name, purpose, ipv6)?, name.as_str()),
+        (Host::Name(name), purpose) => (look_up(name, purpose, ipv6, known)?, name.as_str()),
     };
     let ips = of_family(ips, ipv6);
     if ips.is_empty() {
@@ -104,7 +154,12 @@ fn scope(zone: &str) -> Result<u32, ResolveError> {
 }
 
 /// The addresses of an interface or a host.
-fn look_up(name: &str, purpose: Purpose, ipv6: bool) -> Result<Vec<IpAddr>, ResolveError> {
+fn look_up(
+    name: &str,
+    purpose: Purpose,
+    ipv6: bool,
+    known: Option<&Answer>,
+) -> Result<Vec<IpAddr>, ResolveError> {
     if purpose != Purpose::Connect {
         let ips = ringmq_sys::interface_addresses(name).map_err(ResolveError::Interfaces)?;
         let of_that_kind = ips.into_iter().find(|ip| ip.is_ipv6() == ipv6);
@@ -112,15 +167,16 @@ fn look_up(name: &str, purpose: Purpose, ipv6: bool) -> Result<Vec<IpAddr>, Reso
             return Ok(vec![ip]);
         }
     }
-    let unknown = |source| ResolveError::Unknown {
-        host: name.into(),
-        source,
-    };
     if purpose == Purpose::Source || name.is_empty() {
-        return Err(unknown(io::ErrorKind::NotFound.into()));
+        return Err(ResolveError::Unknown {
+            host: name.into(),
+            source: io::ErrorKind::NotFound.into(),
+        });
     }
-    let found = (name, 0).to_socket_addrs().map_err(unknown)?;
-    Ok(found.map(|address| address.ip()).collect())
+    match known {
+        Some(answer) => answer.ips(name),
+        None => Answer::look_up(name).ips(name),
+    }
 }
 
 /// Those that can be used: IPv4; or IPv6, and if there is none, IPv4 mapped into it.

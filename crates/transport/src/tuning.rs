@@ -7,7 +7,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::endpoint::TcpPlace;
 use crate::options::Options;
-use crate::resolve::{Purpose, ResolveError, resolve};
+use crate::resolve::{Answer, Purpose, ResolveError, resolve};
 
 /// A step that the kernel refused.
 #[derive(Debug)]
@@ -26,9 +26,10 @@ pub(crate) fn addresses(
     place: &TcpPlace,
     purpose: Purpose,
     options: &Options,
+    known: Option<&Answer>,
 ) -> Result<Vec<SocketAddr>, ResolveError> {
     let ipv6 = options.ipv6 && Socket::new(Domain::IPV6, Type::STREAM, None).is_ok();
-    resolve(place, purpose, ipv6)
+    resolve(place, purpose, ipv6, known)
 }
 
 /// A non-blocking socket that can reach `address`, or listen there, with all options but those that

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use mio::{Interest, Token};
 use ringmq_pipe::local::Post;
-use ringmq_transport::{Dial, DialError, dial};
+use ringmq_transport::{Answer, Dial, DialError, Named, dial};
 
 use super::order::{Connect, Order, session_pipe};
 use super::work::{Dialed, Io, Origin, Session, Work, earlier, session_number};
@@ -69,6 +69,34 @@ impl Work {
         }
     }
 
+    /// Has the name of the host looked up.
+    fn resolve(&mut self, slot: usize, named: Named) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let post = self.mailbox.post();
+        self.resolver.ask(named.host(), session.id, post);
+        session.io = Io::Resolving(Box::new(named));
+        self.timers.set(session_number(slot), session.until);
+    }
+
+    /// The name of a host was looked up. A session that has ended meanwhile has no use for the answer.
+    pub(super) fn resolved(&mut self, id: PipeId, answer: &Answer) {
+        let Some(slot) = self.by_id.get(&id).copied() else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        match std::mem::replace(&mut session.io, Io::Resting) {
+            Io::Resolving(named) => match named.go_on(answer, Instant::now()) {
+                Ok(dial) => self.dialed(slot, dial),
+                Err(error) => self.not_dialed(slot, &error, None),
+            },
+            io => session.io = io,
+        }
+    }
+
     pub(super) fn go_on_dialing(&mut self, slot: usize) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
@@ -119,6 +147,7 @@ impl Work {
         let token = Token(session_number(slot));
         let (connecting, begun) = match dial {
             Dial::Connected(stream) => return self.open(slot, stream),
+            Dial::Named(named) => return self.resolve(slot, named),
             Dial::Begun(connecting) => (connecting, true),
             Dial::Waiting(connecting) => (connecting, false),
         };

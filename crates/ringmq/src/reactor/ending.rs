@@ -135,7 +135,7 @@ impl Work {
                 open.unwatch(self.poll.registry());
                 None
             }
-            Io::Resting => None,
+            Io::Resting | Io::Resolving(_) => None,
         };
         drop((ends, near));
         if dialing.is_some() {

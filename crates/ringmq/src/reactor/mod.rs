@@ -1,4 +1,4 @@
-//! The I/O threads: they connect, accept, speak ZMTP, and notice the dead. Messages within the process never come here.
+//! The I/O threads: they connect, accept, speak ZMTP, and notice the dead. Threads beside them look up names of hosts. Messages within the process never come here.
 //!
 //! ```text
 //!    socket (its thread)                         reactor (an I/O thread)
@@ -18,6 +18,7 @@ mod listening;
 mod order;
 mod outbound;
 mod reply;
+mod resolver;
 mod returning;
 mod session;
 mod telling;
@@ -36,6 +37,7 @@ use crew::Crew;
 pub(crate) use crew::Place;
 pub(crate) use handoff::Sharing;
 pub(crate) use order::{Connect, Link, Listen, Order, session_pipe};
+use resolver::Resolver;
 
 /// What wakes the reactor.
 const WAKE: Token = Token(usize::MAX);
@@ -104,9 +106,12 @@ impl Reactors {
             posts,
             threads: Vec::with_capacity(count),
         };
+        let resolver = Arc::new(Resolver::default());
         for (number, beginning) in beginnings.into_iter().enumerate() {
             let crew = Arc::clone(&reactors.crew);
-            let work = work::Work::new(beginning, number, crew, Arc::clone(lingering));
+            let lingering = Arc::clone(lingering);
+            let resolver = Arc::clone(&resolver);
+            let work = work::Work::new(beginning, number, crew, lingering, resolver);
             // Those that run already end with the handle, if this one cannot be started.
             let thread = std::thread::Builder::new()
                 .name("ringmq io".to_owned())

@@ -9,7 +9,7 @@ use ringmq_message::Frame;
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::{Announcement, Bell, Bellpull, Post, Receiver, Sender, Waker};
 use ringmq_transport::{
-    Backoff, Endpoint, Listener, Options as TransportOptions, ReconnectStop, Stream,
+    Answer, Backoff, Endpoint, Listener, Options as TransportOptions, ReconnectStop, Stream,
 };
 use ringmq_zmtp::Settings;
 
@@ -33,6 +33,8 @@ pub(crate) enum Order {
     Welcome(Box<Newcomer>),
     /// Connect, again and again.
     Connect(Box<Connect>),
+    /// The name of the host that this session is to connect to was looked up.
+    Resolved(PipeId, Answer),
     /// There is something for this session to do.
     Activate(PipeId),
     /// The shared memory of this session cannot be used any more; whether that is for want of memory only.

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token};
 use ringmq_pipe::local::{Announcement, Mailbox};
 use ringmq_pipe::remote::Witness;
-use ringmq_transport::{Backoff, Connecting, Endpoint, Options, ReconnectStop, Stream};
+use ringmq_transport::{Backoff, Connecting, Endpoint, Named, Options, ReconnectStop, Stream};
 use slab::Slab;
 
 use super::ending::Late;
 use super::listening::Listening;
 use super::order::{Link, Order};
+use super::resolver::Resolver;
 use super::returning::Pause;
 use super::session::{Broken, Ends, Open, Worked};
 use super::telling::Next;
@@ -87,6 +88,8 @@ pub(super) struct Dialed {
 pub(super) enum Io {
     /// Until its time comes.
     Resting,
+    /// Until the name of the host was looked up.
+    Resolving(Box<Named>),
     Dialing(Box<Connecting>),
     Open(Box<Open>),
 }
@@ -100,6 +103,7 @@ pub(crate) struct Work {
     pub(super) number: usize,
     pub(super) crew: Arc<Crew>,
     pub(super) lingering: Arc<Lingering>,
+    pub(super) resolver: Arc<Resolver>,
     pub(super) sessions: Slab<Session>,
     pub(super) listeners: Slab<Listening>,
     pub(super) by_id: HashMap<PipeId, usize>,
@@ -138,6 +142,7 @@ impl Work {
         number: usize,
         crew: Arc<Crew>,
         lingering: Arc<Lingering>,
+        resolver: Arc<Resolver>,
     ) -> Work {
         Work {
             poll: beginning.poll,
@@ -146,6 +151,7 @@ impl Work {
             number,
             crew,
             lingering,
+            resolver,
             sessions: Slab::new(),
             listeners: Slab::new(),
             by_id: HashMap::new(),
@@ -215,6 +221,7 @@ impl Work {
                 Order::Leave(number) => self.leave(number),
                 Order::Welcome(newcomer) => self.welcome(*newcomer),
                 Order::Connect(connect) => self.connect(*connect),
+                Order::Resolved(id, answer) => self.resolved(id, &answer),
                 Order::Activate(id) => {
                     if let Some(slot) = self.by_id.get(&id) {
                         self.enqueue(*slot);
@@ -288,7 +295,7 @@ impl Work {
                 self.enqueue(slot);
             }
             Io::Dialing(_) => self.go_on_dialing(slot),
-            Io::Resting => {}
+            Io::Resting | Io::Resolving(_) => {}
         }
     }
 
@@ -309,6 +316,8 @@ impl Work {
         match &mut session.io {
             Io::Resting => self.begin_dialing(slot),
             Io::Dialing(_) => self.go_on_dialing(slot),
+            // Nothing but the end of the session is due then.
+            Io::Resolving(_) => {}
             Io::Open(open) => {
                 // What was read first may be the sign of life that the time is about.
                 match open.connection.tick(now) {

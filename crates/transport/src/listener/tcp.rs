@@ -31,10 +31,10 @@ impl TcpListener {
     ) -> Result<(TcpListener, Endpoint), ListenError> {
         if let Some(source) = &address.source {
             // It has no meaning here; libzmq wants it to be right all the same.
-            addresses(source, Purpose::Source, options)?;
+            addresses(source, Purpose::Source, options, None)?;
         }
         let text = || Endpoint::Tcp(address.clone()).to_string();
-        let found = addresses(&address.place, Purpose::Bind, options)?;
+        let found = addresses(&address.place, Purpose::Bind, options, None)?;
         // A name may stand for several; libzmq listens on the first. There is at least one.
         let Some(own) = found.first() else {
             return Err(ListenError::NoStream { endpoint: text() });

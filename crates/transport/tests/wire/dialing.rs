@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mio::Interest;
 use ringmq_testing::{Scratch, abstract_name, watchdog};
-use ringmq_transport::{Dial, DialError, Options, ResolveError, dial};
+use ringmq_transport::{Answer, Dial, DialError, Options, ResolveError, dial};
 
 use crate::reactor::{accept, bind, connect, endpoint, ipv6, pair, until};
 
@@ -61,7 +61,7 @@ fn what_is_nothing_to_connect_to_is_refused() {
         "tcp://:80",
         "tcp://localhost:0;127.0.0.1:80",
     ] {
-        let error = dial(&endpoint(text), &plain, now).unwrap_err();
+        let error = connect(&endpoint(text), &plain).unwrap_err();
         let unknown = matches!(error, DialError::Resolve(ResolveError::Unknown { .. }));
         assert!(unknown, "{error}");
     }
@@ -69,6 +69,45 @@ fn what_is_nothing_to_connect_to_is_refused() {
     assert!(
         matches!(error, DialError::Resolve(ResolveError::NoIpv4 { .. })),
         "{error}"
+    );
+}
+
+/// To dial a name asks nobody; one answer serves many, and an answer that there is none says why.
+#[test]
+fn names_are_looked_up_by_the_caller() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let plain = Options::default();
+    let mut listener = bind("tcp://127.0.0.1:*", &plain);
+    let port = listener.endpoint().to_string();
+    let port = port.rsplit_once(':').unwrap().1;
+    let named = |host: &str| {
+        let text = format!("tcp://{host}:{port}");
+        match dial(&endpoint(&text), &plain, Instant::now()).unwrap() {
+            Dial::Named(named) => named,
+            other => panic!("{other:?}"),
+        }
+    };
+    let answer = Answer::look_up("localhost");
+    for host in ["localhost", "any.name.invalid"] {
+        let named = named(host);
+        assert_eq!(named.host(), host);
+        let dial = named.go_on(&answer, Instant::now()).unwrap();
+        assert!(
+            matches!(dial, Dial::Begun(_) | Dial::Connected(_)),
+            "{dial:?}"
+        );
+        drop(accept(&mut listener));
+    }
+    let answer = Answer::failed(ErrorKind::OutOfMemory.into());
+    let error = named("localhost")
+        .go_on(&answer, Instant::now())
+        .unwrap_err();
+    let DialError::Resolve(ResolveError::Unknown { host, source }) = error else {
+        panic!("{error}");
+    };
+    assert_eq!(
+        (host.as_str(), source.kind()),
+        ("localhost", ErrorKind::OutOfMemory)
     );
 }
 
@@ -174,6 +213,7 @@ fn without_a_timeout_it_waits_for_the_kernel() {
         match connecting.poll(Instant::now()).unwrap() {
             Dial::Connected(_) => break,
             Dial::Begun(same) | Dial::Waiting(same) => connecting = same,
+            Dial::Named(named) => panic!("{named:?} has connected before"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use mio::event::Source;
 use mio::{Events, Interest, Poll, Token};
-use ringmq_transport::{Dial, DialError, Endpoint, Listener, Options, Stream, dial};
+use ringmq_transport::{Answer, Dial, DialError, Endpoint, Listener, Options, Stream, dial};
 
 /// Sleeps until the source has an event. The watchdog limits it.
 pub(crate) fn until(source: &mut impl Source, interest: Interest) {
@@ -48,6 +48,10 @@ pub(crate) fn connect(to: &Endpoint, options: &Options) -> Result<Stream, DialEr
             Dial::Begun(mut connecting) | Dial::Waiting(mut connecting) => {
                 until(&mut connecting, Interest::WRITABLE);
                 connecting.poll(Instant::now())?
+            }
+            Dial::Named(named) => {
+                let answer = Answer::look_up(named.host());
+                named.go_on(&answer, Instant::now())?
             }
         };
     }

@@ -40,6 +40,7 @@ mod setting;
 mod slices;
 mod socket;
 mod socket_options;
+mod waiting;
 
 pub use carrier::{Carrier, Connection, WhyZmtp};
 pub use context::Context;

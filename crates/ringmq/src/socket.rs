@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ringmq_message::{Frame, Message};
 use ringmq_pattern::{Kind, NotAttached, Pattern, Peer, Ready, RecvRefused, Refused, Remote};
-use ringmq_pipe::local::{Awaited, Company, Mailbox, Post, Sleeper};
+use ringmq_pipe::local::{Awaited, Mailbox, Post, Sleeper};
 use ringmq_pipe::remote::LONGEST;
 
 use crate::command::{Attachment, Command, PipeId};
@@ -15,6 +15,7 @@ use crate::error::{RecvError, SendError, SendRefusal, SocketError};
 use crate::monitor::{Occurrence, Watch};
 use crate::options::Options;
 use crate::peers::{LOOK, Peers};
+use crate::waiting::Waiting;
 
 /// One end of many conversations, which a pattern makes one of.
 ///
@@ -61,35 +62,6 @@ impl Patience {
             Patience::Timeout => Some(timeout.map(later)),
             Patience::Until(deadline) => Some(deadline),
         }
-    }
-}
-
-/// What a call that waits looks for.
-struct Waiting<'a> {
-    peers: &'a mut Peers,
-    mailbox: &'a Mailbox<Command>,
-    ready: Ready,
-    /// Subscriptions wait until there is room.
-    is_behind: bool,
-}
-
-impl Awaited for Waiting<'_> {
-    #[inline]
-    fn look(&mut self) -> bool {
-        self.mailbox.has_mail()
-            || (self.is_behind && self.peers.any_writable())
-            || match self.ready {
-                Ready::Readable => self.peers.any_readable(),
-                Ready::Writable => self.peers.any_writable(),
-            }
-    }
-
-    fn company(&mut self, here: u32) -> Company {
-        self.peers.company(here)
-    }
-
-    fn received(&self) -> u64 {
-        self.peers.received()
     }
 }
 

@@ -214,11 +214,13 @@ fn nothing_is_lost_on_close() {
 fn the_end_of_a_context_ends_all_that_waits() {
     let _guard = watchdog(Duration::from_secs(60));
     let context = Context::new().unwrap();
+    let (made, sockets) = std::sync::mpsc::channel();
     scope(|scope| {
         for kind in [Kind::Pull, Kind::Push] {
-            let context = context.clone();
+            let (context, made) = (context.clone(), made.clone());
             scope.spawn(move || {
                 let mut socket = context.socket(kind).unwrap();
+                made.send(()).unwrap();
                 if kind == Kind::Pull {
                     assert!(matches!(socket.recv(), Err(RecvError::Terminated)));
                 } else {
@@ -233,7 +235,8 @@ fn the_end_of_a_context_ends_all_that_waits() {
                 ));
             });
         }
-        std::thread::sleep(Duration::from_millis(20));
+        // Whether they wait by then or not, they end.
+        sockets.iter().take(2).for_each(drop);
         context.clone().terminate();
         assert!(matches!(
             context.socket(Kind::Pair),

@@ -6,13 +6,26 @@ use std::time::Instant;
 
 use mio::{Interest, Token};
 use ringmq_pipe::local::Post;
-use ringmq_transport::{Answer, Dial, DialError, Named, dial};
+use ringmq_transport::{
+    Answer, Backoff, Dial, DialError, Endpoint, Named, Options, ReconnectStop, dial,
+};
 
 use super::order::{Connect, Order, session_pipe};
-use super::work::{Dialed, Io, Origin, Session, Work, earlier, session_number};
+use super::work::{Io, Origin, Session, Work, earlier, session_number};
 use crate::command::Command;
 use crate::command::PipeId;
 use crate::monitor::{Addresses, Occurrence};
+
+/// Where a session connects to, and when it tries again.
+#[derive(Debug)]
+pub(super) struct Dialed {
+    pub(super) endpoint: Endpoint,
+    pub(super) options: Options,
+    pub(super) backoff: Backoff,
+    pub(super) stop: ReconnectStop,
+    /// The application has disconnected.
+    pub(super) disconnected: bool,
+}
 
 impl Work {
     pub(super) fn connect(&mut self, connect: Connect) {

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token};
 use ringmq_pipe::local::{Announcement, Mailbox};
 use ringmq_pipe::remote::Witness;
-use ringmq_transport::{Backoff, Connecting, Endpoint, Named, Options, ReconnectStop, Stream};
+use ringmq_transport::{Connecting, Named, Stream};
 use slab::Slab;
 
+use super::dialing::Dialed;
 use super::ending::Late;
 use super::listening::Listening;
 use super::order::{Link, Order};
@@ -72,16 +73,6 @@ pub(super) enum Origin {
     /// By the listener of this number.
     Accepted(u64),
     Dialed(Box<Dialed>),
-}
-
-#[derive(Debug)]
-pub(super) struct Dialed {
-    pub(super) endpoint: Endpoint,
-    pub(super) options: Options,
-    pub(super) backoff: Backoff,
-    pub(super) stop: ReconnectStop,
-    /// The application has disconnected.
-    pub(super) disconnected: bool,
 }
 
 #[derive(Debug)]

@@ -1,0 +1,36 @@
+//! What a call that waits looks for.
+
+use ringmq_pattern::Ready;
+use ringmq_pipe::local::{Awaited, Company, Mailbox};
+
+use crate::command::Command;
+use crate::peers::Peers;
+
+/// Mail, and something to read or room to write.
+pub(crate) struct Waiting<'a> {
+    pub(crate) peers: &'a mut Peers,
+    pub(crate) mailbox: &'a Mailbox<Command>,
+    pub(crate) ready: Ready,
+    /// Subscriptions wait until there is room.
+    pub(crate) is_behind: bool,
+}
+
+impl Awaited for Waiting<'_> {
+    #[inline]
+    fn look(&mut self) -> bool {
+        self.mailbox.has_mail()
+            || (self.is_behind && self.peers.any_writable())
+            || match self.ready {
+                Ready::Readable => self.peers.any_readable(),
+                Ready::Writable => self.peers.any_writable(),
+            }
+    }
+
+    fn company(&mut self, here: u32) -> Company {
+        self.peers.company(here)
+    }
+
+    fn received(&self) -> u64 {
+        self.peers.received()
+    }
+}

@@ -7,6 +7,14 @@ use ringmq_message::Frame;
 use crate::peer::{Peer, Pipes, Take};
 use crate::rotation::Rotation;
 
+/// Messages that one call drops, at most, before it [puts off](Pipes::put_off) each peer that it drops another one of. A
+/// peer can write as fast as messages are dropped, so that a call that went on would never return.
+const DROPS: usize = 1000;
+
+/// What one call has dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Drops(usize);
+
 /// Takes one message from each peer that has one, in turn.
 #[derive(Debug)]
 pub(crate) struct FairQueue {
@@ -48,6 +56,17 @@ impl FairQueue {
 
     pub(crate) fn activated(&mut self, peer: Peer) {
         self.peers.activate(peer);
+    }
+
+    /// Drops what remains of a message of this peer that nobody wants. A peer of which one call has dropped too many is put
+    /// off.
+    pub(crate) fn drop_rest(&mut self, peer: Peer, drops: &mut Drops, pipes: &mut impl Pipes) {
+        self.skip(pipes);
+        drops.0 += 1;
+        if drops.0 >= DROPS {
+            self.peers.deactivate(peer);
+            pipes.put_off(peer);
+        }
     }
 
     /// Whether parts of a message that has been begun remain.

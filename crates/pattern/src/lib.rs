@@ -56,6 +56,7 @@
 //!     fn read(&mut self, peer: Peer) -> Option<Frame> {
 //!         self.0[peer.0 as usize].1.pop_front()
 //!     }
+//!     fn put_off(&mut self, _: Peer) {}
 //!     fn terminate(&mut self, _: Peer) {}
 //! }
 //!

@@ -85,6 +85,11 @@ pub trait Pipes {
         self.can_read(peer)
     }
 
+    /// Gives this peer up for the present call, though it may have more to read: the pattern has dropped many messages
+    /// in a row, and its caller looks at the time and at other things first. The pattern is told that the peer is
+    /// [readable](Ready::Readable) as it is of any other.
+    fn put_off(&mut self, peer: Peer);
+
     /// Asks to end this peer. The socket detaches it later, when it has left the pattern, and may let what it has
     /// sent be read before.
     fn terminate(&mut self, peer: Peer);

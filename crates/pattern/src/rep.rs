@@ -4,7 +4,7 @@ use ringmq_message::Frame;
 
 use crate::dealer::probe;
 use crate::error::{BadOption, NotAttached, RecvRefused, Unrouted};
-use crate::fair::FairQueue;
+use crate::fair::{Drops, FairQueue};
 use crate::identities::Identities;
 use crate::option::SetOption;
 use crate::outgoing::Outgoing;
@@ -51,10 +51,12 @@ impl Rep {
             self.requester = Some(peer);
             return Some(());
         }
+        let mut drops = Drops::default();
         loop {
             let (mut frame, peer) = self.fair.recv(pipes)?;
             if !frame.more() {
                 self.envelope.clear();
+                self.fair.drop_rest(peer, &mut drops, pipes);
                 continue;
             }
             if frame.is_empty() {

@@ -4,6 +4,7 @@ use ringmq_message::Frame;
 
 use crate::dealer::Dealer;
 use crate::error::{BadOption, NotAttached, RecvRefused, Unrouted};
+use crate::fair::Drops;
 use crate::option::SetOption;
 use crate::pattern::Route;
 use crate::peer::{Peer, Pipes, Ready, Remote, Take};
@@ -74,29 +75,31 @@ impl Req {
     /// Finds the body of a reply. What is no reply to the last request is dropped.
     fn find_reply(&mut self, pipes: &mut impl Pipes) -> Option<()> {
         let fair = &mut self.dealer.fair;
+        let mut drops = Drops::default();
+        // Of a reply that was received in part before its request was given up.
+        fair.skip(pipes);
         loop {
-            fair.skip(pipes);
             if !self.correlate
                 && let Some(peer) = fair.open(pipes)
             {
                 if self.asked.is_none_or(|asked| asked == peer) {
                     return Some(());
                 }
+                fair.drop_rest(peer, &mut drops, pipes);
                 continue;
             }
             let (mut frame, peer) = fair.recv(pipes)?;
-            if self.asked.is_some_and(|asked| asked != peer) {
-                continue;
-            }
-            if self.correlate {
-                if !frame.more() || frame[..] != self.number.to_ne_bytes() {
-                    continue;
+            let mut is_reply = self.asked.is_none_or(|asked| asked == peer);
+            if is_reply && self.correlate {
+                is_reply = frame.more() && frame[..] == self.number.to_ne_bytes();
+                if is_reply {
+                    (frame, _) = fair.recv(pipes)?;
                 }
-                (frame, _) = fair.recv(pipes)?;
             }
-            if frame.more() && frame.is_empty() {
+            if is_reply && frame.more() && frame.is_empty() {
                 return Some(());
             }
+            fair.drop_rest(peer, &mut drops, pipes);
         }
     }
 }

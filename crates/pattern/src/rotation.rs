@@ -65,6 +65,19 @@ impl Rotation {
         }
     }
 
+    /// Has a peer take no turns until it is activated. The turn stays where it is.
+    pub(crate) fn deactivate(&mut self, peer: Peer) {
+        if let Some(place) = self.place(peer)
+            && place < self.active
+        {
+            self.active -= 1;
+            self.swap(place, self.active);
+            if self.turn == self.active {
+                self.turn = 0;
+            }
+        }
+    }
+
     pub(crate) fn detach(&mut self, peer: Peer) {
         let Some(mut place) = self.place(peer) else {
             return;

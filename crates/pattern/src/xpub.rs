@@ -130,10 +130,16 @@ impl Xpub {
         }
     }
 
-    /// Nothing that is to be received is left in a pipe while nothing is pending.
+    /// Nothing that is to be received is left in a pipe while nothing is pending, but for a peer that is put off: one
+    /// that writes as fast as it is read what the application does not receive.
     fn look(&mut self, pipes: &mut impl Pipes) -> bool {
-        while self.pending.is_empty() && self.upstream && !self.backlog.is_empty() {
+        if self.pending.is_empty() && self.upstream && !self.backlog.is_empty() {
             self.catch_up(pipes);
+            if self.pending.is_empty() {
+                for peer in self.backlog.drain(..) {
+                    pipes.put_off(peer);
+                }
+            }
         }
         !self.pending.is_empty()
     }

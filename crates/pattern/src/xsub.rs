@@ -4,7 +4,7 @@ use ringmq_message::Frame;
 
 use crate::changes::Changes;
 use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
-use crate::fair::FairQueue;
+use crate::fair::{Drops, FairQueue};
 use crate::fanout::Fanout;
 use crate::option::SetOption;
 use crate::pattern::Route;
@@ -192,12 +192,13 @@ impl Xsub {
 
     /// The first part of the next message that somebody asked for.
     fn next(&mut self, pipes: &mut impl Pipes) -> Option<Frame> {
+        let mut drops = Drops::default();
         loop {
-            let (frame, _) = self.fair.recv(pipes)?;
+            let (frame, peer) = self.fair.recv(pipes)?;
             if !self.sub || self.topics.matches(&frame) != self.invert {
                 return Some(frame);
             }
-            self.fair.skip(pipes);
+            self.fair.drop_rest(peer, &mut drops, pipes);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod world;
 
-use ringmq_pattern::{Kind, Pattern, Peer, Remote, SetOption};
+use ringmq_pattern::{Kind, Pattern, Peer, RecvRefused, Remote, SetOption};
 use ringmq_testing::{Random, seed};
 use world::Stage;
 
@@ -60,6 +60,84 @@ fn hostile_envelopes_do_no_harm() {
                 let _ = stage.send("\x01a|\0a");
                 let _ = stage.can_recv();
                 let _ = stage.recv();
+            }
+        }
+    }
+}
+
+/// Messages that are dropped, many of them: one call looks at some, and the next ones go on where it stopped.
+#[test]
+fn no_call_drops_messages_without_end() {
+    const MANY: u64 = 50_000;
+    let cases: [(Kind, &str, &str); 5] = [
+        (Kind::Sub, "other|news", "a|news"),
+        (Kind::Rep, "no delimiter", "|request"),
+        (Kind::Req, "no|reply", "|reply"),
+        (
+            Kind::Req,
+            "|of another number",
+            "\u{1}\u{2}\u{3}\u{4}||reply",
+        ),
+        (Kind::Xpub, "\u{1}a", "\u{1}b"),
+    ];
+    for (number, (kind, dropped, wanted)) in cases.into_iter().enumerate() {
+        for peers in [1, 3] {
+            for asks in [false, true] {
+                if asks && !matches!(kind, Kind::Sub | Kind::Xpub) {
+                    // There is something to receive, as in libzmq, even if it is dropped then.
+                    continue;
+                }
+                let mut stage = Stage::with(kind, peers);
+                if kind == Kind::Sub {
+                    stage.set(SetOption::Subscribe(b"a"));
+                }
+                if number == 3 {
+                    stage.pattern = Pattern::new(kind, u32::from_ne_bytes([1, 2, 3, 4]) - 1);
+                    stage.set(SetOption::ReqCorrelate(true));
+                    for peer in 0..peers {
+                        stage.join(peer);
+                    }
+                }
+                if kind == Kind::Req {
+                    stage.send("request").unwrap();
+                }
+                if dropped == "\u{1}a" {
+                    // Known already, so that it is no news.
+                    (0..peers).for_each(|peer| stage.give(peer, dropped));
+                    assert_eq!(stage.recv_all(), [dropped]);
+                }
+                for peer in 0..peers {
+                    let messages = (0..MANY).map(|_| dropped.to_owned());
+                    stage.fill(peer, messages);
+                }
+                stage.fill(0, [wanted.to_owned()].into_iter());
+                let mut calls: u64 = 0;
+                loop {
+                    let before: u64 = stage.world.pipes.iter().map(|pipe| pipe.looks).sum();
+                    let found = if asks {
+                        stage.can_recv()
+                    } else {
+                        match stage.recv() {
+                            Ok(message) => {
+                                let body = wanted.trim_start_matches("\u{1}\u{2}\u{3}\u{4}|");
+                                assert_eq!(message, body.trim_start_matches('|'));
+                                true
+                            }
+                            Err(RecvRefused::Empty) => false,
+                            Err(other) => panic!("{other}"),
+                        }
+                    };
+                    let looks: u64 = stage.world.pipes.iter().map(|pipe| pipe.looks).sum();
+                    let most = 25_000 * u64::from(peers);
+                    let looks = looks - before;
+                    assert!(looks <= most, "{kind:?}: {looks} looks in a call");
+                    calls += 1;
+                    if found {
+                        break;
+                    }
+                }
+                assert!(calls > 1, "{kind:?}: {calls} calls");
+                assert!(calls < MANY, "{kind:?}: {calls} calls");
             }
         }
     }

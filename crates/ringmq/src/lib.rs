@@ -32,6 +32,7 @@ mod monitor;
 mod options;
 mod outlet;
 mod parts;
+mod patience;
 mod peers;
 mod poller;
 mod proxy;

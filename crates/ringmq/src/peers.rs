@@ -575,6 +575,11 @@ impl Pipes for Peers {
         entry.is_none_or(|entry| entry.gone)
     }
 
+    #[cold]
+    fn put_off(&mut self, peer: Peer) {
+        self.mark_unreadable(peer);
+    }
+
     fn terminate(&mut self, peer: Peer) {
         self.ended.push(peer.0);
     }

@@ -24,7 +24,8 @@ use thiserror::Error;
 pub use item::{Interest, Item, Readiness};
 
 use crate::error::RecvError;
-use crate::socket::{Socket, later};
+use crate::patience::later;
+use crate::socket::Socket;
 
 /// Why a wait for several ended with nothing.
 #[derive(Debug, Error)]
@@ -107,12 +108,13 @@ impl Poller {
                 return last_look(items);
             }
             let waited = match self.spin(items, &mut others, deadline) {
-                Ok(true) => continue,
+                Ok(true) => Ok(()),
                 Ok(false) => sleep(items, deadline),
                 Err(slept) => Err(slept),
             };
             match waited {
-                Ok(()) => {}
+                // A peer can bring news to each look, of which nothing is for the application.
+                Ok(()) => over = deadline.is_some_and(|deadline| Instant::now() >= deadline),
                 Err(Slept::TimedOut) => over = true,
                 // What is there now is told before the signal.
                 Err(_) if look(items, &mut others)? > 0 => return last_look(items),

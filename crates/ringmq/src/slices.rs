@@ -11,8 +11,9 @@ use ringmq_message::Frame;
 use ringmq_pattern::{Peer, Take, Unrouted};
 
 use crate::error::{RecvError, SendRefusal};
+use crate::patience::{Patience, swallow_once};
 use crate::peers::Peers;
-use crate::socket::{Patience, Socket, swallow_once};
+use crate::socket::Socket;
 
 /// A part that goes to a slice, as much of it as there is room for. And its length, once it was taken.
 struct ToSlice<'a>(&'a mut [u8], usize);

@@ -14,6 +14,7 @@ use crate::endpoints::Role;
 use crate::error::{RecvError, SendError, SendRefusal, SocketError};
 use crate::monitor::{Occurrence, Watch};
 use crate::options::Options;
+use crate::patience::{Patience, swallow_once};
 use crate::peers::{LOOK, Peers};
 use crate::waiting::Waiting;
 
@@ -42,27 +43,6 @@ pub struct Socket {
     pub(crate) watch: Watch,
     /// When subscriptions were last looked for, by those who only send.
     looked: Instant,
-}
-
-/// How long a call waits.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Patience {
-    None,
-    /// As long as the socket's timeout allows, from its first wait on.
-    Timeout,
-    Until(Option<Instant>),
-}
-
-impl Patience {
-    /// Until when to wait, if at all.
-    #[cold]
-    fn settle(self, timeout: Option<Duration>) -> Option<Option<Instant>> {
-        match self {
-            Patience::None => None,
-            Patience::Timeout => Some(timeout.map(later)),
-            Patience::Until(deadline) => Some(deadline),
-        }
-    }
 }
 
 impl Socket {
@@ -538,8 +518,14 @@ impl Socket {
         if refused != RecvRefused::Empty {
             return Err(refused.into());
         }
-        if self.peers.tell(&mut self.pattern, Ready::Readable, true) {
-            return Ok(patience);
+        let looks = !matches!(patience, Patience::Over);
+        if looks && self.peers.tell(&mut self.pattern, Ready::Readable, true) {
+            // What others ask of the socket meanwhile, its end among it, does not wait for a call that never waits.
+            self.take_mail();
+            if self.terminated {
+                return Err(RecvError::Terminated);
+            }
+            return Ok(patience.after_look(self.options.recv_timeout));
         }
         self.catch_up();
         // Mail that has come in the meantime ends the wait at once. Taken here, it could bring a peer that has sent
@@ -557,6 +543,11 @@ impl Socket {
 
     #[inline(never)]
     fn wait_to_recv(&mut self, patience: Patience) -> Result<Patience, RecvError> {
+        // As in `after_look`: a wait that ends at once with something to look at does not look at the time.
+        let patience = match patience {
+            Patience::Until(Some(deadline)) if Instant::now() >= deadline => Patience::Over,
+            patience => patience,
+        };
         let Some(deadline) = patience.settle(self.options.recv_timeout) else {
             self.arm_for_watcher();
             return Err(RecvError::WouldBlock);
@@ -611,19 +602,4 @@ impl fmt::Debug for Socket {
 fn part_error(reason: SendRefusal, frame: Frame) -> SendError {
     let message = Message::from(frame);
     SendError { reason, message }
-}
-
-/// The peer of a message has gone in its midst: who may wait goes on as if it had got the part, as with libzmq.
-pub(crate) fn swallow_once(patience: Patience) -> Result<(), SendRefusal> {
-    match patience {
-        Patience::None => Err(SendRefusal::WouldBlock),
-        Patience::Timeout | Patience::Until(_) => Ok(()),
-    }
-}
-
-pub(crate) fn later(timeout: Duration) -> Instant {
-    let now = Instant::now();
-    // So far in the future that it never comes.
-    now.checked_add(timeout)
-        .unwrap_or(now + Duration::from_secs(1 << 32))
 }

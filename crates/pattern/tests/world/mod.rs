@@ -39,6 +39,8 @@ pub struct Pipe {
     /// The pattern was told that there is nothing to read, or no room.
     dry: bool,
     full: bool,
+    /// The pattern has given it up for one call, and is to be told of it again.
+    pub put_off: bool,
     /// How often the pattern has looked.
     pub looks: u64,
 }
@@ -111,6 +113,10 @@ impl Pipes for World {
         }
         pipe.dry = pipe.reading.is_empty();
         pipe.reading.pop_front()
+    }
+
+    fn put_off(&mut self, peer: Peer) {
+        self.pipe(peer).put_off = true;
     }
 
     fn terminate(&mut self, peer: Peer) {
@@ -225,6 +231,13 @@ impl Stage {
         }
     }
 
+    /// The peer has sent messages, which the pattern is told of when it looks next.
+    pub fn fill(&mut self, peer: u32, texts: impl Iterator<Item = String>) {
+        let pipe = self.world.pipe(Peer(peer));
+        pipe.inbound.extend(texts.map(|text| frames(&text)));
+        pipe.put_off = true;
+    }
+
     /// The peer has sent messages while nobody looked.
     pub fn give_all(&mut self, peer: u32, texts: impl Iterator<Item = String>) {
         let pipe = self.world.pipe(Peer(peer));
@@ -271,8 +284,20 @@ impl Stage {
         std::iter::from_fn(|| self.recv().ok()).collect()
     }
 
+    /// Tells the pattern of the peers that it has put off, as a socket does before it looks again.
+    fn tell_of_put_off(&mut self) {
+        let Stage { pattern, world, .. } = self;
+        for number in 0..world.pipes.len() {
+            let pipe = &mut world.pipes[number];
+            if std::mem::take(&mut pipe.put_off) && pipe.attached {
+                pattern.activated(Peer(number as u32), Ready::Readable, world);
+            }
+        }
+    }
+
     /// Receives a part.
     pub fn recv_part(&mut self) -> Result<Frame, RecvRefused> {
+        self.tell_of_put_off();
         if !self.goes_unseen() {
             return self.pattern.recv(&mut self.world);
         }
@@ -288,6 +313,7 @@ impl Stage {
     }
 
     pub fn can_recv(&mut self) -> bool {
+        self.tell_of_put_off();
         self.pattern.can_recv(&mut self.world)
     }
 }

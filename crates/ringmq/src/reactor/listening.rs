@@ -14,6 +14,9 @@ use super::work::{Io, Origin, SHORTAGE, Session, Work, listener_number};
 use crate::command::PipeId;
 use crate::monitor::{Addresses, MonitorEvent, Occurrence};
 
+/// Connections that are accepted before others have their turn: peers can connect as fast as they are accepted.
+const TURN: usize = 64;
+
 /// A listener that is polled.
 #[derive(Debug)]
 pub(crate) struct Listening {
@@ -26,14 +29,16 @@ pub(crate) struct Listening {
 pub(crate) enum Accepted {
     /// Everybody; the next one is told of.
     All,
+    /// [`TURN`] of them; more may wait.
+    Some,
     /// Descriptors or memory are short: try again later.
     Later,
 }
 
 impl Listening {
-    /// Accepts all that wait, and hands each to `take`.
+    /// Accepts those that wait, up to a turn's worth, and hands each to `take`.
     pub(crate) fn accept(&self, mut take: impl FnMut(Stream)) -> Accepted {
-        loop {
+        for _ in 0..TURN {
             match self.listener.accept() {
                 Ok(Some(stream)) => take(stream),
                 Ok(None) => return Accepted::All,
@@ -48,6 +53,7 @@ impl Listening {
                 }
             }
         }
+        Accepted::Some
     }
 
     fn tell_refused(&self, error: &AcceptError) {
@@ -126,9 +132,13 @@ impl Work {
         let (link, number) = (Arc::clone(&listening.link), listening.number);
         let mut streams = Vec::new();
         let accepted = listening.accept(|stream| streams.push(stream));
-        if let Accepted::Later = accepted {
-            let again = Instant::now() + SHORTAGE;
-            self.timers.set(listener_number(slot), Some(again));
+        let again = match accepted {
+            Accepted::All => None,
+            Accepted::Some => Some(Instant::now()),
+            Accepted::Later => Some(Instant::now() + SHORTAGE),
+        };
+        if again.is_some() {
+            self.timers.set(listener_number(slot), again);
         }
         for stream in streams {
             // There is at least this thread: the listener came here by the same choice.

@@ -1,0 +1,242 @@
+//! A connecting side that is made by hand, as docs/handoff.md lays it out. Tests write its words.
+
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ringmq::{Context, Kind, Socket};
+use ringmq_sys::{Address, Courier, Event, ForkMark, Mapping, OwnMemory, Ringer, Stream, adopt};
+use ringmq_testing::Scratch;
+
+const PAGE: usize = 4096;
+const SLOT: usize = 0x200;
+const NAME: &[u8] = b"\x0cX-RINGMQ-SHM";
+
+/// Where the word of the page lies by which a socket says whether it sleeps.
+const GENERATION: usize = 0x80;
+
+/// Words of a slot.
+pub(crate) const POSITION: usize = 0x00;
+pub(crate) const SEGMENTS: usize = 0xd0;
+
+/// Kinds of records.
+pub(crate) const LAST: u64 = 1;
+pub(crate) const JUMP: u64 = 6;
+
+/// Bytes of a first segment.
+pub(crate) const SEGMENT: usize = 64 << 10;
+
+/// A header.
+pub(crate) const fn header(kind: u64, len: u64) -> u64 {
+    kind << 32 | len
+}
+
+/// A connection whose both sides have accepted. It has said SWITCH.
+pub(crate) struct ByHand {
+    pub(crate) stream: Stream,
+    page: OwnMemory,
+    peer_page: Mapping,
+    /// The peer's slot for us lies in its first page: it is the peer's first connection.
+    peer_slot: usize,
+    courier: Courier,
+    pub(crate) bell: Ringer,
+    _own_bell: Event,
+    /// Segments that were sent.
+    sent: u64,
+}
+
+/// Our side's memory of that size, to be filled by [`store`].
+pub(crate) fn memory(bytes: usize) -> OwnMemory {
+    let mark = ForkMark::current().unwrap();
+    OwnMemory::create("by-hand", bytes, &mark).unwrap()
+}
+
+/// Writes a word.
+pub(crate) fn store(memory: &OwnMemory, offset: usize, word: u64) {
+    let mapping = memory.mapping();
+    assert!(offset.is_multiple_of(8) && offset < mapping.len());
+    // SAFETY: within the mapping, as just seen.
+    let at = unsafe { mapping.as_ptr().add(offset) };
+    // SAFETY: our own memory, aligned, which no reference points to.
+    unsafe { at.cast::<u64>().write_volatile(word) };
+    std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+}
+
+fn load(mapping: &Mapping, offset: usize) -> u64 {
+    assert!(offset.is_multiple_of(8) && offset < mapping.len());
+    // SAFETY: within the mapping, as just seen.
+    let at = unsafe { mapping.as_ptr().add(offset) };
+    // SAFETY: aligned, readable, never a Rust object.
+    unsafe { at.cast::<u64>().read_volatile() }
+}
+
+/// A limit for what has to happen.
+pub(crate) fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(40)
+}
+
+/// A socket that is bound, and its path.
+pub(crate) fn bound(scratch: &Scratch, kind: Kind) -> (Socket, String) {
+    bound_in(&Context::new().unwrap(), scratch, kind)
+}
+
+/// The same, in this context.
+pub(crate) fn bound_in(context: &Context, scratch: &Scratch, kind: Kind) -> (Socket, String) {
+    let path = scratch.path("s");
+    let mut socket = context.socket(kind).unwrap();
+    socket.set_linger(Some(Duration::ZERO));
+    socket.bind(&format!("ipc://{path}")).unwrap();
+    (socket, path)
+}
+
+fn hello(kind: &str) -> Vec<u8> {
+    let mut bytes = vec![0; 64];
+    (bytes[0], bytes[9], bytes[10], bytes[11]) = (0xff, 0x7f, 3, 1);
+    bytes[12..16].copy_from_slice(b"NULL");
+    let mut body = b"\x05READY".to_vec();
+    for (name, value) in [("Socket-Type", kind), ("X-Ringmq-Shm", "1")] {
+        body.push(name.len() as u8);
+        body.extend_from_slice(name.as_bytes());
+        body.extend_from_slice(&(value.len() as u32).to_be_bytes());
+        body.extend_from_slice(value.as_bytes());
+    }
+    bytes.extend_from_slice(&[4, body.len() as u8]);
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
+/// A frame of the handoff, as a command.
+fn command(kind: u8) -> Vec<u8> {
+    let mut data = [0; 32];
+    (data[0], data[1]) = (kind, 1);
+    if kind == 1 {
+        data[16..20].copy_from_slice(&(SLOT as u32).to_le_bytes());
+        // A courier comes along.
+        data[20] = 2;
+    }
+    [&[4, (NAME.len() + data.len()) as u8], NAME, &data].concat()
+}
+
+impl ByHand {
+    /// Connects, agrees, and says SWITCH.
+    pub(crate) fn connect(path: &str, kind: &str) -> ByHand {
+        let stream = Stream::try_connect(&Address::from(Path::new(path))).unwrap();
+        let mark = ForkMark::current().unwrap();
+        let page = memory(PAGE);
+        store(&page, 0, u64::from_le_bytes(*b"ringmqS\x01"));
+        // Awake.
+        store(&page, GENERATION, 2);
+        let own_bell = Event::new().unwrap();
+        let (courier, other) = Courier::pair().unwrap();
+        write(&stream, &hello(kind));
+        let bell = own_bell.share().unwrap().unwrap();
+        let fds: [BorrowedFd<'_>; 3] = [page.fd(), bell.as_fd(), other.as_fd()];
+        let (mut bytes, mut fds_of_peer) = (VecDeque::new(), Vec::new());
+        take(&stream, 64, &mut bytes, &mut fds_of_peer);
+        let ready = next_frame(&stream, &mut bytes, &mut fds_of_peer);
+        assert!(ready.starts_with(b"\x05READY"));
+        let offer = command(1);
+        assert_eq!(stream.send_now(&offer, &fds).unwrap(), offer.len());
+        let (mut slot, mut accepted) = (None, false);
+        while slot.is_none() || !accepted {
+            let frame = next_frame(&stream, &mut bytes, &mut fds_of_peer);
+            // What else is sent by ZMTP, such as subscriptions, does not matter.
+            let Some(data) = frame.strip_prefix(NAME) else {
+                continue;
+            };
+            match data[0] {
+                1 => {
+                    assert_eq!(data[20], 0, "its slot is in its first page");
+                    slot = Some(u32::from_le_bytes(data[16..20].try_into().unwrap()) as usize);
+                    write(&stream, &command(2));
+                }
+                2 => accepted = true,
+                other => panic!("a frame of kind {other}"),
+            }
+        }
+        let mut fds = fds_of_peer.into_iter();
+        let (peer_page, peer_bell) = (fds.next().unwrap(), fds.next().unwrap());
+        let by_hand = ByHand {
+            stream,
+            page,
+            peer_page: adopt(peer_page, PAGE, &mark).unwrap(),
+            peer_slot: slot.unwrap(),
+            courier,
+            bell: Ringer::adopt(peer_bell).unwrap(),
+            _own_bell: own_bell,
+            sent: 0,
+        };
+        write(&by_hand.stream, &command(4));
+        by_hand
+    }
+
+    /// Writes a word of our slot.
+    pub(crate) fn set(&self, word: usize, value: u64) {
+        store(&self.page, SLOT + word, value);
+    }
+
+    /// A word of the peer's slot.
+    pub(crate) fn seen(&self, word: usize) -> u64 {
+        load(&self.peer_page, self.peer_slot + word)
+    }
+
+    /// Hands the next segment over. Says whether there was room for it on the way.
+    pub(crate) fn try_send(&mut self, memory: &OwnMemory) -> bool {
+        let mut note = [0; 16];
+        note[..8].copy_from_slice(&self.sent.to_le_bytes());
+        note[8..].copy_from_slice(&(memory.mapping().len() as u64).to_le_bytes());
+        let sent = self.courier.send(note, memory.fd()).is_ok();
+        self.sent += u64::from(sent);
+        sent
+    }
+
+    /// Hands the first segment over, and says that it is there.
+    pub(crate) fn begin(&mut self, memory: &OwnMemory) {
+        assert!(self.try_send(memory));
+        self.set(SEGMENTS, 1);
+        self.bell.ring().unwrap();
+    }
+}
+
+/// Reads until so many bytes are there, and takes them.
+fn take(
+    stream: &Stream,
+    count: usize,
+    bytes: &mut VecDeque<u8>,
+    fds: &mut Vec<OwnedFd>,
+) -> Vec<u8> {
+    while bytes.len() < count {
+        let mut room = [0; 256];
+        match stream.receive_now(&mut room, 4) {
+            Ok(came) => {
+                assert!(came.bytes > 0, "it has closed");
+                bytes.extend(&room[..came.bytes]);
+                fds.extend(came.ancillary.fds);
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                std::thread::yield_now();
+            }
+        }
+    }
+    bytes.drain(..count).collect()
+}
+
+/// The body of the next short frame.
+fn next_frame(stream: &Stream, bytes: &mut VecDeque<u8>, fds: &mut Vec<OwnedFd>) -> Vec<u8> {
+    let head = take(stream, 2, bytes, fds);
+    assert_eq!(head[0] & 2, 0, "a short frame");
+    take(stream, head[1].into(), bytes, fds)
+}
+
+/// Writes all of it.
+pub(crate) fn write(stream: &Stream, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match stream.send_now(bytes, &[]) {
+            Ok(sent) => bytes = &bytes[sent..],
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+    }
+}

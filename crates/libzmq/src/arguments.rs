@@ -1,6 +1,7 @@
 //! From what C passes to what Rust takes.
 
 use std::ffi::{CStr, c_char, c_void};
+use std::mem::MaybeUninit;
 
 use crate::errors::Errno;
 
@@ -35,13 +36,16 @@ pub(crate) unsafe fn bytes<'a>(from: *const c_void, len: usize) -> Result<&'a [u
     Ok(unsafe { std::slice::from_raw_parts(from.cast(), len) })
 }
 
-/// Room to write to. None at all may be at null.
+/// Room to write to, which need not be initialised. None at all may be at null.
 ///
 /// # Safety
 ///
-/// `len` bytes can be written at `to`, and nobody else uses them for as long as `'a`; or `len` is 0.
+/// `len` bytes can be written at `to`, and nothing else uses them for as long as `'a`; or `len` is 0.
 #[inline]
-pub(crate) unsafe fn room_at<'a>(to: *mut c_void, len: usize) -> Result<&'a mut [u8], Errno> {
+pub(crate) unsafe fn room_at<'a>(
+    to: *mut c_void,
+    len: usize,
+) -> Result<&'a mut [MaybeUninit<u8>], Errno> {
     if len == 0 {
         return Ok(&mut []);
     }
@@ -51,12 +55,25 @@ pub(crate) unsafe fn room_at<'a>(to: *mut c_void, len: usize) -> Result<&'a mut 
     if isize::try_from(len).is_err() {
         return Err(Errno::INVALID);
     }
-    // SAFETY: not null, no longer than any object can be, and the caller vouches for the rest. What is there may be
-    // uninitialised: bytes are only ever written to it, by code that the compiler of the caller's does not look into.
+    // SAFETY: not null, no longer than any object can be, and the caller vouches for the rest.
     Ok(unsafe { std::slice::from_raw_parts_mut(to.cast(), len) })
 }
 
-/// Something to write to.
+/// Stores a value where nothing need be yet.
+///
+/// # Safety
+///
+/// Null, or a `T` can be written at `to`.
+pub(crate) unsafe fn store<T>(to: *mut T, value: T) -> Result<(), Errno> {
+    if to.is_null() || !to.is_aligned() {
+        return Err(Errno::FAULT);
+    }
+    // SAFETY: not null, aligned, and the caller vouches for the rest.
+    unsafe { to.write(value) };
+    Ok(())
+}
+
+/// Something that is there, to read and to write.
 ///
 /// # Safety
 ///

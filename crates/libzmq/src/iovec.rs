@@ -1,6 +1,7 @@
 //! Multipart messages from and to arrays of memory.
 
 use std::ffi::{c_int, c_void};
+use std::mem::MaybeUninit;
 
 use crate::arguments::{bytes, out};
 use crate::boundary::catch;
@@ -54,8 +55,9 @@ unsafe extern "C" fn zmq_recviov(
         if *count == 0 || parts.is_null() {
             return Err(Errno::INVALID);
         }
-        // SAFETY: the caller's contract.
-        let parts = unsafe { std::slice::from_raw_parts_mut(parts, *count) };
+        // SAFETY: the caller's contract. What is there need not be initialised.
+        let parts: &mut [MaybeUninit<libc::iovec>] =
+            unsafe { std::slice::from_raw_parts_mut(parts.cast(), *count) };
         *count = 0;
         for part in parts {
             let frame = receive(&mut open.socket, flags)?;
@@ -66,8 +68,10 @@ unsafe extern "C" fn zmq_recviov(
             }
             // SAFETY: it was made as long as the frame.
             unsafe { std::ptr::copy_nonoverlapping(frame.as_ptr(), memory.cast(), frame.len()) };
-            part.iov_base = memory;
-            part.iov_len = frame.len();
+            part.write(libc::iovec {
+                iov_base: memory,
+                iov_len: frame.len(),
+            });
             *count += 1;
             if !frame.more() {
                 break;

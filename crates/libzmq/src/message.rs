@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::{self, MaybeUninit};
 
-use ringmq_message::{Frame, INLINE, body_memory};
+use ringmq_message::Frame;
 
 use crate::arguments::{bytes, out, text};
 use crate::boundary::catch;
@@ -80,20 +80,6 @@ pub(crate) fn copied(from: &[u8]) -> Result<Frame, Errno> {
     Frame::try_copy(from).map_err(|_| Errno::NO_MEMORY)
 }
 
-/// Memory for a message, for the caller to write to. Clearing it first would cost as much as writing.
-#[inline]
-fn unwritten(len: usize) -> Result<Frame, Errno> {
-    if len <= INLINE {
-        return Ok(Frame::small(len, |_| {}));
-    }
-    let mut bytes = body_memory(len).map_err(|_| Errno::NO_MEMORY)?;
-    // SAFETY: there is room for it. The bytes are what the allocator or a dropped body left there until the caller has written them, as in
-    // libzmq: the address is handed out at once, to code that no compiler of ours looks into, and nothing here reads
-    // them before.
-    unsafe { bytes.set_len(len) };
-    Ok(Frame::from_vec(bytes))
-}
-
 /// A size, as functions return it.
 #[inline]
 pub(crate) fn size(len: usize) -> c_int {
@@ -136,7 +122,9 @@ unsafe extern "C" fn zmq_msg_init(msg: *mut Msg) -> c_int {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_msg_init_size(msg: *mut Msg, len: usize) -> c_int {
     catch(|| {
-        let frame = unwritten(len)?;
+        // SAFETY: the caller's contract says that it writes the bytes before it has anything read them. Clearing them first
+        // would cost as much as writing.
+        let frame = unsafe { Frame::unwritten(len) }.map_err(|_| Errno::NO_MEMORY)?;
         // SAFETY: the caller's contract.
         unsafe { Msg::put(msg, frame) }
     })
@@ -223,7 +211,7 @@ unsafe extern "C" fn zmq_msg_data(msg: *mut Msg) -> *mut c_void {
     catch(|| {
         // SAFETY: the caller's contract.
         let frame = unsafe { Msg::get(msg) }?;
-        Ok(frame.as_slice().as_ptr().cast_mut().cast())
+        Ok(frame.as_mut_ptr().cast())
     })
 }
 

@@ -113,9 +113,9 @@ unsafe extern "C" fn zmq_recv(
         // SAFETY: the caller's contract.
         let into = unsafe { room_at(to, room) }?;
         let received = if flags & DONTWAIT != 0 {
-            open.socket.try_recv_slice(into)
+            open.socket.try_recv_uninit(into)
         } else {
-            open.socket.recv_slice(into)
+            open.socket.recv_uninit(into)
         };
         Ok(size(received?))
     })

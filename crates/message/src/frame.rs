@@ -128,6 +128,36 @@ impl Frame {
         Ok(Frame::of(Payload::owned(bytes)))
     }
 
+    /// A frame of `len` bytes that are still to be written, all of them through [`as_mut_ptr`](Frame::as_mut_ptr).
+    ///
+    /// ```
+    /// use ringmq_message::Frame;
+    ///
+    /// // SAFETY: all bytes are written below, before the frame is read.
+    /// let mut frame = unsafe { Frame::unwritten(1000) }.expect("memory");
+    /// // SAFETY: 1000 bytes can be written there.
+    /// unsafe { frame.as_mut_ptr().write_bytes(7, frame.len()) };
+    /// assert_eq!(&frame[..], [7; 1000]);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for it.
+    ///
+    /// # Safety
+    ///
+    /// Until all bytes are written, the frame may only be moved, dropped, and asked for its length and address.
+    #[inline]
+    pub unsafe fn unwritten(len: usize) -> Result<Frame, TryReserveError> {
+        if len <= INLINE {
+            return Ok(Frame::small(len, |_| {}));
+        }
+        // SAFETY: there is room for as many, and the caller vouches for the rest.
+        Ok(Frame::of(unsafe {
+            Payload::unwritten(body_memory(len)?, len)
+        }))
+    }
+
     /// A frame of `len` bytes, at most [`INLINE`], which `fill` writes over zeros.
     ///
     /// # Panics
@@ -172,6 +202,30 @@ impl Frame {
     #[inline(always)]
     pub fn as_slice(&self) -> &[u8] {
         self.payload.as_slice()
+    }
+
+    /// Bytes that it has.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.payload.len()
+    }
+
+    /// Whether it has none.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The address of the first byte; of no byte, if there is none.
+    #[inline(always)]
+    pub fn as_ptr(&self) -> *const u8 {
+        self.payload.as_ptr()
+    }
+
+    /// As [`as_ptr`](Frame::as_ptr), to write to, unless the bytes are shared, lent or constant.
+    #[inline(always)]
+    pub fn as_mut_ptr(&mut self) -> *mut u8 {
+        self.payload.as_mut_ptr()
     }
 
     /// The bytes, to write to. Those that other frames share are copied first.
@@ -415,6 +469,29 @@ mod tests {
         let clone = frame.clone();
         frame.as_mut_slice();
         assert!(frame.more() && clone.more());
+    }
+
+    #[test]
+    fn what_was_unwritten_is_a_frame_like_others_once_it_is_written() {
+        for len in [0, 1, INLINE, INLINE + 1, 300] {
+            // SAFETY: moved, measured and dropped only.
+            drop(unsafe { Frame::unwritten(len) }.unwrap());
+            // SAFETY: moved and measured only, before it is written.
+            let frame = unsafe { Frame::unwritten(len) }.unwrap();
+            let mut moved = Box::new(frame).with_more(true);
+            assert_eq!(moved.len(), len);
+            // SAFETY: as many bytes can be written there.
+            unsafe { moved.as_mut_ptr().write_bytes(9, len) };
+            let written = vec![9; len];
+            assert_eq!(moved.clone().as_slice(), written);
+            moved.share();
+            assert_eq!(moved.clone().as_slice(), written);
+            assert_eq!(moved.as_mut_slice(), written);
+            assert!(moved.more());
+            assert_eq!(moved.into_bytes(), written);
+        }
+        // SAFETY: an error.
+        assert!(unsafe { Frame::unwritten(usize::MAX / 2) }.is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! ```text
 //!            0                          24             32             40             45    46    47   48
 //!   inline   | up to 45 bytes ...                                                 | len | more| tag |
-//!   owned    | Vec<u8>                  |                             |           |     | more| tag |
+//!   owned    | Vec<MaybeUninit<u8>>     |                             |           |     | more| tag |
 //!   shared   | Bytes                                   |              |           |     | more| tag |
 //!            |                      body                              |          head word          |
 //! ```
@@ -35,9 +35,35 @@ const LEN_AT: usize = ALL - 3;
 const MORE_AT: usize = ALL - 2;
 const TAG_AT: usize = ALL - 1;
 
+/// Memory of one owner, who may still write. It may be that nothing was written yet.
+type Owned = Vec<MaybeUninit<u8>>;
+
+/// The same memory, as bytes that need not be initialised.
+#[inline(always)]
+fn uninit(bytes: Vec<u8>) -> Owned {
+    let mut bytes = ManuallyDrop::new(bytes);
+    let (first, len, capacity) = (bytes.as_mut_ptr(), bytes.len(), bytes.capacity());
+    // SAFETY: the parts of a vector that is not dropped; the elements have the same layout, and every byte will do.
+    unsafe { Vec::from_raw_parts(first.cast(), len, capacity) }
+}
+
+/// The same memory, as initialised bytes.
+///
+/// # Safety
+///
+/// They are initialised.
+#[inline(always)]
+unsafe fn assume_init(bytes: Owned) -> Vec<u8> {
+    let mut bytes = ManuallyDrop::new(bytes);
+    let (first, len, capacity) = (bytes.as_mut_ptr(), bytes.len(), bytes.capacity());
+    // SAFETY: the parts of a vector that is not dropped; the elements have the same layout, and the caller vouches for
+    // their values.
+    unsafe { Vec::from_raw_parts(first.cast(), len, capacity) }
+}
+
 // An inline payload fills what there is, and each of the others fits the body.
 const _: () = assert!(INLINE == LEN_AT);
-const _: () = assert!(size_of::<Vec<u8>>() <= 8 * WORDS && align_of::<Vec<u8>>() <= 8);
+const _: () = assert!(size_of::<Owned>() <= 8 * WORDS && align_of::<Owned>() <= 8);
 const _: () = assert!(size_of::<Bytes>() <= 8 * WORDS && align_of::<Bytes>() <= 8);
 const _: () = assert!(size_of::<Payload>() == ALL && align_of::<Payload>() == 8);
 
@@ -49,15 +75,16 @@ const SHARED_TAG: u8 = 0x20;
 /// The bytes of a frame, and whether more frames follow.
 ///
 /// Invariants: the last byte of `head` is one of the tags. Of an inline payload the byte at [`LEN_AT`] is its length, at
-/// most [`INLINE`], and as many bytes from the first on are initialised. With the owned tag the body holds a `Vec<u8>`,
-/// with the shared tag a `Bytes`; it is this payload's to drop.
+/// most [`INLINE`], and as many bytes from the first on are initialised. With the owned tag the body holds an [`Owned`],
+/// with the shared tag a `Bytes`; it is this payload's to drop. All bytes of an `Owned` are initialised, but for those of
+/// a payload that [`unwritten`](Payload::unwritten) made.
 #[repr(C)]
 pub(crate) struct Payload {
     body: [MaybeUninit<u64>; WORDS],
     head: NonZeroU64,
 }
 
-// SAFETY: what is in the body is `Send` and `Sync`, as `Vec<u8>` and `Bytes` are; the rest are numbers.
+// SAFETY: what is in the body is `Send` and `Sync`, as `Owned` and `Bytes` are; the rest are numbers.
 unsafe impl Send for Payload {}
 // SAFETY: as above.
 unsafe impl Sync for Payload {}
@@ -138,9 +165,28 @@ impl Payload {
     /// One owner, who may still write. Becomes shared before it is handed on.
     #[inline(always)]
     pub(crate) fn owned(bytes: Vec<u8>) -> Payload {
+        Payload::of_owned(uninit(bytes))
+    }
+
+    /// As [`owned`](Payload::owned), of `len` bytes that are still to be written to this memory.
+    ///
+    /// # Safety
+    ///
+    /// There is room for as many. All bytes are written, through [`as_mut_ptr`](Payload::as_mut_ptr), before anything but the address and the length
+    /// is asked for.
+    #[inline(always)]
+    pub(crate) unsafe fn unwritten(memory: Vec<u8>, len: usize) -> Payload {
+        let mut bytes = uninit(memory);
+        // SAFETY: there is room for as many, and elements of this type need not be initialised.
+        unsafe { bytes.set_len(len) };
+        Payload::of_owned(bytes)
+    }
+
+    #[inline(always)]
+    fn of_owned(bytes: Owned) -> Payload {
         let mut body = [MaybeUninit::uninit(); WORDS];
         // SAFETY: it fits, and is aligned as the words are (asserted above).
-        unsafe { body.as_mut_ptr().cast::<Vec<u8>>().write(bytes) };
+        unsafe { body.as_mut_ptr().cast::<Owned>().write(bytes) };
         Payload {
             body,
             head: tagged(OWNED_TAG),
@@ -159,12 +205,20 @@ impl Payload {
         }
     }
 
-    /// The bytes, if they are of one owner.
+    /// The memory, if it is of one owner.
     #[inline(always)]
-    fn as_owned(&self) -> Option<&Vec<u8>> {
+    fn as_owned(&self) -> Option<&Owned> {
         // SAFETY: the tag says that there is one.
         self.is(OWNED_TAG)
-            .then(|| unsafe { &*self.body.as_ptr().cast::<Vec<u8>>() })
+            .then(|| unsafe { &*self.body.as_ptr().cast::<Owned>() })
+    }
+
+    /// As [`as_owned`](Payload::as_owned), to write to.
+    #[inline(always)]
+    fn as_owned_mut(&mut self) -> Option<&mut Owned> {
+        // SAFETY: the tag says that there is one.
+        self.is(OWNED_TAG)
+            .then(|| unsafe { &mut *self.body.as_mut_ptr().cast::<Owned>() })
     }
 
     /// The bytes, if they are of many owners.
@@ -175,18 +229,50 @@ impl Payload {
             .then(|| unsafe { &*self.body.as_ptr().cast::<Bytes>() })
     }
 
+    /// Where the bytes are, and how many. They may still be unwritten.
     #[inline(always)]
-    pub(crate) fn as_slice(&self) -> &[u8] {
+    fn place(&self) -> (*const u8, usize) {
         if self.is(INLINE_TAG) {
-            let first = ptr::from_ref(self).cast::<u8>();
-            // SAFETY: inline: as many bytes from the first on are initialised, and lie within the payload.
-            return unsafe { slice::from_raw_parts(first, self.inline_len()) };
+            return (ptr::from_ref(self).cast(), self.inline_len());
         }
         if let Some(bytes) = self.as_owned() {
-            return bytes;
+            return (bytes.as_ptr().cast(), bytes.len());
         }
         // SAFETY: neither of the other tags, so this one, which says that there is one.
-        unsafe { &*self.body.as_ptr().cast::<Bytes>() }
+        let bytes = unsafe { &*self.body.as_ptr().cast::<Bytes>() };
+        (bytes.as_ptr(), bytes.len())
+    }
+
+    /// Where the bytes are.
+    #[inline(always)]
+    pub(crate) fn as_ptr(&self) -> *const u8 {
+        self.place().0
+    }
+
+    /// How many bytes there are.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.place().1
+    }
+
+    /// Where the bytes are, to write to. Those that others may read stay where they are, too: they are not to be written.
+    #[inline(always)]
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut u8 {
+        if self.is(INLINE_TAG) {
+            return ptr::from_mut(self).cast();
+        }
+        match self.as_owned_mut() {
+            Some(bytes) => bytes.as_mut_ptr().cast(),
+            None => self.as_ptr().cast_mut(),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        let (first, len) = self.place();
+        // SAFETY: as many bytes lie there, borrowed from this payload. They are initialised: an invariant of what is
+        // inline, the type of what is shared, and what is owned has been written before (the contract of `unwritten`).
+        unsafe { slice::from_raw_parts(first, len) }
     }
 
     #[inline(always)]
@@ -214,13 +300,8 @@ impl Payload {
             *self = Payload::owned(bytes);
             self.set_more(more);
         }
-        if self.is(OWNED_TAG) {
-            // SAFETY: the tag says that there is one.
-            return unsafe { &mut *self.body.as_mut_ptr().cast::<Vec<u8>>() };
-        }
-        let len = self.inline_len();
-        let first = ptr::from_mut(self).cast::<u8>();
-        // SAFETY: as in `as_slice`; writing before the last three bytes breaks no invariant.
+        let (first, len) = (self.as_mut_ptr(), self.len());
+        // SAFETY: as in `as_slice`, and nobody shares them. Writing to what is inline leaves the last three bytes alone.
         unsafe { slice::from_raw_parts_mut(first, len) }
     }
 
@@ -248,16 +329,21 @@ impl Payload {
         }
         let this = ManuallyDrop::new(mem::replace(self, Payload::EMPTY));
         // SAFETY: the tag says that there is one, and nobody drops or uses it afterwards.
-        let mut bytes = unsafe { this.body.as_ptr().cast::<Vec<u8>>().read() };
+        let mut bytes = unsafe { this.body.as_ptr().cast::<Owned>().read() };
         bytes.clear();
-        Some(bytes)
+        // SAFETY: there are none.
+        Some(unsafe { assume_init(bytes) })
     }
 
     pub(crate) fn into_bytes(self) -> Bytes {
         let this = ManuallyDrop::new(self);
         match this.tag() {
-            // SAFETY: the tag says that there is one, and nobody drops or uses it afterwards.
-            OWNED_TAG => Bytes::from(unsafe { this.body.as_ptr().cast::<Vec<u8>>().read() }),
+            OWNED_TAG => {
+                // SAFETY: the tag says that there is one, and nobody drops or uses it afterwards.
+                let bytes = unsafe { this.body.as_ptr().cast::<Owned>().read() };
+                // SAFETY: they have been written (the contract of `unwritten`).
+                Bytes::from(unsafe { assume_init(bytes) })
+            }
             // SAFETY: as above.
             SHARED_TAG => unsafe { this.body.as_ptr().cast::<Bytes>().read() },
             _ => Bytes::copy_from_slice(this.as_slice()),
@@ -270,8 +356,8 @@ impl Clone for Payload {
     fn clone(&self) -> Payload {
         let mut clone = if let Some(bytes) = self.as_shared() {
             Payload::shared(bytes.clone())
-        } else if let Some(bytes) = self.as_owned() {
-            Payload::owned(bytes.clone())
+        } else if self.is(OWNED_TAG) {
+            Payload::owned(self.as_slice().to_vec())
         } else {
             Payload {
                 body: self.body,
@@ -299,9 +385,11 @@ impl Payload {
         match self.tag() {
             OWNED_TAG => {
                 // SAFETY: the tag says that there is one, and nobody uses it afterwards.
-                let bytes = unsafe { body.cast::<Vec<u8>>().read() };
+                let mut bytes = unsafe { body.cast::<Owned>().read() };
                 if bytes.capacity() >= LONG {
-                    spare::keep(bytes);
+                    bytes.clear();
+                    // SAFETY: there are none.
+                    spare::keep(unsafe { assume_init(bytes) });
                 }
             }
             // SAFETY: as above.
@@ -314,7 +402,7 @@ impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Payload")
             .field("more", &self.more())
-            .field("len", &self.as_slice().len())
+            .field("len", &self.len())
             .finish_non_exhaustive()
     }
 }

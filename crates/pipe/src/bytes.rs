@@ -5,9 +5,8 @@
 //! are not kept.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::mem::MaybeUninit;
 
-use ringmq_ring::{ClaimError, Kind};
+use ringmq_ring::{ClaimError, Kind, Room};
 
 use crate::error::{RecvError, SendError};
 use crate::receiver::Receiver;
@@ -109,11 +108,8 @@ impl Receiver {
                 Err(RecvError::Closed) => return Ok(0),
                 Err(error) => return Err(error),
             };
-            let rest = &mut into[read..];
-            // SAFETY: bytes that are initialised may be seen as bytes that need not be, and `copy_out` only writes
-            // initialised ones.
-            let rest = unsafe { &mut *(std::ptr::from_mut(rest) as *mut [MaybeUninit<u8>]) };
-            let copied = self.reader().copy_out(&record, self.taken, rest);
+            let mut rest = Room::from(&mut into[read..]);
+            let copied = self.reader().copy_to(&record, self.taken, &mut rest);
             read += copied;
             self.taken += copied;
             if self.taken >= record.len() {

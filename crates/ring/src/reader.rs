@@ -6,6 +6,7 @@ use crate::check_capacity;
 use crate::error::{BadCapacity, Corrupt};
 use crate::memory::{Contiguous, Memory, MemoryMut};
 use crate::record::{self, HEADER, Header, Kind};
+use crate::room::Room;
 
 /// How far ahead of itself the reader asks for the ring's lines, in bytes: a reader that has fallen behind finds
 /// them in its own cache then (docs/performance.md, "asking ahead").
@@ -215,6 +216,12 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
         // SAFETY: the record lies within the memory, rounded up to 8 (just checked), and `from` is a multiple of 8.
         unsafe { self.ring.copy_out(offset, into) };
         take
+    }
+
+    /// As [`copy_out`](Reader::copy_out), as much as there is room for.
+    #[inline(always)]
+    pub fn copy_to(&self, record: &Record, from: usize, room: &mut Room<'_>) -> usize {
+        self.copy_out(record, from, room.bytes())
     }
 
     /// The byte face has stopped in the midst of a word: the rest of that word, and then whole ones.

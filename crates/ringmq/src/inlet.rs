@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ringmq_message::{Frame, INLINE, Properties, body_memory};
+use ringmq_pipe::remote::Room;
 use ringmq_pipe::{local, remote};
 
 use crate::parts::take_parts;
-use crate::slices::copy;
 
 /// The receiving ends of a peer's pipe: a connection may go over to shared memory, and back.
 #[derive(Debug)]
@@ -134,7 +134,7 @@ impl Inlet {
     /// Takes the next part, of which as much is copied to `into` as there is room for: gives its length, and whether
     /// more follows.
     #[inline(always)]
-    pub(crate) fn pop_slice(&mut self, into: &mut [u8]) -> Option<(usize, bool)> {
+    pub(crate) fn pop_slice(&mut self, into: &mut Room<'_>) -> Option<(usize, bool)> {
         if self.next.is_empty()
             && let Source::Shared(shared) = &mut self.front
             && let Some(len) = shared.pop_slice(into)
@@ -142,7 +142,8 @@ impl Inlet {
             return Some((len, false));
         }
         let frame = self.pop()?;
-        Some((copy(&frame, into), frame.more()))
+        into.copy_from(&frame);
+        Some((frame.len(), frame.more()))
     }
 
     /// Takes an empty first part that others follow, if there is one in shared memory; says whether it did.
@@ -326,12 +327,12 @@ impl Shared {
     /// Takes a message of one part, or the second one of an enveloped message; gives its length, whatever of it was
     /// copied.
     #[inline(always)]
-    fn pop_slice(&mut self, into: &mut [u8]) -> Option<usize> {
+    fn pop_slice(&mut self, into: &mut Room<'_>) -> Option<usize> {
         if !self.parts.is_empty() || self.stopped {
             return None;
         }
         let len = self.receiver.take_one(self.delimited, |one| {
-            one.copy_into(into);
+            one.copy_to(into);
             Some(one.len())
         })?;
         self.delimited = false;

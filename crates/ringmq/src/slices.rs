@@ -5,10 +5,12 @@
 //! through its hands; none is made where none is needed.
 
 use std::collections::TryReserveError;
-use std::{io, mem};
+use std::io;
+use std::mem::{self, MaybeUninit};
 
 use ringmq_message::Frame;
 use ringmq_pattern::{Peer, Take, Unrouted};
+use ringmq_pipe::remote::Room;
 
 use crate::error::{RecvError, SendRefusal};
 use crate::patience::{Patience, swallow_once};
@@ -16,18 +18,19 @@ use crate::peers::Peers;
 use crate::socket::Socket;
 
 /// A part that goes to a slice, as much of it as there is room for. And its length, once it was taken.
-struct ToSlice<'a>(&'a mut [u8], usize);
+struct ToSlice<'a>(Room<'a>, usize);
 
 impl Take<Peers> for ToSlice<'_> {
     #[inline(always)]
     fn take(&mut self, peer: Peer, peers: &mut Peers) -> Option<bool> {
-        let (len, more) = peers.read_slice(peer, self.0)?;
+        let (len, more) = peers.read_slice(peer, &mut self.0)?;
         self.1 = len;
         Some(more)
     }
 
     fn keep(&mut self, frame: Frame) {
-        self.1 = copy(&frame, self.0);
+        self.0.copy_from(&frame);
+        self.1 = frame.len();
     }
 }
 
@@ -148,7 +151,7 @@ impl Socket {
     /// [`RecvError`].
     #[inline]
     pub fn recv_slice(&mut self, into: &mut [u8]) -> Result<usize, RecvError> {
-        self.recv_bytes(into, Patience::Timeout)
+        self.recv_bytes(Room::from(into), Patience::Timeout)
     }
 
     /// As [`recv_slice`](Socket::recv_slice), if a part is there now.
@@ -158,14 +161,36 @@ impl Socket {
     /// As [`recv_slice`](Socket::recv_slice).
     #[inline]
     pub fn try_recv_slice(&mut self, into: &mut [u8]) -> Result<usize, RecvError> {
-        self.recv_bytes(into, Patience::None)
+        self.recv_bytes(Room::from(into), Patience::None)
+    }
+
+    /// As [`recv_slice`](Socket::recv_slice), to memory that need not be initialised. As many bytes of `into` are
+    /// initialised afterwards as the part has, or all of them if it is longer.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_slice`](Socket::recv_slice).
+    #[inline]
+    pub fn recv_uninit(&mut self, into: &mut [MaybeUninit<u8>]) -> Result<usize, RecvError> {
+        self.recv_bytes(Room::from(into), Patience::Timeout)
+    }
+
+    /// As [`recv_uninit`](Socket::recv_uninit), if a part is there now.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_slice`](Socket::recv_slice).
+    #[inline]
+    pub fn try_recv_uninit(&mut self, into: &mut [MaybeUninit<u8>]) -> Result<usize, RecvError> {
+        self.recv_bytes(Room::from(into), Patience::None)
     }
 
     #[inline]
-    fn recv_bytes(&mut self, into: &mut [u8], patience: Patience) -> Result<usize, RecvError> {
+    fn recv_bytes(&mut self, mut into: Room<'_>, patience: Patience) -> Result<usize, RecvError> {
         if !self.pattern.is_transparent() {
             let frame = self.recv_frame(patience)?;
-            return Ok(copy(&frame, into));
+            into.copy_from(&frame);
+            return Ok(frame.len());
         }
         let mut to = ToSlice(into, 0);
         self.take(&mut to, patience)?;
@@ -215,13 +240,6 @@ impl Socket {
             }
         }
     }
-}
-
-/// Copies what there is room for; gives the length of the whole.
-pub(crate) fn copy(frame: &Frame, into: &mut [u8]) -> usize {
-    let fits = frame.len().min(into.len());
-    into[..fits].copy_from_slice(&frame[..fits]);
-    frame.len()
 }
 
 fn no_memory(_: TryReserveError) -> SendRefusal {

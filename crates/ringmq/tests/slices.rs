@@ -87,6 +87,13 @@ fn slices_and_frames_arrive_however_they_are_received() {
                 if round % 3 == 0 {
                     assert_eq!(to.recv_slice(&mut room).unwrap(), len);
                     assert_eq!(room[..len], bytes);
+                } else if round % 4 == 1 {
+                    // Memory as a C program may have it. As many bytes as there are have been written.
+                    let mut fresh = Vec::<u8>::with_capacity(100_000);
+                    assert_eq!(to.recv_uninit(fresh.spare_capacity_mut()).unwrap(), len);
+                    let written = &mut fresh.spare_capacity_mut()[..len];
+                    // SAFETY: as many bytes as the part has are initialised (`recv_uninit`).
+                    assert_eq!(unsafe { written.assume_init_ref() }, bytes);
                 } else {
                     to.recv_part_into(&mut kept).unwrap();
                     assert_eq!(&kept[..], bytes);

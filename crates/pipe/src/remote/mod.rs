@@ -32,6 +32,7 @@ use ringmq_sys::{Courier, ForkMark, Ringer};
 pub use control::{Control, LateControl};
 pub use offer::{Goodbye, MeetError, Offer, OfferFrame, Own, Peer, Refuse};
 pub use receiver::{Broken, Incoming, One, Receiver};
+pub use ringmq_ring::Room;
 pub use segment::{FIRST, LONGEST};
 pub use sender::{PushError, Sender};
 pub use unread::{Contents, Unread, Witness};

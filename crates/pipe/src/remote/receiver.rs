@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringmq_ring::{Corrupt, Kind, Look, Mapped, MappedMut, Reader, Record, WantedSeen};
+use ringmq_ring::{Corrupt, Kind, Look, Mapped, MappedMut, Reader, Record, Room, WantedSeen};
 use ringmq_sys::adopt;
 
 use super::unread::{Contents, contents};
@@ -83,7 +83,13 @@ impl One<'_> {
     /// Copies it out, as much of it as there is room for.
     #[inline(always)]
     pub fn copy_into(&self, into: &mut [u8]) {
-        super::unread::copy_record(self.reader, self.record, 0, into);
+        self.copy_to(&mut Room::from(into));
+    }
+
+    /// As [`copy_into`](One::copy_into), to memory that need not be initialised.
+    #[inline(always)]
+    pub fn copy_to(&self, room: &mut Room<'_>) {
+        self.reader.copy_to(self.record, 0, room);
     }
 
     /// Copies it out, to the end of these bytes.
@@ -337,7 +343,7 @@ impl Receiver {
     #[inline(always)]
     pub fn copy_into(&self, incoming: &Incoming, at: usize, into: &mut [u8]) {
         if let Ok(reader) = &self.reader {
-            super::unread::copy_into(reader, incoming, at, into);
+            reader.copy_to(&incoming.record, at, &mut Room::from(into));
         }
     }
 

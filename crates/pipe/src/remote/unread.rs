@@ -1,10 +1,9 @@
 //! What is in a ring: parts of messages, for the receiver, and for the sender's side once the receiver is gone.
 
 use std::collections::TryReserveError;
-use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use ringmq_ring::{Kind, Mapped, MemoryMut, Reader, Record, WordsMut, words};
+use ringmq_ring::{Kind, Mapped, MemoryMut, Reader, Record, Room, WordsMut, words};
 use smallvec::SmallVec;
 
 use super::receiver::Incoming;
@@ -84,7 +83,7 @@ fn array<P: MemoryMut, const N: usize>(
         return None;
     }
     let mut bytes = [0; N];
-    copy_into(reader, incoming, at, &mut bytes);
+    reader.copy_to(&incoming.record, at, &mut Room::from(&mut bytes[..]));
     Some(bytes)
 }
 
@@ -104,31 +103,6 @@ pub(super) fn append<P: MemoryMut>(
     // SAFETY: `copy_out` has initialised as many bytes as it says, within the room behind those that were there.
     unsafe { bytes.set_len(before + copied) };
     Ok(())
-}
-
-/// Copies bytes of a record to where there is room.
-#[inline(always)]
-pub(super) fn copy_into<P: MemoryMut>(
-    reader: &Reader<Mapped, P>,
-    incoming: &Incoming,
-    at: usize,
-    into: &mut [u8],
-) {
-    copy_record(reader, &incoming.record, at, into);
-}
-
-#[inline(always)]
-pub(super) fn copy_record<P: MemoryMut>(
-    reader: &Reader<Mapped, P>,
-    record: &Record,
-    at: usize,
-    into: &mut [u8],
-) {
-    let room: *mut [u8] = into;
-    // SAFETY: bytes that are initialised can be seen as bytes that need not be, as long as nothing uninitialised is
-    // written there, and `copy_out` writes initialised ones only.
-    let room = unsafe { &mut *(room as *mut [MaybeUninit<u8>]) };
-    let _copied = reader.copy_out(record, at, room);
 }
 
 /// Can tell, once the receiver is gone, what it had not taken. For another thread than the sender's.

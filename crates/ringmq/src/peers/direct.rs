@@ -5,6 +5,7 @@ use std::mem;
 
 use ringmq_message::Frame;
 use ringmq_pattern::{Peer, Pipes};
+use ringmq_pipe::remote::Room;
 
 use super::Peers;
 use crate::inlet::Inlet;
@@ -73,7 +74,7 @@ impl Peers {
 
     /// Reads a part from a peer to where there is room for it: gives its length, and whether more follows.
     #[inline(always)]
-    pub(crate) fn read_slice(&mut self, peer: Peer, into: &mut [u8]) -> Option<(usize, bool)> {
+    pub(crate) fn read_slice(&mut self, peer: Peer, into: &mut Room<'_>) -> Option<(usize, bool)> {
         self.take(peer, |inlet| inlet.pop_slice(into), |(_, more)| *more)
     }
 

@@ -212,6 +212,11 @@ fn waiting() {
 }
 
 #[test]
+fn signals() {
+    holds("signals", With::Both);
+}
+
+#[test]
 fn places() {
     holds("places", With::Both);
 }

@@ -218,12 +218,6 @@ impl Waiter {
             }
             if now - slow >= SLOW_LOOK {
                 slow = now;
-                // From here on signals are let in only where we learn of them: they end this call, as they would end a
-                // sleep. One that came earlier may as well have come before the call.
-                match &gate {
-                    None => gate = Some(SignalGate::close()?),
-                    Some(gate) => gate.check()?,
-                }
                 let wake = self.readiness.check()?;
                 if self.is_gone(&wake) {
                     return if awaited.look() {
@@ -233,7 +227,9 @@ impl Waiter {
                     };
                 }
                 self.look_at_quota(now);
-                if self.shares_cpu() {
+                let welcome = self.quota_allows && !self.shares_cpu();
+                // After everything else that ends the spin: a signal that came by now is not lost in the sleep.
+                if !SignalGate::close_or_check(&mut gate)? || !welcome {
                     return Ok(false);
                 }
             }

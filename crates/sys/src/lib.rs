@@ -83,6 +83,6 @@ pub use memory::{CreateError, OwnMemory};
 pub use readiness::{Readiness, Wake, wait_poll};
 pub use ringer::{Ringer, RingerRefusal};
 pub use setback::{Setback, most_descriptors, most_mappings};
-pub use signal::SignalGate;
+pub use signal::{SignalGate, without_signals};
 pub use socket::{Ancillary, Came, Credentials, RecvError, Stream};
 pub use transfer::{begin_connect, receive_some, send_some};

@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, epoll};
 use crate::deadline::{remaining, timespec};
 use crate::doorbell::Doorbell;
 use crate::event::Event;
+use crate::signal::handlers;
 
 /// What ended a sleep, or what was there without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -176,8 +177,8 @@ impl Readiness {
     /// asked. Without a deadline no timer is set.
     ///
     /// # Errors
-    /// `Interrupted` when a signal was handled. Otherwise what epoll_wait(2) answers; nothing is
-    /// expected.
+    /// `Interrupted` when a signal was handled; in a program with handlers also after the process was
+    /// stopped and continued. Otherwise what epoll_wait(2) answers; nothing is expected.
     pub fn wait(&self, deadline: Option<Instant>) -> io::Result<Wake> {
         loop {
             let left = remaining(deadline);
@@ -185,7 +186,11 @@ impl Readiness {
                 self.pwait2(left)
             } else {
                 self.pwait(left)
-            }?;
+            };
+            let wake = match wake {
+                Err(error) if is_stop(&error) => continue,
+                wake => wake?,
+            };
             if !wake.timed_out || left.is_some_and(|left| left.is_zero()) {
                 return Ok(wake);
             }
@@ -241,6 +246,12 @@ impl Readiness {
             unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), events.as_mut_ptr(), 2, timeout) };
         understand(&events, libc::c_long::from(count))
     }
+}
+
+/// Whether a wait was interrupted although no signal was handled.
+#[cold]
+fn is_stop(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Interrupted && !handlers::may_have_run()
 }
 
 /// Whether a write into a pipe wakes who polls it even if there was something in it: since 5.14.

@@ -7,7 +7,7 @@ use std::os::unix::thread::JoinHandleExt;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use ringmq_sys::{Doorbell, Readiness, SignalGate, Stream, wait_poll};
+use ringmq_sys::{Doorbell, Readiness, SignalGate, Stream, wait_poll, without_signals};
 
 /// How often the handler ran. Tests hold the lock, and send signals to the thread that waits for them.
 static mut HANDLED: u32 = 0;
@@ -41,6 +41,11 @@ fn prepare() -> MutexGuard<'static, ()> {
     guard
 }
 
+/// Tests run in threads that are not the main one, and may have a gate.
+fn closed() -> SignalGate {
+    SignalGate::close().unwrap().unwrap()
+}
+
 fn raise(signal: i32) {
     // SAFETY: no preconditions.
     let own = unsafe { libc::pthread_self() };
@@ -62,7 +67,7 @@ fn blocked(signal: i32) -> bool {
 #[test]
 fn a_gate_holds_signals_back_until_it_is_asked() {
     let _alone = prepare();
-    let gate = SignalGate::close().unwrap();
+    let mut gate = closed();
     gate.check().unwrap();
     for _ in 0..10_000 {
         let before = handled();
@@ -87,7 +92,7 @@ fn signals_without_a_handler_end_nothing() {
     let _alone = prepare();
     // SAFETY: ignores a signal that only this test uses.
     unsafe { libc::signal(libc::SIGUSR2, libc::SIG_IGN) };
-    let gate = SignalGate::close().unwrap();
+    let mut gate = closed();
     for signal in [libc::SIGUSR2, libc::SIGCONT, libc::SIGCHLD, libc::SIGWINCH] {
         raise(signal);
         gate.check().unwrap();
@@ -105,7 +110,7 @@ fn what_the_thread_itself_blocked_stays_blocked() {
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &own, std::ptr::null_mut()) };
     let before = handled();
     raise(libc::SIGUSR1);
-    let gate = SignalGate::close().unwrap();
+    let mut gate = closed();
     gate.check().unwrap();
     drop(gate);
     assert_eq!(handled(), before);
@@ -120,7 +125,7 @@ fn a_gate_blocks_all_but_faults_and_puts_the_mask_back() {
     let _alone = prepare();
     let all = 1..32;
     let before: Vec<bool> = all.clone().map(blocked).collect();
-    let gate = SignalGate::close().unwrap();
+    let gate = closed();
     let faults = [
         libc::SIGSEGV,
         libc::SIGBUS,
@@ -136,6 +141,77 @@ fn a_gate_blocks_all_but_faults_and_puts_the_mask_back() {
     }
     drop(gate);
     assert_eq!(all.map(blocked).collect::<Vec<_>>(), before);
+}
+
+#[test]
+fn a_thread_that_is_started_without_signals_blocks_them_all() {
+    let _alone = prepare();
+    let before: Vec<bool> = (1..32).map(blocked).collect();
+    let thread = without_signals(|| std::thread::spawn(|| (1..32).map(blocked).collect())).unwrap();
+    let inside: Vec<bool> = thread.join().unwrap();
+    let open: Vec<i32> = (1..32)
+        .zip(inside)
+        .filter(|(_, blocked)| !blocked)
+        .map(|(signal, _)| signal)
+        .collect();
+    assert_eq!(open, [libc::SIGKILL, libc::SIGSTOP]);
+    assert_eq!((1..32).map(blocked).collect::<Vec<_>>(), before);
+}
+
+/// The main thread of a process takes a signal before any other that has it open, so it must not block it then. A forked
+/// child has one thread, the main one.
+#[test]
+fn the_main_thread_has_no_gate_beside_a_thread_that_would_take_the_signal() {
+    let _alone = prepare();
+    let child = forked(|| {
+        let gate = SignalGate::close().unwrap();
+        let mut gate = gate.expect("there is no other thread");
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let deaf = without_signals(|| std::thread::spawn(move || ended.recv())).unwrap();
+        assert!((0..20).all(|_| gate.check().unwrap()), "it takes no signal");
+        drop(gate);
+        let (other_end, ended) = std::sync::mpsc::channel::<()>();
+        let mut gate = closed();
+        let open = std::thread::spawn(move || {
+            unblock(libc::SIGUSR1);
+            ended.recv()
+        });
+        while gate.check().unwrap() {}
+        drop(gate);
+        assert!(SignalGate::close().unwrap().is_none());
+        drop((end, other_end));
+        drop((deaf.join(), open.join()));
+        SignalGate::close().unwrap().is_some()
+    });
+    assert!(child);
+}
+
+/// Runs `body` in a forked child, and says whether it was true there.
+fn forked(body: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child runs what the test wants to see in a child, and ends by _exit; it never returns.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0);
+    if pid == 0 {
+        // A test that is killed leaves no child behind.
+        // SAFETY: asks for a signal at the parent's end; no pointers.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+        let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+        // SAFETY: ends the child without running anything that belongs to the parent.
+        unsafe { libc::_exit(i32::from(!ran.unwrap_or(false))) };
+    }
+    let mut status = 0;
+    // SAFETY: a child of ours, and `status` outlives the call.
+    let reaped = unsafe { libc::waitpid(pid, &mut status, 0) };
+    reaped == pid && status == 0
+}
+
+fn unblock(signal: i32) {
+    // SAFETY: all-zero bytes are a valid signal set.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is valid, and the number is a signal's.
+    unsafe { libc::sigaddset(&mut set, signal) };
+    // SAFETY: the set outlives the call.
+    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut()) };
 }
 
 /// Sends signals to a thread until it has ended.

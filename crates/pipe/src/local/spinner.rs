@@ -143,12 +143,11 @@ impl Spinner {
             }
             if now - slow >= SLOW_LOOK {
                 slow = now;
-                match &gate {
-                    None => gate = Some(SignalGate::close()?),
-                    Some(gate) => gate.check()?,
-                }
                 leave = self.look_at_leave(now);
-                if leave.is_in_the_way(awaited.company(cpu::current())) {
+                let welcome =
+                    leave.quota_allows && !leave.is_in_the_way(awaited.company(cpu::current()));
+                // After everything else that ends the spin: a signal that came by now is not lost in the sleep.
+                if !SignalGate::close_or_check(&mut gate)? || !welcome {
                     return Ok(false);
                 }
             }

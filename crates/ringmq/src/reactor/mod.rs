@@ -32,6 +32,7 @@ use std::thread::JoinHandle;
 
 use mio::{Poll, Token, Waker as MioWaker};
 use ringmq_pipe::local::{Announcement, Bell, Mailbox, Post, Waker};
+use ringmq_sys::without_signals;
 
 use crew::Crew;
 pub(crate) use crew::Place;
@@ -112,10 +113,9 @@ impl Reactors {
             let lingering = Arc::clone(lingering);
             let resolver = Arc::clone(&resolver);
             let work = work::Work::new(beginning, number, crew, lingering, resolver);
+            let builder = std::thread::Builder::new().name("ringmq io".to_owned());
             // Those that run already end with the handle, if this one cannot be started.
-            let thread = std::thread::Builder::new()
-                .name("ringmq io".to_owned())
-                .spawn(move || work.run())?;
+            let thread = without_signals(|| builder.spawn(move || work.run()))??;
             reactors.threads.push(thread);
         }
         Ok(reactors)

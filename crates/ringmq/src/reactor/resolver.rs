@@ -15,7 +15,7 @@ use std::thread::{Builder, JoinHandle, ThreadId, current};
 use std::time::Duration;
 
 use ringmq_pipe::local::Post;
-use ringmq_sys::SignalGate;
+use ringmq_sys::without_signals;
 use ringmq_transport::Answer;
 
 use super::order::Order;
@@ -125,11 +125,8 @@ impl Shared {
     /// Starts a thread. It begins when the caller gives the lock back.
     fn spawn(shared: &Arc<Shared>) -> io::Result<JoinHandle<()>> {
         let shared = Arc::clone(shared);
-        // A thread has the signal mask of the one that made it.
-        let _gate = SignalGate::close()?;
-        Builder::new()
-            .name("ringmq dns".to_owned())
-            .spawn(move || shared.run())
+        let builder = Builder::new().name("ringmq dns".to_owned());
+        without_signals(|| builder.spawn(move || shared.run()))?
     }
 
     fn run(&self) {

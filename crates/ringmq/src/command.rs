@@ -19,6 +19,17 @@ use crate::reactor::Order;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct PipeId(pub(crate) u64);
 
+/// Why one direction of a connection cannot go on in shared memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The peer broke the protocol.
+    Corrupt,
+    /// This side has no memory or descriptors for what it sends, or there can be no record of a message.
+    CannotSend,
+    /// This side has no memory, mapping or descriptors for what it receives.
+    CannotReceive,
+}
+
 /// A command to a socket.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -154,11 +165,11 @@ impl Far {
         }
     }
 
-    /// Tells a session that its shared memory cannot be used any more, and whether that is for want of memory only.
-    pub(crate) fn break_off(&self, id: PipeId, short: bool) {
+    /// Tells a session that one direction of its connection cannot go on in shared memory.
+    pub(crate) fn break_off(&self, id: PipeId, why: Failure) {
         if let Far::Session(post) = self {
             // An I/O thread that has ended has no connections.
-            let _ = post.send(Order::BreakOff(id, short));
+            let _ = post.send(Order::BreakOff(id, why));
         }
     }
 }

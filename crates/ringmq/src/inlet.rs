@@ -7,6 +7,7 @@ use ringmq_message::{Frame, INLINE, Properties, body_memory};
 use ringmq_pipe::remote::Room;
 use ringmq_pipe::{local, remote};
 
+use crate::command::Failure;
 use crate::parts::take_parts;
 
 /// The receiving ends of a peer's pipe: a connection may go over to shared memory, and back.
@@ -48,7 +49,8 @@ pub(crate) struct Shared {
     gone: bool,
     /// Nothing more is read: what is left is the sender's, or makes no sense.
     stopped: bool,
-    broken: bool,
+    /// Why nothing more can be read.
+    failure: Option<Failure>,
 }
 
 impl Inlet {
@@ -208,12 +210,12 @@ impl Inlet {
         }
     }
 
-    /// Whether the peer broke the protocol of shared memory.
+    /// Why the shared memory that is read now cannot be read on, if it was found so.
     #[inline(always)]
-    pub(crate) fn is_broken(&self) -> bool {
+    pub(crate) fn failure(&self) -> Option<Failure> {
         match &self.front {
-            Source::Local(_) | Source::Left(_) => false,
-            Source::Shared(shared) => shared.broken,
+            Source::Local(_) | Source::Left(_) => None,
+            Source::Shared(shared) => shared.failure,
         }
     }
 }
@@ -256,7 +258,7 @@ impl Source {
             properties,
             gone: false,
             stopped: false,
-            broken: false,
+            failure: None,
         }))
     }
 }
@@ -271,14 +273,19 @@ impl Shared {
     /// sender does to the memory.
     #[inline]
     fn look_for_end(&mut self) -> bool {
-        if !self.broken && self.receiver.broken().is_some() {
-            self.broken = true;
+        if self.failure.is_none() {
+            self.failure = match self.receiver.broken() {
+                Some(_) => Some(Failure::Corrupt),
+                None => self.receiver.is_short().then_some(Failure::CannotReceive),
+            };
         }
         self.delimited
     }
 
     fn is_at_end(&mut self) -> bool {
-        !self.is_ready() && (self.gone || self.receiver.is_at_end())
+        // What cannot be received here comes behind it, or with another connection.
+        let cannot = self.failure == Some(Failure::CannotReceive);
+        !self.is_ready() && (self.gone || cannot || self.receiver.is_at_end())
     }
 
     /// Nothing more is read, but for what is left of the message that is being received.
@@ -404,7 +411,7 @@ impl Shared {
         if std::mem::take(&mut self.delimited) {
             // It was one when its delimiter was taken. There may have been no memory for the rest; or its sender has
             // changed it since, and has the message end here, so that no other one goes on with it.
-            self.break_off();
+            self.break_off(Failure::Corrupt);
             return (!is_enveloped).then(Frame::new);
         }
         if is_enveloped {
@@ -422,7 +429,7 @@ impl Shared {
             }
             Ok(several) => self.pop_several(incoming, &several),
             Err(remote::Broken) => {
-                self.break_off();
+                self.break_off(Failure::Corrupt);
                 None
             }
         }
@@ -446,12 +453,12 @@ impl Shared {
     }
 
     /// The message that is there cannot be received. It would be found again and again.
-    fn break_off(&mut self) {
-        self.broken = true;
+    fn break_off(&mut self, why: Failure) {
+        self.failure = Some(why);
         self.stopped = true;
     }
 
-    /// A part as a frame. Without memory for it the connection ends.
+    /// A part as a frame. Without memory for it nothing more is read here, and the sender is asked for it by ZMTP.
     #[inline]
     fn copy(&mut self, incoming: &remote::Incoming, at: usize, len: usize) -> Option<Frame> {
         let mut frame = if len <= INLINE {
@@ -466,7 +473,7 @@ impl Shared {
             match copied {
                 Ok(bytes) => Frame::from_vec(bytes),
                 Err(_) => {
-                    self.break_off();
+                    self.break_off(Failure::CannotReceive);
                     return None;
                 }
             }

@@ -6,6 +6,8 @@ use std::mem;
 use ringmq_message::Frame;
 use ringmq_pipe::{local, remote};
 
+use crate::command::Failure;
+
 /// The sending end of a peer's pipe.
 #[derive(Debug)]
 pub(crate) enum Outlet {
@@ -29,9 +31,8 @@ pub(crate) struct Shared {
     waits: bool,
     /// That there was no room was told.
     told_full: bool,
-    /// It can never be sent this way; or it is only memory or descriptors that there are none of.
-    broken: bool,
-    short: bool,
+    /// Why it can never be sent this way.
+    failure: Option<Failure>,
 }
 
 impl Outlet {
@@ -42,8 +43,7 @@ impl Outlet {
             parts: Vec::new(),
             waits: false,
             told_full: false,
-            broken: false,
-            short: false,
+            failure: None,
         }))
     }
 
@@ -63,6 +63,17 @@ impl Outlet {
         match self {
             Outlet::Local(sender) => sender.has_room_beyond(by),
             Outlet::Shared(_) | Outlet::Closed => false,
+        }
+    }
+
+    /// Whether the mark admits one more message by what is known already. In shared memory it is false now and then: see
+    /// [`remote::Sender::is_sure`].
+    #[inline(always)]
+    pub(crate) fn is_sure(&mut self) -> bool {
+        match self {
+            Outlet::Local(sender) => sender.has_room(),
+            Outlet::Shared(shared) => !shared.waits && shared.sender.is_sure(),
+            Outlet::Closed => false,
         }
     }
 
@@ -187,29 +198,32 @@ impl Outlet {
         }
     }
 
+    /// Sends that message, if there is room now; says whether none waits any more.
+    pub(crate) fn try_again(&mut self) -> bool {
+        match self {
+            Outlet::Local(_) | Outlet::Closed => true,
+            Outlet::Shared(shared) => !shared.waits || shared.try_again(),
+        }
+    }
+
     /// Whether that is because the memory is full, and was not asked since there was room.
     pub(crate) fn is_newly_full(&mut self) -> bool {
         match self {
             Outlet::Local(_) | Outlet::Closed => false,
             Outlet::Shared(shared) => {
-                shared.waits && !shared.broken && !mem::replace(&mut shared.told_full, true)
+                shared.waits
+                    && shared.failure.is_none()
+                    && !mem::replace(&mut shared.told_full, true)
             }
         }
     }
 
-    /// Whether the pipe cannot be used any more.
-    pub(crate) fn is_broken(&self) -> bool {
+    /// Why the pipe cannot be used any more, if it cannot.
+    #[inline]
+    pub(crate) fn failure(&self) -> Option<Failure> {
         match self {
-            Outlet::Local(_) | Outlet::Closed => false,
-            Outlet::Shared(shared) => shared.broken,
-        }
-    }
-
-    /// Whether that is for want of memory or descriptors.
-    pub(crate) fn is_short(&self) -> bool {
-        match self {
-            Outlet::Local(_) | Outlet::Closed => false,
-            Outlet::Shared(shared) => shared.short,
+            Outlet::Local(_) | Outlet::Closed => None,
+            Outlet::Shared(shared) => shared.failure,
         }
     }
 
@@ -247,7 +261,7 @@ impl Shared {
     /// Sends the message that had no room, if there is some now; says whether none waits any more.
     #[cold]
     pub(crate) fn try_again(&mut self) -> bool {
-        if !self.broken {
+        if self.failure.is_none() {
             self.send();
         }
         !self.waits
@@ -334,17 +348,19 @@ impl Shared {
     #[cold]
     fn refused(&mut self, refused: remote::PushError) {
         self.waits = true;
-        self.broken = refused != remote::PushError::Full;
-        // What is too long for any record is not for ZMTP.
-        self.short = matches!(
-            refused,
-            remote::PushError::Resources | remote::PushError::TooLong(_)
-        );
+        self.failure = match refused {
+            remote::PushError::Full => None,
+            // ZMTP has no such limit.
+            remote::PushError::Resources | remote::PushError::TooLong(_) => {
+                Some(Failure::CannotSend)
+            }
+            remote::PushError::Corrupt(_) => Some(Failure::Corrupt),
+        };
     }
 
-    /// That this end cannot be used any more; and if so, whether it is for want of memory or descriptors.
-    pub(crate) fn broken(&self) -> Option<bool> {
-        self.broken.then_some(self.short)
+    /// Why this end cannot be used any more, if it cannot.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.failure
     }
 
     /// The message that was not sent, without the end.

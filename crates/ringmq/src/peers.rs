@@ -1,6 +1,7 @@
 //! The pipes of a socket, as its pattern uses them.
 
 mod direct;
+mod duties;
 mod entry;
 
 use std::time::{Duration, Instant};
@@ -36,6 +37,10 @@ pub(crate) struct Peers {
     gone: Vec<u32>,
     /// Those that the pattern wants to be ended.
     ended: Vec<u32>,
+    /// Those with a message that was accepted and waits for room in shared memory.
+    late: Vec<u32>,
+    /// Whether one of these three lists may have something in it: what the next call looks at first.
+    has_duties: bool,
     /// Messages received from all of them.
     received: u64,
 }
@@ -76,7 +81,8 @@ impl Peers {
             far_marks: None,
             in_midst: false,
             gone: false,
-            broken: false,
+            sending_reported: false,
+            receiving_reported: false,
             silenced: false,
             unreadable: false,
             unwritable: false,
@@ -93,6 +99,7 @@ impl Peers {
             &mut self.unwritable,
             &mut self.gone,
             &mut self.ended,
+            &mut self.late,
         ] {
             list.retain(|number| *number != peer.0);
         }
@@ -144,6 +151,7 @@ impl Peers {
             entry.sender.refuse();
             entry.then = None;
             self.gone.push(peer.0);
+            self.has_duties = true;
         }
     }
 
@@ -174,12 +182,6 @@ impl Peers {
             })
         })?;
         Some(Peer(self.gone.swap_remove(done)))
-    }
-
-    /// Whether anybody is leaving, perhaps.
-    #[inline(always)]
-    pub(crate) fn may_leave(&self) -> bool {
-        !self.gone.is_empty() || !self.ended.is_empty()
     }
 
     /// Who has the far end of a peer's pipe, to whom nobody was there when it was made.
@@ -275,15 +277,16 @@ impl Peers {
         entry.carrier = Carrier::Zmtp(ends.why);
         if ends.why == WhyZmtp::PeerGone {
             entry.receiver.sender_is_gone();
-            entry.broken = false;
+            entry.sending_reported = false;
         }
         if let Some(receiver) = ends.receiver {
+            entry.receiving_reported = false;
             entry.receiver.then(Source::Local(receiver));
         }
         let Some(sender) = ends.sender else {
             return;
         };
-        entry.broken = false;
+        entry.sending_reported = false;
         if matches!(entry.sender, Outlet::Local(_)) && entry.sender.is_in_midst() {
             // The session reads that to its end first.
             entry.then = Some(Outlet::Local(sender));
@@ -298,20 +301,6 @@ impl Peers {
         entry.sender = next;
         // What is in shared memory is the session's to send now.
         entry.far.activate(entry.id);
-    }
-
-    /// The sessions of those whose shared memory cannot be used any more say what comes then.
-    #[cold]
-    fn break_off(&mut self, number: u32) {
-        if let Some(entry) = self.entries.get_mut(number as usize)
-            && !entry.broken
-        {
-            entry.broken = true;
-            // Of one that is gone there is nothing to end, and another connection may have its name.
-            if !entry.gone {
-                entry.far.break_off(entry.id, entry.sender.is_short());
-            }
-        }
     }
 
     /// Messages received so far.
@@ -346,23 +335,29 @@ impl Peers {
         }
     }
 
-    /// Whether any peer that had nothing to read has something.
+    /// Whether any peer that had nothing to read has something, or cannot go on in shared memory.
     #[inline]
     pub(crate) fn any_readable(&mut self) -> bool {
+        self.look_at_late();
         let entries = &mut self.entries;
         let mut idle = self.unreadable.iter();
-        idle.any(|number| entries[*number as usize].receiver.is_ready())
+        idle.any(|number| {
+            let entry = &mut entries[*number as usize];
+            entry.receiver.is_ready() || entry.has_failed()
+        })
     }
 
-    /// Whether any peer that had no room has some.
+    /// Whether any peer that had no room has some, or cannot go on in shared memory. What it sends is looked at, too: a
+    /// socket that only sends would never see that it cannot be read.
     #[inline]
     pub(crate) fn any_writable(&mut self) -> bool {
+        self.look_at_late();
         let entries = &mut self.entries;
         let mut full = self.unwritable.iter();
         full.any(|number| {
             let entry = &mut entries[*number as usize];
-            // What waits for room may turn out to have none, which is to be told once.
-            entry.sender.has_room() || entry.sender.is_broken() && !entry.broken
+            let _readable = entry.receiver.is_ready();
+            entry.sender.has_room() || entry.has_failed()
         })
     }
 
@@ -414,8 +409,12 @@ impl Peers {
             Ready::Writable => entry.sender.has_room(),
         };
         if !is_ready {
-            if entry.sender.is_broken() {
-                self.break_off(number);
+            // A direction is looked at here that the caller may never ask for.
+            if ready == Ready::Writable {
+                let _readable = entry.receiver.is_ready();
+            }
+            if entry.has_failed() {
+                entry.report_failures();
             }
             return false;
         }
@@ -426,6 +425,22 @@ impl Peers {
         }
         pattern.activated(Peer(number), ready, self);
         true
+    }
+
+    /// Looks at the mark of a peer. Comes here after each ring of the peer's doorbell and after some hundred messages, so
+    /// that a socket that only sends sees soon enough that a peer cannot be read.
+    #[cold]
+    fn look_for_room(&mut self, peer: Peer) -> bool {
+        let entry = &mut self.entries[peer.0 as usize];
+        let has_room = entry.sender.has_room();
+        let _readable = entry.receiver.is_ready();
+        if entry.has_failed() {
+            entry.report_failures();
+        }
+        if !has_room {
+            self.mark_unwritable(peer);
+        }
+        has_room
     }
 
     /// Whether it is time to look for room again.
@@ -482,14 +497,7 @@ impl Pipes for Peers {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
             return false;
         };
-        if entry.sender.has_room() {
-            return true;
-        }
-        if entry.sender.is_broken() {
-            self.break_off(peer.0);
-        }
-        self.mark_unwritable(peer);
-        false
+        entry.sender.is_sure() || self.look_for_room(peer)
     }
 
     fn can_exceed(&mut self, peer: Peer, by: usize) -> bool {
@@ -512,8 +520,8 @@ impl Pipes for Peers {
         if entry.receiver.is_ready() {
             return true;
         }
-        if entry.receiver.is_broken() {
-            self.break_off(peer.0);
+        if entry.has_failed() {
+            entry.report_failures();
         }
         self.mark_unreadable(peer);
         false
@@ -553,7 +561,7 @@ impl Pipes for Peers {
     #[inline]
     fn waits(&mut self, peer: Peer) -> bool {
         let entry = self.entries.get_mut(peer.0 as usize);
-        entry.is_none_or(|entry| entry.receiver.is_ready() || entry.receiver.is_broken())
+        entry.is_none_or(|entry| entry.receiver.is_ready() || entry.has_failed())
     }
 
     fn rollback(&mut self, peer: Peer) {
@@ -582,5 +590,6 @@ impl Pipes for Peers {
 
     fn terminate(&mut self, peer: Peer) {
         self.ended.push(peer.0);
+        self.has_duties = true;
     }
 }

@@ -132,7 +132,7 @@ impl Socket {
     /// Does what other threads have asked for.
     #[inline(always)]
     pub(crate) fn take_mail(&mut self) {
-        if self.mailbox.has_mail() || self.peers.may_leave() {
+        if self.mailbox.has_mail() || self.peers.has_duties() {
             self.take_all_mail();
         }
     }
@@ -196,6 +196,8 @@ impl Socket {
         while let Some(peer) = self.peers.leaving() {
             self.detach(peer);
         }
+        self.peers.send_late();
+        self.peers.settle_duties();
     }
 
     // --- Sending

@@ -81,7 +81,8 @@ impl Courier {
     ///
     /// # Errors
     /// `InvalidData` if what came is not a note with one descriptor; `UnexpectedEof` if the peer has closed its end and
-    /// everything was taken.
+    /// everything was taken; `OutOfMemory` if the kernel could not hand the descriptor over, because this process has as
+    /// many as it may have. The descriptor is lost then.
     pub fn receive(&self) -> io::Result<Option<([u8; NOTE], OwnedFd)>> {
         let mut note = [0; NOTE];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -112,6 +113,9 @@ impl Courier {
         match fds.pop() {
             Some(fd) if fds.is_empty() && came.bytes == NOTE && !came.flags.intersects(lost) => {
                 Ok(Some((note, fd)))
+            }
+            None if came.bytes == NOTE && came.flags.contains(ReturnFlags::CTRUNC) => {
+                Err(io::ErrorKind::OutOfMemory.into())
             }
             _ => Err(io::ErrorKind::InvalidData.into()),
         }

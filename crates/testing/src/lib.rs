@@ -49,7 +49,7 @@ pub use activity::{Activity, is_asleep, now_nanos, pin_to, thread_id, until_asle
 pub use actor::Actor;
 pub use counters::Counters;
 pub use inherited::inherited;
-pub use limit::limit_descriptors;
+pub use limit::{limit_descriptors, limit_memory};
 pub use pattern::{Bytes, Messages};
 pub use random::{Random, mix, seed};
 pub use role::{fork_and, fork_and_linger, listen, role, role_args, say, spawn_role, under};

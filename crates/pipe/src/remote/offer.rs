@@ -1,7 +1,7 @@
 //! How two sides meet. docs/handoff.md specifies it; this is its codec, and its checks.
 //!
 //! ```text
-//!  0  kind       u8     1 offer, 2 accept, 3 refuse, 4 switch, 5 back
+//!  0  kind       u8     1 offer, 2 accept, 3 refuse, 4 switch, 5 back, 6 take back, 7 taken back
 //!  1  version    u8     1
 //!  2  zero       u16
 //!  4  reason     u32    refuse: why; otherwise 0
@@ -45,6 +45,11 @@ pub enum OfferFrame {
     Switch,
     /// What comes behind the end in shared memory comes by ZMTP again.
     Back,
+    /// The receiver cannot read on in shared memory, for want of memory or descriptors. It asks for all that it has not
+    /// read by ZMTP.
+    TakeBack,
+    /// The sender does so: all messages from the reported position on follow by ZMTP.
+    TakenBack,
 }
 
 /// What one side offers.
@@ -194,6 +199,8 @@ impl OfferFrame {
             }
             OfferFrame::Switch => bytes[0] = 4,
             OfferFrame::Back => bytes[0] = 5,
+            OfferFrame::TakeBack => bytes[0] = 6,
+            OfferFrame::TakenBack => bytes[0] = 7,
         }
         bytes
     }
@@ -227,6 +234,8 @@ impl OfferFrame {
             2 => Ok(OfferFrame::Accept),
             4 => Ok(OfferFrame::Switch),
             5 => Ok(OfferFrame::Back),
+            6 => Ok(OfferFrame::TakeBack),
+            7 => Ok(OfferFrame::TakenBack),
             _ => Err(MeetError::Frame),
         }
     }
@@ -384,6 +393,8 @@ mod tests {
             ),
             (OfferFrame::Switch, head(&[4, 1])),
             (OfferFrame::Back, head(&[5, 1])),
+            (OfferFrame::TakeBack, head(&[6, 1])),
+            (OfferFrame::TakenBack, head(&[7, 1])),
         ];
         for (frame, bytes) in frames {
             assert_eq!(frame.encode(), bytes);

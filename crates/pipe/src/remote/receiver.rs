@@ -1,9 +1,10 @@
 //! The end that receives.
 
+use std::io;
 use std::sync::Arc;
 
 use ringmq_ring::{Corrupt, Kind, Look, Mapped, MappedMut, Reader, Record, Room, WantedSeen};
-use ringmq_sys::adopt;
+use ringmq_sys::{Refusal, adopt};
 
 use super::unread::{Contents, contents};
 use super::{Common, get, layout, segment, set};
@@ -46,6 +47,17 @@ enum State {
     Ended,
     /// It broke the protocol, or its memory did not arrive.
     Broken(Option<Corrupt>),
+    /// This process has no mapping or descriptor for the next segment.
+    Short,
+}
+
+/// Why the next segment is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// It did not come, or is not what it has to be.
+    Wrong,
+    /// It is there, and this process has no mapping or descriptor for it.
+    Short,
 }
 
 /// A message that is there: its parts are still to be copied out.
@@ -215,52 +227,54 @@ impl Receiver {
 
     /// Goes on in the next segment, whose descriptor was sent before we were told of it.
     fn take_segment(&mut self) {
-        if !self.next_segment() {
-            self.state = State::Broken(None);
-            return;
+        match self.next_segment() {
+            // A sender that waits until the old one is left looks at this.
+            Ok(()) => self.look_at_wanted_room(),
+            Err(Missing::Wrong) => self.state = State::Broken(None),
+            Err(Missing::Short) => self.state = State::Short,
         }
-        // Whoever waits for the old one to be left looks at this.
-        self.look_at_wanted_room();
     }
 
     /// Receives the memory of the next segment, whose descriptor is closed once it is mapped.
-    fn receive_segment(common: &Common, number: u64) -> Option<Map> {
-        let (note, fd) = common.courier.receive().ok()??;
-        let (told, capacity) = segment::read_note(note)?;
+    fn receive_segment(common: &Common, number: u64) -> Result<Map, Missing> {
+        let received = common
+            .courier
+            .receive()
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Missing::Wrong,
+                _ => Missing::Short,
+            })?;
+        let (note, fd) = received.ok_or(Missing::Wrong)?;
+        let (told, capacity) = segment::read_note(note).ok_or(Missing::Wrong)?;
         if told != number {
-            return None;
+            return Err(Missing::Wrong);
         }
-        adopt(fd, capacity, &common.mark).ok().map(Map::from)
+        match adopt(fd, capacity, &common.mark) {
+            Ok(memory) => Ok(Map::from(memory)),
+            Err(Refusal::Os { .. }) => Err(Missing::Short),
+            Err(_) => Err(Missing::Wrong),
+        }
     }
 
-    fn next_segment(&mut self) -> bool {
+    fn next_segment(&mut self) -> Result<(), Missing> {
         let (common, number) = (&self.common, self.taken);
         let control = common.slot.control();
-        let received = control.with_descriptor(|| Receiver::receive_segment(common, number));
-        let Some(memory) = received else {
-            return false;
-        };
+        let memory = control.with_descriptor(|| Receiver::receive_segment(common, number))?;
         let ring = segment::readable(&memory);
         match &mut self.reader {
             Ok(reader) => {
-                if reader.jump(ring).is_err() {
-                    return false;
-                }
+                reader.jump(ring).map_err(|_| Missing::Wrong)?;
             }
             Err(report) => {
-                let Some(report) = report.take() else {
-                    return false;
-                };
-                match Reader::new(ring, report, 0) {
-                    Ok(reader) => self.reader = Ok(reader.growing()),
-                    Err(_) => return false,
-                }
+                let report = report.take().ok_or(Missing::Wrong)?;
+                let reader = Reader::new(ring, report, 0).map_err(|_| Missing::Wrong)?;
+                self.reader = Ok(reader.growing());
             }
         }
         self.taken += 1;
         // Nothing points into the old one any more.
         self.memory = Some(memory);
-        true
+        Ok(())
     }
 
     /// Takes a message of one part, or one of an empty part and this, if that is what comes next: `make` is given its
@@ -388,6 +402,12 @@ impl Receiver {
             State::Broken(why) => Some(why),
             _ => None,
         }
+    }
+
+    /// Whether this process has no mapping or descriptor for the next segment. Everything before that was received, and
+    /// the reported position says so: the sender's side can send the rest another way ([`Witness`](super::Witness)).
+    pub fn is_short(&self) -> bool {
+        self.state == State::Short
     }
 
     /// The sender is gone: what it has published is received, and nothing else will come. A segment that we were not

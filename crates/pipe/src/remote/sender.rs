@@ -37,6 +37,8 @@ pub struct Sender {
     sent: u64,
     /// As many may be sent before the mark, which the peer may have changed, and what it has received are looked at.
     sure: u64,
+    /// What `sure` was before the receiver was rung.
+    kept: u64,
     reported: Mapped,
     wants_room: Wanted<MappedMut>,
     wants_credit: Wanted<MappedMut>,
@@ -106,6 +108,7 @@ impl Sender {
             peer_mark: common.seen(layout::RECEIVING_MARK),
             sent: 0,
             sure: 0,
+            kept: 0,
             reported: common.seen(layout::RECEIVED),
             wants_room: Wanted::new(common.own(layout::WANTED_POSITION)),
             wants_credit: Wanted::new(common.own(layout::WANTED_COUNT)),
@@ -122,11 +125,22 @@ impl Sender {
     /// Whether the mark admits one more message. If not, the receiver is asked to ring when it does.
     #[inline(always)]
     pub fn has_room(&mut self) -> bool {
-        self.sent < self.sure || self.look_for_credit()
+        self.is_sure() || self.look_for_credit()
+    }
+
+    /// Whether the mark admits one more message by what is known already. It is false after every ring of the receiver
+    /// and after 256 messages at the latest: a caller can hang on that what it need not do with each message.
+    #[inline(always)]
+    pub fn is_sure(&self) -> bool {
+        self.sent < self.sure
     }
 
     #[cold]
     fn look_for_credit(&mut self) -> bool {
+        self.sure = self.sure.max(std::mem::take(&mut self.kept));
+        if self.is_sure() {
+            return true;
+        }
         self.look_at_marks();
         if self.credit() {
             self.wants_credit.disarm();
@@ -163,7 +177,7 @@ impl Sender {
     pub fn set_mark(&mut self, mark: u64) {
         self.own_mark_is = mark;
         set(&self.own_mark, mark);
-        self.sure = 0;
+        (self.sure, self.kept) = (0, 0);
         self.wants_credit.disarm();
     }
 
@@ -310,7 +324,8 @@ impl Sender {
     }
 
     #[cold]
-    fn ring(&self) {
+    fn ring(&mut self) {
+        self.kept = self.kept.max(std::mem::take(&mut self.sure));
         let _ = self.common.ringer.ring();
     }
 

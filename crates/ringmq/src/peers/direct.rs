@@ -48,10 +48,16 @@ impl Peers {
     #[cold]
     fn did_not_go(&mut self, peer: Peer) {
         let entry = &mut self.entries[peer.0 as usize];
-        if entry.sender.is_broken() {
-            self.break_off(peer.0);
-        } else if entry.sender.is_newly_full() {
+        if entry.sender.failure().is_some() {
+            entry.report_failures();
+            return;
+        }
+        if entry.sender.is_newly_full() {
             entry.far.tell_full(entry.id);
+        }
+        if !self.late.contains(&peer.0) {
+            self.late.push(peer.0);
+            self.has_duties = true;
         }
     }
 
@@ -113,9 +119,7 @@ impl Peers {
         let entry = &mut self.entries[peer.0 as usize];
         // The rest of a message, if there was one, does not come any more, and is not waited for.
         entry.in_midst = false;
-        if entry.receiver.is_broken() {
-            self.break_off(peer.0);
-        }
+        entry.report_failures();
         self.mark_unreadable(peer);
     }
 }

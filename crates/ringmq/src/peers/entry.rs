@@ -26,8 +26,9 @@ pub(super) struct Entry {
     pub(super) in_midst: bool,
     /// The far end is gone.
     pub(super) gone: bool,
-    /// The session was told that its shared memory cannot be used any more.
-    pub(super) broken: bool,
+    /// The session knows that what is sent cannot go on in shared memory; and that what is received cannot.
+    pub(super) sending_reported: bool,
+    pub(super) receiving_reported: bool,
     /// Nobody reads what it sends.
     pub(super) silenced: bool,
     /// What the pattern knows: this peer had nothing to read, or no room.
@@ -79,6 +80,32 @@ impl Entry {
         } else {
             self.carrier = Carrier::Zmtp(WhyZmtp::Resources);
             self.sender.push_all(unsent, true);
+        }
+    }
+
+    /// Whether a direction cannot go on in shared memory, and the session does not know it.
+    #[inline]
+    pub(super) fn has_failed(&self) -> bool {
+        self.sender.failure().is_some() && !self.sending_reported
+            || self.receiver.failure().is_some() && !self.receiving_reported
+    }
+
+    /// Tells the session of directions that cannot go on in shared memory, once for each.
+    #[cold]
+    pub(super) fn report_failures(&mut self) {
+        let sending = self.sender.failure();
+        let receiving = self.receiver.failure();
+        for (failure, reported) in [
+            (sending, &mut self.sending_reported),
+            (receiving, &mut self.receiving_reported),
+        ] {
+            // A connection that is gone has nothing to end, and another one may have its name.
+            if let Some(why) = failure
+                && !std::mem::replace(reported, true)
+                && !self.gone
+            {
+                self.far.break_off(self.id, why);
+            }
         }
     }
 

@@ -108,8 +108,8 @@ impl Work {
         };
         if late.sender.try_again() {
             session.late = None;
-        } else if let Some(short) = late.sender.broken() {
-            self.break_off(slot, short);
+        } else if let Some(why) = late.sender.failure() {
+            self.break_off(slot, why);
         }
     }
 

@@ -59,7 +59,13 @@ pub(crate) struct Handoff {
     /// This side has sent a REFUSE. It sends one for a connection at most: a peer that does not read could otherwise have
     /// any number of them written to our memory.
     has_refused: bool,
+    /// The peer has asked for what it cannot read in shared memory, since somebody last looked.
+    takes_back: bool,
 }
+
+/// The peer sends by ZMTP already.
+#[derive(Debug)]
+pub(crate) struct TooLate;
 
 /// How far it is.
 #[derive(Debug)]
@@ -78,6 +84,8 @@ enum Stage {
         ours: Way,
         /// How it does, as it has told us.
         theirs: Way,
+        /// It was asked to take back what we cannot read.
+        asked: bool,
     },
 }
 
@@ -140,6 +148,7 @@ impl Handoff {
             lost: false,
             told: false,
             has_refused: false,
+            takes_back: false,
         }
     }
 
@@ -371,8 +380,22 @@ impl Handoff {
             (OfferFrame::Switch, Stage::Agreed { theirs, .. }) if *theirs == Way::Zmtp => {
                 *theirs = Way::Memory;
             }
-            (OfferFrame::Back, Stage::Agreed { theirs, .. }) if *theirs == Way::Memory => {
+            // Once the peer was asked to take back what is unread, anything but that is another order of messages.
+            (OfferFrame::Back, Stage::Agreed { theirs, asked, .. })
+                if *theirs == Way::Memory && !*asked =>
+            {
                 *theirs = Way::ZmtpAgain;
+            }
+            (OfferFrame::TakenBack, Stage::Agreed { theirs, asked, .. })
+                if *theirs == Way::Memory && *asked =>
+            {
+                *theirs = Way::ZmtpAgain;
+            }
+            (OfferFrame::TakeBack, Stage::Agreed { ours, .. }) if *ours == Way::Memory => {
+                // SWITCH came behind everything that went by ZMTP before: this is between two messages.
+                *ours = Way::ZmtpAgain;
+                self.takes_back = true;
+                connection.command(COMMAND, &OfferFrame::TakenBack.encode());
             }
             (OfferFrame::Refuse(why), Stage::Offering(_)) => {
                 self.stage = Stage::Off(WhyZmtp::RefusedByPeer(why));
@@ -413,6 +436,7 @@ impl Handoff {
         let agreed = Stage::Agreed {
             ours: Way::Zmtp,
             theirs: Way::Zmtp,
+            asked: false,
         };
         let Stage::Offering(offering) = std::mem::replace(&mut self.stage, agreed) else {
             return None;
@@ -467,6 +491,45 @@ impl Handoff {
         if let Stage::Agreed { ours, .. } = &mut self.stage {
             *ours = Way::ZmtpAgain;
             connection.command(COMMAND, &OfferFrame::Back.encode());
+        }
+    }
+
+    /// Asks the peer to send by ZMTP what we cannot read in shared memory.
+    ///
+    /// # Errors
+    ///
+    /// It sends by ZMTP already, and what it would take back is older.
+    pub(crate) fn ask_to_take_back(&mut self, connection: &mut Connection) -> Result<(), TooLate> {
+        match &mut self.stage {
+            Stage::Agreed {
+                theirs: Way::Memory,
+                asked,
+                ..
+            } => {
+                if !std::mem::replace(asked, true) {
+                    connection.command(COMMAND, &OfferFrame::TakeBack.encode());
+                }
+                Ok(())
+            }
+            Stage::Agreed {
+                theirs: Way::ZmtpAgain,
+                ..
+            } => Err(TooLate),
+            // It was the connection before this one.
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the peer has asked for what it cannot read, since the last call.
+    pub(crate) fn takes_back(&mut self) -> bool {
+        std::mem::take(&mut self.takes_back)
+    }
+
+    /// Why what comes from the peer comes by ZMTP again.
+    pub(crate) fn why_back(&self) -> WhyZmtp {
+        match &self.stage {
+            Stage::Agreed { asked: true, .. } => WhyZmtp::Resources,
+            _ => WhyZmtp::RefusedByPeer(Refuse::Resources),
         }
     }
 

@@ -16,7 +16,7 @@ use ringmq_zmtp::Settings;
 use super::handoff::Sharing;
 use super::outbound::Outbound;
 use super::session::Ends;
-use crate::command::{Attachment, Command, Conflates, Far, Marks, PipeId, direction};
+use crate::command::{Attachment, Command, Conflates, Failure, Far, Marks, PipeId, direction};
 use crate::monitor::{Addresses, Watch};
 use crate::outlet;
 
@@ -37,8 +37,8 @@ pub(crate) enum Order {
     Resolved(PipeId, Answer),
     /// There is something for this session to do.
     Activate(PipeId),
-    /// The shared memory of this session cannot be used any more; whether that is for want of memory only.
-    BreakOff(PipeId, bool),
+    /// One direction of this session's connection cannot go on in shared memory.
+    BreakOff(PipeId, Failure),
     /// The socket has these marks now.
     Marks(PipeId, Marks),
     /// The application has disconnected from what this pipe leads to.

@@ -7,12 +7,13 @@ use ringmq_message::Frame;
 use ringmq_pipe::local::{Receiver, Sender};
 use ringmq_pipe::remote::{Refuse, Witness};
 
+use super::handoff::TooLate;
 use super::order::{inbound, outbound};
 use super::outbound::Outbound;
 use super::session::Broken;
-use super::work::{Session, WITHOUT, Work};
+use super::work::{Io, Session, WITHOUT, Work};
 use crate::carrier::{Carrier, WhyZmtp};
-use crate::command::{Command, Downgrade, Upgrade};
+use crate::command::{Command, Downgrade, Failure, Upgrade};
 
 /// The first pause between two looks, and the longest.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -36,23 +37,47 @@ impl Pause {
 }
 
 impl Work {
-    /// The socket cannot use its shared memory any more. If that is for want of memory, the peer is well: it reads what
-    /// is there to its end, and then what comes by ZMTP, on the same connection.
-    pub(super) fn break_off(&mut self, slot: usize, short: bool) {
-        let session = &mut self.sessions[slot];
-        if !short {
-            // Whoever broke the protocol is spoken to by ZMTP when it comes again.
-            session.shy = true;
-            self.broken(slot, &Broken::Handoff);
-            return;
+    /// One direction cannot go on in shared memory. If that is for want of memory, both sides stay on the same
+    /// connection, and what is left of that direction goes by ZMTP.
+    pub(super) fn break_off(&mut self, slot: usize, why: Failure) {
+        match why {
+            Failure::Corrupt => {
+                // Whoever broke the protocol is spoken to by ZMTP when it comes again.
+                self.sessions[slot].shy = true;
+                self.broken(slot, &Broken::Handoff);
+            }
+            Failure::CannotSend => self.send_by_zmtp(slot),
+            Failure::CannotReceive => self.receive_by_zmtp(slot),
         }
+    }
+
+    /// There is no memory for what the socket sends. The peer reads what is there to its end, and then what comes by
+    /// ZMTP.
+    fn send_by_zmtp(&mut self, slot: usize) {
         self.short_until = Some(Instant::now() + WITHOUT);
+        let session = &mut self.sessions[slot];
         // Without a witness the connection is gone, and the socket hears of another way. Has it not gone over, it is the
         // connection before this one that was meant.
         let has_gone_over = session.witness.is_some() && session.ends.outbound.is_let_go();
         if has_gone_over && session.returned.is_none() {
             session.go_back();
             self.enqueue(slot);
+        }
+    }
+
+    /// There is no memory or descriptor for what the socket receives. The peer takes back what was not received, and
+    /// sends it by ZMTP.
+    fn receive_by_zmtp(&mut self, slot: usize) {
+        self.short_until = Some(Instant::now() + WITHOUT);
+        let session = &mut self.sessions[slot];
+        // Without a connection the socket hears of its end.
+        let Io::Open(open) = &mut session.io else {
+            return;
+        };
+        match open.handoff.ask_to_take_back(&mut open.connection) {
+            Ok(()) => self.enqueue(slot),
+            // The peer has no memory, either, and has sent by ZMTP what comes behind.
+            Err(TooLate) => self.broken(slot, &Broken::Handoff),
         }
     }
 
@@ -129,9 +154,35 @@ impl Session {
         self.tell_carrier(Carrier::Zmtp(WhyZmtp::Resources));
     }
 
-    /// What is received comes by ZMTP again, for the peer has no memory.
-    pub(super) fn comes_back(&mut self, receiver: Receiver<Frame>) {
+    /// The peer cannot read what is in shared memory. What it has not read goes by ZMTP, and then all that the socket
+    /// sends.
+    pub(super) fn take_back(&mut self) {
+        // Without a witness it has read everything, or nothing was ever sent.
+        let Some(witness) = self.witness.take() else {
+            return;
+        };
+        tracing::info!(pipe = self.id.0, "back to ZMTP, for the peer has no memory");
         let why = WhyZmtp::RefusedByPeer(Refuse::Resources);
+        self.returned = Some(Pause::new());
+        let ends = &mut self.ends;
+        ends.outbound.then(Outbound::left(witness.into_unread()));
+        if ends.back.is_some() {
+            // The socket has found no memory at the same time, and knows where it sends.
+            ends.go_back();
+            return;
+        }
+        let (sender, then) = outbound(&self.link, &ends.waker);
+        ends.outbound.then(then);
+        if let Some(late) = self.late.take() {
+            ends.end_with(late.into_parts());
+        } else {
+            self.downgrade(Some(sender), None, why);
+        }
+        self.tell_carrier(Carrier::Zmtp(why));
+    }
+
+    /// What is received comes by ZMTP again, for want of memory on either side.
+    pub(super) fn comes_back(&mut self, receiver: Receiver<Frame>, why: WhyZmtp) {
         self.downgrade(None, Some(receiver), why);
         self.tell_carrier(Carrier::Zmtp(why));
     }

@@ -16,6 +16,7 @@ use super::handoff::{self, Handoff, Met};
 use super::order::{self, Link};
 use super::outbound::Outbound;
 use super::reply::Reply;
+use crate::carrier::WhyZmtp;
 
 /// Bytes that wait to be written before more messages are encoded.
 const PENDING_MOST: usize = 64 << 10;
@@ -64,8 +65,10 @@ pub(crate) struct Open {
     pub(crate) agreed: Option<Met>,
     /// The peer has told, since somebody last looked, that the rest comes in shared memory.
     pub(crate) heard: bool,
-    /// It has told, since then, that what comes behind that comes by ZMTP again: the socket's end of that.
-    pub(crate) back: Option<Receiver<Frame>>,
+    /// The receiver for ZMTP messages after the peer said BACK or TAKEN BACK, and why it did.
+    pub(crate) back: Option<(Receiver<Frame>, WhyZmtp)>,
+    /// The peer has asked, since somebody last looked, for what it cannot read in shared memory.
+    pub(crate) takes_back: bool,
     /// Where that goes which the socket sends, once everything before it is on its way.
     pub(crate) sender: Option<(remote::Sender, remote::Witness)>,
     /// Where that will come. Before the peer has told, there is a gap between the last message that came by ZMTP and the
@@ -177,6 +180,7 @@ impl Open {
             agreed: None,
             heard: false,
             back: None,
+            takes_back: false,
             sender: None,
             receiver: None,
             properties: None,
@@ -506,10 +510,11 @@ impl Open {
             ends.inbound = None;
             self.heard = true;
         }
+        self.takes_back |= self.handoff.takes_back();
         if self.handoff.has_heard_back() && ends.inbound.is_none() {
             let (inbound, receiver) = order::inbound(link, &ends.waker);
             ends.inbound = Some(inbound);
-            self.back = Some(receiver);
+            self.back = Some((receiver, self.handoff.why_back()));
         }
         Ok(())
     }

@@ -218,9 +218,9 @@ impl Work {
                         self.enqueue(*slot);
                     }
                 }
-                Order::BreakOff(id, short) => {
+                Order::BreakOff(id, why) => {
                     if let Some(slot) = self.by_id.get(&id).copied() {
-                        self.break_off(slot, short);
+                        self.break_off(slot, why);
                     }
                 }
                 Order::Marks(id, marks) => self.set_marks(id, marks),
@@ -402,6 +402,7 @@ impl Work {
             None
         };
         let back = open.back.take();
+        let takes_back = std::mem::take(&mut open.takes_back);
         let properties = receiver.as_ref().and_then(|_| open.properties.clone());
         let stays = if open.connection.is_ready() {
             open.handoff.news()
@@ -442,8 +443,12 @@ impl Work {
             // Whoever hears of it finds it so with the next call.
             session.tell_carrier(Carrier::SharedMemory);
         }
-        if let Some(receiver) = back {
-            session.comes_back(receiver);
+        if let Some((receiver, why)) = back {
+            session.comes_back(receiver, why);
+        }
+        if takes_back {
+            session.take_back();
+            self.enqueue(slot);
         }
         match worked {
             Err(broken) => self.broken(slot, &broken),

@@ -1,13 +1,15 @@
 //! A peer whose frames of the handoff come at the wrong time: what is out of turn ends its connection, and nothing else.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{ErrorKind, IoSlice};
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ringmq::{Carrier, Context, Kind, Socket, WhyZmtp};
+use ringmq::{Carrier, Context, Interest, Item, Kind, Poller, Socket, WhyZmtp};
 use ringmq_pipe::Wait;
 use ringmq_pipe::local::Sleeper;
 use ringmq_pipe::remote::{Marks, OfferFrame, Own, Receiver, Sender, Witness};
@@ -15,6 +17,7 @@ use ringmq_sys::{Address, Ancillary, ListenOptions, Stream, UnixListener, send_s
 use ringmq_testing::{Scratch, watchdog};
 
 use crate::parts::{Held, hello, is_shared, last, socket, soon};
+use crate::scribbles::find;
 
 const NAME: &[u8] = b"\x0cX-RINGMQ-SHM";
 const SWITCH: OfferFrame = OfferFrame::Switch;
@@ -145,6 +148,28 @@ impl Liar {
         );
     }
 
+    /// Whether its connection was closed; reads what the other side says.
+    fn is_closed(&self) -> bool {
+        match self.stream.receive_now(&mut [0; 256], 0) {
+            Ok(came) => came.bytes == 0,
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+        }
+    }
+
+    /// A message in shared memory, and a header that no honest sender writes: behind it, or instead of its own.
+    fn push_corrupt(&mut self, number: u8, behind: bool) {
+        // With its header it takes a line, so that the next one begins right behind it.
+        let mut message = [number; 56];
+        message[..8].copy_from_slice(b"the last");
+        self.push(&message);
+        let mut both = File::options();
+        let memory = both.read(true).write(true).open("/proc/self/mem").unwrap();
+        let at = find(&memory, &message);
+        let header = if behind { at + 56 } else { at - 8 };
+        let kind = 9_u64 << 32;
+        memory.write_all_at(&kind.to_ne_bytes(), header).unwrap();
+    }
+
     fn until_closed(self) {
         loop {
             match self.stream.receive_now(&mut [0; 256], 0) {
@@ -217,13 +242,22 @@ fn whoever_keeps_the_order_is_heard_to_the_end() {
 /// Frames, and what else is said, after both have agreed.
 type Script = fn(&mut Liar);
 
-const OUT_OF_TURN: [(&str, Script); 10] = [
+const OUT_OF_TURN: [(&str, Script); 13] = [
     ("back before it went", |liar| liar.say(BACK)),
     ("back twice", |liar| {
         liar.say_all(&[SWITCH, BACK, BACK]);
     }),
     ("over twice", |liar| {
         liar.say_all(&[SWITCH, SWITCH]);
+    }),
+    ("asks for what it was never sent", |liar| {
+        liar.say(OfferFrame::TakeBack);
+    }),
+    ("took back what it was not asked for", |liar| {
+        liar.say_all(&[SWITCH, OfferFrame::TakenBack]);
+    }),
+    ("back, and took back", |liar| {
+        liar.say_all(&[SWITCH, BACK, OfferFrame::TakenBack]);
     }),
     ("over again", |liar| {
         liar.say(SWITCH);
@@ -329,5 +363,103 @@ fn a_peer_that_dies_on_its_way_back_is_no_obstacle() {
         }
         next.send("goodbye").unwrap();
         expect(&mut pull, b"goodbye");
+    }
+}
+
+/// What an application does, again and again, while its peers break the protocol.
+type Habit = fn(&mut Socket);
+
+fn moment() -> Instant {
+    Instant::now() + Duration::from_millis(1)
+}
+
+fn poll(socket: &mut Socket, interest: Interest) {
+    let mut items = [Item::socket(socket, interest)];
+    let _ready = Poller::new()
+        .wait(&mut items, Some(Duration::from_millis(1)))
+        .unwrap();
+}
+
+/// Where a socket receives, what came before the wrong header is received first.
+const HABITS: [(&str, Kind, &str, Habit); 8] = [
+    ("tries to receive", Kind::Pull, "PUSH", |socket| {
+        let _ = socket.try_recv();
+    }),
+    ("waits to receive", Kind::Pull, "PUSH", |socket| {
+        let _ = socket.recv_deadline(moment());
+    }),
+    ("polls, and receives", Kind::Pull, "PUSH", |socket| {
+        poll(socket, Interest::READABLE);
+        let _ = socket.try_recv();
+    }),
+    (
+        "asks for events, and receives",
+        Kind::Router,
+        "DEALER",
+        |socket| {
+            if socket.events().unwrap().readable {
+                let _ = socket.try_recv();
+            }
+        },
+    ),
+    ("only sends", Kind::Dealer, "DEALER", |socket| {
+        let _ = socket.try_send("hello");
+    }),
+    ("waits to send", Kind::Dealer, "DEALER", |socket| {
+        let _ = socket.send_deadline("hello", moment());
+    }),
+    (
+        "only polls for what comes",
+        Kind::Dealer,
+        "DEALER",
+        |socket| {
+            poll(socket, Interest::READABLE);
+        },
+    ),
+    ("only polls for room", Kind::Dealer, "DEALER", |socket| {
+        poll(socket, Interest::WRITABLE);
+    }),
+];
+
+/// A peer whose memory cannot be read is found out whatever the application does, and whatever other peers there are.
+#[test]
+fn a_wrong_header_ends_its_connection_whatever_the_application_does() {
+    let _guard = watchdog(Duration::from_secs(60));
+    for (name, kind, other, habit) in HABITS {
+        let receives = name.contains("receive");
+        println!("{name}");
+        let scratch = Scratch::new();
+        let path = scratch.path("s");
+        let mut socket = socket(&Context::new().unwrap(), kind);
+        socket.bind(&format!("ipc://{path}")).unwrap();
+        let mut honest = self::socket(
+            &Context::new().unwrap(),
+            if other == "PUSH" {
+                Kind::Push
+            } else {
+                Kind::Dealer
+            },
+        );
+        honest.connect(&format!("ipc://{path}")).unwrap();
+        while !is_shared(&mut honest) {
+            std::thread::yield_now();
+        }
+        let mut liars: Vec<Liar> = (0..4).map(|_| Liar::connect(&path, other)).collect();
+        for (number, liar) in liars.iter_mut().enumerate() {
+            liar.say(SWITCH);
+            // A socket that never receives never comes to what is behind a message.
+            liar.push_corrupt(number as u8, receives);
+        }
+        while !liars.iter().all(Liar::is_closed) {
+            habit(&mut socket);
+        }
+        assert!(is_shared(&mut honest), "{name}");
+        if receives {
+            honest.send("hello").unwrap();
+            let mut message = socket.recv_deadline(soon()).unwrap();
+            while last(&message) != b"hello" {
+                message = socket.recv_deadline(soon()).unwrap();
+            }
+        }
     }
 }

@@ -13,7 +13,7 @@ const FIRST_PART: &[u8] = b"the first of two parts";
 const BODY: &[u8] = b"all that an envelope has";
 
 /// Where these bytes begin in memory that a socket of this process sends by.
-fn find(memory: &File, what: &[u8]) -> u64 {
+pub(crate) fn find(memory: &File, what: &[u8]) -> u64 {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let writable = |line: &&str| line.contains("/memfd:ringmq-ring") && line.contains(" rw-s ");
     for line in maps.lines().filter(writable) {

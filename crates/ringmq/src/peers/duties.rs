@@ -1,0 +1,42 @@
+//! What each call of a socket does first, if it is due.
+
+use super::Peers;
+
+impl Peers {
+    /// Returns true if a peer may be ready to be removed, or a message waits for room in shared memory.
+    #[inline(always)]
+    pub(crate) fn has_duties(&self) -> bool {
+        self.has_duties
+    }
+
+    /// Sends the messages that wait for room in shared memory, as far as there is room. The peer rings when it has made
+    /// some: so every call has to look, also one that only receives.
+    #[cold]
+    pub(crate) fn send_late(&mut self) {
+        let entries = &mut self.entries;
+        self.late.retain(|number| {
+            let Some(entry) = entries.get_mut(*number as usize) else {
+                return false;
+            };
+            // In a pipe that has been left meanwhile nothing waits.
+            let waits = !entry.sender.try_again();
+            if entry.has_failed() {
+                entry.report_failures();
+            }
+            waits
+        });
+    }
+
+    /// To be called when all duties were done, as far as they can be.
+    pub(crate) fn settle_duties(&mut self) {
+        self.has_duties = !(self.gone.is_empty() && self.ended.is_empty() && self.late.is_empty());
+    }
+
+    /// As [`send_late`](Peers::send_late), where there is often nothing to send.
+    #[inline(always)]
+    pub(super) fn look_at_late(&mut self) {
+        if !self.late.is_empty() {
+            self.send_late();
+        }
+    }
+}

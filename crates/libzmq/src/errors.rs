@@ -78,7 +78,6 @@ impl From<&SendRefusal> for Errno {
             SendRefusal::NotSupported => Errno::NOT_SUPPORTED,
             SendRefusal::State => Errno::STATE,
             SendRefusal::HostUnreachable => Errno(libc::EHOSTUNREACH),
-            SendRefusal::TooLong { .. } => Errno(libc::EMSGSIZE),
             SendRefusal::Os(error) => os(error).unwrap_or(Errno::FAULT),
         }
     }
@@ -112,7 +111,7 @@ impl From<ProxyError> for Errno {
         match error {
             ProxyError::Poll(error) => error.into(),
             ProxyError::Recv(error) => error.into(),
-            ProxyError::Send(refusal) => (&refusal).into(),
+            ProxyError::Send(error) => (&error.reason).into(),
         }
     }
 }

@@ -3,14 +3,16 @@
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 
+use ringmq_message::Message;
+
 use crate::arguments::{bytes, out};
 use crate::boundary::catch;
 use crate::errors::Errno;
 use crate::message::{copied, size};
 use crate::socket::Open;
-use crate::transfer::{SNDMORE, receive, send};
+use crate::transfer::{DONTWAIT, SNDMORE, receive, send};
 
-/// Sends each element as a part; with `SNDMORE` they make one message.
+/// Sends each element as a message; with `SNDMORE` all of them as one, or none of them.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_sendiov(
     handle: *mut c_void,
@@ -26,16 +28,25 @@ unsafe extern "C" fn zmq_sendiov(
         }
         // SAFETY: the caller's contract.
         let parts = unsafe { std::slice::from_raw_parts(parts, count) };
-        let mut sent = 0;
-        for (at, part) in parts.iter().enumerate() {
+        let mut message = Message::new();
+        for part in parts {
             // SAFETY: the caller's contract.
             let frame = copied(unsafe { bytes(part.iov_base, part.iov_len) }?)?;
-            let last = at + 1 == count;
-            let flags = if last { flags & !SNDMORE } else { flags };
-            send(&mut open.socket, frame, flags).map_err(|error| Errno::from(&error.reason))?;
-            sent = size(part.iov_len);
+            if flags & SNDMORE != 0 {
+                message.push(frame);
+            } else {
+                send(&mut open.socket, frame, flags).map_err(|error| Errno::from(&error.reason))?;
+            }
         }
-        Ok(sent)
+        if flags & SNDMORE != 0 {
+            let sent = if flags & DONTWAIT != 0 {
+                open.socket.try_send(message)
+            } else {
+                open.socket.send(message)
+            };
+            sent.map_err(|error| Errno::from(&error.reason))?;
+        }
+        Ok(size(parts[count - 1].iov_len))
     })
 }
 

@@ -126,6 +126,11 @@ fn marks() {
 }
 
 #[test]
+fn memory() {
+    holds("memory", With::Both);
+}
+
+#[test]
 fn multipart() {
     holds("multipart", With::Both);
 }

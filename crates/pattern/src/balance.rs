@@ -87,6 +87,11 @@ impl Balance {
         Ok(peer)
     }
 
+    /// The last part of a message to this peer was not written: the message is under way again.
+    pub(crate) fn resume(&mut self, peer: Peer) {
+        self.way = Way::To(peer);
+    }
+
     #[cold]
     fn swallow(&mut self, more: bool) -> Unrouted {
         let told = self.way == Way::Swallow;

@@ -77,6 +77,10 @@ impl Route for Dealer {
         }
     }
 
+    fn resume(&mut self, peer: Peer) {
+        self.balance.resume(peer);
+    }
+
     fn can_send<P: Pipes>(&mut self, pipes: &mut P) -> bool {
         self.balance.has_out(pipes)
     }

@@ -61,6 +61,10 @@ impl Route for Pair {
         self.dealer.recv_to(pipes, to)
     }
 
+    fn resume(&mut self, peer: Peer) {
+        self.dealer.resume(peer);
+    }
+
     fn can_send<P: Pipes>(&mut self, pipes: &mut P) -> bool {
         self.dealer.can_send(pipes)
     }

@@ -89,6 +89,9 @@ pub(crate) trait Route {
         Err(Unrouted::NotSupported)
     }
 
+    /// The last part, which this peer was to get, was not written.
+    fn resume(&mut self, _peer: Peer) {}
+
     /// Has the next part taken; says whether others follow.
     fn recv_to<P: Pipes>(
         &mut self,
@@ -215,6 +218,12 @@ impl Pattern {
     #[inline(always)]
     pub fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
         route!(self, route(more, pipes))
+    }
+
+    /// The last part of a message, which was to go to the peer that [`route`](Pattern::route) named, was not written. The
+    /// message is still under way then, and the next part belongs to it.
+    pub fn resume(&mut self, peer: Peer) {
+        route!(self, resume(peer));
     }
 
     /// Has the next part taken to where it is wanted, if parts [pass unseen](Pattern::is_transparent). Says whether others

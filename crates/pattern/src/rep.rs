@@ -143,6 +143,11 @@ impl Route for Rep {
         Ok(more)
     }
 
+    fn resume(&mut self, peer: Peer) {
+        self.replying = true;
+        self.outgoing = Outgoing::To(peer);
+    }
+
     fn can_send<P: Pipes>(&mut self, _pipes: &mut P) -> bool {
         self.replying
     }

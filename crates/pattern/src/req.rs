@@ -160,6 +160,11 @@ impl Route for Req {
         Ok(more)
     }
 
+    fn resume(&mut self, peer: Peer) {
+        self.awaiting = false;
+        self.dealer.resume(peer);
+    }
+
     fn can_send<P: Pipes>(&mut self, pipes: &mut P) -> bool {
         (!self.awaiting || self.relaxed) && self.dealer.can_send(pipes)
     }

@@ -29,14 +29,6 @@ pub enum SendRefusal {
     /// A ROUTER that is mandatory knows no peer of this routing id.
     #[error("there is no peer with this routing id")]
     HostUnreachable,
-    /// A part is longer than what shared memory can carry, and a peer is reached that way.
-    #[error("a part of {len} bytes, of which shared memory carries {most} at most")]
-    TooLong {
-        /// Bytes of it.
-        len: usize,
-        /// Bytes that it may have.
-        most: usize,
-    },
     /// This is a forked child; the socket belongs to its parent.
     #[error("the socket belongs to the process that this one was forked from")]
     Forked,
@@ -52,7 +44,7 @@ pub struct SendError {
     /// Why.
     #[source]
     pub reason: SendRefusal,
-    /// The message, or what is left of it.
+    /// The whole message; of [`send_part`](crate::Socket::send_part), the part.
     pub message: Message,
 }
 

@@ -226,16 +226,6 @@ impl Peers {
         }
     }
 
-    /// Whether anybody is written to in shared memory, or will be.
-    #[cold]
-    pub(crate) fn any_shared(&self) -> bool {
-        let mut entries = self.entries.iter();
-        entries.any(|(_, entry)| {
-            let shared = |outlet: &Outlet| matches!(outlet, Outlet::Shared(_));
-            shared(&entry.sender) || entry.then.as_ref().is_some_and(shared)
-        })
-    }
-
     /// How the messages of each peer travel.
     pub(crate) fn carriers(&self) -> impl Iterator<Item = Carrier> + '_ {
         self.entries.iter().map(|(_, entry)| entry.carrier)

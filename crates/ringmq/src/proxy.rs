@@ -7,7 +7,9 @@
 //!                   +----------> capture
 //! ```
 
-use ringmq_message::Frame;
+use std::mem;
+
+use ringmq_message::{Frame, Message};
 use ringmq_pattern::{Kind, Ready};
 use thiserror::Error;
 
@@ -37,9 +39,9 @@ pub enum ProxyError {
     /// A socket does not receive, or not now.
     #[error("a proxy cannot receive: {0}")]
     Recv(#[source] RecvError),
-    /// A socket does not send, or not within its timeout. The message was received, and is lost.
+    /// A socket does not send, or not within its timeout. The message that was received, whole, comes with it.
     #[error("a proxy cannot send: {0}")]
-    Send(#[source] SendRefusal),
+    Send(#[source] SendError),
 }
 
 /// Passes on messages between two sockets, both ways, until the context is shut down.
@@ -109,6 +111,8 @@ pub struct Proxy<'a> {
     /// At the frontend, and at the backend.
     passed: [Passed; 2],
     poller: Poller,
+    /// The parts of the message that is passed on.
+    parts: Vec<Frame>,
 }
 
 /// What went through one socket, in messages' parts and in bytes: received, and sent.
@@ -160,6 +164,7 @@ impl<'a> Proxy<'a> {
             state: State::Active,
             passed: [Passed::default(); 2],
             poller: Poller::new(),
+            parts: Vec::new(),
         }
     }
 
@@ -188,10 +193,11 @@ impl<'a> Proxy<'a> {
         match self.work() {
             Ok(()) => Ok(ProxyEnd::Told),
             Err(
-                ProxyError::Poll(PollError::Terminated)
-                | ProxyError::Recv(RecvError::Terminated)
-                | ProxyError::Send(SendRefusal::Terminated),
+                ProxyError::Poll(PollError::Terminated) | ProxyError::Recv(RecvError::Terminated),
             ) => Ok(ProxyEnd::Shutdown),
+            Err(ProxyError::Send(error)) if matches!(error.reason, SendRefusal::Terminated) => {
+                Ok(ProxyEnd::Shutdown)
+            }
             Err(error) => Err(error),
         }
     }
@@ -278,35 +284,55 @@ impl<'a> Proxy<'a> {
             if !alone && done > 0 && !has_room(self.socket(from.other())) {
                 break;
             }
-            let frame = match self.socket(from).try_recv_part() {
+            let mut next = match self.socket(from).try_recv_part() {
                 Err(RecvError::WouldBlock) => return Ok(done > 0),
-                received => received?,
+                received => Some(received?),
             };
-            let mut more = frame.more();
-            self.pass_on(from, frame)?;
-            while more {
-                // A message is there with all of its parts.
-                let frame = self.socket(from).recv_part()?;
-                more = frame.more();
-                self.pass_on(from, frame)?;
+            self.parts.clear();
+            while let Some(frame) = next.take() {
+                let more = frame.more();
+                count(&mut self.passed[from as usize].received, frame.len() as u64);
+                self.parts.push(frame);
+                if more {
+                    // A message is there with all of its parts.
+                    next = Some(self.socket(from).recv_part()?);
+                }
             }
+            self.pass_on(from)?;
         }
         Ok(true)
     }
 
-    fn pass_on(&mut self, from: Side, mut frame: Frame) -> Result<(), ProxyError> {
-        let bytes = frame.len() as u64;
-        count(&mut self.passed[from as usize].received, bytes);
-        if let Some(capture) = &mut self.capture {
-            let more = frame.more();
-            frame.share();
-            let mut copy = frame.clone();
-            copy.set_more(more);
-            capture.send_part(copy)?;
+    /// Passes on the message that was received: all of its parts, or none.
+    fn pass_on(&mut self, from: Side) -> Result<(), ProxyError> {
+        let mut parts = mem::take(&mut self.parts);
+        let bytes: u64 = parts.iter().map(|frame| frame.len() as u64).sum();
+        let count = parts.len() as u64;
+        let copied = self.send_copy(&mut parts);
+        let sent = copied.and_then(|()| self.socket(from.other()).send_parts(&mut parts));
+        if let Err(reason) = sent {
+            let message = parts.into_iter().collect();
+            return Err(ProxyError::Send(SendError { reason, message }));
         }
-        self.socket(from.other()).send_part(frame)?;
-        count(&mut self.passed[from.other() as usize].sent, bytes);
+        let [all, all_bytes] = &mut self.passed[from.other() as usize].sent;
+        *all += count;
+        *all_bytes += bytes;
+        // Its memory is used again.
+        self.parts = parts;
         Ok(())
+    }
+
+    /// Sends a copy of all parts to the socket that captures, if there is one.
+    fn send_copy(&mut self, parts: &mut [Frame]) -> Result<(), SendRefusal> {
+        let Some(capture) = &mut self.capture else {
+            return Ok(());
+        };
+        let copy = parts.iter_mut().map(|frame| {
+            frame.share();
+            frame.clone()
+        });
+        let copy: Message = copy.collect();
+        capture.send(copy).map_err(|error| error.reason)
     }
 
     /// Does what the control socket asks for. Says whether it asked.
@@ -343,11 +369,10 @@ impl<'a> Proxy<'a> {
         let numbers = [front.received, front.sent, back.received, back.sent];
         let numbers = numbers.as_flattened();
         if let Some(control) = &mut self.control {
-            for (at, number) in numbers.iter().enumerate() {
-                let mut frame = Frame::from(&number.to_ne_bytes()[..]);
-                frame.set_more(at + 1 < numbers.len());
-                control.send_part(frame)?;
-            }
+            let frames = numbers
+                .iter()
+                .map(|number| Frame::from(&number.to_ne_bytes()[..]));
+            control.send(frames.collect::<Message>())?;
         }
         Ok(())
     }
@@ -375,6 +400,6 @@ impl From<RecvError> for ProxyError {
 
 impl From<SendError> for ProxyError {
     fn from(error: SendError) -> ProxyError {
-        ProxyError::Send(error.reason)
+        ProxyError::Send(error)
     }
 }

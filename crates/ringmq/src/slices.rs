@@ -54,8 +54,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`SendRefusal`]; nothing was sent. Without memory for the copy, where one is needed, it is [`SendRefusal::Os`], and
-    /// the parts before it are not sent either.
+    /// [`SendRefusal`]; these bytes were not sent. Without memory for the copy, where one is needed, it is
+    /// [`SendRefusal::Os`]. Parts of the same message that were sent before wait for the last one all the same.
     #[inline]
     pub fn send_slice(&mut self, bytes: &[u8]) -> Result<(), SendRefusal> {
         self.send_bytes(bytes, Patience::Timeout)
@@ -78,10 +78,26 @@ impl Socket {
             let sent = self.send_frame(frame, patience);
             return sent.map_err(|(reason, _)| reason);
         }
-        match self.route(bytes.len(), false, patience)? {
-            Some(peer) => self.peers.write_slice(peer, bytes).map_err(no_memory),
+        match self.route(false, patience)? {
+            Some(peer) => self.write_slice(peer, bytes),
             None => Ok(()),
         }
+    }
+
+    #[inline(always)]
+    fn write_slice(&mut self, peer: Peer, bytes: &[u8]) -> Result<(), SendRefusal> {
+        let written = self.peers.write_slice(peer, bytes);
+        written.map_err(|error| self.not_written(peer, error))
+    }
+
+    /// There was no memory for the last part of a message. What was sent of it before is whole only with a last part, so
+    /// that part may be sent again.
+    #[cold]
+    fn not_written(&mut self, peer: Peer, error: TryReserveError) -> SendRefusal {
+        if self.peers.is_in_midst(peer) {
+            self.pattern.resume(peer);
+        }
+        no_memory(error)
     }
 
     /// As [`send_part`](Socket::send_part), out of a frame that is empty afterwards.
@@ -113,22 +129,17 @@ impl Socket {
                 reason
             });
         }
-        if let Some(peer) = self.route(frame.len(), frame.more(), patience)? {
+        if let Some(peer) = self.route(frame.more(), patience)? {
             self.peers.write_from(peer, frame);
         }
         *frame = Frame::new();
         Ok(())
     }
 
-    /// Who gets the next part, of `len` bytes; nobody, if it is what remains of a message whose peer has gone.
+    /// Who gets the next part; nobody, if it is what remains of a message whose peer has gone.
     #[inline(always)]
-    fn route(
-        &mut self,
-        len: usize,
-        more: bool,
-        mut patience: Patience,
-    ) -> Result<Option<Peer>, SendRefusal> {
-        self.begin_to_send(len)?;
+    fn route(&mut self, more: bool, mut patience: Patience) -> Result<Option<Peer>, SendRefusal> {
+        self.begin_to_send()?;
         loop {
             match self.pattern.route(more, &mut self.peers) {
                 Ok(peer) => return Ok(Some(peer)),

@@ -1,12 +1,12 @@
 //! A socket.
 
 use std::fmt;
+use std::mem;
 use std::time::{Duration, Instant};
 
 use ringmq_message::{Frame, Message};
 use ringmq_pattern::{Kind, NotAttached, Pattern, Peer, Ready, RecvRefused, Refused, Remote};
 use ringmq_pipe::local::{Awaited, Mailbox, Post, Sleeper};
-use ringmq_pipe::remote::LONGEST;
 
 use crate::command::{Attachment, Command, PipeId};
 use crate::context::Context;
@@ -87,9 +87,9 @@ impl Socket {
     }
 
     pub(crate) fn attach(&mut self, mut attachment: Attachment, assigned_id: Option<&[u8]>) {
-        let routing_id = std::mem::take(&mut attachment.routing_id);
+        let routing_id = mem::take(&mut attachment.routing_id);
         let (probed, made) = (attachment.probed, attachment.marks);
-        let addresses = std::mem::take(&mut attachment.addresses);
+        let addresses = mem::take(&mut attachment.addresses);
         let peer = self.peers.add(attachment);
         let own = self.options.marks();
         if made.is_some_and(|made| made != own) {
@@ -202,12 +202,12 @@ impl Socket {
 
     // --- Sending
 
-    /// Sends a message; waits until somebody can take it, for as long as the
+    /// Sends a message, all of its parts or nothing; waits until a peer can take it, for as long as the
     /// [timeout](Socket::set_send_timeout) allows.
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the message.
+    /// [`SendError`], with the whole message: no part of it was sent.
     #[inline]
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         self.send_within(message.into(), Patience::Timeout)
@@ -238,16 +238,39 @@ impl Socket {
     fn send_within(&mut self, message: Message, patience: Patience) -> Result<(), SendError> {
         let mut frames = message.into_iter();
         let first = frames.next().unwrap_or_default();
-        let mut next = Some(first);
-        while let Some(frame) = next.take() {
-            if let Err((reason, frame)) = self.send_frame(frame, patience) {
-                let mut message = Message::from(frame);
-                message.extend(frames);
-                return Err(SendError { reason, message });
-            }
-            next = frames.next();
+        if let Err((reason, first)) = self.send_frame(first, patience) {
+            let mut message = Message::from(first);
+            message.extend(frames);
+            return Err(SendError { reason, message });
         }
+        self.send_rest(frames);
         Ok(())
+    }
+
+    /// Sends all parts of a message, or none. They are taken if it was sent.
+    pub(crate) fn send_parts(&mut self, parts: &mut Vec<Frame>) -> Result<(), SendRefusal> {
+        let Some(first) = parts.first_mut() else {
+            return Ok(());
+        };
+        if let Err((reason, refused)) = self.send_frame(mem::take(first), Patience::Timeout) {
+            *first = refused;
+            return Err(reason);
+        }
+        self.send_rest(parts.drain(..).skip(1));
+        Ok(())
+    }
+
+    /// Sends the parts of a message behind the first, which was sent by this very call. Nothing can refuse them: no mail is
+    /// taken in between, so that neither the peer nor the context has gone for this socket.
+    fn send_rest(&mut self, frames: impl Iterator<Item = Frame>) {
+        for mut frame in frames {
+            frame.set_properties(None);
+            if self.distributes {
+                frame.share();
+            }
+            let sent = self.pattern.send(frame, &mut self.peers);
+            debug_assert!(sent.is_ok(), "a part in the middle was refused: {sent:?}");
+        }
     }
 
     /// Sends one part of a message; the others follow if [`more`](Frame::more) says so. With the first part it is
@@ -279,7 +302,7 @@ impl Socket {
         mut frame: Frame,
         mut patience: Patience,
     ) -> Result<(), (SendRefusal, Frame)> {
-        if let Err(reason) = self.begin_to_send(frame.len()) {
+        if let Err(reason) = self.begin_to_send() {
             return Err((reason, frame));
         }
         // They tell of the peer that the frame came from, if it is passed on.
@@ -300,18 +323,15 @@ impl Socket {
         }
     }
 
-    /// What comes before each part, which has so many bytes.
+    /// What comes before a part, or before all parts of a message.
     #[inline(always)]
-    pub(crate) fn begin_to_send(&mut self, len: usize) -> Result<(), SendRefusal> {
+    pub(crate) fn begin_to_send(&mut self) -> Result<(), SendRefusal> {
         if !self.context.is_here() {
             return Err(SendRefusal::Forked);
         }
         self.take_mail();
         if self.terminated {
             return Err(SendRefusal::Terminated);
-        }
-        if len > LONGEST && self.peers.any_shared() {
-            return Err(SendRefusal::TooLong { len, most: LONGEST });
         }
         if self.peers.has_unwritable() {
             self.peers.tell(&mut self.pattern, Ready::Writable, false);

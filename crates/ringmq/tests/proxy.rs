@@ -205,6 +205,34 @@ fn a_socket_that_cannot_send_ends_it() {
     let ended = Proxy::of(&mut front).run();
     assert!(matches!(
         ended,
-        Err(ProxyError::Send(SendRefusal::NotSupported))
+        Err(ProxyError::Send(error)) if matches!(error.reason, SendRefusal::NotSupported)
     ));
+}
+
+#[test]
+fn a_message_that_is_not_passed_on_comes_back_whole() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let context = Context::new().unwrap();
+    let mut front = bound(&context, Kind::Pull, "inproc://front");
+    let mut back = bound(&context, Kind::Push, "inproc://back");
+    let mut push = connected(&context, Kind::Push, "inproc://front");
+    let mut pull = connected(&context, Kind::Pull, "inproc://back");
+    push.send(["a", "b", "c"].into_iter().collect::<Message>())
+        .unwrap();
+    push.send("next").unwrap();
+    // What captures does not send, so that nothing can be passed on.
+    let mut capture = context.socket(Kind::Pull).unwrap();
+    let ended = proxy(&mut front, &mut back, Some(&mut capture));
+    let Err(ProxyError::Send(error)) = ended else {
+        panic!("{ended:?}");
+    };
+    assert!(matches!(error.reason, SendRefusal::NotSupported));
+    assert_eq!(texts(&error.message), ["a", "b", "c"]);
+    // Both sockets are between two messages.
+    let next = front.recv().unwrap();
+    assert_eq!(texts(&next), ["next"]);
+    back.send(error.message).unwrap();
+    back.send(next).unwrap();
+    assert_eq!(texts(&pull.recv().unwrap()), ["a", "b", "c"]);
+    assert_eq!(texts(&pull.recv().unwrap()), ["next"]);
 }

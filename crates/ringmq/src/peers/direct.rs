@@ -4,10 +4,11 @@ use std::collections::TryReserveError;
 use std::mem;
 
 use ringmq_message::Frame;
-use ringmq_pattern::{Peer, Pipes};
+use ringmq_pattern::Peer;
 use ringmq_pipe::remote::Room;
 
 use super::Peers;
+use super::entry::Entry;
 use crate::inlet::Inlet;
 
 impl Peers {
@@ -15,23 +16,25 @@ impl Peers {
     ///
     /// # Errors
     ///
-    /// It has to be a frame, and there is no memory for that. The message is taken back.
+    /// It has to be a frame, and there is no memory for that. The parts before it are still there.
     #[inline(always)]
     pub(crate) fn write_slice(&mut self, peer: Peer, bytes: &[u8]) -> Result<(), TryReserveError> {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
             return Ok(());
         };
-        let written = if entry.then.is_some() {
-            Frame::try_copy(bytes).map(|frame| entry.push_over(frame, true))
+        if entry.then.is_some() {
+            entry.push_over(Frame::try_copy(bytes)?, true);
         } else {
-            entry.sender.push_slice(bytes)
-        };
-        if written.is_err() {
-            // Also of what began on the way that it is about to go.
-            self.rollback(peer);
+            entry.sender.push_slice(bytes)?;
         }
         self.wrote(peer);
-        written
+        Ok(())
+    }
+
+    /// Whether a message to a peer has begun, and not had its last part.
+    pub(crate) fn is_in_midst(&self, peer: Peer) -> bool {
+        let entry = self.entries.get(peer.0 as usize);
+        entry.is_some_and(Entry::is_in_midst)
     }
 
     /// A part was written.

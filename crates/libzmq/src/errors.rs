@@ -1,4 +1,7 @@
 //! The one table from ringmq's errors to `errno`.
+//!
+//! A call on a socket or context that a forked child has inherited is `ETERM`. libzmq says `EINTR`, at which programs and
+//! language bindings try again, for ever.
 
 use std::error::Error;
 use std::ffi::{CStr, c_char, c_int};
@@ -73,8 +76,8 @@ impl From<&SendRefusal> for Errno {
     fn from(refusal: &SendRefusal) -> Errno {
         match refusal {
             SendRefusal::WouldBlock => Errno::AGAIN,
-            SendRefusal::Interrupted | SendRefusal::Forked => Errno::INTERRUPTED,
-            SendRefusal::Terminated => Errno::TERMINATED,
+            SendRefusal::Interrupted => Errno::INTERRUPTED,
+            SendRefusal::Terminated | SendRefusal::Forked => Errno::TERMINATED,
             SendRefusal::NotSupported => Errno::NOT_SUPPORTED,
             SendRefusal::State => Errno::STATE,
             SendRefusal::HostUnreachable => Errno(libc::EHOSTUNREACH),
@@ -87,8 +90,8 @@ impl From<RecvError> for Errno {
     fn from(error: RecvError) -> Errno {
         match error {
             RecvError::WouldBlock => Errno::AGAIN,
-            RecvError::Interrupted | RecvError::Forked => Errno::INTERRUPTED,
-            RecvError::Terminated => Errno::TERMINATED,
+            RecvError::Interrupted => Errno::INTERRUPTED,
+            RecvError::Terminated | RecvError::Forked => Errno::TERMINATED,
             RecvError::NotSupported => Errno::NOT_SUPPORTED,
             RecvError::State => Errno::STATE,
             RecvError::Os(error) => error.into(),
@@ -99,8 +102,8 @@ impl From<RecvError> for Errno {
 impl From<PollError> for Errno {
     fn from(error: PollError) -> Errno {
         match error {
-            PollError::Interrupted | PollError::Forked => Errno::INTERRUPTED,
-            PollError::Terminated => Errno::TERMINATED,
+            PollError::Interrupted => Errno::INTERRUPTED,
+            PollError::Terminated | PollError::Forked => Errno::TERMINATED,
             PollError::Os(error) => error.into(),
         }
     }
@@ -119,7 +122,7 @@ impl From<ProxyError> for Errno {
 impl From<SocketError> for Errno {
     fn from(error: SocketError) -> Errno {
         match error {
-            SocketError::Terminated => Errno::TERMINATED,
+            SocketError::Terminated | SocketError::Forked => Errno::TERMINATED,
             SocketError::TooMany(_) => Errno(libc::EMFILE),
             SocketError::Os(error) => error.into(),
         }
@@ -130,6 +133,7 @@ impl From<TerminateError> for Errno {
     fn from(error: TerminateError) -> Errno {
         match error {
             TerminateError::Interrupted => Errno::INTERRUPTED,
+            TerminateError::Forked => Errno::TERMINATED,
             TerminateError::Os(error) => error.into(),
         }
     }
@@ -138,7 +142,7 @@ impl From<TerminateError> for Errno {
 impl From<OptionError> for Errno {
     fn from(error: OptionError) -> Errno {
         match error {
-            OptionError::Terminated => Errno::TERMINATED,
+            OptionError::Terminated | OptionError::Forked => Errno::TERMINATED,
             OptionError::NotSupported | OptionError::Value => Errno::INVALID,
         }
     }
@@ -147,7 +151,7 @@ impl From<OptionError> for Errno {
 impl From<EndpointRefusal> for Errno {
     fn from(refusal: EndpointRefusal) -> Errno {
         match &refusal {
-            EndpointRefusal::Terminated => Errno::TERMINATED,
+            EndpointRefusal::Terminated | EndpointRefusal::Forked => Errno::TERMINATED,
             EndpointRefusal::InUse(_) => Errno(libc::EADDRINUSE),
             EndpointRefusal::Unknown(_) => Errno(libc::ENOENT),
             EndpointRefusal::WrongTransport(_) => Errno::INVALID,

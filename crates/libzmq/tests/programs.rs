@@ -217,6 +217,11 @@ fn waiting() {
 }
 
 #[test]
+fn forks() {
+    holds("forks", With::Both);
+}
+
+#[test]
 fn signals() {
     holds("signals", With::Both);
 }

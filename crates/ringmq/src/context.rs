@@ -120,28 +120,39 @@ impl Context {
 
     /// How many sockets there may be at a time; 1,023 by default.
     pub fn set_max_sockets(&self, most: usize) {
-        self.lock().most_sockets = most;
+        self.change(|shared| shared.most_sockets = most);
     }
 
     /// How many I/O threads serve what goes beyond the process; 1 by default. Said before the first such endpoint is
     /// bound or connected to; later it has no effect. Without any, there is inproc only.
     pub fn set_io_threads(&self, count: usize) {
-        self.lock().io_threads = count;
+        self.change(|shared| shared.io_threads = count);
     }
 
     /// How sockets that are made from now on wait.
     pub fn set_wait(&self, wait: Wait) {
-        self.lock().wait = wait;
+        self.change(|shared| shared.wait = wait);
     }
 
     /// Whether ipc connections of sockets that are made from now on go over to shared memory when the peer can, too; they
     /// do by default.
     pub fn set_shared_memory(&self, share: bool) {
-        self.lock().share = share;
+        self.change(|shared| shared.share = share);
     }
 
-    /// Ends every call that waits, now and from now on, with an error. Sockets can only be closed afterwards.
+    /// Settings of a context in a forked child have no effect: another thread of the parent may have held the lock.
+    fn change(&self, change: impl FnOnce(&mut Shared)) {
+        if self.is_here() {
+            change(&mut self.lock());
+        }
+    }
+
+    /// Ends every call that waits, now and from now on, with an error. Sockets can only be closed afterwards. Does nothing
+    /// in a forked child, where such calls fail anyway.
     pub fn shutdown(&self) {
+        if !self.is_here() {
+            return;
+        }
         let mut shared = self.lock();
         shared.terminated = true;
         for post in &shared.sockets {
@@ -150,8 +161,12 @@ impl Context {
     }
 
     /// [Shuts down](Context::shutdown), and waits until all sockets are closed and what they have sent has left, or
-    /// lingered for as long as it may.
+    /// lingered for as long as it may. Returns at once in a forked child: the sockets, and what they have to send, are its
+    /// parent's.
     pub fn terminate(self) {
+        if !self.is_here() {
+            return;
+        }
         self.shutdown();
         let mut shared = self.lock();
         while !shared.sockets.is_empty() {
@@ -166,8 +181,11 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `Interrupted`, or `Os` if there is no descriptor to wait with.
+    /// `Interrupted`, `Forked`, or `Os` if there is no descriptor to wait with.
     pub fn terminate_unless_interrupted(&self) -> Result<(), TerminateError> {
+        if !self.is_here() {
+            return Err(TerminateError::Forked);
+        }
         self.shutdown();
         let locked = self.inside.ending.lock();
         let mut ending = locked.unwrap_or_else(PoisonError::into_inner);
@@ -217,6 +235,9 @@ impl Context {
         &self,
         post: impl FnOnce(Wait, bool) -> Result<Post<Command>, SocketError>,
     ) -> Result<(), SocketError> {
+        if !self.is_here() {
+            return Err(SocketError::Forked);
+        }
         let mut shared = self.lock();
         if shared.terminated {
             return Err(SocketError::Terminated);

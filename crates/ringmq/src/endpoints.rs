@@ -38,10 +38,7 @@ impl Socket {
     ///
     /// [`EndpointRefusal`].
     pub fn bind(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
-        self.take_mail();
-        if self.terminated {
-            return Err(EndpointRefusal::Terminated);
-        }
+        self.begin_at_endpoint()?;
         match parse(endpoint)? {
             Endpoint::Inproc(name) => self.bind_within(endpoint, name),
             parsed => {
@@ -71,10 +68,7 @@ impl Socket {
         endpoint: &str,
         descriptor: OwnedFd,
     ) -> Result<(), EndpointRefusal> {
-        self.take_mail();
-        if self.terminated {
-            return Err(EndpointRefusal::Terminated);
-        }
+        self.begin_at_endpoint()?;
         let parsed = parse(endpoint)?;
         let options = self.options.transport.clone();
         self.listen(|| {
@@ -93,10 +87,7 @@ impl Socket {
     ///
     /// [`EndpointRefusal`].
     pub fn connect(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
-        self.take_mail();
-        if self.terminated {
-            return Err(EndpointRefusal::Terminated);
-        }
+        self.begin_at_endpoint()?;
         match parse(endpoint)? {
             Endpoint::Inproc(name) => {
                 self.connect_within(endpoint, &name);
@@ -104,6 +95,18 @@ impl Socket {
             }
             parsed => self.dial(endpoint, parsed),
         }
+    }
+
+    /// What comes before each call that is about an endpoint.
+    fn begin_at_endpoint(&mut self) -> Result<(), EndpointRefusal> {
+        if !self.context.is_here() {
+            return Err(EndpointRefusal::Forked);
+        }
+        self.take_mail();
+        if self.terminated {
+            return Err(EndpointRefusal::Terminated);
+        }
+        Ok(())
     }
 
     /// The endpoint that was bound or connected to last; empty if there was none.
@@ -131,10 +134,7 @@ impl Socket {
     }
 
     fn leave(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
-        self.take_mail();
-        if self.terminated {
-            return Err(EndpointRefusal::Terminated);
-        }
+        self.begin_at_endpoint()?;
         let mut known = self.endpoints.iter();
         let Some(at) = known.position(|(known, _)| known == endpoint) else {
             return Err(EndpointRefusal::Unknown(endpoint.to_owned()));

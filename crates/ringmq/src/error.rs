@@ -80,6 +80,9 @@ pub enum SocketError {
     /// The context was shut down.
     #[error("the context was shut down")]
     Terminated,
+    /// This is a forked child; the context belongs to its parent.
+    #[error("the context belongs to the process that this one was forked from")]
+    Forked,
     /// The context has as many sockets as it may have.
     #[error("the context has {0} sockets, as many as it may have")]
     TooMany(usize),
@@ -94,6 +97,9 @@ pub enum EndpointRefusal {
     /// The context was shut down.
     #[error("the context was shut down")]
     Terminated,
+    /// This is a forked child; the socket belongs to its parent.
+    #[error("the socket belongs to the process that this one was forked from")]
+    Forked,
     /// Somebody is bound to it.
     #[error("{0} is in use")]
     InUse(String),
@@ -123,6 +129,9 @@ pub enum TerminateError {
     /// A signal was handled while the call waited.
     #[error("a signal was handled while waiting for the end of a context")]
     Interrupted,
+    /// This is a forked child; the context belongs to its parent.
+    #[error("the context belongs to the process that this one was forked from")]
+    Forked,
     /// The kernel refused, for want of descriptors or memory.
     #[error("cannot wait for the end of a context: {0}")]
     Os(#[from] io::Error),
@@ -134,6 +143,9 @@ pub enum OptionError {
     /// The context was shut down.
     #[error("the context was shut down")]
     Terminated,
+    /// This is a forked child; the socket belongs to its parent.
+    #[error("the socket belongs to the process that this one was forked from")]
+    Forked,
     /// Sockets of this type have no such option.
     #[error("a socket of this type has no such option")]
     NotSupported,

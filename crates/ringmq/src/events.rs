@@ -88,7 +88,7 @@ impl Socket {
 
     /// The descriptor for poll and epoll, which the caller asks for [`events`](Socket::events) when it is readable.
     pub fn watch(&mut self) -> BorrowedFd<'_> {
-        if !self.watched {
+        if !self.watched && self.context.is_here() {
             self.watched = true;
             // The first look is the caller's.
             let _ = self.sleeper.ring();

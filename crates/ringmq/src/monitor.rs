@@ -236,20 +236,28 @@ impl Socket {
         Ok(())
     }
 
-    /// Ends the [monitor](Socket::monitor) of this socket, if there is one.
+    /// Ends the [monitor](Socket::monitor) of this socket, if there is one. Does nothing in a forked child.
     pub fn stop_monitor(&mut self) {
-        self.watch.stop();
+        if self.context.is_here() {
+            self.watch.stop();
+        }
     }
 
     /// Has the monitor told how many messages [wait](Occurrence::PipeStats) in the pipe of each tcp and ipc connection.
     /// Answers how many connections there are; `None` if no monitor is to be told.
     pub fn ask_for_stats(&mut self) -> Option<usize> {
+        if !self.context.is_here() {
+            return None;
+        }
         self.take_mail();
         let wanted = self.watch.wants_stats();
         wanted.then(|| self.peers.ask_for_stats())
     }
 
     fn may_be_monitored(&mut self) -> Result<(), SocketError> {
+        if !self.context.is_here() {
+            return Err(SocketError::Forked);
+        }
         self.take_mail();
         if self.terminated {
             return Err(SocketError::Terminated);

@@ -13,17 +13,23 @@ impl Socket {
     /// How many messages may wait to be sent to one peer; 0 for no limit, 1,000 by default. Acts on all
     /// connections, at once.
     pub fn set_send_mark(&mut self, messages: u32) {
-        self.take_mail();
         self.options.send_mark = messages;
-        self.peers.set_own_marks(self.options.marks());
+        self.marks_changed();
     }
 
     /// How many messages of one peer may wait to be received; 0 for no limit, 1,000 by default. Acts on all
     /// connections, at once.
     pub fn set_recv_mark(&mut self, messages: u32) {
-        self.take_mail();
         self.options.recv_mark = messages;
-        self.peers.set_own_marks(self.options.marks());
+        self.marks_changed();
+    }
+
+    /// In a forked child there are no connections to act on.
+    fn marks_changed(&mut self) {
+        if self.context.is_here() {
+            self.take_mail();
+            self.peers.set_own_marks(self.options.marks());
+        }
     }
 
     /// How long a call may wait to send; `None`, the default, for ever.
@@ -87,8 +93,11 @@ impl Socket {
         self.options.share_limit = bytes;
     }
 
-    /// The connections of this socket, as far as it knows.
+    /// The connections of this socket, as far as it knows. A forked child has none.
     pub fn connections(&mut self) -> Vec<Connection> {
+        if !self.context.is_here() {
+            return Vec::new();
+        }
         self.take_mail();
         let carriers = self.peers.carriers();
         carriers.map(|carrier| Connection { carrier }).collect()
@@ -116,8 +125,11 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// `NotSupported` if the socket type has no such option.
+    /// `NotSupported` if the socket type has no such option; `Terminated`; `Forked`.
     pub fn set(&mut self, option: SetOption<'_>) -> Result<(), OptionError> {
+        if !self.context.is_here() {
+            return Err(OptionError::Forked);
+        }
         self.take_mail();
         if self.terminated {
             return Err(OptionError::Terminated);

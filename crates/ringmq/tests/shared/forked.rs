@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use ringmq::{Context, Kind, RecvError, SendRefusal};
+use ringmq::{
+    Context, EndpointRefusal, Interest, Item, Kind, MonitorError, OptionError, PollError, Poller,
+    RecvError, SendRefusal, SocketError, TerminateError,
+};
 use ringmq_testing::{
     Actor, Scratch, fork_and, fork_and_linger, listen, role, say, spawn_role, watchdog,
 };
@@ -41,6 +44,92 @@ fn a_child_gets_errors_and_the_parent_is_unharmed() {
         near.send(make(0, number)).unwrap();
         assert_eq!(read(last(&far.recv_deadline(soon()).unwrap())), (0, number));
     }
+}
+
+#[test]
+fn every_call_fails_in_a_child() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let context = Context::new().unwrap();
+    let mut far = socket(&context, Kind::Pair);
+    let monitor = far.monitor().unwrap();
+    far.bind(&endpoint).unwrap();
+    let mut near = socket(&context, Kind::Pair);
+    near.connect(&endpoint).unwrap();
+    let mut number = 0;
+    while number < 100 || rings() == 0 {
+        near.send(make(0, number)).unwrap();
+        assert_eq!(read(last(&far.recv_deadline(soon()).unwrap())), (0, number));
+        number += 1;
+    }
+    let sub = socket(&context, Kind::Sub);
+    let mut all = Some((context, near, far, sub, monitor));
+    let child = fork_and(|| {
+        let (context, mut near, mut far, mut sub, mut monitor) = all.take().unwrap();
+        let other = scratch.path("other");
+        let calls = [
+            matches!(context.socket(Kind::Pair), Err(SocketError::Forked)),
+            forked(near.bind(&format!("ipc://{other}"))),
+            forked(near.bind("tcp://127.0.0.1:*")),
+            forked(near.bind("inproc://child")),
+            forked(near.connect(&format!("ipc://{other}"))),
+            forked(near.connect("inproc://child")),
+            forked(near.disconnect(&endpoint)),
+            forked(far.unbind(&endpoint)),
+            sub.subscribe(b"") == Err(OptionError::Forked),
+            matches!(near.monitor(), Err(SocketError::Forked)),
+            matches!(monitor.recv(), Err(MonitorError::Forked)),
+            matches!(far.recv(), Err(RecvError::Forked)),
+            matches!(far.events(), Err(RecvError::Forked)),
+            matches!(near.send_slice(b"x"), Err(SendRefusal::Forked)),
+            matches!(
+                Poller::new().wait(&mut [Item::socket(&mut far, Interest::READABLE)], None),
+                Err(PollError::Forked)
+            ),
+            matches!(
+                context.terminate_unless_interrupted(),
+                Err(TerminateError::Forked)
+            ),
+            near.connections().is_empty() && far.ask_for_stats().is_none(),
+            !std::fs::exists(other).unwrap(),
+        ];
+        // What returns nothing does nothing.
+        near.set_send_mark(1);
+        near.set_recv_mark(1);
+        far.stop_monitor();
+        let _descriptor = near.watch();
+        context.set_max_sockets(1);
+        context.shutdown();
+        context.clone().terminate();
+        // The child's own.
+        let own = Context::new().unwrap();
+        let mut one = socket(&own, Kind::Pair);
+        one.bind("tcp://127.0.0.1:*").unwrap();
+        let mut two = socket(&own, Kind::Pair);
+        two.connect(one.last_endpoint()).unwrap();
+        two.send("x").unwrap();
+        let received = one.recv_deadline(soon()).is_ok();
+        drop((near, far, sub, monitor, context));
+        drop((one, two));
+        own.terminate();
+        println!("{calls:?}, {received}");
+        received && calls == [true; 18]
+    });
+    assert!(child, "a call in the child did not fail as it should");
+    let (context, mut near, mut far, sub, mut monitor) = all.unwrap();
+    for number in 0..5000 {
+        near.send(make(0, number)).unwrap();
+        assert_eq!(read(last(&far.recv_deadline(soon()).unwrap())), (0, number));
+    }
+    far.unbind(&endpoint).unwrap();
+    drop((near, far, sub));
+    context.terminate();
+    assert!(monitor.all(|event| event.is_ok()));
+}
+
+fn forked(called: Result<(), EndpointRefusal>) -> bool {
+    matches!(called, Err(EndpointRefusal::Forked))
 }
 
 /// As the parent of a child that lives on.

@@ -12,6 +12,7 @@ use crate::environment;
 use crate::error::{EndpointRefusal, SocketError, TerminateError};
 use crate::inproc::Names;
 use crate::log;
+use crate::monitor::WeakWatch;
 use crate::reactor::{Lingering, Place, Reactors};
 use crate::socket::Socket;
 
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     share: bool,
     next_pipe: u64,
     terminated: bool,
+    /// The monitors of the sockets, which end with the context.
+    monitors: Vec<WeakWatch>,
     /// Whom to wake when a socket closes, beside those who wait for `closed`.
     watcher: Option<Waker>,
 }
@@ -92,6 +95,7 @@ impl Context {
                 io_threads: 1,
                 next_pipe: 0,
                 terminated: false,
+                monitors: Vec::new(),
                 watcher: None,
             }),
             closed: Condvar::new(),
@@ -147,8 +151,9 @@ impl Context {
         }
     }
 
-    /// Ends every call that waits, now and from now on, with an error. Sockets can only be closed afterwards. Does nothing
-    /// in a forked child, where such calls fail anyway.
+    /// Ends every call that waits, now and from now on, with an error, and the events of every
+    /// [`Monitor`](crate::Monitor). Sockets can only be closed afterwards. Does nothing in a forked child, where such calls
+    /// fail anyway.
     pub fn shutdown(&self) {
         if !self.is_here() {
             return;
@@ -157,6 +162,12 @@ impl Context {
         shared.terminated = true;
         for post in &shared.sockets {
             let _ = post.send(Command::Terminate);
+        }
+        let monitors = std::mem::take(&mut shared.monitors);
+        drop(shared);
+        // The sockets may make no further call that would end them.
+        for monitor in monitors {
+            monitor.stop();
         }
     }
 
@@ -247,6 +258,17 @@ impl Context {
         }
         let post = post(shared.wait, shared.share)?;
         shared.sockets.push(post);
+        Ok(())
+    }
+
+    /// Has a monitor end when the context is shut down.
+    pub(crate) fn ends(&self, monitor: WeakWatch) -> Result<(), SocketError> {
+        let mut shared = self.lock();
+        if shared.terminated {
+            return Err(SocketError::Terminated);
+        }
+        shared.monitors.retain(WeakWatch::is_alive);
+        shared.monitors.push(monitor);
         Ok(())
     }
 

@@ -38,9 +38,10 @@ const MOST: u64 = 1000;
 
 /// The events of one socket, in the order in which they happened.
 ///
-/// 1,000 events may wait to be read; of those that come then, an [`Occurrence::Lost`] tells the number, once 500 were
-/// read. The monitored socket and its connections never wait. After [`Occurrence::MonitorStopped`] the events end:
-/// that is when the socket was closed, and what it had sent has left or lingered long enough.
+/// 1,000 events may wait to be read; of those that come then, an [`Occurrence::Lost`] tells the number: before the next
+/// event that there is room for, or when all that wait were read. The monitored socket and its connections never wait. After [`Occurrence::MonitorStopped`] the events end:
+/// that is when the socket was closed, and what it had sent has left or lingered long enough, or when the context was
+/// [shut down](crate::Context::shutdown).
 ///
 /// ```
 /// use ringmq::{Context, Kind, Occurrence};
@@ -61,6 +62,8 @@ pub struct Monitor {
     sleeper: Sleeper,
     events: Receiver<MonitorEvent>,
     mark: ForkMark,
+    /// Where events come from. It does not keep the monitor going.
+    watch: WeakWatch,
 }
 
 /// Why there is no event.
@@ -140,15 +143,21 @@ impl Monitor {
         if !self.mark.is_here() {
             return Err(MonitorError::Forked);
         }
-        if let Some(event) = self.events.pop() {
-            // Whoever sends does not wait for room.
-            let _ = self.events.done();
+        if let Some(event) = self.pop() {
             return Ok(Some(event));
         }
         if self.events.is_at_end() {
             return Err(MonitorError::Ended);
         }
-        Ok(None)
+        self.watch.tell_lost();
+        Ok(self.pop())
+    }
+
+    fn pop(&mut self) -> Option<MonitorEvent> {
+        let event = self.events.pop()?;
+        // Whoever sends does not wait for room.
+        let _ = self.events.done();
+        Some(event)
     }
 }
 
@@ -188,10 +197,16 @@ impl Socket {
         let (sender, events) = pipe(MOST, bell, Waker::of_nobody());
         self.watch.stop();
         self.watch.begin(Outlet::Typed { sender, lost: 0 });
+        // After it has begun: a shutdown that comes now ends it.
+        if let Err(error) = self.context.ends(self.watch.weak()) {
+            self.watch.stop();
+            return Err(error);
+        }
         Ok(Monitor {
             sleeper,
             events,
             mark: self.context.fork_mark(),
+            watch: self.watch.weak(),
         })
     }
 

@@ -103,6 +103,39 @@ impl Watch {
 }
 
 impl WeakWatch {
+    /// Whether the socket, or a connection of it, is still there.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.inside.strong_count() > 0
+    }
+
+    /// Ends a [`Monitor`](super::Monitor), whose reader may wait for it. The reader of libzmq's messages has a socket of
+    /// the same context, whose calls end by themselves.
+    pub(crate) fn stop(&self) {
+        let Some(inside) = self.inside.upgrade() else {
+            return;
+        };
+        let watch = Watch { inside };
+        let outlet = watch
+            .lock()
+            .take_if(|outlet| matches!(outlet, Outlet::Typed { .. }));
+        if let Some(outlet) = outlet {
+            outlet.stop();
+        }
+    }
+
+    /// Tells the reader, who has read all events, how many were lost since. There may be no further event to tell it with.
+    pub(super) fn tell_lost(&self) {
+        let Some(inside) = self.inside.upgrade() else {
+            return;
+        };
+        let watch = Watch { inside };
+        if let Some(Outlet::Typed { sender, lost }) = &mut *watch.lock()
+            && sender.has_room()
+        {
+            tell_lost(sender, lost);
+        }
+    }
+
     /// Sends what waits for somebody to be there.
     pub(crate) fn flush(&self) {
         if let Some(inside) = self.inside.upgrade() {
@@ -177,8 +210,11 @@ impl Plain {
             let Err(error) = self.socket.try_send(message) else {
                 continue;
             };
-            // In any other case nobody will ever take it.
-            if matches!(error.reason, SendRefusal::WouldBlock) {
+            // It waits for a reader to connect. Once there is one whose pipe is full, it is dropped: nothing says when the
+            // reader has made room, and it would come with the next event only.
+            let unread = matches!(error.reason, SendRefusal::WouldBlock)
+                && self.socket.connections().is_empty();
+            if unread {
                 self.waiting.push_front(error.message);
                 return;
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ringmq::{
     Context, EndpointRefusal, EventFormat, Kind, MonitorError, MonitorEvent, Occurrence,
-    PlainMonitorError, RecvError, Socket,
+    PlainMonitorError, RecvError, Socket, SocketError,
 };
 use ringmq_testing::watchdog;
 
@@ -21,21 +21,79 @@ fn a_slow_reader_is_told_how_many_events_it_has_lost() {
         let endpoint = socket.last_endpoint().to_owned();
         socket.unbind(&endpoint).unwrap();
     }
-    let mut told = 0;
-    while monitor.try_recv().is_ok() {
-        told += 1;
-    }
-    assert_eq!(told, 1000);
-    socket.bind("tcp://127.0.0.1:*").unwrap();
-    let lost = next(&mut monitor).occurrence;
-    assert_eq!(
-        lost,
-        Occurrence::Lost {
-            events: 2 * rounds - 1000
+    let mut told = [0, 0];
+    while let Ok(event) = monitor.try_recv() {
+        match event.occurrence {
+            Occurrence::Lost { events } => told[1] += events,
+            _ => told[0] += 1,
         }
-    );
+    }
+    // Without a further event.
+    assert_eq!(told, [1000, 2 * rounds - 1000]);
+    socket.bind("tcp://127.0.0.1:*").unwrap();
     let event = next(&mut monitor);
     assert_eq!(event.local, socket.last_endpoint());
+}
+
+#[test]
+fn a_shutdown_ends_the_events_of_a_socket_that_makes_no_call() {
+    let _guard = watchdog(Duration::from_secs(60));
+    for waits in [true, false] {
+        let context = Context::new().unwrap();
+        let mut socket = context.socket(Kind::Pull).unwrap();
+        let mut monitor = socket.monitor().unwrap();
+        socket.bind("tcp://127.0.0.1:*").unwrap();
+        let listening = next(&mut monitor).occurrence;
+        assert!(matches!(listening, Occurrence::Listening { .. }));
+        let mut read = move || {
+            let events: Result<Vec<_>, _> = monitor.by_ref().collect();
+            let end = monitor.try_recv();
+            assert!(matches!(end, Err(MonitorError::Ended)), "{end:?}");
+            events.unwrap()
+        };
+        let events = if waits {
+            let reader = std::thread::spawn(read);
+            context.shutdown();
+            reader.join().unwrap()
+        } else {
+            context.shutdown();
+            read()
+        };
+        assert!(
+            events
+                .iter()
+                .map(|event| &event.occurrence)
+                .eq([&Occurrence::MonitorStopped])
+        );
+        let another = socket.monitor();
+        assert!(
+            matches!(another, Err(SocketError::Terminated)),
+            "{another:?}"
+        );
+    }
+}
+
+#[test]
+fn no_event_is_kept_back_until_the_next_one() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let context = Context::new().unwrap();
+    let mut socket = context.socket(Kind::Pull).unwrap();
+    let format = EventFormat::One;
+    socket
+        .monitor_on("inproc://events", Kind::Pair, 0xffff, format)
+        .unwrap();
+    let mut reader = context.socket(Kind::Pair).unwrap();
+    reader.connect("inproc://events").unwrap();
+    // More than the pipe to the reader holds.
+    for _ in 0..1500 {
+        socket.bind("tcp://127.0.0.1:*").unwrap();
+        let endpoint = socket.last_endpoint().to_owned();
+        socket.unbind(&endpoint).unwrap();
+    }
+    while reader.try_recv().is_ok() {}
+    socket.bind("tcp://127.0.0.1:*").unwrap();
+    let event = reader.recv().unwrap();
+    assert_eq!(event[1].as_slice(), socket.last_endpoint().as_bytes());
 }
 
 #[test]

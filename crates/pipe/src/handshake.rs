@@ -19,7 +19,7 @@ impl Options {
     ///
     /// [`ConnectError::Unreachable`] if nobody listens there; the others say which side refused what.
     pub fn connect(&self, address: &str) -> Result<Pipe, ConnectError> {
-        let deadline = Instant::now().checked_add(self.handshake);
+        let deadline = self.handshake_ends(Instant::now());
         self.connect_to(&address.parse()?, deadline)
     }
 
@@ -66,7 +66,7 @@ impl Options {
     /// [`ConnectError`]: memory or descriptors run short, or the options are no options.
     pub fn pair(&self) -> Result<(Pipe, Pipe), ConnectError> {
         let (left, right) = Stream::pair().map_err(ConnectError::os("socketpair"))?;
-        let deadline = Instant::now().checked_add(self.handshake);
+        let deadline = self.handshake_ends(Instant::now());
         let (own_left, own_right) = (Own::make(self)?, Own::make(self)?);
         send_offer(&left, &own_left, deadline)?;
         send_offer(&right, &own_right, deadline)?;

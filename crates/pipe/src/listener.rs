@@ -35,8 +35,8 @@ const UNDER_WAY: usize = 64;
 pub struct Listener {
     unix: UnixListener,
     options: Options,
-    /// Oldest first.
-    under_way: Vec<(Accepting, Instant)>,
+    /// Oldest first, each with the end of its time, if there is one.
+    under_way: Vec<(Accepting, Option<Instant>)>,
 }
 
 impl Listener {
@@ -111,7 +111,8 @@ impl Listener {
     pub fn attempt(&mut self, deadline: Option<Instant>) -> Result<Pipe, ConnectError> {
         loop {
             let now = Instant::now();
-            if let Some(at) = self.under_way.iter().position(|(_, until)| *until <= now) {
+            let is_late = |until: &Option<Instant>| until.is_some_and(|until| until <= now);
+            if let Some(at) = self.under_way.iter().position(|(_, until)| is_late(until)) {
                 self.under_way.remove(at);
                 let (got, want) = (0, crate::offer::FRAME);
                 return Err(ringmq_sys::RecvError::TimedOut { got, want }.into());
@@ -119,7 +120,7 @@ impl Listener {
             let soonest = self
                 .under_way
                 .iter()
-                .map(|(_, until)| *until)
+                .filter_map(|(_, until)| *until)
                 .chain(deadline)
                 .min();
             let streams = self.under_way.iter().map(|(peer, _)| peer.stream().as_fd());
@@ -153,7 +154,7 @@ impl Listener {
                 if self.under_way.len() >= UNDER_WAY {
                     self.under_way.remove(0);
                 }
-                let until = now.checked_add(self.options.handshake).unwrap_or(now);
+                let until = self.options.handshake_ends(now);
                 self.under_way.push((Accepting::Offer(stream), until));
                 Ok(())
             }

@@ -1,6 +1,6 @@
 //! What can be chosen before a pipe is made.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::OptionsError;
 
@@ -124,11 +124,18 @@ impl Options {
         self
     }
 
-    /// The time that connection set-up may take on either side; 5 s by default.
+    /// The time that connection set-up may take on either side; 5 s by default. Zero means no limit, as does a time that
+    /// ends beyond what the clock can say.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Duration) -> Options {
         self.handshake = timeout;
         self
+    }
+
+    /// When a set-up that begins now has taken too long; `None` if it may take any time.
+    pub(crate) fn handshake_ends(&self, now: Instant) -> Option<Instant> {
+        now.checked_add(self.handshake)
+            .filter(|_| !self.handshake.is_zero())
     }
 
     /// The position at which this end's ring starts, for tests that want to see a boundary passed.

@@ -7,7 +7,8 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use ringmq::{
-    Context, EndpointRefusal, Kind, ListenError, Message, RecvError, SendRefusal, SetOption, Socket,
+    Context, EndpointRefusal, Heartbeat, Interest, Item, Kind, ListenError, Message, Poller,
+    RecvError, SendRefusal, SetOption, Socket,
 };
 use ringmq_testing::{Scratch, watchdog};
 
@@ -146,6 +147,44 @@ fn an_immediate_socket_does_not_linger_for_a_peer_that_has_gone() {
     pull.recv_deadline(soon()).unwrap();
     drop(pull);
     context.terminate();
+}
+
+#[test]
+fn the_longest_time_is_no_limit() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let patient = |kind| {
+        let mut socket = Context::new().unwrap().socket(kind).unwrap();
+        socket.set_send_timeout(Some(Duration::MAX));
+        socket.set_recv_timeout(Some(Duration::MAX));
+        socket.set_linger(Some(Duration::MAX));
+        socket.set_reconnect(Some(Duration::MAX), Duration::MAX);
+        socket.set_handshake_timeout(Some(Duration::MAX));
+        socket.set_connect_timeout(Duration::MAX);
+        socket.set_max_retransmit(Duration::MAX);
+        socket.set_heartbeat(Some(Heartbeat {
+            interval: Duration::MAX,
+            timeout: Duration::MAX,
+            ttl: Duration::MAX,
+        }));
+        socket
+    };
+    let ipc = format!("ipc://{}", scratch.path("s"));
+    for endpoint in ["tcp://127.0.0.1:*", &ipc] {
+        let (mut rep, mut req) = (patient(Kind::Rep), patient(Kind::Req));
+        rep.bind(endpoint).unwrap();
+        req.connect(rep.last_endpoint()).unwrap();
+        req.send("question").unwrap();
+        assert_eq!(text(&rep.recv().unwrap()), "question");
+        rep.send("answer").unwrap();
+        let mut items = [Item::socket(&mut req, Interest::READABLE)];
+        let ready = Poller::new().wait(&mut items, Some(Duration::MAX));
+        assert_eq!(ready.unwrap(), 1);
+        assert_eq!(text(&req.recv().unwrap()), "answer");
+        req.send("last words").unwrap();
+        drop(req);
+        assert_eq!(text(&rep.recv().unwrap()), "last words");
+    }
 }
 
 #[test]

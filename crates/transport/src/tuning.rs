@@ -2,12 +2,16 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::endpoint::TcpPlace;
 use crate::options::Options;
 use crate::resolve::{Answer, Purpose, ResolveError, resolve};
+
+/// The kernel takes these milliseconds as an `int`, and refuses negative ones.
+const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// A step that the kernel refused.
 #[derive(Debug)]
@@ -101,7 +105,7 @@ pub(crate) fn tune(socket: &Socket, options: &Options) -> Result<(), Refused> {
     }
     if !options.max_retransmit.is_zero() {
         socket
-            .set_tcp_user_timeout(Some(options.max_retransmit))
+            .set_tcp_user_timeout(Some(options.max_retransmit.min(LONGEST)))
             .map_err(at("TCP_USER_TIMEOUT"))?;
     }
     Ok(())

@@ -53,6 +53,33 @@ fn admits(listener: &mut Listener) {
 }
 
 #[test]
+fn neither_zero_nor_the_longest_time_is_a_limit() {
+    let _guard = watchdog(Duration::from_secs(60));
+    for timeout in [Duration::ZERO, Duration::MAX] {
+        let mut listener = listener(timeout);
+        let silent = dial(&listener);
+        let options = Options::new().handshake_timeout(timeout);
+        let address = listener.address();
+        ringmq_testing::scope(|scope| {
+            scope.spawn(|| {
+                let mut pipe = options.connect(&address).unwrap();
+                pipe.sender().send(b"in time").unwrap();
+            });
+            assert_eq!(hear(&mut listener.accept().unwrap()), b"in time");
+        });
+        let (mut one, mut other) = options.pair().unwrap();
+        one.sender().send(b"in time").unwrap();
+        assert_eq!(hear(&mut other), b"in time");
+        // Nor was the one dropped that has said nothing yet.
+        Sent::new(Raw::offer(), raw::descriptors())
+            .over(&silent)
+            .unwrap();
+        go_on(&mut listener);
+        assert_eq!(receive(&silent).unwrap().0.kind, raw::OFFER);
+    }
+}
+
+#[test]
 fn the_slow_do_not_keep_others_waiting() {
     let _guard = watchdog(Duration::from_secs(60));
     // Had they to be waited for, the watchdog would say so.

@@ -37,7 +37,7 @@ struct Spare {
 #[inline(always)]
 pub fn body_memory(len: usize) -> Result<Vec<u8>, TryReserveError> {
     if len >= LONG
-        && let Some(bytes) = with(|spare| spare.take(len)).flatten()
+        && let Some(bytes) = kept(len)
     {
         return Ok(bytes);
     }
@@ -46,8 +46,16 @@ pub fn body_memory(len: usize) -> Result<Vec<u8>, TryReserveError> {
     Ok(bytes)
 }
 
+/// Memory that was kept. Apart, so that short bodies find their way short.
+#[cold]
+#[inline(never)]
+fn kept(len: usize) -> Option<Vec<u8>> {
+    with(|spare| spare.take(len)).flatten()
+}
+
 /// Keeps the memory of a long body, or frees it.
 #[cold]
+#[inline(never)]
 pub(crate) fn keep(bytes: Vec<u8>) {
     if bytes.capacity() <= KEPT_MOST {
         // Where the list is in use, the closure and the memory in it are dropped.

@@ -21,6 +21,7 @@
 mod control;
 mod layout;
 mod offer;
+mod patience;
 mod receiver;
 mod segment;
 mod sender;

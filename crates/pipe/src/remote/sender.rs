@@ -8,6 +8,7 @@ use ringmq_ring::{
     ClaimError, Corrupt, GenerationSeen, Kind, Look, Mapped, MappedMut, Wanted, Writer,
 };
 
+use super::patience::{Patience, Seen};
 use super::segment::{self, FIRST, MOST, Segment, Segments};
 use super::unread::Witness;
 use super::{Common, get, layout, set};
@@ -28,6 +29,8 @@ pub struct Sender {
     /// Bytes of memory that may hold unread messages.
     limit: u64,
     growth: Growth,
+    /// For a reader that is late; `None` if the sender never waits for one.
+    patience: Option<Patience>,
 
     /// Messages that may wait; `u64::MAX` for no limit.
     mark: u64,
@@ -53,8 +56,9 @@ struct Growth {
     /// There is more memory than a steady flow needs, perhaps.
     large: bool,
     shrunk: Option<Instant>,
-    grown: Instant,
-    /// After the last growth it is kept for so long.
+    /// When it was made because the one before was full, or was full itself.
+    full: Option<Instant>,
+    /// For so long after that it is kept.
     keep: Duration,
 }
 
@@ -73,8 +77,12 @@ pub enum PushError {
 
 /// A ring of this size is not worth going back from.
 const SMALL: usize = 512 << 10;
+/// A ring of at most this size is kept for [`AGAIN`] after it was full, because a steady flow may need it.
+const MODEST: usize = 64 << 20;
 /// From this size on, a ring is not grown while its reader is at work on it.
 const AMPLE: usize = 1 << 20;
+/// From this size on, a ring is not grown before its reader was waited for. Less costs too little.
+const DEAR: usize = 4 << 20;
 /// Looks at a reader at work, each after a pause of about half a microsecond.
 const LOOKS: u32 = 200;
 /// Looks within which a reader at work has moved.
@@ -99,9 +107,10 @@ impl Sender {
             growth: Growth {
                 large: false,
                 shrunk: None,
-                grown: Instant::now(),
+                full: None,
                 keep: Duration::ZERO,
             },
+            patience: None,
             mark: 0,
             own_mark,
             own_mark_is,
@@ -118,6 +127,12 @@ impl Sender {
         };
         sender.look_at_marks();
         (sender, witness)
+    }
+
+    /// A send may wait a little for a late reader before the sender makes more memory, if `waits`. For patterns in which a
+    /// send blocks at the mark: there, one that is slow holds up no other. Without this it makes memory at once.
+    pub fn set_patient(&mut self, waits: bool) {
+        self.patience = waits.then(Patience::default);
     }
 
     // --- The mark
@@ -280,6 +295,9 @@ impl Sender {
                     claim.commit(kind);
                     writer.publish();
                     self.sent += 1;
+                    if let Some(patience) = &mut self.patience {
+                        patience.sent(len);
+                    }
                     self.wants_room.disarm();
                     self.wake();
                     return Ok(());
@@ -349,6 +367,9 @@ impl Sender {
             .list
             .push_back(Segment { start: 0, memory });
         self.growth.large = capacity > SMALL;
+        if let Some(patience) = &mut self.patience {
+            patience.made(capacity);
+        }
         set(&self.told_made, self.made);
         Ok(())
     }
@@ -368,8 +389,8 @@ impl Sender {
         Ok(Arc::new(memory.into_mapping().into()))
     }
 
-    /// The ring is full: waits a little for a reader that is at work on a ring that is large enough, and grows
-    /// otherwise. Says whether there is something to be tried again.
+    /// The ring is full: waits a little for the reader of a ring that is large enough, and grows otherwise. Says whether
+    /// there is something to be tried again.
     #[cold]
     fn make_room(&mut self, len: usize) -> Result<bool, PushError> {
         let Some(writer) = &mut self.writer else {
@@ -392,41 +413,46 @@ impl Sender {
                 }
             }
         }
+        if self.wait_for_reader(len)? {
+            return Ok(true);
+        }
         self.grow(len)
+    }
+
+    /// Waits for a reader that is late, for no longer than new memory would cost, and says whether it has made room. Does
+    /// not wait where the limit allows no more memory: the caller waits then, if it may.
+    fn wait_for_reader(&mut self, len: usize) -> Result<bool, PushError> {
+        self.retire()?;
+        let can_grow = self.larger(len)?.is_some();
+        let (Some(writer), Some(patience)) = (&mut self.writer, &mut self.patience) else {
+            return Ok(false);
+        };
+        if !can_grow || writer.capacity() < DEAR {
+            return Ok(false);
+        }
+        // Room for several short messages, so that each of them is not waited for.
+        let enough = len.max(writer.capacity() / 8);
+        let look = || {
+            Ok(Seen {
+                position: writer.look_at_reader().map_err(PushError::Corrupt)?,
+                room: writer.claim(enough).is_ok(),
+            })
+        };
+        let room = patience.wait(look)? || writer.claim(len).is_ok();
+        self.growth.full = Some(Instant::now());
+        Ok(room)
     }
 
     /// Goes on in a larger segment; false if the limit does not allow that now.
     fn grow(&mut self, len: usize) -> Result<bool, PushError> {
         self.retire()?;
-        let Some(writer) = &self.writer else {
-            return Ok(false);
-        };
         let needed = segment::capacity_for(len).ok_or(PushError::TooLong(len))?;
         if needed as u64 > self.limit {
             return self.exceed(needed);
         }
-        let wanted = needed
-            .max(writer.capacity().saturating_mul(2))
-            .min(ringmq_ring::CAPACITY_MOST);
-        let (count, older) = {
-            let segments = segment::lock(&self.segments);
-            let older = segments.list.iter().rev().skip(1);
-            let bytes: usize = older.map(|segment| segment.memory.len()).sum();
-            (segments.list.len(), bytes as u64)
-        };
-        // What is written now is left when everything in it was read, and so does not count.
-        let current = writer.capacity() as u64;
-        if count >= MOST || older + current + needed as u64 > self.limit.saturating_add(current) {
+        let Some(capacity) = self.larger(len)? else {
             return Ok(false);
-        }
-        let capacity = if older + current + wanted as u64 > self.limit {
-            needed
-        } else {
-            wanted
         };
-        if capacity <= writer.capacity() && older > 0 {
-            return Ok(false);
-        }
         match self.jump(capacity) {
             Ok(()) => {}
             // Without memory or descriptors it waits for room where it is, if it can ever have that there.
@@ -441,8 +467,36 @@ impl Sender {
             }
             _ => Duration::ZERO,
         };
-        growth.grown = now;
+        growth.full = Some(now);
         Ok(true)
+    }
+
+    /// Bytes of the segment that comes next; `None` if the limit allows none now.
+    fn larger(&self, len: usize) -> Result<Option<usize>, PushError> {
+        let Some(writer) = &self.writer else {
+            return Ok(None);
+        };
+        let needed = segment::capacity_for(len).ok_or(PushError::TooLong(len))?;
+        let wanted = needed
+            .max(writer.capacity().saturating_mul(2))
+            .min(ringmq_ring::CAPACITY_MOST);
+        let (count, older) = {
+            let segments = segment::lock(&self.segments);
+            let older = segments.list.iter().rev().skip(1);
+            let bytes: usize = older.map(|segment| segment.memory.len()).sum();
+            (segments.list.len(), bytes as u64)
+        };
+        // What is written now is left when everything in it was read, and so does not count.
+        let current = writer.capacity() as u64;
+        if count >= MOST || older + current + needed as u64 > self.limit.saturating_add(current) {
+            return Ok(None);
+        }
+        let capacity = if older + current + wanted as u64 > self.limit {
+            needed
+        } else {
+            wanted
+        };
+        Ok((capacity > writer.capacity() || older == 0).then_some(capacity))
     }
 
     /// A message that needs more than the limit gets memory of its own when nothing else waits. A reader looks for
@@ -479,6 +533,9 @@ impl Sender {
             .list
             .push_back(Segment { start, memory });
         self.growth.large = true;
+        if let Some(patience) = &mut self.patience {
+            patience.made(capacity);
+        }
         self.wake();
         Ok(())
     }
@@ -512,7 +569,13 @@ impl Sender {
         }
         let drained = only && writer.seen_reader() == writer.position();
         let enough = segment::capacity_for(len).is_some_and(|needed| needed * 2 <= capacity);
-        if !drained || !enough || self.growth.grown.elapsed() < self.growth.keep {
+        let keep = if capacity <= MODEST {
+            AGAIN
+        } else {
+            self.growth.keep
+        };
+        let is_kept = self.growth.full.is_some_and(|full| full.elapsed() < keep);
+        if !drained || !enough || is_kept {
             return;
         }
         let least = segment::capacity_for(len).unwrap_or(FIRST);

@@ -451,7 +451,8 @@ impl Handoff {
         let mut peer = peer?;
         // What came with its offer was opened by number, where our own was not made by then.
         let pidfd = pidfd.or(peer.pidfd.take());
-        let (sender, receiver, witness) = own.meet(peer, limit)?;
+        let (mut sender, receiver, witness) = own.meet(peer, limit)?;
+        sender.set_patient(blocks(kind));
         Some(Met {
             sender: sends(kind).then_some(sender),
             receiver: receives(kind).then_some(receiver),
@@ -565,6 +566,11 @@ fn is_ours(value: &[u8]) -> bool {
 /// Whether messages of this kind of socket go by shared memory. Subscriptions go by ZMTP.
 fn sends(kind: Kind) -> bool {
     !matches!(kind, Kind::Sub | Kind::Xsub | Kind::Pull)
+}
+
+/// Whether a send blocks at the mark, so that it may wait for a late reader before that as well.
+fn blocks(kind: Kind) -> bool {
+    matches!(kind, Kind::Pair | Kind::Push | Kind::Dealer | Kind::Req)
 }
 
 /// Whether messages to this kind of socket come by shared memory.

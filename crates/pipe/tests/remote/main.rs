@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod memory;
+
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +11,7 @@ use std::time::{Duration, Instant};
 use ringmq_pipe::Wait;
 use ringmq_pipe::local::{Sleeper, Slept};
 use ringmq_pipe::remote::{
-    FIRST, LONGEST, Marks, MeetError, OfferFrame, Own, Peer, PushError, Receiver, Sender, Witness,
+    LONGEST, Marks, MeetError, OfferFrame, Own, Peer, PushError, Receiver, Sender, Witness,
 };
 use ringmq_sys::{Ancillary, Credentials};
 use ringmq_testing::{Random, seed};
@@ -168,42 +170,6 @@ fn the_marks_of_both_ends_count_together_and_may_change() {
     world.sender.set_mark(7);
     world.receiver.set_mark(7);
     assert!(!world.sender.has_room());
-}
-
-#[test]
-fn a_thousand_long_messages_wait_and_their_memory_goes_back() {
-    let mut world = world(1000, 1000, 4 * GIB);
-    let long = vec![7; 1 << 20];
-    for _ in 0..300 {
-        world.sender.push(&long).unwrap();
-    }
-    assert!(world.sender.memory() >= 300 << 20);
-    for _ in 0..300 {
-        assert_eq!(take(&mut world.receiver).unwrap()[0].len(), long.len());
-    }
-    world.sender.push(b"small").unwrap();
-    take(&mut world.receiver).unwrap();
-    world.sender.push(b"again").unwrap();
-    assert_eq!(world.sender.memory(), FIRST as u64);
-    assert_eq!(take(&mut world.receiver).unwrap(), [b"again"]);
-}
-
-#[test]
-fn a_burst_that_comes_again_keeps_its_memory() {
-    let mut world = world(0, 0, 4 * GIB);
-    let mut jumps = 0;
-    let mut before = 0;
-    for _ in 0..200 {
-        for _ in 0..40 {
-            world.sender.push(&[1; 100_000]).unwrap();
-        }
-        while take(&mut world.receiver).is_some() {}
-        world.sender.push(b"x").unwrap();
-        while take(&mut world.receiver).is_some() {}
-        jumps += u32::from(world.sender.memory() != before);
-        before = world.sender.memory();
-    }
-    assert!(jumps < 100, "{jumps} of 200 bursts changed the memory");
 }
 
 #[test]

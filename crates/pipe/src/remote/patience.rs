@@ -1,0 +1,183 @@
+//! How long a sender waits for its reader before it makes more memory.
+//!
+//! A page that was never touched costs about 3.5 µs: the kernel clears it, maps it at both ends, and frees it. A copy of a
+//! page that was used before costs 0.2 µs (docs/performance.md, "memory that was used before"). So a sender that finds its
+//! ring full waits for the reader first, for as long as new memory would cost; in the worst case it takes twice as long as
+//! it would without the wait.
+//!
+//! * A ring of `n` bytes has patience for [`OF_NEW`] × `n` when it is made, and never more; [`MOST`] is the most of all.
+//! * A message earns [`OF_SENT`] for each of its bytes: a reader that takes 500 MB/s or more sets the pace of its sender.
+//! * A reader that has not moved for [`STILL`] is given up: it is not waited for again before it has moved.
+//!
+//! The sender sleeps between two looks, because the reader may need the CPU.
+
+use std::time::{Duration, Instant};
+
+/// What new memory costs, in nanoseconds for a byte.
+const OF_NEW: u64 = 1;
+/// What a message earns, in nanoseconds for a byte.
+const OF_SENT: u64 = 2;
+/// The longest wait of one message, in nanoseconds.
+const MOST: u64 = 50_000_000;
+/// A reader that has not moved for this time is busy with something else. It is several time slices of a scheduler.
+const STILL: Duration = Duration::from_millis(10);
+/// Looks within that time, at least: a sender that gets no CPU does not look.
+const LOOKS: u32 = 8;
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_micros(50);
+
+/// What is left of a sender's patience.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    /// Nanoseconds. Invariant: `left <= most`.
+    left: u64,
+    most: u64,
+    /// The position at which the reader was given up.
+    given_up: Option<u64>,
+}
+
+/// What a look at the reader has found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    /// Where the reader is.
+    pub(super) position: u64,
+    /// There is room for the message.
+    pub(super) room: bool,
+}
+
+impl Patience {
+    /// A ring of these bytes is written from now on.
+    pub(super) fn made(&mut self, capacity: usize) {
+        self.most = OF_NEW.saturating_mul(capacity as u64).min(MOST);
+        self.left = self.most;
+    }
+
+    /// A message of these bytes was sent.
+    #[inline]
+    pub(super) fn sent(&mut self, len: usize) {
+        let earned = OF_SENT.saturating_mul(len as u64);
+        self.left = self.left.saturating_add(earned).min(self.most);
+    }
+
+    /// Waits until a look finds room, and says whether one did.
+    ///
+    /// # Errors
+    ///
+    /// That of a look.
+    pub(super) fn wait<E>(&mut self, mut look: impl FnMut() -> Result<Seen, E>) -> Result<bool, E> {
+        let mut last = look()?;
+        if last.room || self.left == 0 || self.given_up == Some(last.position) {
+            return Ok(last.room);
+        }
+        let begun = Instant::now();
+        let (mut moved, mut looks) = (begun, 0);
+        loop {
+            std::thread::sleep(PAUSE);
+            let seen = look()?;
+            let now = Instant::now();
+            looks += 1;
+            if seen.position != last.position {
+                (moved, looks) = (now, 0);
+            }
+            last = seen;
+            let still = looks >= LOOKS && now - moved >= STILL;
+            let waited = u64::try_from((now - begun).as_nanos()).unwrap_or(u64::MAX);
+            if seen.room || still || waited >= self.left {
+                self.left = self.left.saturating_sub(waited);
+                self.given_up = (still && !seen.room).then_some(seen.position);
+                return Ok(seen.room);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+    const LARGE: usize = 1 << 30;
+
+    /// A reader that takes `of` looks for each step, and makes room with step `room`.
+    fn reader(of: u64, room: u64) -> impl FnMut() -> Result<Seen, ()> {
+        let mut looks = 0;
+        move || {
+            looks += 1;
+            let position = looks / of;
+            Ok(Seen {
+                position,
+                room: position >= room,
+            })
+        }
+    }
+
+    #[test]
+    fn a_reader_that_moves_is_waited_for() {
+        // A loaded machine may use up all patience before the second look.
+        let waited = (0..100).any(|_| {
+            let mut patience = Patience::default();
+            patience.made(LARGE);
+            assert_eq!(patience.left, MOST);
+            let found = patience.wait(reader(3, 5));
+            assert!(patience.left < MOST);
+            found == Ok(true) && patience.given_up.is_none()
+        });
+        assert!(waited);
+    }
+
+    #[test]
+    fn what_was_waited_is_paid_for_and_earned_again_by_messages() {
+        let mut patience = Patience::default();
+        assert_eq!(patience.wait(reader(1, 9)), Ok(false), "nothing was made");
+        patience.made(MIB);
+        assert_eq!(patience.wait(reader(1, u64::MAX)), Ok(false));
+        assert_eq!((patience.left, patience.given_up), (0, None));
+        // Without patience there is one look.
+        assert_eq!(patience.wait(reader(1, 2)), Ok(false));
+        assert_eq!(patience.wait(reader(1, 1)), Ok(true));
+        patience.sent(1000);
+        assert_eq!(patience.left, 2000);
+        patience.sent(usize::MAX);
+        assert_eq!(patience.left, MIB as u64);
+    }
+
+    #[test]
+    fn a_reader_that_does_not_move_is_given_up_until_it_has_moved() {
+        let mut patience = Patience::default();
+        patience.made(LARGE);
+        let at = |position| {
+            move || {
+                Ok::<_, ()>(Seen {
+                    position,
+                    room: false,
+                })
+            }
+        };
+        // A loaded machine may use up all patience before as many looks.
+        while patience.given_up != Some(8) {
+            patience.made(LARGE);
+            assert_eq!(patience.wait(at(8)), Ok(false));
+        }
+        patience.made(LARGE);
+        assert_eq!(patience.wait(at(8)), Ok(false));
+        assert_eq!(patience.left, MOST, "it did not wait");
+        assert_eq!(patience.wait(at(16)), Ok(false));
+        assert!(patience.left < MOST);
+    }
+
+    #[test]
+    fn what_a_look_finds_wrong_ends_the_wait() {
+        let mut patience = Patience::default();
+        patience.made(MIB);
+        let mut looks = 0;
+        let wrong = patience.wait(|| {
+            looks += 1;
+            let seen = Seen {
+                position: 0,
+                room: false,
+            };
+            if looks == 2 { Err(looks) } else { Ok(seen) }
+        });
+        assert_eq!(wrong, Err(2));
+    }
+}

@@ -1,6 +1,7 @@
 /* What libzmq leaves undefined, and we do not. */
 #include "check.h"
 
+#include <stdint.h>
 #include <sys/socket.h>
 
 static void *pull;
@@ -14,8 +15,49 @@ static void second (void *arg)
         CHECK (errno == ETERM);
 }
 
+static void *timers, *later;
+static int ran;
+
+static void count (int id, void *argument)
+{
+    (void) id, (void) argument;
+    ran++;
+}
+
+/* Ends the set that it belongs to. What is made then may get the same handle. */
+static void destroy (int id, void *argument)
+{
+    count (id, argument);
+    CHECK (zmq_timers_destroy (&timers) == 0 && timers == NULL);
+    later = zmq_timers_new ();
+    CHECK (later && zmq_timers_add (later, 0, count, NULL) != -1);
+}
+
+/* A handler may do to its timers what it likes. */
+static void steered_timers (void)
+{
+    timers = zmq_timers_new ();
+    void *handle = timers;
+    CHECK (zmq_timers_add (timers, 0, destroy, NULL) != -1 && zmq_timers_add (timers, 0, count, NULL) != -1);
+    CHECK (zmq_timers_execute (handle) == 0 && ran == 1);
+    CHECK (zmq_timers_execute (later) == 0 && ran == 2);
+    CHECK (zmq_timers_destroy (&later) == 0);
+    REFUSED (zmq_timers_execute (handle), EFAULT);
+
+    /* One without an interval runs once in a call. */
+    timers = zmq_timers_new ();
+    CHECK (zmq_timers_add (timers, 0, count, NULL) == 1);
+    CHECK (zmq_timers_execute (timers) == 0 && ran == 3 && zmq_timers_timeout (timers) == 0);
+    CHECK (zmq_timers_execute (timers) == 0 && ran == 4);
+    /* An interval that is longer than time never ends. */
+    CHECK (zmq_timers_set_interval (timers, 1, SIZE_MAX) == 0 && zmq_timers_timeout (timers) > 1000000000);
+    CHECK (zmq_timers_execute (timers) == 0 && ran == 4);
+    CHECK (zmq_timers_destroy (&timers) == 0);
+}
+
 int main (void)
 {
+    steered_timers ();
     void *context = zmq_ctx_new ();
     void *push = made (context, ZMQ_PUSH);
     pull = made (context, ZMQ_PULL);

@@ -53,6 +53,103 @@ static void timers (void)
     CHECK (zmq_timers_destroy (&timers) == 0 && timers == NULL);
 }
 
+/* The ids of the timers that ran, in their order. */
+static int ran[8], ran_count;
+
+static void note (int id, void *argument)
+{
+    (void) argument;
+    CHECK (ran_count < 8);
+    ran[ran_count++] = id;
+}
+
+static void wait_until_due (void *timers)
+{
+    while (zmq_timers_timeout (timers) > 0)
+        zmq_poll (NULL, 0, zmq_timers_timeout (timers));
+}
+
+/* A timer that was cancelled can be reset for as long as no call has come to it, and does not run. */
+static void cancelled_timers (void)
+{
+    void *timers = zmq_timers_new ();
+    int first = zmq_timers_add (timers, 100000, note, NULL), second = zmq_timers_add (timers, 200000, note, NULL);
+    int third = zmq_timers_add (timers, 300000, note, NULL);
+    CHECK (first != -1 && second != -1 && third != -1);
+    CHECK (zmq_timers_cancel (timers, second) == 0);
+    REFUSED (zmq_timers_cancel (timers, second), EINVAL);
+    /* The first is in front of it: no call comes to the second. */
+    CHECK (zmq_timers_timeout (timers) > 50000 && zmq_timers_execute (timers) == 0);
+    CHECK (zmq_timers_reset (timers, second) == 0 && zmq_timers_set_interval (timers, second, 1) == 0);
+    REFUSED (zmq_timers_cancel (timers, second), EINVAL);
+    /* Now it is in front, and a call comes to it. */
+    long left = zmq_timers_timeout (timers);
+    CHECK (left > 50000 && left <= 100000);
+    REFUSED (zmq_timers_reset (timers, second), EINVAL);
+    REFUSED (zmq_timers_set_interval (timers, second, 1), EINVAL);
+    REFUSED (zmq_timers_cancel (timers, second), EINVAL);
+    /* The same by an execute, behind one that runs. */
+    CHECK (zmq_timers_set_interval (timers, first, 5) == 0 && zmq_timers_cancel (timers, third) == 0);
+    wait_until_due (timers);
+    CHECK (zmq_timers_reset (timers, third) == 0 && ran_count == 0);
+    CHECK (zmq_timers_execute (timers) == 0 && ran_count == 1 && ran[0] == first);
+    CHECK (zmq_timers_cancel (timers, first) == 0 && zmq_timers_reset (timers, first) == 0);
+    CHECK (zmq_timers_timeout (timers) == -1);
+    REFUSED (zmq_timers_reset (timers, first), EINVAL);
+    REFUSED (zmq_timers_reset (timers, third), EINVAL);
+    CHECK (zmq_timers_destroy (&timers) == 0);
+    ran_count = 0;
+}
+
+static void *own_timers;
+static int victim;
+
+static void cancel_victim (int id, void *argument)
+{
+    note (id, argument);
+    CHECK (zmq_timers_cancel (own_timers, victim) == 0);
+}
+
+static void cancel_itself (int id, void *argument)
+{
+    note (id, argument);
+    CHECK (zmq_timers_cancel (own_timers, id) == 0);
+}
+
+/* They run in the order in which they are due, and those that are due together in the order in which they were set. A
+   handler may cancel its own timer, and others. */
+static void order_of_timers (void)
+{
+    own_timers = zmq_timers_new ();
+    int late = zmq_timers_add (own_timers, 20, cancel_itself, NULL), early = zmq_timers_add (own_timers, 10, cancel_victim, NULL);
+    victim = zmq_timers_add (own_timers, 15, note, NULL);
+    int last = zmq_timers_add (own_timers, 25, cancel_itself, NULL);
+    CHECK (late != -1 && early != -1 && victim != -1 && last != -1);
+    zmq_poll (NULL, 0, 40);
+    CHECK (zmq_timers_execute (own_timers) == 0);
+    CHECK (ran_count == 3 && ran[0] == early && ran[1] == late && ran[2] == last);
+    CHECK (zmq_timers_cancel (own_timers, early) == 0 && zmq_timers_timeout (own_timers) == -1);
+    CHECK (zmq_timers_destroy (&own_timers) == 0);
+    ran_count = 0;
+}
+
+enum { MANY = 200000 };
+
+/* Twice as many timers take twice as long, not four times: all of this takes less than a second, or minutes. */
+static void many_timers (void)
+{
+    void *timers = zmq_timers_new ();
+    int run = 0;
+    CHECK (zmq_timers_add (timers, 1000000, rung, &run) != -1);
+    for (int at = 0; at < MANY; at++) {
+        CHECK (zmq_timers_add (timers, 1 + at % 7, rung, &run) != -1);
+        CHECK (zmq_timers_timeout (timers) <= 7);
+    }
+    zmq_poll (NULL, 0, 10);
+    CHECK (zmq_timers_execute (timers) == 0 && run == MANY);
+    CHECK (zmq_timers_destroy (&timers) == 0);
+}
+
 static void z85 (void)
 {
     const uint8_t bytes[] = {0x86, 0x4f, 0xd2, 0x6f, 0xb5, 0x59, 0xf7, 0x5b};
@@ -139,6 +236,9 @@ int main (void)
 {
     contexts ();
     timers ();
+    cancelled_timers ();
+    order_of_timers ();
+    many_timers ();
     z85 ();
     vectors ();
     proxies ();

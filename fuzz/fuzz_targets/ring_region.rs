@@ -12,7 +12,7 @@ use heap::{Heap, Held};
 use libfuzzer_sys::arbitrary::{self, Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use ringmq_ring::{
-    ClaimError, Corrupt, GenerationSeen, Kind, Mapped, MappedMut, Reader, Record, WantedSeen,
+    ClaimError, Corrupt, GenerationSeen, Kind, Mapped, MappedMut, Reader, Record, WantedSeen, Word,
     Writer,
 };
 
@@ -77,8 +77,8 @@ impl Rig {
             reader: reader.expect("a capacity that can be"),
             found: None,
             writer: writer.expect("a capacity that can be"),
-            generation: GenerationSeen::new(announcement.mapped()),
-            wanted: WantedSeen::new(announcement.mapped()),
+            generation: GenerationSeen::new(Word::new(announcement.mapped()).expect("a word")),
+            wanted: WantedSeen::new(Word::new(announcement.mapped()).expect("a word")),
             region,
             report,
             announcement,

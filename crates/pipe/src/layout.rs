@@ -13,7 +13,7 @@
 //! Words that are written at different times lie 128 bytes apart: processors fetch lines in pairs.
 //! Words are 64 bits in native byte order. Everything else in the page is zero.
 
-use ringmq_ring::{Mapped, MappedMut};
+use ringmq_ring::{Mapped, MappedMut, Word};
 use ringmq_sys::Mapping;
 
 /// Bytes of a control page.
@@ -30,20 +30,26 @@ pub(crate) const RECEIVER_CPU: usize = 0x200;
 pub(crate) const SENDER_CPU: usize = 0x208;
 
 /// One word of the peer's control page.
-pub(crate) fn seen(control: &Mapping, offset: usize) -> Mapped {
-    debug_assert!(offset.is_multiple_of(8) && offset + 8 <= control.len());
-    // SAFETY: the offsets above lie within a control page, and set-up saw that the mapping is one.
+pub(crate) fn seen(control: &Mapping, offset: usize) -> Word<Mapped> {
+    assert!(
+        offset.is_multiple_of(8) && offset + 8 <= control.len(),
+        "within the page"
+    );
+    // SAFETY: within the mapping.
     let at = unsafe { control.as_ptr().add(offset) };
     // SAFETY: aligned, readable without a trap (the memfd is sealed and was checked), never a Rust object. It lives
     // as long as the mapping, which every holder of such a word keeps by its `Arc<Shared>`.
-    unsafe { Mapped::new(at, 8) }
+    unsafe { Word::at(at) }
 }
 
 /// One word of our own control page. To be taken once for each offset: it is the word's writer.
-pub(crate) fn own(control: &Mapping, offset: usize) -> MappedMut {
-    debug_assert!(control.is_writable() && offset.is_multiple_of(8) && offset + 8 <= control.len());
+pub(crate) fn own(control: &Mapping, offset: usize) -> Word<MappedMut> {
+    assert!(
+        control.is_writable() && offset.is_multiple_of(8) && offset + 8 <= control.len(),
+        "within the page"
+    );
     // SAFETY: as in `seen`.
     let at = unsafe { control.as_ptr().add(offset) };
     // SAFETY: as in `seen`; writable, and nobody else writes it: each offset is taken once, in `Shared::split`.
-    unsafe { MappedMut::new(at, 8) }
+    unsafe { Word::at_mut(at) }
 }

@@ -4,8 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use ringmq_ring::{
-    Generation, GenerationSeen, Mapped, MappedMut, Memory, MemoryMut, Reader, Wanted, WantedSeen,
-    Writer,
+    Generation, GenerationSeen, Mapped, MappedMut, Reader, Wanted, WantedSeen, Writer,
 };
 use ringmq_sys::{
     Ancillary, Credentials, Doorbell, ForkMark, Mapping, OwnMemory, Ringer, adopt, allow_other_uid,
@@ -84,8 +83,7 @@ impl Own {
                 .map_err(ConnectError::os("madvise"))?;
         }
         let identity = layout::own(control.mapping(), layout::IDENTITY);
-        // SAFETY: a word of the control page has 8 bytes.
-        unsafe { identity.publish(0, layout::MAGIC) };
+        identity.publish(layout::MAGIC);
         // Fences are asked for before anybody can publish, and forgone later if they turn out not to be needed.
         let generation = Generation::new(layout::own(control.mapping(), layout::GENERATION), true);
         let bell = || -> Result<(Doorbell, OwnedFd), ConnectError> {
@@ -147,8 +145,7 @@ impl Own {
         let peer_control = memory(control, offer.control, "control page")?;
         let peer_ring = memory(ring, offer.ring, "ring")?;
         let identity = layout::seen(&peer_control, layout::IDENTITY);
-        // SAFETY: a word of the control page has 8 bytes.
-        let magic = unsafe { identity.load(0) };
+        let magic = identity.load();
         if magic != layout::MAGIC {
             return Err(OfferError::Layout(magic).into());
         }
@@ -174,9 +171,14 @@ impl Own {
                 value,
             }
         };
-        let writer =
-            Writer::new(writable, seen(layout::POSITION), self.options.start).map_err(bad_ring)?;
-        let reader = Reader::new(readable, own(layout::POSITION), offer.start).map_err(bad_ring)?;
+        let writer = Writer::new(
+            writable,
+            seen(layout::POSITION).into_memory(),
+            self.options.start,
+        )
+        .map_err(bad_ring)?;
+        let reader = Reader::new(readable, own(layout::POSITION).into_memory(), offer.start)
+            .map_err(bad_ring)?;
         let wanted = Wanted::new(own(layout::WANTED));
         let receiver_cpu = own(layout::RECEIVER_CPU);
         let sender_cpu = own(layout::SENDER_CPU);

@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ringmq_ring::{Mapped, MappedMut, Memory, MemoryMut};
+use ringmq_ring::{Mapped, MappedMut, Word};
 use ringmq_sys::{Doorbell, Readiness, Ringer, SignalGate, Wake, cpu, poll};
 
 use crate::adaptive::{Adaptive, GAP, LONGEST};
@@ -44,10 +44,10 @@ pub(crate) struct Waiter {
     bell: Doorbell,
     shared: Arc<Shared>,
     /// Our CPU, told to the peer.
-    cpu_told: MappedMut,
+    cpu_told: Word<MappedMut>,
     cpu_last: u32,
     /// The CPU of the peer's half at the other end of the same ring.
-    cpu_peer: Mapped,
+    cpu_peer: Word<Mapped>,
     adaptive: Adaptive,
     /// Whether the quota of this process leaves a CPU to spin on, and when that was last found out.
     quota_allows: bool,
@@ -83,8 +83,8 @@ impl Waiter {
         strategy: Wait,
         bell: Doorbell,
         shared: Arc<Shared>,
-        cpu_told: MappedMut,
-        cpu_peer: Mapped,
+        cpu_told: Word<MappedMut>,
+        cpu_peer: Word<Mapped>,
     ) -> io::Result<Waiter> {
         let readiness = Readiness::once(&bell, shared.pidfd())?;
         let mut waiter = Waiter {
@@ -297,9 +297,7 @@ impl Waiter {
     #[inline]
     fn shares_cpu(&mut self) -> bool {
         self.tell_cpu();
-        // SAFETY: a word of the control page has 8 bytes.
-        let peer = unsafe { self.cpu_peer.load(0) };
-        peer == u64::from(self.cpu_last) + 1
+        self.cpu_peer.load() == u64::from(self.cpu_last) + 1
     }
 
     /// Tells the peer the CPU that we run on.
@@ -308,8 +306,7 @@ impl Waiter {
         let here = cpu::current();
         if here != self.cpu_last {
             self.cpu_last = here;
-            // SAFETY: a word of the control page has 8 bytes.
-            unsafe { self.cpu_told.publish(0, u64::from(here) + 1) };
+            self.cpu_told.publish(u64::from(here) + 1);
         }
     }
 

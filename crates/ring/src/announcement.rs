@@ -39,6 +39,7 @@
 
 use crate::atomics;
 use crate::memory::{Memory, MemoryMut};
+use crate::word::Word;
 
 /// Set while the owner sleeps, or may sleep.
 const ARMED: u64 = 1;
@@ -50,7 +51,7 @@ const CLOSED: u64 = 1 << 63;
 /// The sleeper's own generation word.
 #[derive(Debug)]
 pub struct Generation<W> {
-    word: W,
+    word: Word<W>,
     value: u64,
 }
 
@@ -65,9 +66,8 @@ pub enum Owed {
 }
 
 impl<W: MemoryMut> Generation<W> {
-    /// Takes the word at the start of `word`, awake; `fences` asks publishers for fences.
-    pub fn new(word: W, fences: bool) -> Self {
-        debug_assert!(word.len() >= 8);
+    /// Takes the word, awake; `fences` asks publishers for fences.
+    pub fn new(word: Word<W>, fences: bool) -> Self {
         let mut generation = Generation { word, value: 0 };
         generation.set(if fences { FENCES } else { 0 });
         generation
@@ -133,16 +133,15 @@ impl<W: MemoryMut> Generation<W> {
 
     fn set(&mut self, value: u64) {
         self.value = value;
-        // SAFETY: `new` was given at least one word.
         // SYNC POINT `announcement`: pairs with the loads of `GenerationSeen`.
-        unsafe { self.word.publish(0, value) };
+        self.word.publish(value);
     }
 }
 
 /// What a publisher sees of a sleeper's generation.
 #[derive(Debug)]
 pub struct GenerationSeen<W> {
-    word: W,
+    word: Word<W>,
     rung: u64,
 }
 
@@ -158,17 +157,15 @@ pub enum Look {
 }
 
 impl<W: Memory> GenerationSeen<W> {
-    /// Takes the peer's word at the start of `word`.
-    pub fn new(word: W) -> Self {
-        debug_assert!(word.len() >= 8);
+    /// Takes the peer's word.
+    pub fn new(word: Word<W>) -> Self {
         GenerationSeen { word, rung: 0 }
     }
 
     #[inline(always)]
     fn load(&self) -> u64 {
-        // SAFETY: `new` was given at least one word.
         // SYNC POINT `announcement`: pairs with `Generation::set`.
-        unsafe { self.word.load(0) }
+        self.word.load()
     }
 
     /// Looks, after a publication: orders first, as the owner asks for it.
@@ -212,14 +209,13 @@ impl<W: Memory> GenerationSeen<W> {
 /// A waiting writer's own word: the position that its reader must pass.
 #[derive(Debug)]
 pub struct Wanted<W> {
-    word: W,
+    word: Word<W>,
     armed: bool,
 }
 
 impl<W: MemoryMut> Wanted<W> {
-    /// Takes the word at the start of `word`, with nothing wanted.
-    pub fn new(word: W) -> Self {
-        debug_assert!(word.len() >= 8);
+    /// Takes the word, with nothing wanted.
+    pub fn new(word: Word<W>) -> Self {
         Wanted { word, armed: false }
     }
 
@@ -227,9 +223,8 @@ impl<W: MemoryMut> Wanted<W> {
     /// caller looks again before it sleeps.
     pub fn arm(&mut self, position: u64) {
         self.armed = true;
-        // SAFETY: `new` was given at least one word.
         // SYNC POINT `wanted`: pairs with the load in `WantedSeen::look`.
-        unsafe { self.word.publish(0, position | ARMED) };
+        self.word.publish(position | ARMED);
         // ORDERING: `arm` before the writer's look at the report; pairs with the fence in `WantedSeen::look`.
         atomics::fence();
     }
@@ -244,8 +239,7 @@ impl<W: MemoryMut> Wanted<W> {
     pub fn disarm(&mut self) {
         if self.armed {
             self.armed = false;
-            // SAFETY: `new` was given at least one word.
-            unsafe { self.word.publish(0, 0) };
+            self.word.publish(0);
         }
     }
 }
@@ -253,14 +247,13 @@ impl<W: MemoryMut> Wanted<W> {
 /// What a reader sees of its writer's wanted position.
 #[derive(Debug)]
 pub struct WantedSeen<W> {
-    word: W,
+    word: Word<W>,
     rung: u64,
 }
 
 impl<W: Memory> WantedSeen<W> {
-    /// Takes the peer's word at the start of `word`.
-    pub fn new(word: W) -> Self {
-        debug_assert!(word.len() >= 8);
+    /// Takes the peer's word.
+    pub fn new(word: Word<W>) -> Self {
         WantedSeen { word, rung: 0 }
     }
 
@@ -270,9 +263,8 @@ impl<W: Memory> WantedSeen<W> {
     pub fn look(&mut self, position: u64) -> Look {
         // ORDERING: report before look; pairs with the fence in `Wanted::arm`.
         atomics::fence();
-        // SAFETY: `new` was given at least one word.
         // SYNC POINT `wanted`: pairs with `Wanted::arm`.
-        let seen = unsafe { self.word.load(0) };
+        let seen = self.word.load();
         if seen & ARMED == 0 {
             // A position that is wanted anew, after a sleep that ended otherwise, is rung for anew.
             self.rung = 0;

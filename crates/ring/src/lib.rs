@@ -77,6 +77,7 @@ mod reader;
 mod record;
 mod room;
 mod tally;
+mod word;
 mod words;
 mod writer;
 
@@ -89,6 +90,7 @@ pub use reader::{Reader, Record};
 pub use record::{HEADER, Kind, LENGTH_LIMIT, LINE};
 pub use room::Room;
 pub use tally::Tally;
+pub use word::Word;
 pub use words::{Words, WordsMut, words};
 pub use writer::{Claim, Writer};
 

@@ -12,7 +12,7 @@ use core::mem::MaybeUninit;
 /// An implementation must return *some* value for every in-bounds read, whatever anybody writes
 /// meanwhile: the ring validates values, it cannot validate undefined behaviour.
 pub unsafe trait Memory {
-    /// Size in bytes, a multiple of 8.
+    /// Size in bytes, a multiple of 8, which never changes.
     fn len(&self) -> usize;
 
     /// Whether there is no memory at all.

@@ -7,6 +7,7 @@ use crate::error::{BadCapacity, Corrupt};
 use crate::memory::{Contiguous, Memory, MemoryMut};
 use crate::record::{self, HEADER, Header, Kind};
 use crate::room::Room;
+use crate::word::Word;
 
 /// How far ahead of itself the reader asks for the ring's lines, in bytes: a reader that has fallen behind finds
 /// them in its own cache then (docs/performance.md, "asking ahead").
@@ -22,7 +23,7 @@ const AHEAD: u64 = 4 * record::LINE;
 #[derive(Debug)]
 pub struct Reader<R, P> {
     ring: R,
-    report: P,
+    report: Word<P>,
     /// Invariant: a power of two, at most `ring.len()`.
     capacity: u64,
     /// Where the next header lies. Invariant: a multiple of 8.
@@ -72,14 +73,10 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
     /// The memory's size is no possible capacity.
     pub fn new(ring: R, report: P, start: u64) -> Result<Self, BadCapacity> {
         let capacity = check_capacity(ring.len())?;
-        if report.len() < 8 {
-            return Err(BadCapacity {
-                bytes: report.len(),
-            });
-        }
+        let bytes = report.len();
+        let report = Word::new(report).ok_or(BadCapacity { bytes })?;
         let position = start / 8 * 8;
-        // SAFETY: the report has a word, as just seen.
-        unsafe { report.publish(0, position) };
+        report.publish(position);
         Ok(Reader {
             ring,
             report,
@@ -252,9 +249,8 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
             return false;
         }
         self.position = record.next;
-        // SAFETY: `new` saw that the report has a word.
         // SYNC POINT `report`: pairs with the load in `Writer::look_at_reader`; the copies out came before.
-        unsafe { self.report.publish(0, record.next) };
+        self.report.publish(record.next);
         // SAFETY: modulo the capacity, and a multiple of 8: in bounds.
         unsafe {
             self.ring
@@ -275,9 +271,8 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
         let capacity = check_capacity(ring.len())?;
         self.capacity = capacity;
         self.position = crate::behind(self.position, capacity);
-        // SAFETY: `new` saw that the report has a word.
         // SYNC POINT `report`: as in `release`; the old memory is the writer's from here on.
-        unsafe { self.report.publish(0, self.position) };
+        self.report.publish(self.position);
         Ok(core::mem::replace(&mut self.ring, ring))
     }
 }

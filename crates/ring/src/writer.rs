@@ -3,6 +3,7 @@
 use crate::error::{BadCapacity, ClaimError, Corrupt};
 use crate::memory::{Contiguous, Memory, MemoryMut};
 use crate::record::{self, HEADER, Header, Kind};
+use crate::word::Word;
 use crate::{check_capacity, longest_record};
 
 /// With fewer lines than these taken from the reader, the writer takes some more: as many as it has just filled, within
@@ -21,7 +22,7 @@ const MOST_AHEAD: u64 = 64;
 #[derive(Debug)]
 pub struct Writer<R, P> {
     ring: R,
-    report: P,
+    report: Word<P>,
     /// Invariant: a power of two, at most `ring.len()`.
     capacity: u64,
     /// Where the next record goes. Invariant: a multiple of 8, and less than `capacity - HEADER` ahead of `reader`.
@@ -62,11 +63,8 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
     pub fn new(ring: R, report: P, start: u64) -> Result<Self, BadCapacity> {
         let capacity = check_capacity(ring.len())?;
         let start = start / 8 * 8;
-        if report.len() < 8 {
-            return Err(BadCapacity {
-                bytes: report.len(),
-            });
-        }
+        let bytes = report.len();
+        let report = Word::new(report).ok_or(BadCapacity { bytes })?;
         Ok(Writer {
             ring,
             report,
@@ -173,9 +171,8 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
     ///
     /// [`Corrupt::Position`] if it cannot be.
     pub fn look_at_reader(&mut self) -> Result<u64, Corrupt> {
-        // SAFETY: `new` saw that the report has a word.
-        let reported = unsafe { self.report.load(0) };
-        if reported < self.reported || reported > self.published || reported % 8 != 0 {
+        let reported = self.report.load();
+        if reported < self.reported || reported > self.published || !reported.is_multiple_of(8) {
             return Err(Corrupt::Position {
                 reported,
                 least: self.reported,

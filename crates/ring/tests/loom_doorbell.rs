@@ -14,7 +14,7 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 use model::{check, explored};
 use ringmq_ring::model::Model;
-use ringmq_ring::{Generation, GenerationSeen, Look, Memory, MemoryMut, Wanted, WantedSeen};
+use ringmq_ring::{Generation, GenerationSeen, Look, Memory, MemoryMut, Wanted, WantedSeen, Word};
 
 /// What is published, counted.
 fn publish(work: &Model, value: u64) {
@@ -32,7 +32,7 @@ fn published(work: &Model) -> u64 {
 fn one_sleep(fences: bool) {
     let (work, word) = (Model::new(8), Model::new(8));
     let bell = Arc::new(AtomicBool::new(false));
-    let mut generation = Generation::new(word.clone(), fences);
+    let mut generation = Generation::new(Word::new(word.clone()).unwrap(), fences);
     let (work_too, bell_too) = (work.clone(), Arc::clone(&bell));
     let sleeper = thread::spawn(move || {
         let _ = generation.arm();
@@ -41,7 +41,7 @@ fn one_sleep(fences: bool) {
     });
     let publisher = thread::spawn(move || {
         publish(&work_too, 1);
-        if GenerationSeen::new(word).look() == Look::Ring {
+        if GenerationSeen::new(Word::new(word).unwrap()).look() == Look::Ring {
             bell_too.store(true, Ordering::Release);
         }
     });
@@ -72,7 +72,7 @@ fn without_the_fence_a_wake_up_is_lost() {
 fn watched(drain_first: bool) {
     let (work, word) = (Model::new(8), Model::new(8));
     let bell = Arc::new(AtomicBool::new(false));
-    let mut generation = Generation::new(word.clone(), true);
+    let mut generation = Generation::new(Word::new(word.clone()).unwrap(), true);
     let (work_too, bell_too, bell_end) = (work.clone(), Arc::clone(&bell), Arc::clone(&bell));
     let watcher = thread::spawn(move || {
         if drain_first {
@@ -87,7 +87,7 @@ fn watched(drain_first: bool) {
         (taken, !bell.load(Ordering::Acquire))
     });
     let publisher = thread::spawn(move || {
-        let mut seen = GenerationSeen::new(word);
+        let mut seen = GenerationSeen::new(Word::new(word).unwrap());
         for value in 1..=2 {
             publish(&work_too, value);
             if seen.look() == Look::Ring {
@@ -123,7 +123,7 @@ fn draining_after_arming_loses_a_wake_up() {
 fn one_ring_for_one_sleep() {
     let count = check(|| {
         let (work, word) = (Model::new(8), Model::new(8));
-        let mut generation = Generation::new(word.clone(), true);
+        let mut generation = Generation::new(Word::new(word.clone()).unwrap(), true);
         let sleeper = thread::spawn(move || {
             let mut sleeps = 0;
             for seen in 0..2 {
@@ -137,7 +137,7 @@ fn one_ring_for_one_sleep() {
         });
         let publisher = thread::spawn(move || {
             publish(&Model::new(8), 1);
-            let mut seen = GenerationSeen::new(word);
+            let mut seen = GenerationSeen::new(Word::new(word).unwrap());
             (0..3).filter(|_| seen.look() == Look::Ring).count()
         });
         let sleeps = sleeper.join().unwrap();
@@ -154,14 +154,14 @@ fn a_waiting_writer_is_rung() {
     let count = check(|| {
         let (report, word) = (Model::new(8), Model::new(8));
         let bell = Arc::new(AtomicBool::new(false));
-        let mut wanted = Wanted::new(word.clone());
+        let mut wanted = Wanted::new(Word::new(word.clone()).unwrap());
         let (report_too, bell_too) = (report.clone(), Arc::clone(&bell));
         let writer = thread::spawn(move || {
             wanted.arm(WANTED);
             published(&report) < WANTED
         });
         let reader = thread::spawn(move || {
-            let mut seen = WantedSeen::new(word);
+            let mut seen = WantedSeen::new(Word::new(word).unwrap());
             for position in [32, 64, 96] {
                 publish(&report_too, position);
                 if seen.look(position) == Look::Ring {
@@ -184,7 +184,7 @@ fn a_waiting_writer_is_rung() {
 fn closing_is_seen() {
     let count = check(|| {
         let (work, word) = (Model::new(8), Model::new(8));
-        let mut generation = Generation::new(word.clone(), true);
+        let mut generation = Generation::new(Word::new(word.clone()).unwrap(), true);
         let work_too = work.clone();
         let closer = thread::spawn(move || {
             generation.close();
@@ -192,7 +192,7 @@ fn closing_is_seen() {
         });
         let publisher = thread::spawn(move || {
             publish(&Model::new(8), 0);
-            let mut seen = GenerationSeen::new(word);
+            let mut seen = GenerationSeen::new(Word::new(word).unwrap());
             if published(&work) == 1 {
                 assert_eq!(seen.look(), Look::Closed);
                 assert!(seen.is_closed());

@@ -17,7 +17,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 use model::{check, explored};
 use ringmq_ring::model::Model;
-use ringmq_ring::{Generation, GenerationSeen, Kind, Look, Owed, Reader, Writer};
+use ringmq_ring::{Generation, GenerationSeen, Kind, Look, Owed, Reader, Word, Writer};
 
 const CAPACITY: usize = 1024;
 
@@ -93,7 +93,7 @@ fn conversation(rule: Rule) {
     let bell = Arc::new(AtomicUsize::new(0));
     let mut receiver = Receiver {
         reader: Reader::new(ring.clone(), report.clone(), 0).unwrap(),
-        generation: Generation::new(word.clone(), rule != Rule::NoFence),
+        generation: Generation::new(Word::new(word.clone()).unwrap(), rule != Rule::NoFence),
         bell: Arc::clone(&bell),
         rule,
         taken: 0,
@@ -107,7 +107,7 @@ fn conversation(rule: Rule) {
     let rung = Arc::clone(&bell);
     let sending = thread::spawn(move || {
         let mut writer = Writer::new(ring, report, 0).unwrap();
-        let mut seen = GenerationSeen::new(word);
+        let mut seen = GenerationSeen::new(Word::new(word).unwrap());
         let mut rings = 0;
         for step in 0..2 {
             let mut look = || {
@@ -171,7 +171,7 @@ fn a_drain_after_the_look_swallows_the_ring() {
 fn a_receiver_that_closes_is_not_rung_any_more() {
     let count = check(|| {
         let (ring, report, word) = (Model::new(CAPACITY), Model::new(8), Model::new(8));
-        let mut generation = Generation::new(word.clone(), true);
+        let mut generation = Generation::new(Word::new(word.clone()).unwrap(), true);
         let closing = thread::spawn(move || {
             let _ = generation.arm();
             generation.close();
@@ -181,7 +181,7 @@ fn a_receiver_that_closes_is_not_rung_any_more() {
         });
         let sending = thread::spawn(move || {
             let mut writer = Writer::new(ring, report, 0).unwrap();
-            let mut seen = GenerationSeen::new(word);
+            let mut seen = GenerationSeen::new(Word::new(word).unwrap());
             let (mut rings, mut closed) = (0, false);
             for _ in 0..3 {
                 writer.claim(0).unwrap().publish(Kind::Last, 0);

@@ -16,7 +16,7 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 use model::{check, explored};
 use ringmq_ring::model::Model;
-use ringmq_ring::{ClaimError, Kind, Look, MemoryMut, Reader, Wanted, WantedSeen, Writer};
+use ringmq_ring::{ClaimError, Kind, Look, MemoryMut, Reader, Wanted, WantedSeen, Word, Writer};
 
 const CAPACITY: usize = 1024;
 /// Three of these fill the ring.
@@ -40,8 +40,8 @@ fn full_ring(rule: Rule, records: u64) {
     for _ in 0..3 {
         writer.claim(LONG).unwrap().publish(Kind::Last, LONG);
     }
-    let mut wanted = Wanted::new(word.clone());
-    let seen = WantedSeen::new(word.clone());
+    let mut wanted = Wanted::new(Word::new(word.clone()).unwrap());
+    let seen = WantedSeen::new(Word::new(word.clone()).unwrap());
     let (start, rung) = (Model::new(8), Arc::clone(&bell));
     let writing = thread::spawn(move || {
         // SAFETY: one word.

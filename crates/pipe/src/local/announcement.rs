@@ -18,7 +18,7 @@ impl Announcement {
     pub fn new() -> Announcement {
         let (word, seen) = words();
         Announcement {
-            generation: Generation::new(word, true),
+            generation: Generation::new(word.into(), true),
             seen,
         }
     }

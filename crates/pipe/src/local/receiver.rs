@@ -39,7 +39,7 @@ impl<T> Receiver<T> {
             step: step(mark),
             reports,
             end,
-            wanted: WantedSeen::new(wanted),
+            wanted: WantedSeen::new(wanted.into()),
             waker,
             latest: None,
         }

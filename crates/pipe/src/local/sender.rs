@@ -40,7 +40,7 @@ impl<T> Sender<T> {
             received: 0,
             reported,
             ended,
-            wants: Wanted::new(wants),
+            wants: Wanted::new(wants.into()),
             waker,
             latest: None,
         }

@@ -199,7 +199,7 @@ impl Sleeper {
         let (cpu_told, cpu_seen) = words();
         // Where the sleeper cannot pay for the order, those who wake it do.
         let can_pay = barrier::register();
-        let generation = Generation::new(word, !can_pay);
+        let generation = Generation::new(word.into(), !can_pay);
         Ok(Sleeper {
             strategy,
             generation,

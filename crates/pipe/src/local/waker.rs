@@ -154,7 +154,7 @@ impl Waker {
         // between that and this look is the fence's.
         ringmq_ring::order();
         let found = self.found.get()?;
-        self.seen = Some(GenerationSeen::new(found.announcement.clone()));
+        self.seen = Some(GenerationSeen::new(found.announcement.clone().into()));
         Some(())
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ringmq_ring::{Generation, MappedMut};
+use ringmq_ring::{Generation, MappedMut, Word};
 use ringmq_sys::{CreateError, Event, ForkMark, OwnMemory, barrier};
 
 use super::layout::{self, PAGE, SLOT, SLOTS, SLOTS_AT};
@@ -18,7 +18,7 @@ pub struct Control {
     passes_barriers: bool,
     first: Arc<Page>,
     free: Mutex<Free>,
-    cpu: Mutex<MappedMut>,
+    cpu: Mutex<Word<MappedMut>>,
     /// A descriptor that stands for the one that a segment comes with: a process that has no others left can still
     /// receive in shared memory what was sent to it.
     reserve: Mutex<Option<OwnedFd>>,
@@ -73,10 +73,7 @@ pub(super) struct Slot {
 impl Page {
     fn make(mark: &ForkMark) -> Result<Arc<Page>, CreateError> {
         let memory = OwnMemory::create("ringmq-socket", PAGE, mark)?;
-        super::set(
-            &layout::own(memory.mapping(), layout::IDENTITY),
-            layout::MAGIC,
-        );
+        layout::own(memory.mapping(), layout::IDENTITY).publish(layout::MAGIC);
         let _counted = Counted::new(1);
         Ok(Arc::new(Page { memory, _counted }))
     }
@@ -165,7 +162,7 @@ impl Control {
     /// Tells peers the CPU that the socket runs on.
     pub(crate) fn tell_cpu(&self, cpu: u32) {
         let told = self.cpu.lock().unwrap_or_else(PoisonError::into_inner);
-        super::set(&*told, u64::from(cpu) + 1);
+        told.publish(u64::from(cpu) + 1);
     }
 
     fn add(&self, page: &Arc<Page>) {
@@ -189,7 +186,7 @@ impl Control {
             at,
         };
         for word in (0..SLOT).step_by(8) {
-            super::set(&slot.own(word), 0);
+            slot.own(word).publish(0);
         }
         Ok(slot)
     }
@@ -219,7 +216,7 @@ impl Control {
 
 impl Slot {
     /// A word of it. To be taken once: it is the word's writer.
-    pub(super) fn own(&self, word: usize) -> MappedMut {
+    pub(super) fn own(&self, word: usize) -> Word<MappedMut> {
         layout::own(self.page.memory.mapping(), self.at + word)
     }
 

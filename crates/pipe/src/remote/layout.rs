@@ -20,7 +20,7 @@
 //!
 //! Words are 64 bits in native byte order; marks of 0 stand for no limit. Everything else is zero.
 
-use ringmq_ring::{Mapped, MappedMut};
+use ringmq_ring::{Mapped, MappedMut, Word};
 use ringmq_sys::Mapping;
 
 /// Bytes of a page.
@@ -51,7 +51,7 @@ pub(super) fn is_slot(at: usize) -> bool {
 }
 
 /// One word of a peer's page.
-pub(super) fn seen(page: &Mapping, at: usize) -> Mapped {
+pub(super) fn seen(page: &Mapping, at: usize) -> Word<Mapped> {
     assert!(
         at.is_multiple_of(8) && at + 8 <= page.len(),
         "within the page"
@@ -60,11 +60,11 @@ pub(super) fn seen(page: &Mapping, at: usize) -> Mapped {
     let word = unsafe { page.as_ptr().add(at) };
     // SAFETY: aligned, readable without a trap (sealed, and checked), never a Rust object. The mapping lives as long as
     // the `Common` or the `Page` that every holder of such a word keeps.
-    unsafe { Mapped::new(word, 8) }
+    unsafe { Word::at(word) }
 }
 
 /// One word of a page of our own. To be taken once at a time: it is the word's writer.
-pub(super) fn own(page: &Mapping, at: usize) -> MappedMut {
+pub(super) fn own(page: &Mapping, at: usize) -> Word<MappedMut> {
     assert!(
         page.is_writable() && at.is_multiple_of(8) && at + 8 <= page.len(),
         "within the page"
@@ -72,5 +72,5 @@ pub(super) fn own(page: &Mapping, at: usize) -> MappedMut {
     // SAFETY: within the mapping.
     let word = unsafe { page.as_ptr().add(at) };
     // SAFETY: as in `seen`; writable, and each word has one writer at a time, as the callers say.
-    unsafe { MappedMut::new(word, 8) }
+    unsafe { Word::at_mut(word) }
 }

@@ -27,7 +27,7 @@ mod segment;
 mod sender;
 mod unread;
 
-use ringmq_ring::{Mapped, MappedMut, Memory, MemoryMut};
+use ringmq_ring::{Mapped, MappedMut, Word};
 use ringmq_sys::{Courier, ForkMark, Ringer};
 
 pub use control::{Control, LateControl};
@@ -66,35 +66,23 @@ struct Common {
 
 impl Common {
     /// A word of our slot. To be taken once: it is the word's writer.
-    fn own(&self, word: usize) -> MappedMut {
+    fn own(&self, word: usize) -> Word<MappedMut> {
         self.slot.own(word)
     }
 
     /// A word of the peer's slot.
-    fn seen(&self, word: usize) -> Mapped {
+    fn seen(&self, word: usize) -> Word<Mapped> {
         let page = self.slot_page.as_ref().unwrap_or(&self.page);
         layout::seen(page, self.slot_at + word)
     }
 
     /// The CPU that the peer last ran on, if it has said so.
     fn cpu(&self) -> Option<u32> {
-        let told = get(&layout::seen(&self.page, layout::CPU));
+        let told = layout::seen(&self.page, layout::CPU).load();
         u32::try_from(told.checked_sub(1)?).ok()
     }
 
-    fn generation(&self) -> Mapped {
+    fn generation(&self) -> Word<Mapped> {
         layout::seen(&self.page, layout::GENERATION)
     }
-}
-
-/// A word that has been mapped.
-fn get(word: &impl Memory) -> u64 {
-    // SAFETY: every word here has 8 bytes.
-    unsafe { word.load(0) }
-}
-
-/// As [`get`].
-fn set(word: &impl MemoryMut, value: u64) {
-    // SAFETY: every word here has 8 bytes.
-    unsafe { word.publish(0, value) };
 }

@@ -23,7 +23,7 @@ use super::control::{Control, Slot};
 use super::layout::{self, PAGE};
 use super::sender::Sender;
 use super::unread::Witness;
-use super::{Common, Marks, Receiver, get, set};
+use super::{Common, Marks, Receiver};
 use crate::maps::Map;
 
 /// Bytes of every frame.
@@ -278,8 +278,8 @@ impl Own {
     /// [`Goodbye`].
     pub fn make(control: &Arc<Control>, marks: Marks, connected: bool) -> Result<Own, Goodbye> {
         let slot = control.slot()?;
-        set(&slot.own(layout::SENDING_MARK), marks.sending);
-        set(&slot.own(layout::RECEIVING_MARK), marks.receiving);
+        slot.own(layout::SENDING_MARK).publish(marks.sending);
+        slot.own(layout::RECEIVING_MARK).publish(marks.receiving);
         let (courier, other_courier) = if connected {
             let (ours, theirs) = Courier::pair()?;
             (Some(ours), Some(theirs))
@@ -332,7 +332,7 @@ impl Own {
         let mark = self.slot.control().mark();
         let mut page = || -> Result<Map, MeetError> {
             let page = Map::from(adopt(fds.next().ok_or_else(missing)?, PAGE, mark)?);
-            match get(&layout::seen(&page, layout::IDENTITY)) {
+            match layout::seen(&page, layout::IDENTITY).load() {
                 layout::MAGIC => Ok(page),
                 other => Err(MeetError::Layout(other)),
             }

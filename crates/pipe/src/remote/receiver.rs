@@ -3,11 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
-use ringmq_ring::{Corrupt, Kind, Look, Mapped, MappedMut, Reader, Record, Room, WantedSeen};
+use ringmq_ring::{Corrupt, Kind, Look, Mapped, MappedMut, Reader, Record, Room, WantedSeen, Word};
 use ringmq_sys::{Refusal, adopt};
 
 use super::unread::{Contents, contents};
-use super::{Common, get, layout, segment, set};
+use super::{Common, layout, segment};
 use crate::maps::Map;
 use crate::marks::{step, together};
 
@@ -20,22 +20,22 @@ const JUMPS: u32 = 2;
 pub struct Receiver {
     common: Arc<Common>,
     /// From the first segment on; until then, the word in which it will report.
-    reader: Result<Reader<Mapped, MappedMut>, Option<MappedMut>>,
+    reader: Result<Reader<Mapped, MappedMut>, Option<Word<MappedMut>>>,
     /// The segment that is read.
     memory: Option<Map>,
     /// Segments taken so far, and how many there are.
     taken: u64,
-    made: Mapped,
+    made: Word<Mapped>,
     state: State,
 
     received: u64,
     reported: u64,
     /// Messages between two reports.
     step: u64,
-    reports: MappedMut,
-    own_mark: MappedMut,
+    reports: Word<MappedMut>,
+    own_mark: Word<MappedMut>,
     own_mark_is: u64,
-    peer_mark: Mapped,
+    peer_mark: Word<Mapped>,
     wanted_room: WantedSeen<Mapped>,
     wanted_credit: WantedSeen<Mapped>,
 }
@@ -118,7 +118,7 @@ impl One<'_> {
 impl Receiver {
     pub(super) fn new(common: &Arc<Common>) -> Receiver {
         let own_mark = common.own(layout::RECEIVING_MARK);
-        let own_mark_is = get(&own_mark);
+        let own_mark_is = own_mark.load();
         let mut receiver = Receiver {
             reader: Err(Some(common.own(layout::POSITION))),
             memory: None,
@@ -146,7 +146,7 @@ impl Receiver {
     }
 
     fn look_at_marks(&mut self) {
-        self.step = step(together(get(&self.peer_mark), self.own_mark_is));
+        self.step = step(together(self.peer_mark.load(), self.own_mark_is));
     }
 
     /// Changes our part of the mark; 0 for no limit.
@@ -155,7 +155,7 @@ impl Receiver {
             return;
         }
         self.own_mark_is = mark;
-        set(&self.own_mark, mark);
+        self.own_mark.publish(mark);
         self.look_at_marks();
         // A sender that waits for credit may have got some by this.
         if self.wanted_credit.look(u64::MAX) == Look::Ring {
@@ -201,7 +201,7 @@ impl Receiver {
         let mut jumps = 0;
         while self.state == State::Flowing {
             match &self.reader {
-                Err(_) if get(&self.made) == 0 => return None,
+                Err(_) if self.made.load() == 0 => return None,
                 Err(_) => self.take_segment(),
                 Ok(reader) => match reader.peek() {
                     Ok(None) => return None,
@@ -266,7 +266,7 @@ impl Receiver {
                 reader.jump(ring).map_err(|_| Missing::Wrong)?;
             }
             Err(report) => {
-                let report = report.take().ok_or(Missing::Wrong)?;
+                let report = report.take().ok_or(Missing::Wrong)?.into_memory();
                 let reader = Reader::new(ring, report, 0).map_err(|_| Missing::Wrong)?;
                 self.reader = Ok(reader.growing());
             }
@@ -375,7 +375,7 @@ impl Receiver {
     fn report(&mut self) {
         self.look_at_marks();
         self.reported = self.received;
-        set(&self.reports, self.received);
+        self.reports.publish(self.received);
         if self.wanted_credit.look(self.received.saturating_mul(8)) == Look::Ring {
             // A sender that cannot be woken is gone, which shows elsewhere.
             let _ = self.common.ringer.ring();

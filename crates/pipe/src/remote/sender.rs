@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringmq_ring::{
-    ClaimError, Corrupt, GenerationSeen, Kind, Look, Mapped, MappedMut, Wanted, Writer,
+    ClaimError, Corrupt, GenerationSeen, Kind, Look, Mapped, MappedMut, Wanted, Word, Writer,
 };
 
 use super::patience::{Patience, Seen};
 use super::segment::{self, FIRST, MOST, Segment, Segments};
 use super::unread::Witness;
-use super::{Common, get, layout, set};
+use super::{Common, layout};
 use crate::maps::Map;
 use crate::marks::{limit, together};
 
@@ -25,7 +25,7 @@ pub struct Sender {
     segments: Segments,
     /// Segments made so far, and where the peer sees that.
     made: u64,
-    told_made: MappedMut,
+    told_made: Word<MappedMut>,
     /// Bytes of memory that may hold unread messages.
     limit: u64,
     growth: Growth,
@@ -34,15 +34,15 @@ pub struct Sender {
 
     /// Messages that may wait; `u64::MAX` for no limit.
     mark: u64,
-    own_mark: MappedMut,
+    own_mark: Word<MappedMut>,
     own_mark_is: u64,
-    peer_mark: Mapped,
+    peer_mark: Word<Mapped>,
     sent: u64,
     /// As many may be sent before the mark, which the peer may have changed, and what it has received are looked at.
     sure: u64,
     /// What `sure` was before the receiver was rung.
     kept: u64,
-    reported: Mapped,
+    reported: Word<Mapped>,
     wants_room: Wanted<MappedMut>,
     wants_credit: Wanted<MappedMut>,
     generation: GenerationSeen<Mapped>,
@@ -97,7 +97,7 @@ impl Sender {
         let segments = Segments::default();
         let witness = Witness::new(common, &segments);
         let own_mark = common.own(layout::SENDING_MARK);
-        let own_mark_is = get(&own_mark);
+        let own_mark_is = own_mark.load();
         let mut sender = Sender {
             writer: None,
             segments,
@@ -185,20 +185,20 @@ impl Sender {
     }
 
     fn look_at_marks(&mut self) {
-        self.mark = limit(together(self.own_mark_is, get(&self.peer_mark)));
+        self.mark = limit(together(self.own_mark_is, self.peer_mark.load()));
     }
 
     /// Changes our part of the mark; 0 for no limit.
     pub fn set_mark(&mut self, mark: u64) {
         self.own_mark_is = mark;
-        set(&self.own_mark, mark);
+        self.own_mark.publish(mark);
         (self.sure, self.kept) = (0, 0);
         self.wants_credit.disarm();
     }
 
     /// Messages that were sent, and that the receiver has not reported.
     pub fn waiting(&self) -> u64 {
-        self.sent - get(&self.reported).min(self.sent)
+        self.sent - self.reported.load().min(self.sent)
     }
 
     // --- Messages
@@ -360,7 +360,7 @@ impl Sender {
         // Nothing else waits, so it may be beyond the limit.
         let capacity = segment::capacity_for(len).ok_or(PushError::TooLong(len))?;
         let memory = self.send_segment(capacity)?;
-        let position = self.common.seen(layout::POSITION);
+        let position = self.common.seen(layout::POSITION).into_memory();
         let writer = Writer::new(segment::writable(&memory), position, 0);
         self.writer = Some(writer.map_err(|_| PushError::Resources)?);
         segment::lock(&self.segments)
@@ -370,7 +370,7 @@ impl Sender {
         if let Some(patience) = &mut self.patience {
             patience.made(capacity);
         }
-        set(&self.told_made, self.made);
+        self.told_made.publish(self.made);
         Ok(())
     }
 

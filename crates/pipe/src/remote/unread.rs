@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::receiver::Incoming;
 use super::segment::{self, Segments};
-use super::{Common, get, layout};
+use super::{Common, layout};
 use crate::maps::Map;
 
 /// The parts of a message: where they are in its record, and how long they are.
@@ -145,7 +145,7 @@ impl Witness {
     /// The receiver is gone: from here on nobody else reads.
     pub fn into_unread(self) -> Unread {
         Unread {
-            position: get(&self.common.seen(layout::POSITION)),
+            position: self.common.seen(layout::POSITION).load(),
             witness: self,
             reader: None,
             memory: None,

@@ -1,6 +1,6 @@
 //! The doorbell's words over a script: whatever they hold, a look is one decision.
 
-use ringmq_ring::{GenerationSeen, Look, WantedSeen};
+use ringmq_ring::{GenerationSeen, Look, WantedSeen, Word};
 
 use crate::random::Random;
 use crate::scripted::{Positions, Script};
@@ -14,7 +14,7 @@ const CLOSED: u64 = 1 << 63;
 #[test]
 fn a_generation_is_loaded_once_and_once_more_behind_a_fence() {
     let script = Script::new(8, 4);
-    let mut seen = GenerationSeen::new(Positions(script.clone()));
+    let mut seen = GenerationSeen::new(Word::new(Positions(script.clone())).unwrap());
     let mut random = Random::new(4);
     let mut rung = 0;
     let mut looks = [0_u64; 3];
@@ -52,7 +52,7 @@ fn a_generation_is_loaded_once_and_once_more_behind_a_fence() {
 #[test]
 fn a_wanted_position_is_loaded_once() {
     let script = Script::new(8, 5);
-    let mut seen = WantedSeen::new(Positions(script.clone()));
+    let mut seen = WantedSeen::new(Word::new(Positions(script.clone())).unwrap());
     let mut random = Random::new(5);
     let (mut rung, mut rings) = (0, 0_u64);
     for _ in 0..ROUNDS {

@@ -8,7 +8,7 @@ mod model;
 mod reading;
 mod writing;
 
-use ringmq_ring::{Mapped, MappedMut, Reader, Record, Wanted, WantedSeen, Writer};
+use ringmq_ring::{Mapped, MappedMut, Reader, Record, Wanted, WantedSeen, Word, Writer};
 
 use heap::{Heap, Held};
 use model::{Entry, Model};
@@ -112,8 +112,8 @@ impl Rig {
         Rig {
             writer: writer.expect("a capacity that can be"),
             reader: reader.expect("a capacity that can be"),
-            wanted: Wanted::new(wanted.mapped_mut()),
-            wanted_seen: WantedSeen::new(wanted.mapped()),
+            wanted: Wanted::new(Word::new(wanted.mapped_mut()).expect("a word")),
+            wanted_seen: WantedSeen::new(Word::new(wanted.mapped()).expect("a word")),
             model: Model::new(setup.capacity as u64, setup.start / 8 * 8),
             may_abort: false,
             stale: None,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ringmq_ring::{
     ClaimError, Generation, GenerationSeen, Kind, Look, Mapped, MappedMut, Memory, Wanted,
-    WantedSeen,
+    WantedSeen, Word,
 };
 
 use super::{LEAST, TestReader, TestWriter, payload, ring};
@@ -97,13 +97,13 @@ fn run(capacity: usize, start: u64, records: usize, len: impl Fn(usize) -> usize
     assert!(!wanted.mapped().is_empty());
     let mut sink = Sink {
         reader,
-        generation: Generation::new(sleeping.mapped_mut(), true),
-        writer_wants: WantedSeen::new(wanted.mapped()),
+        generation: Generation::new(Word::new(sleeping.mapped_mut()).unwrap(), true),
+        writer_wants: WantedSeen::new(Word::new(wanted.mapped()).unwrap()),
     };
     let mut source = Source {
         writer,
-        wanted: Wanted::new(wanted.mapped_mut()),
-        readers_sleep: GenerationSeen::new(sleeping.mapped()),
+        wanted: Wanted::new(Word::new(wanted.mapped_mut()).unwrap()),
+        readers_sleep: GenerationSeen::new(Word::new(sleeping.mapped()).unwrap()),
         reader: thread::current(),
     };
     thread::scope(|scope| {

@@ -126,6 +126,11 @@ fn marks() {
 }
 
 #[test]
+fn bounds() {
+    holds("bounds", With::Both);
+}
+
+#[test]
 fn memory() {
     holds("memory", With::Both);
 }

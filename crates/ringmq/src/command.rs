@@ -9,6 +9,7 @@ use ringmq_pipe::local::{Post, Receiver, Sender, Waker, conflating, pipe};
 use ringmq_pipe::marks::together;
 use ringmq_pipe::remote;
 
+use crate::bounds::Bounds;
 use crate::carrier::WhyZmtp;
 use crate::monitor::Addresses;
 use crate::outlet;
@@ -28,6 +29,15 @@ pub(crate) enum Failure {
     CannotSend,
     /// This side has no memory, mapping or descriptors for what it receives.
     CannotReceive,
+    /// A part has more bytes than this side admits.
+    TooLong {
+        /// Bytes that it has.
+        size: u64,
+        /// Bytes that it may have.
+        limit: u64,
+    },
+    /// What came to a REQ is no reply.
+    NoReply,
 }
 
 /// A command to a socket.
@@ -64,6 +74,8 @@ pub(crate) struct Upgrade {
     pub(crate) receiver: Option<remote::Receiver>,
     /// What messages tell of the peer.
     pub(crate) properties: Option<Arc<Properties>>,
+    /// What messages have to keep to.
+    pub(crate) bounds: Bounds,
 }
 
 impl Upgrade {
@@ -73,6 +85,7 @@ impl Upgrade {
             sender: None,
             receiver: None,
             properties: None,
+            bounds: Bounds::default(),
         }
     }
 
@@ -82,6 +95,7 @@ impl Upgrade {
             sender: Some(sender),
             receiver: None,
             properties: None,
+            bounds: Bounds::default(),
         }
     }
 
@@ -89,11 +103,13 @@ impl Upgrade {
     pub(crate) fn receiver(
         receiver: remote::Receiver,
         properties: Option<Arc<Properties>>,
+        bounds: Bounds,
     ) -> Upgrade {
         Upgrade {
             sender: None,
             receiver: Some(receiver),
             properties,
+            bounds,
         }
     }
 }

@@ -7,6 +7,7 @@ use ringmq_message::{Frame, INLINE, Properties, body_memory};
 use ringmq_pipe::remote::Room;
 use ringmq_pipe::{local, remote};
 
+use crate::bounds::Bounds;
 use crate::command::Failure;
 use crate::parts::take_parts;
 
@@ -43,6 +44,11 @@ pub(crate) struct Shared {
     parts: Vec<Frame>,
     /// The empty first part of the message that comes next was received, and the second is all that is left of it.
     delimited: bool,
+    /// What messages have to keep to, and whether that is anything.
+    bounds: Bounds,
+    bounded: bool,
+    /// So many bytes are too many for a message of one part, and for the second part of an enveloped one.
+    below: [usize; 2],
     /// What its frames tell of the peer.
     properties: Option<Arc<Properties>>,
     /// The peer is gone, or has gone back to ZMTP.
@@ -250,11 +256,15 @@ impl Source {
     pub(crate) fn shared(
         receiver: remote::Receiver,
         properties: Option<Arc<Properties>>,
+        bounds: Bounds,
     ) -> Source {
         Source::Shared(Box::new(Shared {
             receiver,
             parts: Vec::new(),
             delimited: false,
+            bounds,
+            bounded: !bounds.are_none(),
+            below: [false, true].map(|enveloped| bounds.below(enveloped)),
             properties,
             gone: false,
             stopped: false,
@@ -266,7 +276,35 @@ impl Source {
 impl Shared {
     #[inline(always)]
     fn is_ready(&mut self) -> bool {
-        !self.parts.is_empty() || self.receiver.is_ready() && !self.stopped || self.look_for_end()
+        !self.parts.is_empty()
+            || self.receiver.is_ready() && !self.stopped && self.keeps_to_bounds()
+            || self.look_for_end()
+    }
+
+    /// Whether the message that is there may be received. One that has begun was asked for before.
+    #[inline(always)]
+    fn keeps_to_bounds(&mut self) -> bool {
+        !self.bounded || self.delimited || self.check_bounds()
+    }
+
+    /// So many bytes are too many for the part that comes next.
+    #[inline(always)]
+    fn below(&self) -> usize {
+        self.below[usize::from(self.delimited)]
+    }
+
+    #[inline(never)]
+    fn check_bounds(&mut self) -> bool {
+        let Some(incoming) = self.receiver.peek() else {
+            return true;
+        };
+        // What makes no sense is found when it is received.
+        let contents = self.receiver.contents(&incoming);
+        let refused = contents.ok().and_then(|parts| self.bounds.refuse(&parts));
+        if let Some(why) = refused {
+            self.break_off(why);
+        }
+        refused.is_none()
     }
 
     /// Nothing is there: perhaps because nothing can be any more. Of a message that has begun something is, whatever its
@@ -302,7 +340,11 @@ impl Shared {
     fn pop(&mut self) -> Option<Frame> {
         if self.parts.is_empty() && !self.stopped {
             let properties = &self.properties;
+            let below = self.below();
             let made = self.receiver.take_one(self.delimited, |one| {
+                if one.len() >= below {
+                    return None;
+                }
                 let mut frame = if one.len() <= INLINE {
                     Frame::small(one.len(), |into| one.copy_into(into))
                 } else {
@@ -327,7 +369,7 @@ impl Shared {
         if self.delimited || !self.parts.is_empty() || self.stopped {
             return false;
         }
-        self.delimited = self.receiver.is_enveloped();
+        self.delimited = self.receiver.is_enveloped_below(self.below[1]);
         self.delimited
     }
 
@@ -338,7 +380,11 @@ impl Shared {
         if !self.parts.is_empty() || self.stopped {
             return None;
         }
+        let below = self.below();
         let len = self.receiver.take_one(self.delimited, |one| {
+            if one.len() >= below {
+                return None;
+            }
             one.copy_to(into);
             Some(one.len())
         })?;
@@ -353,7 +399,11 @@ impl Shared {
         if !self.parts.is_empty() || self.stopped {
             return false;
         }
+        let below = self.below();
         let taken = self.receiver.take_one(self.delimited, |one| {
+            if one.len() >= below {
+                return None;
+            }
             if one.len() <= INLINE {
                 frame.refill_small(one.len(), |into| one.copy_into(into));
                 return Some(());
@@ -415,23 +465,33 @@ impl Shared {
             return (!is_enveloped).then(Frame::new);
         }
         if is_enveloped {
+            if !self.keeps_to_bounds() {
+                return None;
+            }
             self.delimited = true;
             let mut first = Frame::new().with_more(true);
             first.set_properties(self.properties.clone());
             return Some(first);
         }
         let incoming = self.receiver.peek()?;
-        match self.receiver.contents(&incoming) {
-            Ok(remote::Contents::One(len)) => {
+        let contents = match self.receiver.contents(&incoming) {
+            Ok(contents) => contents,
+            Err(remote::Broken) => {
+                self.break_off(Failure::Corrupt);
+                return None;
+            }
+        };
+        if let Some(why) = self.bounds.refuse(&contents) {
+            self.break_off(why);
+            return None;
+        }
+        match contents {
+            remote::Contents::One(len) => {
                 let frame = self.copy(&incoming, 0, len)?;
                 self.receiver.done(incoming);
                 Some(frame)
             }
-            Ok(several) => self.pop_several(incoming, &several),
-            Err(remote::Broken) => {
-                self.break_off(Failure::Corrupt);
-                None
-            }
+            several => self.pop_several(incoming, &several),
         }
     }
 

@@ -18,6 +18,7 @@
 //! No other thread has a hand in it.
 #![forbid(unsafe_code)]
 
+mod bounds;
 mod carrier;
 mod command;
 mod context;
@@ -37,6 +38,7 @@ mod peers;
 mod poller;
 mod proxy;
 mod reactor;
+mod reply;
 mod setting;
 mod slices;
 mod socket;

@@ -249,7 +249,7 @@ impl Peers {
         // The session has those that the socket had when it bound or connected.
         if let Some(mut receiver) = upgrade.receiver {
             receiver.set_mark(own.receiving);
-            let source = Source::shared(receiver, upgrade.properties);
+            let source = Source::shared(receiver, upgrade.properties, upgrade.bounds);
             entry.receiver.then(source);
         }
         if let Some(mut sender) = upgrade.sender {

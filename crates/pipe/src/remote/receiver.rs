@@ -168,8 +168,15 @@ impl Receiver {
     /// Whether the message that is there has two parts, of which the first is empty and the second all of its bytes.
     #[inline(always)]
     pub fn is_enveloped(&mut self) -> bool {
-        self.peek()
-            .is_some_and(|incoming| incoming.record.kind() == Kind::Enveloped)
+        self.is_enveloped_below(usize::MAX)
+    }
+
+    /// As [`is_enveloped`](Receiver::is_enveloped), and the second part has fewer bytes than `below`.
+    #[inline(always)]
+    pub fn is_enveloped_below(&mut self, below: usize) -> bool {
+        self.peek().is_some_and(|incoming| {
+            incoming.record.kind() == Kind::Enveloped && incoming.record.len() < below
+        })
     }
 
     /// Whether a message is there.

@@ -11,7 +11,8 @@ use ringmq_transport::{
 };
 
 use super::order::{Connect, Order, session_pipe};
-use super::work::{Io, Origin, Session, Work, earlier, session_number};
+use super::timers::earlier;
+use super::work::{Io, Origin, Session, Work, session_number};
 use crate::command::Command;
 use crate::command::PipeId;
 use crate::monitor::{Addresses, Occurrence};

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use ringmq_message::Frame;
 
 use super::returning::Pause;
-use super::work::{FAREWELL, Io, Session, Work, earlier, session_number};
+use super::timers::earlier;
+use super::work::{FAREWELL, Io, Session, Work, session_number};
 use crate::command::{Command, PipeId};
 use crate::monitor::Occurrence;
 use crate::outlet;

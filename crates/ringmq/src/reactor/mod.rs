@@ -17,7 +17,6 @@ mod handoff;
 mod listening;
 mod order;
 mod outbound;
-mod reply;
 mod resolver;
 mod returning;
 mod session;

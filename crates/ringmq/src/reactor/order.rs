@@ -16,6 +16,7 @@ use ringmq_zmtp::Settings;
 use super::handoff::Sharing;
 use super::outbound::Outbound;
 use super::session::Ends;
+use crate::bounds::Bounds;
 use crate::command::{Attachment, Command, Conflates, Failure, Far, Marks, PipeId, direction};
 use crate::monitor::{Addresses, Watch};
 use crate::outlet;
@@ -71,6 +72,13 @@ pub(crate) struct Link {
     /// Which directions of a pipe keep the last message only.
     pub(crate) conflates: Conflates,
     pub(crate) watch: Watch,
+}
+
+impl Link {
+    /// What messages that are received have to keep to.
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds::new(self.kind, self.settings.max_message)
+    }
 }
 
 /// A listener, and who listens.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use ringmq_message::Frame;
 use ringmq_pipe::local::{Receiver, Sender};
 use ringmq_pipe::remote::{Refuse, Witness};
+use ringmq_zmtp::Error as ZmtpError;
 
 use super::handoff::TooLate;
 use super::order::{inbound, outbound};
@@ -48,6 +49,12 @@ impl Work {
             }
             Failure::CannotSend => self.send_by_zmtp(slot),
             Failure::CannotReceive => self.receive_by_zmtp(slot),
+            // As the session ends a connection on which such a message comes by ZMTP.
+            Failure::TooLong { size, limit } => {
+                let error = ZmtpError::TooLong { size, limit };
+                self.broken(slot, &Broken::Protocol(error));
+            }
+            Failure::NoReply => self.broken(slot, &Broken::NoReply),
         }
     }
 

@@ -15,8 +15,8 @@ use ringmq_zmtp::{Connection, Error as ZmtpError, Event, Peer};
 use super::handoff::{self, Handoff, Met};
 use super::order::{self, Link};
 use super::outbound::Outbound;
-use super::reply::Reply;
 use crate::carrier::WhyZmtp;
+use crate::reply::Reply;
 
 /// Bytes that wait to be written before more messages are encoded.
 const PENDING_MOST: usize = 64 << 10;
@@ -455,7 +455,7 @@ impl Open {
                 None => break,
                 Some(Event::Frame(frame)) => {
                     if let Some(reply) = &mut self.reply
-                        && !reply.takes(&frame)
+                        && !reply.takes(frame.more(), frame.len())
                     {
                         return Err(Broken::NoReply);
                     }

@@ -18,7 +18,7 @@ use super::resolver::Resolver;
 use super::returning::Pause;
 use super::session::{Broken, Ends, Open, Worked};
 use super::telling::Next;
-use super::timers::Timers;
+use super::timers::{Timers, earlier};
 use super::{Beginning, Crew, Lingering, WAKE};
 use crate::carrier::{Carrier, WhyZmtp};
 use crate::command::{Attachment, Command, Marks, PipeId, Upgrade};
@@ -437,7 +437,11 @@ impl Work {
             session.upgrade(Upgrade::sender(sender));
         }
         if let Some(receiver) = receiver {
-            session.upgrade(Upgrade::receiver(receiver, properties));
+            session.upgrade(Upgrade::receiver(
+                receiver,
+                properties,
+                session.link.bounds(),
+            ));
         }
         if goes_over && !std::mem::replace(&mut session.shares, true) {
             // Whoever hears of it finds it so with the next call.
@@ -570,13 +574,5 @@ impl Work {
             }
             self.enqueue(slot);
         }
-    }
-}
-
-/// The earlier of two times, of which there may be none.
-pub(super) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }

@@ -1,22 +1,20 @@
 //! What a peer may send to a REQ: libzmq, too, ends a connection on which anything else comes.
 
-use ringmq_message::Frame;
-
 /// Bytes of the number of a request (`ZMQ_REQ_CORRELATE`), which a reply may begin with.
 const NUMBER: usize = size_of::<u32>();
 
 /// Where the peer is in a reply: `[ number ]  empty  body ...`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     Begins,
     Numbered,
     Body,
 }
 
 impl Reply {
-    /// Takes the next part; says whether it may come here.
-    pub(super) fn takes(&mut self, part: &Frame) -> bool {
-        *self = match (*self, part.more(), part.len()) {
+    /// Takes the next part, of `len` bytes, which `more` parts follow or not; says whether it may come here.
+    pub(crate) fn takes(&mut self, more: bool, len: usize) -> bool {
+        *self = match (*self, more, len) {
             (Reply::Begins, true, NUMBER) => Reply::Numbered,
             (Reply::Begins | Reply::Numbered, true, 0) | (Reply::Body, true, _) => Reply::Body,
             (Reply::Body, false, _) => Reply::Begins,
@@ -34,7 +32,7 @@ mod tests {
         let mut reply = Reply::Begins;
         let last = parts.len() - 1;
         let mut parts = parts.iter().enumerate();
-        let all = parts.all(|(at, part)| reply.takes(&Frame::from(*part).with_more(at < last)));
+        let all = parts.all(|(at, part)| reply.takes(at < last, part.len()));
         all && reply == Reply::Begins
     }
 

@@ -227,6 +227,11 @@ fn forks() {
 }
 
 #[test]
+fn stops() {
+    holds("stops", With::Both);
+}
+
+#[test]
 fn signals() {
     holds("signals", With::Both);
 }

@@ -72,7 +72,7 @@ impl Settings {
             let removed = self.cpus.remove(&value);
             return removed.then_some(()).ok_or(Errno::INVALID);
         }
-        if value < 0 {
+        if value < 0 && option != THREAD_NAME_PREFIX {
             return Err(Errno::INVALID);
         }
         match option {

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::time::Duration;
 
-use ringmq::{Heartbeat, Keepalive, Kind, OptionError, ReconnectStop, SetOption, Socket};
+use ringmq::{Heartbeat, Keepalive, Kind, OptionError, ReconnectStop, SetOption, Socket, Subnet};
 
 use crate::arguments::bytes;
 use crate::boundary::catch;
@@ -140,8 +140,12 @@ fn filter(open: &mut Open, option: c_int, value: &[u8], null: bool) -> Result<()
             // It ends at its first NUL.
             let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
             let text = std::str::from_utf8(text).map_err(|_| Errno::INVALID)?;
-            let subnet = text.parse().map_err(|_| Errno::INVALID)?;
-            stored.accept_from.push(subnet);
+            let subnet: Subnet = text.parse().map_err(|_| Errno::INVALID)?;
+            let usable = match stored.number(IPV6) {
+                0 => subnet.to_ipv4(),
+                _ => Some(subnet),
+            };
+            stored.accept_from.push(usable.ok_or(Errno::INVALID)?);
         }
         socket.set_accept_from(stored.accept_from.clone());
         return Ok(());

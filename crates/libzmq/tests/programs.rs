@@ -172,6 +172,11 @@ fn stored() {
 }
 
 #[test]
+fn addresses() {
+    holds("addresses", With::Both);
+}
+
+#[test]
 fn polls() {
     holds("polls", With::Both);
 }

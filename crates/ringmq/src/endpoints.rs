@@ -9,7 +9,7 @@ use ringmq_message::Frame;
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::Post;
 use ringmq_sys::ErrorNumber;
-use ringmq_transport::{Backoff, Endpoint, EndpointError, Listener, ReconnectStop};
+use ringmq_transport::{Backoff, Endpoint, EndpointError, Listener, ReconnectStop, canonical};
 use ringmq_zmtp::{Settings, SocketType};
 
 use crate::command::{Conflates, PipeId};
@@ -135,10 +135,7 @@ impl Socket {
 
     fn leave(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
         self.begin_at_endpoint()?;
-        let mut known = self.endpoints.iter();
-        let Some(at) = known.position(|(known, _)| known == endpoint) else {
-            return Err(EndpointRefusal::Unknown(endpoint.to_owned()));
-        };
+        let at = self.find(endpoint)?;
         let role = self.endpoints.remove(at).1;
         match &role {
             Role::Bound(name) => {
@@ -155,6 +152,26 @@ impl Socket {
             Role::Listening(number, post) => unlisten(*number, post),
         }
         Ok(())
+    }
+
+    /// The place of an endpoint among those of this socket: by its text, or else by the address that it stands for.
+    fn find(&self, endpoint: &str) -> Result<usize, EndpointRefusal> {
+        let find = |text: &str| self.endpoints.iter().position(|(known, _)| known == text);
+        if let Some(at) = find(endpoint) {
+            return Ok(at);
+        }
+        let texts = match parse(endpoint) {
+            Ok(parsed) => canonical(&parsed, &self.options.transport),
+            // As in libzmq, the transport is looked at before the endpoint is looked for; the rest is not.
+            Err(
+                refusal @ EndpointRefusal::Endpoint(
+                    EndpointError::NoScheme { .. } | EndpointError::UnknownScheme { .. },
+                ),
+            ) => return Err(refusal),
+            Err(_) => Vec::new(),
+        };
+        let found = texts.iter().find_map(|text| find(text));
+        found.ok_or_else(|| EndpointRefusal::Unknown(endpoint.to_owned()))
     }
 
     /// Ends all connections, and closes all listeners.

@@ -8,8 +8,8 @@ use ringmq_sys::Credentials;
 
 /// A range of addresses: `192.168.0.0/16`, `fd00::/8`, or a single one.
 ///
-/// It holds addresses of its own family only: IPv4 peers of a listener with IPv6 have mapped
-/// addresses, and match `::ffff:192.168.0.0/112`, as in libzmq.
+/// An IPv4 range also holds the mapped addresses that IPv4 peers of a listener with IPv6 have. (To libzmq, with IPv6, the
+/// bits of `127.0.0.0/8` are those of the mapped address, and it holds every IPv4 peer.)
 ///
 /// ```
 /// let here: ringmq_transport::Subnet = "127.0.0.0/8".parse()?;
@@ -47,6 +47,10 @@ impl Subnet {
     /// Whether the address lies in it.
     #[must_use]
     pub fn holds(&self, ip: IpAddr) -> bool {
+        let ip = match (self.network, ip) {
+            (IpAddr::V4(_), IpAddr::V6(mapped)) => mapped.to_ipv4_mapped().map_or(ip, IpAddr::from),
+            _ => ip,
+        };
         match (self.network, ip) {
             (IpAddr::V4(network), IpAddr::V4(ip)) => {
                 let differ = network.to_bits() ^ ip.to_bits();
@@ -57,6 +61,22 @@ impl Subnet {
                 differ.leading_zeros() >= self.bits
             }
             _ => false,
+        }
+    }
+}
+
+impl Subnet {
+    /// The range as one of IPv4: itself, or the single address that a mapped one holds. `None` for other IPv6 ranges,
+    /// which hold no peer of a listener without IPv6.
+    #[must_use]
+    pub fn to_ipv4(self) -> Option<Subnet> {
+        match self.network {
+            IpAddr::V4(_) => Some(self),
+            IpAddr::V6(ip) if self.bits == 128 => Some(Subnet {
+                network: ip.to_ipv4_mapped()?.into(),
+                bits: 32,
+            }),
+            IpAddr::V6(_) => None,
         }
     }
 }

@@ -48,7 +48,7 @@ pub use endpoint::{Endpoint, EndpointError, Host, TcpAddress, TcpPlace};
 pub use filter::{IpcFilter, Subnet, SubnetError};
 pub use listener::{AcceptError, ListenError, Listener};
 pub use options::{Keepalive, Options};
-pub use resolve::{Answer, ResolveError};
+pub use resolve::{Answer, ResolveError, canonical};
 #[doc(no_inline)]
 pub use ringmq_sys::{Address, AddressError, BindError, Setback, Steal};
 pub use stream::Stream;

@@ -7,7 +7,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 use std::sync::Arc;
 
-use crate::endpoint::{Host, TcpPlace};
+use crate::endpoint::{Endpoint, Host, TcpPlace};
+use crate::options::Options;
 
 /// Why a place has no address. libzmq answers `EINVAL` for [`Zone`](ResolveError::Zone) and for what
 /// was to be connected, `ENODEV` for what was to be bound (and for sources).
@@ -179,19 +180,44 @@ fn look_up(
     }
 }
 
-/// Those that can be used: IPv4; or IPv6, and if there is none, IPv4 mapped into it.
+/// The addresses of the family that is used. Without IPv6 an IPv4-mapped address is the IPv4 address that it holds. With
+/// IPv6, IPv4 addresses are mapped if there are no others.
 fn of_family(ips: Vec<IpAddr>, ipv6: bool) -> Vec<IpAddr> {
     let natural: Vec<IpAddr> = ips
         .iter()
         .copied()
         .filter(|ip| ip.is_ipv6() == ipv6)
         .collect();
-    if !natural.is_empty() || !ipv6 {
+    if !natural.is_empty() {
         return natural;
     }
     let mapped = ips.into_iter().filter_map(|ip| match ip {
         IpAddr::V4(ip) => Some(ip.to_ipv6_mapped().into()),
-        IpAddr::V6(_) => None,
+        IpAddr::V6(ip) if ipv6 => Some(ip.into()),
+        IpAddr::V6(ip) => ip.to_ipv4_mapped().map(IpAddr::from),
     });
     mapped.collect()
+}
+
+/// The texts of the addresses that a tcp endpoint stands for. None for other transports, and for what is not a single
+/// address. A bound socket knows its endpoint by such a text. Names of hosts are looked up, which may block.
+///
+/// ```
+/// use ringmq_transport::{Options, canonical};
+///
+/// let options = Options { ipv6: true, ..Options::default() };
+/// let texts = canonical(&"tcp://127.0.0.1:5555".parse()?, &options);
+/// assert_eq!(texts[0], "tcp://[::ffff:127.0.0.1]:5555");
+/// # Ok::<(), ringmq_transport::EndpointError>(())
+/// ```
+#[must_use]
+pub fn canonical(endpoint: &Endpoint, options: &Options) -> Vec<String> {
+    let Endpoint::Tcp(address) = endpoint else {
+        return Vec::new();
+    };
+    let found = resolve(&address.place, Purpose::Connect, options.ipv6, None);
+    let found = found.into_iter().flatten();
+    found
+        .map(|address| Endpoint::Tcp(address.into()).to_string())
+        .collect()
 }

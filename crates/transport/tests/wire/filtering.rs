@@ -82,7 +82,11 @@ fn ipv4_peers_of_an_ipv6_listener_have_mapped_addresses() {
         return;
     }
     let _guard = watchdog(Duration::from_secs(60));
-    for (filter, let_in) in [("::ffff:127.0.0.0/104", true), ("127.0.0.0/8", false)] {
+    for (filter, let_in) in [
+        ("::ffff:127.0.0.0/104", true),
+        ("127.0.0.0/8", true),
+        ("10.0.0.0/8", false),
+    ] {
         let options = Options {
             ipv6: true,
             accept_from: vec![filter.parse().unwrap()],

@@ -372,7 +372,7 @@ impl Socket {
     }
 
     /// What ends all attempts to connect, for the connections that are begun afterwards; nothing by default. A peer that
-    /// breaks the protocol, or that this socket has nothing to say to, is never tried again.
+    /// breaks the protocol is never tried again; one of a type that does not fit is.
     pub fn set_reconnect_stop(&mut self, stop: ReconnectStop) {
         self.options.reconnect_stop = stop;
     }

@@ -80,7 +80,8 @@ impl Session {
         next
     }
 
-    /// As libzmq has it: whoever breaks the protocol is not tried again; time and the kernel are another matter.
+    /// A peer that breaks the protocol is not tried again, as in libzmq. A peer that only does not fit is: another one
+    /// may be there later. (libzmq tries it again or not, by which of the two is the first to notice.)
     fn next(&self, why: &Broken, handshaking: bool) -> Next {
         let stop = match &self.origin {
             Origin::Accepted(_) => return Next::Never,
@@ -97,12 +98,13 @@ impl Session {
     }
 }
 
-/// Whether it is the protocol that was broken. libzmq goes on with a peer that speaks an older one, or seems to, and
-/// tries again when that ends.
+/// Whether the peer has broken the protocol, and not only differs in its type or its version. libzmq goes
+/// on with a peer that speaks an older version, or seems to, and tries again when that ends.
 fn breaks_protocol(error: &ZmtpError) -> bool {
     !matches!(
         error,
-        ZmtpError::HandshakeTimeout
+        ZmtpError::SocketType { .. }
+            | ZmtpError::HandshakeTimeout
             | ZmtpError::HeartbeatTimeout
             | ZmtpError::SilentTooLong
             | ZmtpError::NoMemory { .. }

@@ -4,8 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use ringmq::{HandshakeFailure, Kind, Monitor, Occurrence, ReconnectStop, Socket};
-use ringmq_testing::watchdog;
+use ringmq::{Context, HandshakeFailure, Kind, Monitor, Occurrence, ReconnectStop, Socket};
+use ringmq_testing::{Scratch, watchdog};
 
 use super::{INTERVAL, is_disconnected, is_retried, is_stopped, monitored, next, nowhere, settled};
 
@@ -44,11 +44,9 @@ fn failed(monitor: &mut Monitor) -> HandshakeFailure {
 #[test]
 fn whoever_breaks_the_protocol_is_not_tried_again() {
     let _guard = watchdog(Duration::from_secs(60));
-    // A mechanism that we have not; a peer that ours does not talk to; a command that has no place; its word.
-    let sub = b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03SUB";
-    let cases: [(&str, &[u8], HandshakeFailure); 4] = [
+    // A mechanism that we have not; a command that has no place; an error that the peer sends.
+    let cases: [(&str, &[u8], HandshakeFailure); 3] = [
         ("PLAIN", b"", HandshakeFailure::Protocol(0x1100_0002)),
-        ("NULL", sub, HandshakeFailure::Protocol(0x1000_0018)),
         (
             "NULL",
             b"\x04\x06\x05HELLO",
@@ -69,6 +67,56 @@ fn whoever_breaks_the_protocol_is_not_tried_again() {
         // The end comes next, and no other attempt.
         drop(dealer);
         is_stopped(&mut monitor);
+    }
+}
+
+/// The right peer may be there later, at the same endpoint.
+#[test]
+fn a_peer_that_does_not_fit_is_tried_again() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let sub = b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03SUB";
+    let (listener, mut peer, _dealer, mut monitor) = stranger();
+    peer.write_all(&greeting("NULL")).unwrap();
+    peer.write_all(sub).unwrap();
+    let failure = HandshakeFailure::Protocol(0x1000_0018);
+    assert_eq!(failed(&mut monitor), failure);
+    is_disconnected(&mut monitor);
+    is_retried(&mut monitor);
+    listener.accept().unwrap();
+}
+
+/// Both sides are ours: either may be the first to notice. What was sent arrives when the right one is there.
+#[test]
+fn a_socket_of_the_wrong_type_makes_way_for_the_right_one() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let ipc = format!("ipc://{}", scratch.path("s"));
+    for endpoint in [ipc.as_str(), "tcp://127.0.0.1:*"] {
+        for (kind, wrong, right) in [
+            (Kind::Push, Kind::Rep, Kind::Pull),
+            (Kind::Dealer, Kind::Pull, Kind::Router),
+            (Kind::Pair, Kind::Pub, Kind::Pair),
+        ] {
+            let context = Context::new().unwrap();
+            let mut server = context.socket(wrong).unwrap();
+            server.bind(endpoint).unwrap();
+            let endpoint = server.last_endpoint().to_owned();
+            let (mut client, mut monitor) = monitored(kind);
+            client.connect(&endpoint).unwrap();
+            client.send("kept").unwrap();
+            // A few of these, so that either side was the first.
+            for _ in 0..6 {
+                while !matches!(
+                    next(&mut monitor).occurrence,
+                    Occurrence::Disconnected { .. }
+                ) {}
+            }
+            server.unbind(&endpoint).unwrap();
+            let mut server = context.socket(right).unwrap();
+            server.bind(&endpoint).unwrap();
+            let message = server.recv().unwrap();
+            assert_eq!(&message[message.len() - 1][..], b"kept");
+        }
     }
 }
 

@@ -256,6 +256,12 @@ fn tools() {
     holds("tools", With::Both);
 }
 
+/// libzmq leaves the paths of its sockets where they are.
+#[test]
+fn moved() {
+    holds("moved", With::Ours);
+}
+
 #[test]
 fn misuse() {
     holds("misuse", With::Ours);

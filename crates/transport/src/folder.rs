@@ -13,6 +13,8 @@ const ATTEMPTS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
+    /// The same, whatever the working directory is when it is removed.
+    absolute: PathBuf,
 }
 
 impl Folder {
@@ -31,7 +33,10 @@ impl Folder {
             let number = RandomState::new().build_hasher().finish() as u32;
             let path = parent.join(format!("tmp{number:08x}"));
             match DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Folder { path }),
+                Ok(()) => {
+                    let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+                    return Ok(Folder { path, absolute });
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
                 Err(error) => return Err(error),
             }
@@ -47,6 +52,6 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         // In a forked child the parent's socket is still in it, and it stays.
-        let _ = std::fs::remove_dir(&self.path);
+        let _ = std::fs::remove_dir(&self.absolute);
     }
 }

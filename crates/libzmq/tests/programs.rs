@@ -263,6 +263,11 @@ fn moved() {
 }
 
 #[test]
+fn unanswered() {
+    holds("unanswered", With::Both);
+}
+
+#[test]
 fn misuse() {
     holds("misuse", With::Ours);
 }

@@ -143,10 +143,8 @@ impl Socket {
             }
             Role::Connected(_) => self.let_go(&role),
             Role::Dialed(id, post) => {
-                if self.options.reconnect_stop.after_disconnect {
-                    // An I/O thread that has ended has no connections.
-                    let _ = post.send(Order::Disconnected(*id));
-                }
+                // An I/O thread that has ended has no connections.
+                let _ = post.send(Order::Disconnected(*id));
                 self.let_go(&role);
             }
             Role::Listening(number, post) => unlisten(*number, post),

@@ -55,6 +55,12 @@ impl Backoff {
         Some(wait)
     }
 
+    /// Returns true if there is never another attempt.
+    #[must_use]
+    pub fn is_never(&self) -> bool {
+        self.interval.is_none()
+    }
+
     /// Begins anew: a connection was made.
     pub fn reset(&mut self) {
         self.last = None;

@@ -28,6 +28,13 @@ pub(super) struct Dialed {
     pub(super) disconnected: bool,
 }
 
+impl Session {
+    /// Returns true if the application has disconnected from the peer.
+    pub(super) fn is_disconnected(&self) -> bool {
+        matches!(&self.origin, Origin::Dialed(dialed) if dialed.disconnected)
+    }
+}
+
 impl Work {
     pub(super) fn connect(&mut self, connect: Connect) {
         let remote = connect.endpoint.to_string();
@@ -143,8 +150,21 @@ impl Work {
             Origin::Dialed(dialed) if dialed.stop.ends_after(error, dialed.disconnected) => {
                 self.end(slot);
             }
+            Origin::Dialed(dialed) if dialed.backoff.is_never() => self.park(slot),
             _ => self.rest(slot),
         }
+    }
+
+    /// The only attempt has failed. As in libzmq the pipe stays, and takes messages, until the application disconnects
+    /// or closes the socket.
+    fn park(&mut self, slot: usize) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        if session.letting_go && (session.link.immediate || session.ends.outbound.is_at_end()) {
+            return self.end(slot);
+        }
+        self.timers.set(session_number(slot), session.until);
     }
 
     /// The application has disconnected.

@@ -82,6 +82,10 @@ impl Work {
         let nothing_left = session.ends.is_at_end();
         let stands = matches!(&session.io, Io::Open(open) if open.connection.is_ready());
         if linger == Some(Duration::ZERO) || (nothing_left && !stands) {
+            // libzmq's next attempt would report it. Here there is none.
+            if session.is_disconnected() && matches!(session.io, Io::Resting | Io::Resolving(_)) {
+                session.tell(Occurrence::Closed { fd: None });
+            }
             self.end(slot);
             return;
         }

@@ -207,6 +207,17 @@ impl Inlet {
         }
     }
 
+    /// Messages that wait in shared memory. Those that wait elsewhere are counted by the session.
+    pub(crate) fn waiting_shared(&self) -> u64 {
+        let sources = std::iter::once(&self.front).chain(&self.next);
+        sources
+            .map(|source| match source {
+                Source::Shared(shared) => shared.receiver.waiting(),
+                Source::Local(_) | Source::Left(_) => 0,
+            })
+            .sum()
+    }
+
     /// The CPU that the other end last ran on, as far as is known.
     pub(crate) fn cpu(&self) -> Option<u32> {
         match &self.front {

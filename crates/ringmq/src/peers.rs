@@ -16,7 +16,7 @@ use crate::carrier::{Carrier, WhyZmtp};
 use crate::command::{Attachment, Command, Downgrade, Far, Marks, PipeId, Upgrade};
 use crate::inlet::{Inlet, Source};
 use crate::outlet::Outlet;
-use crate::reactor::Order;
+use crate::reactor::{Order, Stats};
 
 /// Peers that are looked at in turn, beside those that are known to be active, with each call.
 const IN_TURN: usize = 8;
@@ -51,7 +51,13 @@ impl Peers {
         // One that is gone may have left something to read, and a connection made anew has the same name.
         let entries = self.entries.iter().filter(|(_, entry)| !entry.gone);
         let sessions = entries.filter_map(|(_, entry)| match &entry.far {
-            Far::Session(post) => Some((post, Order::TellStats(entry.id, entry.sender.waiting()))),
+            Far::Session(post) => {
+                let stats = Stats {
+                    sent: entry.sender.waiting(),
+                    received: entry.receiver.waiting_shared(),
+                };
+                Some((post, Order::TellStats(entry.id, stats)))
+            }
             Far::Socket(_) => None,
         });
         // A session that has ended has nothing to tell.

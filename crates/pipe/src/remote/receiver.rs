@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use ringmq_ring::{Corrupt, Kind, Look, Mapped, MappedMut, Reader, Record, Room, WantedSeen, Word};
+use ringmq_ring::{
+    Corrupt, Kind, Look, Mapped, MappedMut, Reader, Record, Room, WantedSeen, Word, words,
+};
 use ringmq_sys::{Refusal, adopt};
 
 use super::unread::{Contents, contents};
@@ -177,6 +179,30 @@ impl Receiver {
         self.peek().is_some_and(|incoming| {
             incoming.record.kind() == Kind::Enveloped && incoming.record.len() < below
         })
+    }
+
+    /// Messages that are there, as far as the segment that is read goes.
+    pub fn waiting(&self) -> u64 {
+        let (Ok(reader), Some(memory)) = (&self.reader, &self.memory) else {
+            return 0;
+        };
+        // It looks ahead, and reports nothing.
+        let (report, _) = words::<1>();
+        let Ok(ahead) = Reader::new(segment::readable(memory), report, reader.position()) else {
+            return 0;
+        };
+        let mut ahead = ahead.growing();
+        // A sender that goes on meanwhile, or lies, is not followed for more than a lap.
+        let end = reader.position().saturating_add(reader.capacity() as u64);
+        let mut count = 0;
+        while ahead.position() < end
+            && let Ok(Some(record)) = ahead.peek()
+            && matches!(record.kind(), Kind::Last | Kind::Enveloped | Kind::Parts)
+        {
+            let _passed = ahead.release(record);
+            count += 1;
+        }
+        count
     }
 
     /// Whether a message is there.

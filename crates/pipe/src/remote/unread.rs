@@ -142,6 +142,23 @@ impl Witness {
         again.into_unread().peek().is_none()
     }
 
+    /// Messages that the receiver has not taken yet, `most` at most. The receiver may take some meanwhile.
+    pub fn count(&self, most: u64) -> u64 {
+        let again = Witness {
+            common: Arc::clone(&self.common),
+            segments: Arc::clone(&self.segments),
+        };
+        let mut unread = again.into_unread();
+        let mut count = 0;
+        while count < most
+            && let Some(incoming) = unread.peek()
+        {
+            unread.done(incoming);
+            count += 1;
+        }
+        count
+    }
+
     /// The receiver is gone: from here on nobody else reads.
     pub fn into_unread(self) -> Unread {
         Unread {

@@ -36,7 +36,7 @@ use ringmq_sys::without_signals;
 use crew::Crew;
 pub(crate) use crew::Place;
 pub(crate) use handoff::Sharing;
-pub(crate) use order::{Connect, Link, Listen, Order, session_pipe};
+pub(crate) use order::{Connect, Link, Listen, Order, Stats, session_pipe};
 use resolver::Resolver;
 
 /// What wakes the reactor.

@@ -21,6 +21,15 @@ use crate::command::{Attachment, Command, Conflates, Failure, Far, Marks, PipeId
 use crate::monitor::{Addresses, Watch};
 use crate::outlet;
 
+/// Messages that wait in a pipe, as the socket knows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stats {
+    /// Messages that were sent, and that the other end has not reported.
+    pub(crate) sent: u64,
+    /// Messages that wait in shared memory to be received.
+    pub(crate) received: u64,
+}
+
 /// An order to the I/O thread.
 #[derive(Debug)]
 pub(crate) enum Order {
@@ -46,8 +55,8 @@ pub(crate) enum Order {
     Disconnected(PipeId),
     /// Tell the monitor that the shared memory for this peer is full.
     TellFull(PipeId),
-    /// Tell the monitor how many messages wait in this pipe. As many are to be sent.
-    TellStats(PipeId, u64),
+    /// Tell the monitor how many messages wait in this pipe.
+    TellStats(PipeId, Stats),
     /// The socket has let this pipe go: send what it has left, for so long; also the message in an end in shared memory
     /// that had no room for it.
     Finish(PipeId, Option<Duration>, Option<Box<outlet::Shared>>),

@@ -8,6 +8,7 @@ use ringmq_sys::ErrorNumber;
 use ringmq_transport::Stream;
 use ringmq_zmtp::{Detail, Error as ZmtpError};
 
+use super::order::Stats;
 use super::session::Broken;
 use super::work::{Io, Origin, Session};
 use crate::carrier::Carrier;
@@ -41,10 +42,15 @@ impl Session {
         self.tell(Occurrence::MemoryFull { limit });
     }
 
-    /// How many messages wait in the pipe.
-    pub(super) fn tell_stats(&self, sending: u64) {
-        // In shared memory the peer counts.
-        let receiving = self.ends.inbound.as_ref().map_or(0, Sender::waiting);
+    /// Tells how many messages wait in the pipe.
+    pub(super) fn tell_stats(&self, stats: Stats) {
+        // In shared memory the peer reports what it has taken in steps of its mark: its position says it exactly.
+        let sending = match &self.witness {
+            Some(witness) => witness.count(stats.sent),
+            None => stats.sent,
+        };
+        let by_zmtp = self.ends.inbound.as_ref().map_or(0, Sender::waiting);
+        let receiving = stats.received + by_zmtp;
         self.tell(Occurrence::PipeStats { sending, receiving });
     }
 

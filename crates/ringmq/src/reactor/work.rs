@@ -224,9 +224,9 @@ impl Work {
                     }
                 }
                 Order::Marks(id, marks) => self.set_marks(id, marks),
-                Order::TellStats(id, sending) => {
+                Order::TellStats(id, stats) => {
                     if let Some(slot) = self.by_id.get(&id) {
-                        self.sessions[*slot].tell_stats(sending);
+                        self.sessions[*slot].tell_stats(stats);
                     }
                 }
                 Order::TellFull(id) => {

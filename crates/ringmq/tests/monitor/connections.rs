@@ -121,16 +121,34 @@ fn a_peer_in_shared_memory_that_goes_is_told_of_like_any_other() {
     for number in ["1", "2", "3"] {
         client.send(number).unwrap();
     }
-    assert_eq!(client.ask_for_stats(), Some(1));
     let mut seen = Vec::new();
-    let stats = loop {
-        match next(&mut monitor).occurrence {
-            Occurrence::PipeStats { sending, receiving } => break (sending, receiving),
-            other => seen.push(other),
+    let mut stats = |client: &mut Socket| {
+        assert_eq!(client.ask_for_stats(), Some(1));
+        loop {
+            match next(&mut monitor).occurrence {
+                Occurrence::PipeStats { sending, receiving } => return (sending, receiving),
+                other => seen.push(other),
+            }
         }
     };
-    // What was taken, and not reported yet, counts.
-    assert!(stats.0 >= 3, "{stats:?}");
+    // Each message counts from when it is sent until it is received, of one part or of several.
+    assert_eq!(stats(&mut client), (3, 0));
+    server.recv_deadline(until).unwrap();
+    assert_eq!(stats(&mut client), (2, 0));
+    server.send("one").unwrap();
+    server
+        .send(["two", "parts"].into_iter().collect::<Message>())
+        .unwrap();
+    assert_eq!(stats(&mut client), (2, 2));
+    client.recv_deadline(until).unwrap();
+    assert_eq!(stats(&mut client), (2, 1));
+    client.recv_deadline(until).unwrap();
+    server.recv_deadline(until).unwrap();
+    server.recv_deadline(until).unwrap();
+    assert_eq!(stats(&mut client), (0, 0));
+    for number in ["1", "2", "3"] {
+        client.send(number).unwrap();
+    }
     assert!(
         matches!(
             seen[..],

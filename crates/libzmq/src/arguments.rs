@@ -30,7 +30,8 @@ pub(crate) unsafe fn bytes<'a>(from: *const c_void, len: usize) -> Result<&'a [u
         return if len == 0 { Ok(&[]) } else { Err(Errno::FAULT) };
     }
     if isize::try_from(len).is_err() {
-        return Err(Errno::INVALID);
+        // There is no memory for a copy of so many.
+        return Err(Errno::NO_MEMORY);
     }
     // SAFETY: not null, no longer than any object can be, and the caller vouches for the rest.
     Ok(unsafe { std::slice::from_raw_parts(from.cast(), len) })
@@ -52,9 +53,10 @@ pub(crate) unsafe fn room_at<'a>(
     if to.is_null() {
         return Err(Errno::FAULT);
     }
-    if isize::try_from(len).is_err() {
-        return Err(Errno::INVALID);
-    }
+    // A caller that knows its room to be large enough may say SIZE_MAX: no object is longer than this, nor goes beyond
+    // the last address.
+    let most = (isize::MAX as usize).min(usize::MAX - to.addr());
+    let len = len.min(most);
     // SAFETY: not null, no longer than any object can be, and the caller vouches for the rest.
     Ok(unsafe { std::slice::from_raw_parts_mut(to.cast(), len) })
 }

@@ -263,6 +263,11 @@ fn moved() {
 }
 
 #[test]
+fn sizes() {
+    holds("sizes", With::Both);
+}
+
+#[test]
 fn unanswered() {
     holds("unanswered", With::Both);
 }

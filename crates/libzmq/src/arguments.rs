@@ -1,7 +1,10 @@
 //! From what C passes to what Rust takes.
 
+use std::borrow::Cow;
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::MaybeUninit;
+
+use ringmq::endpoint_text;
 
 use crate::errors::Errno;
 
@@ -17,6 +20,20 @@ pub(crate) unsafe fn text<'a>(from: *const c_char) -> Result<&'a str, Errno> {
     // SAFETY: not null, and the caller vouches for the rest.
     let text = unsafe { CStr::from_ptr(from) };
     text.to_str().map_err(|_| Errno::INVALID)
+}
+
+/// An endpoint, whose bytes need not be UTF-8.
+///
+/// # Safety
+///
+/// As [`text`].
+pub(crate) unsafe fn endpoint<'a>(from: *const c_char) -> Result<Cow<'a, str>, Errno> {
+    if from.is_null() {
+        return Err(Errno::INVALID);
+    }
+    // SAFETY: not null, and the caller vouches for the rest.
+    let bytes = unsafe { CStr::from_ptr(from) }.to_bytes();
+    Ok(endpoint_text(bytes))
 }
 
 /// Bytes to read. None at all may be at null. An address that is not null is kept, also without bytes.

@@ -3,6 +3,8 @@
 use std::ffi::{c_int, c_void};
 use std::os::fd::AsRawFd;
 
+use ringmq::endpoint_bytes;
+
 use crate::arguments::out;
 use crate::boundary::catch;
 use crate::errors::Errno;
@@ -81,7 +83,7 @@ fn get(open: &mut Open, option: c_int) -> Result<Value, Errno> {
         EVENTS => Value::loose(events(open)?.into()),
         TYPE => Value::exact(number(socket.kind())),
         THREAD_SAFE => Value::loose(0),
-        LAST_ENDPOINT => Value::text(socket.last_endpoint().as_bytes()),
+        LAST_ENDPOINT => Value::text(&endpoint_bytes(socket.last_endpoint())),
         IPV4ONLY => Value::exact(1 - stored.number(IPV6)),
         AFFINITY => Value::Long(stored.affinity.to_ne_bytes()),
         MAXMSGSIZE => Value::Long(stored.greatest_message.to_ne_bytes()),

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_void};
 
 use ringmq::{EventFormat, Kind};
 
-use crate::arguments::text;
+use crate::arguments;
 use crate::boundary::catch;
 use crate::errors::Errno;
 use crate::socket::{Open, kind};
@@ -41,7 +41,8 @@ unsafe extern "C" fn zmq_socket_monitor_versioned(
             return Ok(0);
         }
         // SAFETY: the caller's contract.
-        let endpoint = inproc(unsafe { text(endpoint) }?)?;
+        let endpoint = unsafe { arguments::endpoint(endpoint) }?;
+        let endpoint = inproc(&endpoint)?;
         let on = kind(on).filter(|kind| matches!(kind, Kind::Pair | Kind::Pub | Kind::Push));
         let on = on.ok_or(Errno::INVALID)?;
         open.socket.monitor_on(endpoint, on, events, format)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ringmq::{Kind, Socket};
 
-use crate::arguments::text;
+use crate::arguments;
 use crate::boundary::catch;
 use crate::context::Held;
 use crate::errors::Errno;
@@ -130,8 +130,8 @@ unsafe fn at_endpoint(
         // SAFETY: the caller's contract.
         let mut open = unsafe { Open::enter(handle) }?;
         // SAFETY: the caller's contract.
-        let endpoint = unsafe { text(endpoint) }?;
-        run(&mut open, endpoint)?;
+        let endpoint = unsafe { arguments::endpoint(endpoint) }?;
+        run(&mut open, &endpoint)?;
         Ok(0)
     })
 }

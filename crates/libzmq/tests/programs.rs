@@ -263,6 +263,11 @@ fn moved() {
 }
 
 #[test]
+fn bytes() {
+    holds("bytes", With::Both);
+}
+
+#[test]
 fn sizes() {
     holds("sizes", With::Both);
 }

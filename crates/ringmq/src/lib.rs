@@ -64,7 +64,7 @@ pub use ringmq_pipe::remote::Refuse;
 pub use ringmq_sys::ErrorNumber;
 pub use ringmq_transport::{
     AddressError, BindError, EndpointError, IpcFilter, Keepalive, ListenError, ReconnectStop,
-    ResolveError, Subnet,
+    ResolveError, Subnet, endpoint_bytes, endpoint_text,
 };
 pub use ringmq_zmtp::Heartbeat;
 pub use socket::Socket;

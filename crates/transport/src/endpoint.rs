@@ -1,13 +1,18 @@
 //! Where a socket binds or connects, parsed once.
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::str::FromStr;
 
 use ringmq_sys::{Address, AddressError};
 
 mod tcp;
+mod text;
 
 pub use tcp::{Host, TcpAddress, TcpPlace};
+pub use text::{endpoint_bytes, endpoint_text};
 
 /// Bytes of a Unix socket's name, the `@` of an abstract one included; libzmq's limit.
 const LONGEST: usize = 107;
@@ -26,7 +31,7 @@ const LONGEST: usize = 107;
 ///
 /// What is accepted is what libzmq accepts, but for tcp endpoints that could never be resolved
 /// (a port above 65535, a source without port), which libzmq's connect takes and then tries for ever.
-/// Nothing is looked up yet. Whether it will do for connecting is
+/// A name of bytes that are not UTF-8 has the text that [`endpoint_text`] gives it. Nothing is looked up yet. Whether it will do for connecting is
 /// [`check_connect`](Endpoint::check_connect)'s business.
 ///
 /// ```
@@ -151,18 +156,25 @@ fn parse_ipc(text: &str) -> Result<Endpoint, EndpointError> {
     if text.starts_with('*') {
         return Ok(Endpoint::IpcAnywhere);
     }
-    if text.len() > LONGEST {
-        let (len, max) = (text.len(), LONGEST);
+    let name = endpoint_bytes(text);
+    if name.len() > LONGEST {
+        let (len, max) = (name.len(), LONGEST);
         return Err(AddressError::TooLong { len, max }.into());
     }
-    Ok(Endpoint::Ipc(text.parse()?))
+    let address = Address::from(Path::new(OsStr::from_bytes(&name)));
+    address.check()?;
+    Ok(Endpoint::Ipc(address))
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Endpoint::Tcp(tcp) => write!(f, "tcp://{tcp}"),
-            Endpoint::Ipc(address) => write!(f, "ipc://{address}"),
+            Endpoint::Ipc(Address::Path(path)) => {
+                let name = endpoint_text(path.as_os_str().as_bytes());
+                write!(f, "ipc://{name}")
+            }
+            Endpoint::Ipc(Address::Abstract(name)) => write!(f, "ipc://@{}", endpoint_text(name)),
             Endpoint::IpcAnywhere => f.write_str("ipc://*"),
             Endpoint::Inproc(name) => write!(f, "inproc://{name}"),
         }

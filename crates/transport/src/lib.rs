@@ -44,7 +44,9 @@ mod tuning;
 
 pub use backoff::{Backoff, ReconnectStop};
 pub use dialer::{Connecting, Dial, DialError, Named, dial};
-pub use endpoint::{Endpoint, EndpointError, Host, TcpAddress, TcpPlace};
+pub use endpoint::{
+    Endpoint, EndpointError, Host, TcpAddress, TcpPlace, endpoint_bytes, endpoint_text,
+};
 pub use filter::{IpcFilter, Subnet, SubnetError};
 pub use listener::{AcceptError, ListenError, Listener};
 pub use options::{Keepalive, Options};

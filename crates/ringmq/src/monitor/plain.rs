@@ -2,6 +2,7 @@
 
 use ringmq_message::{Frame, Message};
 use ringmq_sys::ErrorNumber;
+use ringmq_transport::endpoint_bytes;
 
 use super::event::{HandshakeFailure, MonitorEvent, Occurrence};
 
@@ -87,7 +88,7 @@ pub(super) fn message(event: &MonitorEvent, numbers: Numbers, format: EventForma
             first[..2].copy_from_slice(&number.to_ne_bytes());
             first[2..].copy_from_slice(&value.to_ne_bytes());
             put(&first);
-            put(bare(event, event.endpoint()).as_bytes());
+            put(&endpoint_bytes(bare(event, event.endpoint())));
         }
         EventFormat::Two => {
             let count = 1 + u64::from(numbers.second.is_some());
@@ -97,8 +98,8 @@ pub(super) fn message(event: &MonitorEvent, numbers: Numbers, format: EventForma
             if let Some(second) = numbers.second {
                 put(&second.to_ne_bytes());
             }
-            put(bare(event, &event.local).as_bytes());
-            put(event.remote.as_bytes());
+            put(&endpoint_bytes(bare(event, &event.local)));
+            put(&endpoint_bytes(&event.remote));
         }
     }
     message

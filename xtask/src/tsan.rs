@@ -1,4 +1,4 @@
-//! `cargo xtask tsan`: the tests of ring and pipe, and contexts that end, under ThreadSanitizer.
+//! `cargo xtask tsan`: the tests of ring and pipe, sockets that threads share, and contexts that end, under ThreadSanitizer.
 //!
 //! By hand, for its word counts only with its two blind spots in mind: it does not see a race through
 //! two mappings of one memory, and it takes a publication that only a fence orders for a race.
@@ -54,6 +54,8 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
     };
     let mut cargo = cargo_of(&RING_AND_PIPE)?;
     process::run_tests(without(&mut cargo, &SKIPPED))?;
+    let mut cargo = cargo_of(&["--package", "ringmq", "--test", "shared_by_threads"])?;
+    process::run_tests(&mut cargo)?;
     let mut cargo = cargo_of(&["--package", "ringmq", "--test", "races"])?;
     process::run_tests(cargo.args(["--", "--include-ignored"]))
 }

@@ -127,7 +127,7 @@ impl Held {
     /// As [`Slot::find`].
     pub(crate) unsafe fn enter(handle: *mut c_void) -> Result<Guard<Held>, Errno> {
         // SAFETY: the caller's.
-        unsafe { Slot::<Held>::find(handle) }?.enter()
+        unsafe { Slot::<Held>::find(handle) }?.enter_at_last()
     }
 }
 

@@ -86,6 +86,12 @@ impl From<&SendRefusal> for Errno {
     }
 }
 
+impl From<SendRefusal> for Errno {
+    fn from(refusal: SendRefusal) -> Errno {
+        (&refusal).into()
+    }
+}
+
 impl From<RecvError> for Errno {
     fn from(error: RecvError) -> Errno {
         match error {

@@ -22,7 +22,7 @@ unsafe extern "C" fn zmq_getsockopt(
 ) -> c_int {
     catch(|| {
         // SAFETY: the caller's contract.
-        let mut open = unsafe { Open::enter(handle) }?;
+        let mut open = unsafe { Open::ask(handle) }?;
         // SAFETY: the caller's contract.
         let len = unsafe { out(len) }?;
         let found = get(&mut open, option)?;

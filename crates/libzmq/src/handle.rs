@@ -1,17 +1,23 @@
 //! What the opaque pointers point to.
 //!
 //! ```text
-//!   void * --> Slot: [ tag | busy | content ]      live: the tag says what it is
-//!                                                  dead: in the pool, until somebody needs one
+//!   void * --> Slot: [ tag | state | content ]     live: the tag says what it is
+//!                                                  dead: in the pool, until a new handle needs one
 //! ```
 //! A slot is never freed, so that the tag of a handle that was closed can still be read.
+//!
+//! The state is a lock. A call holds it only while it works: a call that sleeps lets go of it, and asks afterwards
+//! whether the handle is still the same ([`Guard::life`]). A call that finds another one at work waits for it, for a
+//! second at most, after which it is `EBUSY`: only a call that a signal's handler makes in the midst of another comes
+//! to that.
 
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::errors::Errno;
 
@@ -23,9 +29,31 @@ pub(crate) trait Content: Sized + Send + 'static {
     const NONE: Errno;
 
     fn pool() -> &'static Pool<Self>;
+
+    /// The content has got its place. `wanted` counts the calls that wait for the lock.
+    fn placed(&mut self, _wanted: &'static AtomicU32) {}
+
+    /// Another thread [sleeps](ASLEEP) until something changes, which the call that begins may do.
+    fn wake_others(&mut self) {}
 }
 
 const DEAD: u32 = 0xdead_0a5e;
+
+/// States of a slot: no call is inside.
+const FREE: u8 = 0;
+/// A call is inside.
+const BUSY: u8 = 1;
+/// No call is inside, but one sleeps that may be over after any other call.
+const ASLEEP: u8 = 2;
+
+/// Looks of a call that waits for another one: at first it spins between two, then it offers the CPU to others, then it
+/// sleeps.
+const SPINS: u32 = 100;
+const OFFERS: u32 = 100;
+const REST: Duration = Duration::from_micros(100);
+/// Looks before it gives up: they take a second at least. Looks are counted, not time, which also passes while the whole
+/// process is stopped.
+const PATIENCE: u32 = 10_000;
 
 /// Slots that were released, the one that rested longest first.
 pub(crate) struct Pool<T: 'static>(Mutex<VecDeque<&'static Slot<T>>>);
@@ -40,17 +68,21 @@ impl<T> Pool<T> {
 #[repr(C)]
 pub(crate) struct Slot<T> {
     tag: AtomicU32,
-    /// Invariant: whoever turned it from false to true, and nobody else, uses the content.
-    busy: AtomicBool,
+    /// Invariant: the call that turned it to [`BUSY`] from something else, and no other, uses the content.
+    state: AtomicU8,
+    /// Calls that wait for the state.
+    wanted: AtomicU32,
+    /// Handles that were closed in this slot. It changes under the lock.
+    life: AtomicU32,
     content: UnsafeCell<Option<T>>,
 }
 
-// SAFETY: the content is used by one thread at a time, the one that holds `busy`.
+// SAFETY: the content is used by one thread at a time, the one that holds `state`.
 unsafe impl<T: Send> Sync for Slot<T> {}
 
 impl<T: Content> Slot<T> {
     /// Makes a handle.
-    pub(crate) fn make(content: T) -> *mut c_void {
+    pub(crate) fn make(mut content: T) -> *mut c_void {
         let free = T::pool()
             .0
             .lock()
@@ -59,10 +91,13 @@ impl<T: Content> Slot<T> {
         let slot = free.unwrap_or_else(|| {
             Box::leak(Box::new(Slot {
                 tag: AtomicU32::new(DEAD),
-                busy: AtomicBool::new(false),
+                state: AtomicU8::new(FREE),
+                wanted: AtomicU32::new(0),
+                life: AtomicU32::new(0),
                 content: UnsafeCell::new(None),
             }))
         });
+        content.placed(&slot.wanted);
         let mut guard = slot.lock();
         *guard.content_mut() = Some(content);
         // ORDERING: release, for the load in `find` of another thread that was given the handle.
@@ -92,34 +127,165 @@ impl<T: Content> Slot<T> {
         Ok(unsafe { &*slot })
     }
 
-    /// Enters it, unless another thread is inside.
+    /// Enters it to look, which wakes no call, unless another call is inside: `BUSY`.
     #[inline]
     pub(crate) fn try_enter(&'static self) -> Result<Guard<T>, Errno> {
         // ORDERING: acquire, for the release in the drop of the last guard.
-        if self.busy.swap(true, Ordering::Acquire) {
-            return Err(Errno::BUSY);
+        match self.state.swap(BUSY, Ordering::Acquire) {
+            BUSY => Err(Errno::BUSY),
+            leave => Guard { slot: self, leave }.checked(),
         }
-        Guard(self).checked()
     }
 
-    /// Enters it, as soon as no other thread is inside.
+    /// Enters it, once no other call is inside.
+    #[inline]
     pub(crate) fn enter(&'static self) -> Result<Guard<T>, Errno> {
+        // ORDERING: acquire, for the release in the drop of the last guard.
+        match self.state.swap(BUSY, Ordering::Acquire) {
+            FREE => {}
+            found => self.enter_late(found)?,
+        }
+        Guard::of(self).checked()
+    }
+
+    #[cold]
+    fn enter_late(&'static self, mut found: u8) -> Result<(), Errno> {
+        if found == BUSY {
+            found = self.await_turn(Some(PATIENCE)).ok_or(Errno::BUSY)?;
+        }
+        if found == ASLEEP {
+            let mut guard = Guard::of(self);
+            if let Some(content) = guard.content_mut() {
+                content.wake_others();
+            }
+            guard.keep();
+        }
+        Ok(())
+    }
+
+    /// As [`enter`](Slot::enter), however long that takes.
+    pub(crate) fn enter_at_last(&'static self) -> Result<Guard<T>, Errno> {
         self.lock().checked()
     }
 
+    /// Enters it as [`enter`](Slot::enter) does, to ask for something that wakes no call.
+    pub(crate) fn enter_to_ask(&'static self) -> Result<Guard<T>, Errno> {
+        let found = self.await_turn(Some(PATIENCE)).ok_or(Errno::BUSY)?;
+        let guard = Guard {
+            slot: self,
+            leave: found,
+        };
+        guard.checked()
+    }
+
+    /// Enters it again after a sleep, if it has not been closed since.
+    pub(crate) fn enter_again(&'static self, life: u32) -> Result<Guard<T>, Errno> {
+        let found = self.await_turn(None).unwrap_or(FREE);
+        let guard = Guard {
+            slot: self,
+            leave: found,
+        };
+        if guard.life() == life {
+            guard.checked()
+        } else {
+            Err(T::NONE)
+        }
+    }
+
     fn lock(&'static self) -> Guard<T> {
+        // Without an end it does not fail.
+        let _found = self.await_turn(None);
+        Guard::of(self)
+    }
+
+    /// Turns the state to busy as soon as it is anything else, and says what it was; `None` after too many
+    /// looks.
+    #[inline]
+    fn await_turn(&self, patience: Option<u32>) -> Option<u8> {
         // ORDERING: acquire, for the release in the drop of the last guard.
-        while self.busy.swap(true, Ordering::Acquire) {
+        match self.state.swap(BUSY, Ordering::Acquire) {
+            BUSY => self.await_turn_while_busy(patience),
+            found => Some(found),
+        }
+    }
+
+    #[cold]
+    fn await_turn_while_busy(&self, patience: Option<u32>) -> Option<u8> {
+        // ORDERING: relaxed, a hint to the call inside.
+        self.wanted.fetch_add(1, Ordering::Relaxed);
+        let mut looks = 0;
+        let found = loop {
+            // ORDERING: relaxed, the exchange decides.
+            if self.state.load(Ordering::Relaxed) != BUSY {
+                // ORDERING: as above.
+                let found = self.state.swap(BUSY, Ordering::Acquire);
+                if found != BUSY {
+                    break Some(found);
+                }
+            }
+            looks += 1;
+            if patience.is_some_and(|patience| looks > patience) {
+                break None;
+            } else if looks < SPINS {
+                std::hint::spin_loop();
+            } else if looks < SPINS + OFFERS {
+                std::thread::yield_now();
+            } else {
+                std::thread::sleep(REST);
+            }
+        };
+        // ORDERING: relaxed, as above.
+        self.wanted.fetch_sub(1, Ordering::Relaxed);
+        found
+    }
+
+    /// Lets a call in that waits for the lock, which the caller has just left.
+    pub(crate) fn let_in(&self) {
+        for _ in 0..OFFERS {
+            // ORDERING: relaxed, a hint.
+            if self.wanted.load(Ordering::Relaxed) == 0 {
+                return;
+            }
             std::thread::yield_now();
         }
-        Guard(self)
+    }
+
+    /// Waits until no other call is inside.
+    pub(crate) fn await_free(&'static self) -> Result<(), Errno> {
+        drop(self.enter_to_ask()?);
+        Ok(())
     }
 }
 
 /// The right to use what is behind a handle.
-pub(crate) struct Guard<T: 'static>(&'static Slot<T>);
+pub(crate) struct Guard<T: 'static> {
+    slot: &'static Slot<T>,
+    /// The state that the slot is left in.
+    leave: u8,
+}
 
 impl<T: Content> Guard<T> {
+    /// The slot that it is about.
+    pub(crate) fn slot(&self) -> &'static Slot<T> {
+        self.slot
+    }
+
+    /// Tells the handles apart that a slot has been, for [`Slot::enter_again`].
+    pub(crate) fn life(&self) -> u32 {
+        // ORDERING: relaxed, it changes under the lock only.
+        self.slot.life.load(Ordering::Relaxed)
+    }
+
+    /// None sleeps any longer.
+    pub(crate) fn no_one_sleeps(&mut self) {
+        self.leave = FREE;
+    }
+
+    /// Leaves for a sleep that may be over after any other call, which says so as it enters.
+    pub(crate) fn leave_asleep(mut self) {
+        self.leave = ASLEEP;
+    }
+
     /// It may have been closed since the tag was read.
     #[inline]
     fn checked(mut self) -> Result<Guard<T>, Errno> {
@@ -132,9 +298,12 @@ impl<T: Content> Guard<T> {
 
     /// Ends the handle, and gives what was behind it.
     pub(crate) fn close(mut self) -> Option<T> {
-        let slot = self.0;
-        // ORDERING: relaxed, whoever reads the old tag finds no content.
+        let slot = self.slot;
+        // ORDERING: relaxed, a call that reads the old tag finds no content.
         slot.tag.store(DEAD, Ordering::Relaxed);
+        // ORDERING: relaxed, under the lock.
+        slot.life.fetch_add(1, Ordering::Relaxed);
+        self.leave = FREE;
         let content = self.content_mut().take();
         drop(self);
         let mut pool = T::pool().0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -145,9 +314,19 @@ impl<T: Content> Guard<T> {
 
 impl<T> Guard<T> {
     #[inline]
+    fn of(slot: &'static Slot<T>) -> Guard<T> {
+        Guard { slot, leave: FREE }
+    }
+
+    /// Stays inside, as the guard that the caller makes next.
+    fn keep(self) {
+        std::mem::forget(self);
+    }
+
+    #[inline]
     fn content_mut(&mut self) -> &mut Option<T> {
-        // SAFETY: `busy` is ours for as long as the guard lives, and the guard is borrowed mutably.
-        unsafe { &mut *self.0.content.get() }
+        // SAFETY: `state` is ours for as long as the guard lives, and the guard is borrowed mutably.
+        unsafe { &mut *self.slot.content.get() }
     }
 }
 
@@ -160,8 +339,8 @@ impl<T> Deref for Guard<T> {
         reason = "guards are handed out after the check only"
     )]
     fn deref(&self) -> &T {
-        // SAFETY: `busy` is ours for as long as the guard lives.
-        let content = unsafe { &*self.0.content.get() };
+        // SAFETY: `state` is ours for as long as the guard lives.
+        let content = unsafe { &*self.slot.content.get() };
         content.as_ref().expect("an open handle")
     }
 }
@@ -181,6 +360,95 @@ impl<T> Drop for Guard<T> {
     #[inline]
     fn drop(&mut self) {
         // ORDERING: release, for the acquire of the next one to enter.
-        self.0.busy.store(false, Ordering::Release);
+        self.slot.state.store(self.leave, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    struct Counted {
+        count: u64,
+        woken: u64,
+    }
+
+    static POOL: Pool<Counted> = Pool::new();
+
+    impl Content for Counted {
+        const TAG: u32 = 0xc0_7e_d0_01;
+        const NONE: Errno = Errno::FAULT;
+
+        fn pool() -> &'static Pool<Counted> {
+            &POOL
+        }
+
+        fn wake_others(&mut self) {
+            self.woken += 1;
+        }
+    }
+
+    fn made() -> &'static Slot<Counted> {
+        let handle = Slot::make(Counted { count: 0, woken: 0 });
+        // SAFETY: it was just made.
+        unsafe { Slot::find(handle) }.unwrap()
+    }
+
+    #[test]
+    fn calls_that_overlap_take_turns() {
+        const CALLS: u64 = 20_000;
+        let slot = made();
+        thread::scope(|scope| {
+            for at in 0..4 {
+                scope.spawn(move || {
+                    for call in 0..CALLS {
+                        let mut guard = slot.enter().unwrap();
+                        guard.count += 1;
+                        if at == 0 && call % 16 == 0 {
+                            let life = guard.life();
+                            guard.leave_asleep();
+                            drop(slot.enter_again(life).unwrap());
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(slot.enter().unwrap().count, 4 * CALLS);
+    }
+
+    #[test]
+    fn a_call_that_never_ends_is_busy_for_others() {
+        let slot = made();
+        let inside = slot.enter().unwrap();
+        assert_eq!(slot.enter().map(drop), Err(Errno::BUSY));
+        assert_eq!(slot.try_enter().map(drop), Err(Errno::BUSY));
+        drop(inside);
+        assert_eq!(slot.enter().map(drop), Ok(()));
+    }
+
+    #[test]
+    fn only_calls_that_may_change_something_wake_those_who_sleep() {
+        let slot = made();
+        slot.enter().unwrap().leave_asleep();
+        assert_eq!(slot.enter_to_ask().unwrap().woken, 0);
+        assert_eq!(slot.try_enter().unwrap().woken, 0);
+        assert_eq!(slot.enter().unwrap().woken, 1);
+        assert_eq!(slot.enter().unwrap().woken, 1);
+    }
+
+    #[test]
+    fn a_handle_that_was_closed_is_not_entered_again_also_if_its_slot_is_used() {
+        let slot = made();
+        let guard = slot.enter().unwrap();
+        let life = guard.life();
+        drop(guard);
+        assert!(slot.enter().unwrap().close().is_some());
+        assert_eq!(slot.enter_again(life).map(drop), Err(Errno::FAULT));
+        while !std::ptr::eq(made(), slot) {}
+        assert_eq!(slot.enter_again(life).map(drop), Err(Errno::FAULT));
+        assert!(slot.enter().is_ok());
     }
 }

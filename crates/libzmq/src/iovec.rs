@@ -1,16 +1,17 @@
 //! Multipart messages from and to arrays of memory.
 
 use std::ffi::{c_int, c_void};
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 
-use ringmq_message::Message;
+use ringmq::SendError;
+use ringmq_message::{Frame, Message};
 
 use crate::arguments::{bytes, out};
 use crate::boundary::catch;
 use crate::errors::Errno;
 use crate::message::{copied, size};
 use crate::socket::Open;
-use crate::transfer::{DONTWAIT, SNDMORE, receive, send};
+use crate::transfer::{DONTWAIT, SNDMORE, finish, receive, send};
 
 /// Sends each element as a message; with `SNDMORE` all of them as one, or none of them.
 #[unsafe(no_mangle)]
@@ -31,11 +32,11 @@ unsafe extern "C" fn zmq_sendiov(
         let mut message = Message::new();
         for part in parts {
             // SAFETY: the caller's contract.
-            let frame = copied(unsafe { bytes(part.iov_base, part.iov_len) }?)?;
+            let mut frame = copied(unsafe { bytes(part.iov_base, part.iov_len) }?)?;
             if flags & SNDMORE != 0 {
                 message.push(frame);
             } else {
-                send(&mut open.socket, frame, flags).map_err(|error| Errno::from(&error.reason))?;
+                open = send(open, &mut frame, flags)?;
             }
         }
         if flags & SNDMORE != 0 {
@@ -44,7 +45,16 @@ unsafe extern "C" fn zmq_sendiov(
             } else {
                 open.socket.send(message)
             };
-            sent.map_err(|error| Errno::from(&error.reason))?;
+            if let Err(SendError { reason, message }) = sent {
+                let mut rest = message;
+                finish(open, reason, |socket, woken| {
+                    let sent = socket.send_again(mem::take(&mut rest), woken);
+                    sent.map_err(|SendError { reason, message }| {
+                        rest = message;
+                        reason
+                    })
+                })?;
+            }
         }
         Ok(size(parts[count - 1].iov_len))
     })
@@ -71,7 +81,8 @@ unsafe extern "C" fn zmq_recviov(
             unsafe { std::slice::from_raw_parts_mut(parts.cast(), *count) };
         *count = 0;
         for part in parts {
-            let frame = receive(&mut open.socket, flags)?;
+            let mut frame = Frame::new();
+            open = receive(open, &mut frame, flags)?;
             // SAFETY: any size will do.
             let memory = unsafe { libc::malloc(frame.len().max(1)) };
             if memory.is_null() {

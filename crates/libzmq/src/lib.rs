@@ -15,7 +15,8 @@
 //! # What they need not keep
 //!
 //! Handles are never given back to the allocator, only used again: one that was closed, or is of the wrong kind, is an
-//! error. Two threads that use a socket at the same time get `EBUSY`. No panic leaves a function.
+//! error. Threads that use a socket at the same time take turns, and a call that waits leaves the socket to others
+//! (docs/libzmq.md). No panic leaves a function.
 
 mod arguments;
 mod boundary;

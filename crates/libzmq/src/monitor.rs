@@ -34,7 +34,7 @@ unsafe extern "C" fn zmq_socket_monitor_versioned(
 ) -> c_int {
     catch(|| {
         // SAFETY: the caller's contract.
-        let mut open = unsafe { Open::enter(handle) }?;
+        let mut open = unsafe { Open::change(handle) }?;
         let format = format(version, events)?;
         if endpoint.is_null() {
             open.socket.stop_monitor();
@@ -55,7 +55,7 @@ unsafe extern "C" fn zmq_socket_monitor_versioned(
 unsafe extern "C" fn zmq_socket_monitor_pipes_stats(handle: *mut c_void) -> c_int {
     catch(|| {
         // SAFETY: the caller's contract.
-        let mut open = unsafe { Open::enter(handle) }?;
+        let mut open = unsafe { Open::change(handle) }?;
         match open.socket.ask_for_stats() {
             None => Err(Errno::INVALID),
             Some(0) => Err(Errno::AGAIN),

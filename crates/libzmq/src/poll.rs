@@ -5,11 +5,11 @@ use std::ffi::{c_int, c_long, c_short, c_void};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use ringmq::{Interest, Poller, Readiness};
+use ringmq::{Interest, PollPause, PollStep, PollWait, Poller, Readiness};
 
 use crate::boundary::catch;
 use crate::errors::Errno;
-use crate::handle::Guard;
+use crate::handle::{Guard, Slot};
 use crate::message::size;
 use crate::socket::Open;
 
@@ -60,9 +60,22 @@ impl Item {
 }
 
 /// What the poller looks at: several items may be of one socket, and some of nothing.
-enum Entry {
-    Socket(Guard<Open>, Interest),
-    Descriptor(BorrowedFd<'static>, Interest),
+struct Entry {
+    target: Target,
+    interest: Interest,
+    /// What was found.
+    ready: Readiness,
+}
+
+enum Target {
+    Socket(Place),
+    Descriptor(BorrowedFd<'static>),
+}
+
+/// A socket that is not held, and which of the handles it is that its slot has been.
+struct Place {
+    slot: &'static Slot<Open>,
+    life: u32,
 }
 
 /// What to look at, and which of these each item is about.
@@ -71,67 +84,160 @@ struct Entries {
     of_item: Vec<Option<usize>>,
 }
 
+/// The sockets among the entries, while they are held.
+type Held = Vec<Guard<Open>>;
+
 impl Entries {
+    /// Enters all sockets. None is held while another one is waited for: two threads that poll the same ones never wait
+    /// for each other.
+    ///
     /// # Safety
     ///
     /// The sockets as [`Open::enter`] wants them; the descriptors are open until these are dropped.
-    unsafe fn of(items: &[Item]) -> Result<Entries, Errno> {
+    unsafe fn of(items: &[Item]) -> Result<(Entries, Held), Errno> {
+        loop {
+            // SAFETY: the caller's.
+            match unsafe { Entries::try_of(items) }? {
+                Ok(entered) => return Ok(entered),
+                Err(in_the_way) => in_the_way.await_free()?,
+            }
+        }
+    }
+
+    /// As [`of`](Entries::of), unless another call is inside of one of the sockets, which is given then.
+    ///
+    /// # Safety
+    ///
+    /// As [`of`](Entries::of).
+    unsafe fn try_of(
+        items: &[Item],
+    ) -> Result<Result<(Entries, Held), &'static Slot<Open>>, Errno> {
         let mut entries = Entries {
             all: Vec::with_capacity(items.len()),
             of_item: Vec::with_capacity(items.len()),
         };
+        let mut held = Vec::with_capacity(items.len());
         for (at, item) in items.iter().enumerate() {
-            let entry = if item.socket.is_null() {
+            let target = if item.socket.is_null() {
                 if item.fd < 0 {
                     entries.of_item.push(None);
                     continue;
                 }
                 // SAFETY: not -1, and the caller's.
                 let fd = unsafe { BorrowedFd::borrow_raw(item.fd) };
-                Entry::Descriptor(fd, item.interest())
+                Target::Descriptor(fd)
             } else {
                 // SAFETY: the caller's.
-                match unsafe { Open::enter(item.socket) } {
-                    Ok(open) => Entry::Socket(open, item.interest()),
-                    Err(Errno::BUSY) => {
-                        entries.join(&items[..at], item)?;
-                        continue;
+                let slot = unsafe { Slot::<Open>::find(item.socket) }?;
+                match slot.try_enter() {
+                    Ok(open) => {
+                        let life = open.life();
+                        held.push(open);
+                        Target::Socket(Place { slot, life })
                     }
+                    Err(Errno::BUSY) if entries.join(&items[..at], item) => continue,
+                    Err(Errno::BUSY) => return Ok(Err(slot)),
                     Err(errno) => return Err(errno),
                 }
             };
             entries.of_item.push(Some(entries.all.len()));
-            entries.all.push(entry);
-        }
-        Ok(entries)
-    }
-
-    /// A socket that is in use, by an earlier item it is to be hoped.
-    fn join(&mut self, earlier: &[Item], item: &Item) -> Result<(), Errno> {
-        let same = earlier.iter().position(|other| other.socket == item.socket);
-        let entry = same.and_then(|same| self.of_item[same]);
-        let Some(Entry::Socket(_, interest)) = entry.map(|entry| &mut self.all[entry]) else {
-            return Err(Errno::BUSY);
-        };
-        *interest |= item.interest();
-        self.of_item.push(entry);
-        Ok(())
-    }
-
-    fn wait(&mut self, timeout: Option<Duration>) -> Result<Vec<Readiness>, Errno> {
-        let mut items: Vec<ringmq::Item<'_>> = Vec::with_capacity(self.all.len());
-        for entry in &mut self.all {
-            items.push(match entry {
-                Entry::Socket(open, interest) => ringmq::Item::socket(&mut open.socket, *interest),
-                Entry::Descriptor(fd, interest) => ringmq::Item::descriptor(*fd, *interest),
+            entries.all.push(Entry {
+                target,
+                interest: item.interest(),
+                ready: Readiness::default(),
             });
         }
-        POLLER.with(|poller| match poller.try_borrow_mut() {
-            Ok(mut poller) => poller.wait(&mut items, timeout),
+        Ok(Ok((entries, held)))
+    }
+
+    /// A socket that is in use, by an earlier item perhaps: says whether it is.
+    fn join(&mut self, earlier: &[Item], item: &Item) -> bool {
+        let same = earlier.iter().position(|other| other.socket == item.socket);
+        let entry = same.and_then(|same| self.of_item[same]);
+        let Some(same) = entry.map(|entry| &mut self.all[entry]) else {
+            return false;
+        };
+        same.interest |= item.interest();
+        self.of_item.push(entry);
+        true
+    }
+
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        self.all.iter().filter_map(|entry| match &entry.target {
+            Target::Socket(place) => Some(place),
+            Target::Descriptor(_) => None,
+        })
+    }
+
+    fn descriptors(&self) -> impl Iterator<Item = (BorrowedFd<'static>, Interest)> {
+        self.all.iter().filter_map(|entry| match &entry.target {
+            Target::Socket(_) => None,
+            Target::Descriptor(fd) => Some((*fd, entry.interest)),
+        })
+    }
+
+    /// Takes a step of the wait. Gives what to rest on, if it is not over.
+    fn step(&mut self, held: &mut Held, wait: &mut PollWait) -> Result<Option<PollPause>, Errno> {
+        let mut held = held.iter_mut();
+        let mut items: Vec<ringmq::Item<'_>> = Vec::with_capacity(self.all.len());
+        for entry in &self.all {
+            items.push(match entry.target {
+                Target::Descriptor(fd) => ringmq::Item::descriptor(fd, entry.interest),
+                Target::Socket(_) => {
+                    let open = held.next().ok_or(Errno::FAULT)?;
+                    ringmq::Item::socket(&mut open.socket, entry.interest)
+                }
+            });
+        }
+        let step = POLLER.with(|poller| match poller.try_borrow_mut() {
+            Ok(mut poller) => poller.step(&mut items, wait),
             // Called by a signal's handler, in the midst of another.
-            Err(_) => Poller::new().wait(&mut items, timeout),
+            Err(_) => Poller::new().step(&mut items, wait),
         })?;
-        Ok(items.iter().map(ringmq::Item::ready).collect())
+        if let PollStep::Pause(pause) = step {
+            return Ok(Some(pause));
+        }
+        for (entry, item) in self.all.iter_mut().zip(&items) {
+            entry.ready = item.ready();
+        }
+        Ok(None)
+    }
+
+    /// Leaves the sockets, rests, and enters them again.
+    fn rest(&self, held: Held, pause: &PollPause, wait: &mut PollWait) -> Result<Held, Errno> {
+        if pause.is_brief() {
+            drop(held);
+            self.places().for_each(|place| place.slot.let_in());
+        } else {
+            held.into_iter().for_each(Open::leave);
+            pause.rest(wait, self.descriptors());
+        }
+        // All of them are to know that this thread is awake, also if one was closed.
+        let back = self
+            .places()
+            .map(|place| Open::back(place.slot, place.life));
+        let back: Vec<Result<(), Errno>> = back.map(|open| open.map(drop)).collect();
+        back.into_iter().collect::<Result<(), Errno>>()?;
+        self.enter_again()
+    }
+
+    fn enter_again(&self) -> Result<Held, Errno> {
+        'all: loop {
+            let mut held = Vec::with_capacity(self.all.len());
+            for place in self.places() {
+                match place.slot.try_enter() {
+                    Ok(open) if open.life() == place.life => held.push(open),
+                    Ok(_) => return Err(Errno::NO_SOCKET),
+                    Err(Errno::BUSY) => {
+                        drop(held);
+                        place.slot.await_free()?;
+                        continue 'all;
+                    }
+                    Err(errno) => return Err(errno),
+                }
+            }
+            return Ok(held);
+        }
     }
 }
 
@@ -142,11 +248,14 @@ impl Entries {
 /// As [`Entries::of`].
 unsafe fn poll(items: &mut [Item], timeout: Option<Duration>) -> Result<usize, Errno> {
     // SAFETY: the caller's.
-    let mut entries = unsafe { Entries::of(items) }?;
-    let ready = entries.wait(timeout)?;
+    let (mut entries, mut held) = unsafe { Entries::of(items) }?;
+    let mut wait = PollWait::new(timeout);
+    while let Some(pause) = entries.step(&mut held, &mut wait)? {
+        held = entries.rest(held, &pause, &mut wait)?;
+    }
     let mut count = 0;
     for (item, entry) in items.iter_mut().zip(&entries.of_item) {
-        let found = entry.map_or(Readiness::default(), |entry| ready[entry]);
+        let found = entry.map_or(Readiness::default(), |entry| entries.all[entry].ready);
         count += usize::from(item.tell(found));
     }
     Ok(count)

@@ -21,7 +21,7 @@ unsafe extern "C" fn zmq_setsockopt(
 ) -> c_int {
     catch(|| {
         // SAFETY: the caller's contract.
-        let mut open = unsafe { Open::enter(handle) }?;
+        let mut open = unsafe { Open::change(handle) }?;
         // SAFETY: the caller's contract.
         let bytes = unsafe { bytes(value, len) }.map_err(|_| Errno::INVALID)?;
         set(&mut open, option, bytes, value.is_null())?;

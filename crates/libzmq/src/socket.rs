@@ -2,6 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ringmq::{Kind, Socket};
@@ -28,10 +29,19 @@ impl Content for Open {
     fn pool() -> &'static Pool<Open> {
         &POOL
     }
+
+    fn placed(&mut self, wanted: &'static AtomicU32) {
+        // ORDERING: relaxed, a hint.
+        self.socket.share(|| wanted.load(Ordering::Relaxed) > 0);
+    }
+
+    fn wake_others(&mut self) {
+        self.socket.wake_others();
+    }
 }
 
 impl Open {
-    /// The socket behind a handle.
+    /// The socket behind a handle, to send or to receive.
     ///
     /// # Safety
     ///
@@ -39,7 +49,49 @@ impl Open {
     #[inline]
     pub(crate) unsafe fn enter(handle: *mut c_void) -> Result<Guard<Open>, Errno> {
         // SAFETY: the caller's.
-        unsafe { Slot::<Open>::find(handle) }?.try_enter()
+        unsafe { Slot::<Open>::find(handle) }?.enter()
+    }
+
+    /// The socket behind a handle, to be changed in a way that threads which wait for it have to know of.
+    ///
+    /// # Safety
+    ///
+    /// As [`Slot::find`].
+    pub(crate) unsafe fn change(handle: *mut c_void) -> Result<Guard<Open>, Errno> {
+        // SAFETY: the caller's.
+        let mut open = unsafe { Open::enter(handle) }?;
+        open.socket.wake_others();
+        Ok(open)
+    }
+
+    /// The socket behind a handle, to be asked for something.
+    ///
+    /// # Safety
+    ///
+    /// As [`Slot::find`].
+    pub(crate) unsafe fn ask(handle: *mut c_void) -> Result<Guard<Open>, Errno> {
+        // SAFETY: the caller's.
+        unsafe { Slot::<Open>::find(handle) }?.enter_to_ask()
+    }
+
+    /// Leaves a socket for a sleep that others may end. Those who send or receive by a REQ or REP do, which is ready for
+    /// the one after the other; with other types only the far end makes a wait come true, or a
+    /// [change](Open::change).
+    pub(crate) fn leave(open: Guard<Open>) {
+        match open.socket.kind() {
+            Kind::Req | Kind::Rep => open.leave_asleep(),
+            _ => drop(open),
+        }
+    }
+
+    /// Enters a socket again after a pause, if it has not been closed.
+    pub(crate) fn back(slot: &'static Slot<Open>, life: u32) -> Result<Guard<Open>, Errno> {
+        let mut open = slot.enter_again(life)?;
+        open.socket.wake();
+        if !open.socket.is_waited_for() {
+            open.no_one_sleeps();
+        }
+        Ok(open)
     }
 
     /// Binds, by way of the descriptor that `USE_FD` gave, if there is one. A bind uses it up.
@@ -111,7 +163,7 @@ unsafe extern "C" fn zmq_socket(context: *mut c_void, kind: c_int) -> *mut c_voi
 unsafe extern "C" fn zmq_close(handle: *mut c_void) -> c_int {
     catch(|| {
         // SAFETY: the caller's contract.
-        drop(unsafe { Open::enter(handle) }?.close());
+        drop(unsafe { Open::change(handle) }?.close());
         Ok(0)
     })
 }
@@ -128,7 +180,7 @@ unsafe fn at_endpoint(
 ) -> c_int {
     catch(|| {
         // SAFETY: the caller's contract.
-        let mut open = unsafe { Open::enter(handle) }?;
+        let mut open = unsafe { Open::change(handle) }?;
         // SAFETY: the caller's contract.
         let endpoint = unsafe { arguments::endpoint(endpoint) }?;
         run(&mut open, &endpoint)?;

@@ -2,38 +2,91 @@
 
 use std::ffi::{c_int, c_void};
 
-use ringmq::{SendError, Socket};
+use ringmq::{Socket, Woken};
 use ringmq_message::Frame;
 
 use crate::arguments::{bytes, room_at};
 use crate::boundary::catch;
 use crate::errors::Errno;
+use crate::handle::Guard;
 use crate::message::{Msg, copied, size};
 use crate::socket::Open;
 
 pub(crate) const DONTWAIT: c_int = 1;
 pub(crate) const SNDMORE: c_int = 2;
 
+/// Ends a call that was not done at once: while it has to wait, leaves the socket to other threads, rests, and makes it
+/// again.
+#[cold]
+#[inline(never)]
+pub(crate) fn finish<T, E>(
+    mut open: Guard<Open>,
+    mut error: E,
+    mut again: impl FnMut(&mut Socket, Woken) -> Result<T, E>,
+) -> Result<(Guard<Open>, T), Errno>
+where
+    Errno: From<E>,
+{
+    while let Some(pause) = open.socket.take_pause() {
+        let (slot, life) = (open.slot(), open.life());
+        if pause.is_brief() {
+            drop(open);
+            slot.let_in();
+        } else {
+            Open::leave(open);
+        }
+        let rested = pause.rest();
+        open = Open::back(slot, life)?;
+        match again(&mut open.socket, rested?) {
+            Ok(done) => {
+                if open.socket.is_waited_for() {
+                    open.socket.wake_others();
+                }
+                return Ok((open, done));
+            }
+            Err(refused) => error = refused,
+        }
+    }
+    Err(error.into())
+}
+
 /// Sends a part.
 #[inline]
-pub(crate) fn send(socket: &mut Socket, mut frame: Frame, flags: c_int) -> Result<(), SendError> {
+pub(crate) fn send(
+    mut open: Guard<Open>,
+    frame: &mut Frame,
+    flags: c_int,
+) -> Result<Guard<Open>, Errno> {
     frame.set_more(flags & SNDMORE != 0);
-    if flags & DONTWAIT != 0 {
-        socket.try_send_part(frame)
+    let sent = if flags & DONTWAIT != 0 {
+        open.socket.try_send_part_from(frame)
     } else {
-        socket.send_part(frame)
-    }
+        open.socket.send_part_from(frame)
+    };
+    let Err(refusal) = sent else {
+        return Ok(open);
+    };
+    let again = |socket: &mut Socket, woken| socket.send_part_from_again(frame, woken);
+    finish(open, refusal, again).map(|(open, ())| open)
 }
 
 /// Receives a part.
 #[inline]
-pub(crate) fn receive(socket: &mut Socket, flags: c_int) -> Result<Frame, Errno> {
+pub(crate) fn receive(
+    mut open: Guard<Open>,
+    frame: &mut Frame,
+    flags: c_int,
+) -> Result<Guard<Open>, Errno> {
     let received = if flags & DONTWAIT != 0 {
-        socket.try_recv_part()
+        open.socket.try_recv_part_into(frame)
     } else {
-        socket.recv_part()
+        open.socket.recv_part_into(frame)
     };
-    Ok(received?)
+    let Err(error) = received else {
+        return Ok(open);
+    };
+    let again = |socket: &mut Socket, woken| socket.recv_part_into_again(frame, woken);
+    finish(open, error, again).map(|(open, ())| open)
 }
 
 /// Sends a part that is made of bytes.
@@ -49,11 +102,9 @@ unsafe fn send_made(
     flags: c_int,
 ) -> Result<c_int, Errno> {
     // SAFETY: the caller's.
-    let mut open = unsafe { Open::enter(handle) }?;
-    match send(&mut open.socket, make()?, flags) {
-        Ok(()) => Ok(size(len)),
-        Err(error) => Err((&error.reason).into()),
-    }
+    let open = unsafe { Open::enter(handle) }?;
+    send(open, &mut make()?, flags)?;
+    Ok(size(len))
 }
 
 /// Sends a copy of bytes.
@@ -78,7 +129,11 @@ unsafe extern "C" fn zmq_send(
         } else {
             open.socket.send_slice(bytes)
         };
-        sent.map_err(|refusal| Errno::from(&refusal))?;
+        if let Err(refusal) = sent {
+            finish(open, refusal, |socket, woken| {
+                socket.send_slice_again(bytes, woken)
+            })?;
+        }
         Ok(size(len))
     })
 }
@@ -117,7 +172,13 @@ unsafe extern "C" fn zmq_recv(
         } else {
             open.socket.recv_uninit(into)
         };
-        Ok(size(received?))
+        match received {
+            Ok(len) => Ok(size(len)),
+            Err(error) => finish(open, error, |socket, woken| {
+                socket.recv_uninit_again(into, woken)
+            })
+            .map(|(_, len)| size(len)),
+        }
     })
 }
 
@@ -130,17 +191,11 @@ pub(crate) unsafe extern "C" fn zmq_msg_send(
 ) -> c_int {
     catch(|| {
         // SAFETY: the caller's contract.
-        let mut open = unsafe { Open::enter(handle) }?;
+        let open = unsafe { Open::enter(handle) }?;
         // SAFETY: the caller's contract.
         let held = unsafe { Msg::get(msg) }?;
         let len = held.len();
-        held.set_more(flags & SNDMORE != 0);
-        let sent = if flags & DONTWAIT != 0 {
-            open.socket.try_send_part_from(held)
-        } else {
-            open.socket.send_part_from(held)
-        };
-        sent.map_err(|refusal| Errno::from(&refusal))?;
+        send(open, held, flags)?;
         Ok(size(len))
     })
 }
@@ -154,14 +209,10 @@ pub(crate) unsafe extern "C" fn zmq_msg_recv(
 ) -> c_int {
     catch(|| {
         // SAFETY: the caller's contract.
-        let mut open = unsafe { Open::enter(handle) }?;
+        let open = unsafe { Open::enter(handle) }?;
         // SAFETY: the caller's contract.
         let held = unsafe { Msg::get(msg) }?;
-        if flags & DONTWAIT != 0 {
-            open.socket.try_recv_part_into(held)?;
-        } else {
-            open.socket.recv_part_into(held)?;
-        }
+        receive(open, held, flags)?;
         Ok(size(held.len()))
     })
 }

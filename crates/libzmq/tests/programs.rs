@@ -49,10 +49,16 @@ fn compiled(name: &str, folder: &Path) -> PathBuf {
 
 /// Runs a program, which has a minute, with the library in a folder. Returns what it has printed.
 fn run(program: &Path, folder: &Path, library: &str) -> String {
+    run_waiting(program, folder, library, "adaptive")
+}
+
+/// As [`run`], with a way to wait, of which only our library knows.
+fn run_waiting(program: &Path, folder: &Path, library: &str, wait: &str) -> String {
     let output = Command::new("timeout")
         .arg("60")
         .arg(program)
         .env("LD_LIBRARY_PATH", folder)
+        .env("RINGMQ_WAIT", wait)
         .current_dir(folder)
         .output()
         .unwrap();
@@ -108,6 +114,17 @@ fn holds(name: &str, with: With) {
         eprintln!("not run with libzmq itself: {STOCK} is not installed");
     }
     run(&program, with_ours.path(), "ours");
+}
+
+/// As [`holds`], with each way to wait of ours.
+fn holds_however_it_waits(name: &str, with: With) {
+    holds(name, with);
+    let folder = TempDir::new().unwrap();
+    fs::copy(ours(), folder.path().join("libzmq.so.5")).unwrap();
+    let program = compiled(name, folder.path());
+    for wait in ["park", "spin"] {
+        run_waiting(&program, folder.path(), wait, wait);
+    }
 }
 
 #[test]
@@ -239,6 +256,16 @@ fn stops() {
 #[test]
 fn signals() {
     holds("signals", With::Both);
+}
+
+#[test]
+fn polled() {
+    holds_however_it_waits("polled", With::Both);
+}
+
+#[test]
+fn crowds() {
+    holds_however_it_waits("crowds", With::Ours);
 }
 
 #[test]

@@ -34,6 +34,7 @@ mod options;
 mod outlet;
 mod parts;
 mod patience;
+mod pause;
 mod peers;
 mod poller;
 mod proxy;
@@ -55,8 +56,9 @@ pub use monitor::{
     EventFormat, HandshakeFailure, Monitor, MonitorError, MonitorEvent, Occurrence,
     PlainMonitorError,
 };
-pub use poller::{Interest, Item, PollError, Poller, Readiness};
-pub use proxy::{Proxy, ProxyEnd, ProxyError, proxy};
+pub use pause::{Pause, Woken};
+pub use poller::{Interest, Item, PollError, PollPause, PollStep, PollWait, Poller, Readiness};
+pub use proxy::{Proxy, ProxyEnd, ProxyError, ProxyPause, ProxyProgress, ProxyStep, proxy};
 pub use ringmq_message::{Frame, Message, Properties};
 pub use ringmq_pattern::{Kind, SetOption};
 pub use ringmq_pipe::Wait;

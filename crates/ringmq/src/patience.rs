@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use ringmq_pipe::local::Slept;
+
 use crate::error::SendRefusal;
+use crate::pause::{Ended, Woken};
 
 /// How long a call waits.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +16,10 @@ pub(crate) enum Patience {
     /// As long as the socket's timeout allows, from its first wait on.
     Timeout,
     Until(Option<Instant>),
+    /// The same, of a call that is made again after a pause.
+    Again(Woken),
+    /// As [`Over`](Patience::Over), of a call that a pause has ended.
+    Ended(Ended),
 }
 
 impl Patience {
@@ -20,16 +27,41 @@ impl Patience {
     #[cold]
     pub(crate) fn settle(self, timeout: Option<Duration>) -> Option<Option<Instant>> {
         match self {
-            Patience::None | Patience::Over => None,
+            Patience::None | Patience::Over | Patience::Ended(_) => None,
             Patience::Timeout => Some(timeout.map(later)),
-            Patience::Until(deadline) => Some(deadline),
+            Patience::Until(deadline) | Patience::Again(Woken { deadline, .. }) => Some(deadline),
         }
+    }
+
+    /// How often the call has let another thread in while it spun; `None` if it has slept.
+    pub(crate) fn yields(self) -> Option<u32> {
+        match self {
+            Patience::Again(woken) => woken.yields,
+            _ => Some(0),
+        }
+    }
+
+    /// Why a wait is over that a pause was part of.
+    pub(crate) fn ended(self) -> Option<Ended> {
+        match self {
+            Patience::Again(Woken { ended, .. }) => ended,
+            Patience::Ended(ended) => Some(ended),
+            _ => None,
+        }
+    }
+
+    /// What a call answers that does not wait, or not any longer.
+    pub(crate) fn refusal(self) -> Slept {
+        self.ended().map_or(Slept::TimedOut, Slept::from)
     }
 
     /// What is left after a look that has found something to try again with. A peer can bring something to each look, of
     /// which nothing is for the application, so that a call would never end.
     #[cold]
     pub(crate) fn after_look(self, timeout: Option<Duration>) -> Patience {
+        if let Some(ended) = self.ended() {
+            return Patience::Ended(ended);
+        }
         match self.settle(timeout) {
             None => Patience::Over,
             Some(Some(deadline)) if Instant::now() >= deadline => Patience::Over,
@@ -42,7 +74,7 @@ impl Patience {
 pub(crate) fn swallow_once(patience: Patience) -> Result<(), SendRefusal> {
     match patience {
         Patience::None | Patience::Over => Err(SendRefusal::WouldBlock),
-        Patience::Timeout | Patience::Until(_) => Ok(()),
+        Patience::Timeout | Patience::Until(_) | Patience::Again(_) | Patience::Ended(_) => Ok(()),
     }
 }
 

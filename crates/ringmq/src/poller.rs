@@ -11,20 +11,21 @@
 //! ```
 
 mod item;
+mod pause;
 
 use std::io;
 use std::time::{Duration, Instant};
 
 use ringmq_pipe::Wait;
-use ringmq_pipe::local::{Awaited, Company, Slept, Spinner, announce};
+use ringmq_pipe::local::{Awaited, Company, Slept, Spinner, Spun, announce};
 use ringmq_sys::cpu;
 use ringmq_sys::poll::Set;
 use thiserror::Error;
 
 pub use item::{Interest, Item, Readiness};
+pub use pause::{PollPause, PollStep, PollWait};
 
 use crate::error::RecvError;
-use crate::patience::later;
 use crate::socket::Socket;
 
 /// Why a wait for several ended with nothing.
@@ -100,26 +101,51 @@ impl Poller {
         items: &mut [Item<'a>],
         timeout: Option<Duration>,
     ) -> Result<usize, PollError> {
-        let mut others = Others::among(items);
-        let deadline = timeout.map(later);
-        let mut over = timeout == Some(Duration::ZERO);
+        let mut wait = PollWait::new(timeout);
         loop {
-            if look(items, &mut others)? > 0 || over {
-                return last_look(items);
+            match self.step(items, &mut wait)? {
+                PollStep::Ready(count) => return Ok(count),
+                PollStep::Pause(pause) => {
+                    pause.rest(&mut wait, items.iter().filter_map(Item::other));
+                    sockets(items).for_each(Socket::wake);
+                }
             }
-            let waited = match self.spin(items, &mut others, deadline) {
-                Ok(true) => Ok(()),
-                Ok(false) => sleep(items, deadline),
-                Err(slept) => Err(slept),
+        }
+    }
+
+    /// A part of a [wait](Poller::wait), for a face that shares sockets between threads by locks: up to its end, or to a
+    /// pause. In a pause the caller lets go of the sockets, [rests](PollPause::rest), gets hold of the sockets again, has
+    /// each of them [woken](Socket::wake), and takes the next step with items for the same sockets and descriptors.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Poller::wait).
+    pub fn step(
+        &mut self,
+        items: &mut [Item<'_>],
+        wait: &mut PollWait,
+    ) -> Result<PollStep, PollError> {
+        let mut others = Others::among(items);
+        loop {
+            if look(items, &mut others)? > 0 || wait.is_over() {
+                return Ok(PollStep::Ready(last_look(items)?));
+            }
+            // What is there now is told before a signal.
+            wait.check()?;
+            let spun = if wait.spins() {
+                self.spin(items, &mut others, wait.deadline())
+            } else {
+                Ok(Spun::InVain)
             };
-            match waited {
-                // A peer can bring news to each look, of which nothing is for the application.
-                Ok(()) => over = deadline.is_some_and(|deadline| Instant::now() >= deadline),
-                Err(Slept::TimedOut) => over = true,
-                // What is there now is told before the signal.
-                Err(_) if look(items, &mut others)? > 0 => return last_look(items),
-                Err(Slept::Interrupted) => return Err(PollError::Interrupted),
-                Err(Slept::Os(error)) => return Err(PollError::Os(error)),
+            match spun {
+                Ok(Spun::Found) => wait.look_at_time(),
+                Ok(Spun::Wanted) => return Ok(PollStep::Pause(PollPause::brief())),
+                Ok(Spun::InVain) => match lie_down(items, wait.deadline()) {
+                    Ok(Some(pause)) => return Ok(PollStep::Pause(pause)),
+                    Ok(None) => wait.look_at_time(),
+                    Err(error) => wait.ended(error.into()),
+                },
+                Err(slept) => wait.ended(slept),
             }
         }
     }
@@ -129,11 +155,11 @@ impl Poller {
         items: &mut [Item<'a>],
         others: &mut Others<'a>,
         deadline: Option<Instant>,
-    ) -> Result<bool, Slept> {
+    ) -> Result<Spun, Slept> {
         let strategies = sockets(items).map(|socket| socket.sleeper.strategy());
         let strategy = strategies.min_by_key(|strategy| eagerness(*strategy));
         let Some(strategy) = strategy else {
-            return Ok(false);
+            return Ok(Spun::InVain);
         };
         let mut looks = Looks {
             items: &mut *items,
@@ -147,7 +173,7 @@ impl Poller {
         if let Some(error) = looks.failed {
             return Err(error.into());
         }
-        if matches!(spun, Ok(true)) {
+        if matches!(spun, Ok(Spun::Found)) {
             sockets(items).for_each(|socket| socket.sleeper.spun());
         }
         spun
@@ -179,8 +205,8 @@ impl<'a> Others<'a> {
             places: Vec::new(),
         };
         for (place, item) in items.iter().enumerate() {
-            if let Some(descriptor) = item.other() {
-                others.set.add(descriptor, item.conditions());
+            if let Some((descriptor, interest)) = item.other() {
+                others.set.add(descriptor, interest.conditions());
                 others.places.push(place);
             }
         }
@@ -224,30 +250,22 @@ fn ready(items: &[Item<'_>]) -> usize {
     items.iter().filter(|item| item.ready().any()).count()
 }
 
-/// Sleeps until something may have come.
-fn sleep(items: &mut [Item<'_>], deadline: Option<Instant>) -> Result<(), Slept> {
-    let sleepers = sockets(items).map(|socket| {
+/// Announces the sleep of all sockets, and says what to sleep on; nothing, if something came in the meantime.
+fn lie_down(items: &mut [Item<'_>], deadline: Option<Instant>) -> io::Result<Option<PollPause>> {
+    let mut pause = PollPause::until(deadline);
+    for item in items.iter_mut() {
+        pause.add(item);
+    }
+    let sleepers = sockets(items).filter(|socket| !socket.has_sleeper());
+    let announced = announce(sleepers.map(|socket| {
         socket.sleeper.count(socket.peers.received());
         &mut socket.sleeper
-    });
-    let slept = match announce(sleepers) {
-        Ok(()) if items.iter_mut().any(Item::has_news) => Ok(1),
-        Ok(()) => {
-            let mut all = Set::new();
-            for item in items.iter() {
-                if let Some(descriptor) = item.bell().or(item.other()) {
-                    all.add(descriptor, item.asked());
-                }
-            }
-            all.wait(deadline)
-        }
-        Err(error) => Err(error),
-    };
-    sockets(items).for_each(|socket| socket.sleeper.awake());
-    if slept? == 0 {
-        return Err(Slept::TimedOut);
+    }));
+    if announced.is_ok() && !items.iter_mut().any(Item::has_news) {
+        return Ok(Some(pause));
     }
-    Ok(())
+    sockets(items).for_each(Socket::wake);
+    announced.map(|()| None)
 }
 
 /// What a poller that spins looks at.
@@ -289,6 +307,10 @@ impl Awaited for Looks<'_, '_> {
             }
         }
         company
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.items.iter().any(Item::is_wanted)
     }
 }
 

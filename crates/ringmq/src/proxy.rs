@@ -15,11 +15,16 @@ use thiserror::Error;
 
 use crate::error::{RecvError, SendError, SendRefusal};
 use crate::events::Events;
-use crate::poller::{Interest, Item, PollError, Poller};
+use crate::patience::Patience;
+use crate::pause::{Pause, Woken};
+use crate::poller::{Interest, Item, PollError, PollPause, PollStep, PollWait, Poller};
 use crate::socket::Socket;
 
 /// Messages that go one way before the other way has its turn.
 const BURST: usize = 1000;
+
+/// Messages between two looks whether another thread wants a socket.
+const WANTED_LOOK: usize = 64;
 
 /// Why a proxy has ended in good order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,12 +112,77 @@ pub struct Proxy<'a> {
     backend: Option<&'a mut Socket>,
     capture: Option<&'a mut Socket>,
     control: Option<&'a mut Socket>,
+    progress: ProxyProgress,
+}
+
+/// How far a proxy has come, while it does not hold its sockets.
+#[derive(Debug, Default)]
+pub struct ProxyProgress {
     state: State,
     /// At the frontend, and at the backend.
     passed: [Passed; 2],
     poller: Poller,
-    /// The parts of the message that is passed on.
+    /// A wait that a pause is part of.
+    wait: Option<(PollWait, [Interest; 2])>,
+    /// A message is on its way from there.
+    from: Option<Side>,
+    /// Its parts; and whether it was captured.
     parts: Vec<Frame>,
+    captured: bool,
+    /// How a pause has ended before it, or a copy of it, is sent again.
+    woken: Option<Result<Woken, SendRefusal>>,
+}
+
+/// What a [step](Proxy::step) of a proxy comes to.
+#[derive(Debug)]
+pub enum ProxyStep {
+    /// It has ended.
+    Ended(ProxyEnd),
+    /// The caller lets go of the sockets before the next step.
+    Pause(ProxyPause),
+}
+
+/// What a proxy rests on while it does not hold its sockets.
+#[derive(Debug)]
+pub struct ProxyPause(Rest);
+
+#[derive(Debug)]
+enum Rest {
+    Wait(PollPause),
+    Send(Pause),
+}
+
+impl ProxyPause {
+    fn brief() -> ProxyPause {
+        ProxyPause(Rest::Wait(PollPause::brief()))
+    }
+
+    /// Whether the caller only lets go of the sockets for a moment, for another thread that wants one of them.
+    pub fn is_brief(&self) -> bool {
+        match &self.0 {
+            Rest::Wait(pause) => pause.is_brief(),
+            Rest::Send(pause) => pause.is_brief(),
+        }
+    }
+
+    /// Sleeps until the proxy may have something to do.
+    pub fn rest(self, progress: &mut ProxyProgress) {
+        match (self.0, &mut progress.wait) {
+            (Rest::Wait(pause), Some((wait, _))) => pause.rest(wait, []),
+            (Rest::Wait(_), None) => {}
+            (Rest::Send(pause), _) => {
+                progress.woken = Some(pause.rest().map_err(SendRefusal::Os));
+            }
+        }
+    }
+}
+
+/// What a burst has come to.
+#[derive(Debug, Default)]
+struct Forwarded {
+    /// A message was passed on, or has begun to be.
+    any: bool,
+    pause: Option<ProxyPause>,
 }
 
 /// What went through one socket, in messages' parts and in bytes: received, and sent.
@@ -122,8 +192,9 @@ struct Passed {
     sent: [u64; 2],
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum State {
+    #[default]
     Active,
     Paused,
     Ended,
@@ -161,11 +232,20 @@ impl<'a> Proxy<'a> {
             backend: None,
             capture: None,
             control: None,
-            state: State::Active,
-            passed: [Passed::default(); 2],
-            poller: Poller::new(),
-            parts: Vec::new(),
+            progress: ProxyProgress::default(),
         }
+    }
+
+    /// Goes on from where another proxy of the same sockets has [stopped](Proxy::stop).
+    #[must_use]
+    pub fn resume(mut self, progress: ProxyProgress) -> Proxy<'a> {
+        self.progress = progress;
+        self
+    }
+
+    /// Lets go of the sockets in a pause.
+    pub fn stop(self) -> ProxyProgress {
+        self.progress
     }
 
     /// With a socket that gets a copy of every part. The proxy waits for it, if it blocks.
@@ -190,34 +270,81 @@ impl<'a> Proxy<'a> {
     ///
     /// [`ProxyError`].
     pub fn run(mut self) -> Result<ProxyEnd, ProxyError> {
+        loop {
+            match self.step()? {
+                ProxyStep::Ended(end) => return Ok(end),
+                ProxyStep::Pause(pause) => {
+                    pause.rest(&mut self.progress);
+                    self.sockets().for_each(Socket::wake);
+                }
+            }
+        }
+    }
+
+    /// A part of a [run](Proxy::run), for a face that shares the sockets between threads by locks: up to its end, or to a
+    /// pause. In a pause the caller [stops](Proxy::stop), lets go of the sockets, [rests](ProxyPause::rest), gets hold of
+    /// the sockets again, has each of them [woken](Socket::wake), and [resumes](Proxy::resume).
+    ///
+    /// # Errors
+    ///
+    /// [`ProxyError`].
+    pub fn step(&mut self) -> Result<ProxyStep, ProxyError> {
         match self.work() {
-            Ok(()) => Ok(ProxyEnd::Told),
+            Ok(pause) => Ok(pause.map_or(ProxyStep::Ended(ProxyEnd::Told), ProxyStep::Pause)),
             Err(
                 ProxyError::Poll(PollError::Terminated) | ProxyError::Recv(RecvError::Terminated),
-            ) => Ok(ProxyEnd::Shutdown),
+            ) => Ok(ProxyStep::Ended(ProxyEnd::Shutdown)),
             Err(ProxyError::Send(error)) if matches!(error.reason, SendRefusal::Terminated) => {
-                Ok(ProxyEnd::Shutdown)
+                Ok(ProxyStep::Ended(ProxyEnd::Shutdown))
             }
             Err(error) => Err(error),
         }
     }
 
-    fn work(&mut self) -> Result<(), ProxyError> {
+    /// Works up to a pause, or until it is told to end.
+    fn work(&mut self) -> Result<Option<ProxyPause>, ProxyError> {
+        if let Some((wait, interests)) = self.progress.wait.take()
+            && let Some(pause) = self.wait(wait, interests)?
+        {
+            return Ok(Some(pause));
+        }
+        // What was on its way at a pause comes first.
+        if let Some(from) = self.progress.from
+            && let Some(pause) = self.forward(from)?.pause
+        {
+            return Ok(Some(pause));
+        }
         loop {
+            if self.is_wanted() {
+                return Ok(Some(ProxyPause::brief()));
+            }
             // One command may change what the next is for.
             while self.take_command()? {}
-            match self.state {
-                State::Ended => return Ok(()),
-                State::Paused => self.wait([Interest::NONE; 2])?,
+            let interests = match self.progress.state {
+                State::Ended => return Ok(None),
+                State::Paused => [Interest::NONE; 2],
                 State::Active => {
                     let ready = self.events()?;
-                    if !self.pass(ready)? {
-                        let interests = self.interests(ready);
-                        self.wait(interests)?;
+                    let passed = self.pass(ready)?;
+                    if passed.pause.is_some() {
+                        return Ok(passed.pause);
                     }
+                    if passed.any {
+                        continue;
+                    }
+                    self.interests(ready)
                 }
+            };
+            if let Some(pause) = self.wait(PollWait::new(None), interests)? {
+                return Ok(Some(pause));
             }
         }
+    }
+
+    fn sockets(&mut self) -> impl Iterator<Item = &mut Socket> {
+        let others = [&mut self.backend, &mut self.capture, &mut self.control];
+        let others = others.into_iter().filter_map(Option::as_deref_mut);
+        std::iter::once(&mut *self.frontend).chain(others)
     }
 
     fn socket(&mut self, side: Side) -> &mut Socket {
@@ -256,83 +383,143 @@ impl<'a> Proxy<'a> {
         interests
     }
 
-    fn wait(&mut self, interests: [Interest; 2]) -> Result<(), ProxyError> {
+    /// Waits; gives what to rest on, if that takes a pause.
+    fn wait(
+        &mut self,
+        mut wait: PollWait,
+        interests: [Interest; 2],
+    ) -> Result<Option<ProxyPause>, ProxyError> {
         let front = Item::socket(self.frontend, interests[0]);
         let back = self.backend.as_deref_mut();
         let back = back.map(|socket| Item::socket(socket, interests[1]));
         let control = self.control.as_deref_mut();
         let control = control.map(|socket| Item::socket(socket, Interest::READABLE));
-        let waited = match (back, control) {
-            (None, None) => self.poller.wait(&mut [front], None),
-            (Some(one), None) | (None, Some(one)) => self.poller.wait(&mut [front, one], None),
-            (Some(back), Some(control)) => self.poller.wait(&mut [front, back, control], None),
+        let poller = &mut self.progress.poller;
+        let step = match (back, control) {
+            (None, None) => poller.step(&mut [front], &mut wait),
+            (Some(one), None) | (None, Some(one)) => poller.step(&mut [front, one], &mut wait),
+            (Some(back), Some(control)) => poller.step(&mut [front, back, control], &mut wait),
         };
-        waited.map(drop).map_err(ProxyError::Poll)
+        match step.map_err(ProxyError::Poll)? {
+            PollStep::Ready(_) => Ok(None),
+            PollStep::Pause(pause) => {
+                self.progress.wait = Some((wait, interests));
+                Ok(Some(ProxyPause(Rest::Wait(pause))))
+            }
+        }
     }
 
-    /// Passes on what can be passed on. Says whether anything was.
-    fn pass(&mut self, [front, back]: [Events; 2]) -> Result<bool, ProxyError> {
-        let there = front.readable && back.writable && self.forward(Side::Front)?;
-        let back = back.readable && front.writable && self.forward(Side::Back)?;
-        Ok(there || back)
+    /// Passes on what can be passed on.
+    fn pass(&mut self, [front, back]: [Events; 2]) -> Result<Forwarded, ProxyError> {
+        let mut there = Forwarded::default();
+        if front.readable && back.writable {
+            there = self.forward(Side::Front)?;
+        }
+        if there.pause.is_some() || !(back.readable && front.writable) {
+            return Ok(there);
+        }
+        let mut here = self.forward(Side::Back)?;
+        here.any |= there.any;
+        Ok(here)
     }
 
     /// Passes a burst on.
-    fn forward(&mut self, from: Side) -> Result<bool, ProxyError> {
+    fn forward(&mut self, from: Side) -> Result<Forwarded, ProxyError> {
+        let mut done = 0;
+        while self.progress.from.is_some() || self.take_message(from, done)? {
+            self.progress.from = Some(from);
+            if let Some(pause) = self.pass_on(from)? {
+                return Ok(Forwarded {
+                    any: true,
+                    pause: Some(ProxyPause(Rest::Send(pause))),
+                });
+            }
+            self.progress.from = None;
+            done += 1;
+        }
+        Ok(Forwarded {
+            any: done > 0,
+            pause: None,
+        })
+    }
+
+    /// Receives the next message to pass on, if there is one, and it may be passed on in this burst.
+    fn take_message(&mut self, from: Side, done: usize) -> Result<bool, ProxyError> {
         let alone = self.backend.is_none();
-        for done in 0..BURST {
-            if !alone && done > 0 && !has_room(self.socket(from.other())) {
-                break;
+        let enough = done >= BURST
+            || (done > 0 && done.is_multiple_of(WANTED_LOOK) && self.is_wanted())
+            || (!alone && done > 0 && !has_room(self.socket(from.other())));
+        if enough {
+            return Ok(false);
+        }
+        let mut next = match self.socket(from).try_recv_part() {
+            Err(RecvError::WouldBlock) => return Ok(false),
+            received => Some(received?),
+        };
+        self.progress.parts.clear();
+        while let Some(frame) = next.take() {
+            let more = frame.more();
+            count(
+                &mut self.progress.passed[from as usize].received,
+                frame.len() as u64,
+            );
+            self.progress.parts.push(frame);
+            if more {
+                // A message is there with all of its parts.
+                next = Some(self.socket(from).recv_part()?);
             }
-            let mut next = match self.socket(from).try_recv_part() {
-                Err(RecvError::WouldBlock) => return Ok(done > 0),
-                received => Some(received?),
-            };
-            self.parts.clear();
-            while let Some(frame) = next.take() {
-                let more = frame.more();
-                count(&mut self.passed[from as usize].received, frame.len() as u64);
-                self.parts.push(frame);
-                if more {
-                    // A message is there with all of its parts.
-                    next = Some(self.socket(from).recv_part()?);
-                }
-            }
-            self.pass_on(from)?;
         }
         Ok(true)
     }
 
-    /// Passes on the message that was received: all of its parts, or none.
-    fn pass_on(&mut self, from: Side) -> Result<(), ProxyError> {
-        let mut parts = mem::take(&mut self.parts);
+    fn is_wanted(&mut self) -> bool {
+        self.sockets().any(|socket| socket.is_wanted())
+    }
+
+    /// Passes on the message that was received: all of its parts, or none. Gives what to rest on first, if threads share
+    /// a socket that has to be waited for.
+    fn pass_on(&mut self, from: Side) -> Result<Option<Pause>, ProxyError> {
+        let mut parts = mem::take(&mut self.progress.parts);
         let bytes: u64 = parts.iter().map(|frame| frame.len() as u64).sum();
         let count = parts.len() as u64;
-        let copied = self.send_copy(&mut parts);
-        let sent = copied.and_then(|()| self.socket(from.other()).send_parts(&mut parts));
+        let sent = self.send_parts(from, &mut parts);
         if let Err(reason) = sent {
             let message = parts.into_iter().collect();
             return Err(ProxyError::Send(SendError { reason, message }));
         }
-        let [all, all_bytes] = &mut self.passed[from.other() as usize].sent;
+        // Its memory is used again.
+        self.progress.parts = parts;
+        if let Ok(Some(pause)) = sent {
+            return Ok(Some(pause));
+        }
+        let [all, all_bytes] = &mut self.progress.passed[from.other() as usize].sent;
         *all += count;
         *all_bytes += bytes;
-        // Its memory is used again.
-        self.parts = parts;
-        Ok(())
+        Ok(None)
     }
 
-    /// Sends a copy of all parts to the socket that captures, if there is one.
-    fn send_copy(&mut self, parts: &mut [Frame]) -> Result<(), SendRefusal> {
-        let Some(capture) = &mut self.capture else {
-            return Ok(());
-        };
-        let copy = parts.iter_mut().map(|frame| {
-            frame.share();
-            frame.clone()
-        });
-        let copy: Message = copy.collect();
-        capture.send(copy).map_err(|error| error.reason)
+    /// Sends a copy of all parts to the socket that captures, if there is one, then the parts themselves.
+    fn send_parts(
+        &mut self,
+        from: Side,
+        parts: &mut Vec<Frame>,
+    ) -> Result<Option<Pause>, SendRefusal> {
+        let mut woken = self.progress.woken.take().transpose()?;
+        if let Some(capture) = &mut self.capture
+            && !self.progress.captured
+        {
+            let copy = parts.iter_mut().map(|frame| {
+                frame.share();
+                let more = frame.more();
+                frame.clone().with_more(more)
+            });
+            if let Some(pause) = send(capture, &mut copy.collect(), woken.take())? {
+                return Ok(Some(pause));
+            }
+        }
+        let pause = send(self.socket(from.other()), parts, woken)?;
+        self.progress.captured = pause.is_some();
+        Ok(pause)
     }
 
     /// Does what the control socket asks for. Says whether it asked.
@@ -340,7 +527,7 @@ impl<'a> Proxy<'a> {
         let Some(control) = &mut self.control else {
             return Ok(false);
         };
-        if self.state == State::Ended {
+        if self.progress.state == State::Ended {
             return Ok(false);
         }
         let command = match control.try_recv_part() {
@@ -352,9 +539,9 @@ impl<'a> Proxy<'a> {
                 self.tell()?;
                 return Ok(true);
             }
-            b"PAUSE" => self.state = State::Paused,
-            b"RESUME" => self.state = State::Active,
-            b"TERMINATE" => self.state = State::Ended,
+            b"PAUSE" => self.progress.state = State::Paused,
+            b"RESUME" => self.progress.state = State::Active,
+            b"TERMINATE" => self.progress.state = State::Ended,
             _ => {}
         }
         if control.kind() == Kind::Rep {
@@ -365,7 +552,7 @@ impl<'a> Proxy<'a> {
 
     /// Sends the eight numbers.
     fn tell(&mut self) -> Result<(), ProxyError> {
-        let [front, back] = self.passed;
+        let [front, back] = self.progress.passed;
         let numbers = [front.received, front.sent, back.received, back.sent];
         let numbers = numbers.as_flattened();
         if let Some(control) = &mut self.control {
@@ -375,6 +562,19 @@ impl<'a> Proxy<'a> {
             control.send(frames.collect::<Message>())?;
         }
         Ok(())
+    }
+}
+
+/// Sends all parts of a message. Gives what to rest on first, if threads share the socket, and it has to be waited for.
+fn send(
+    socket: &mut Socket,
+    parts: &mut Vec<Frame>,
+    woken: Option<Woken>,
+) -> Result<Option<Pause>, SendRefusal> {
+    let patience = woken.map_or(Patience::Timeout, Patience::Again);
+    match socket.send_parts(parts, patience) {
+        Ok(()) => Ok(None),
+        Err(refusal) => socket.take_pause().map(Some).ok_or(refusal),
     }
 }
 

@@ -14,6 +14,7 @@ use ringmq_pipe::remote::Room;
 
 use crate::error::{RecvError, SendRefusal};
 use crate::patience::{Patience, swallow_once};
+use crate::pause::Woken;
 use crate::peers::Peers;
 use crate::socket::Socket;
 
@@ -71,6 +72,16 @@ impl Socket {
         self.send_bytes(bytes, Patience::None)
     }
 
+    /// As [`send_slice`](Socket::send_slice), after a pause: [`Socket::share`].
+    ///
+    /// # Errors
+    ///
+    /// As [`send_slice`](Socket::send_slice).
+    #[cold]
+    pub fn send_slice_again(&mut self, bytes: &[u8], woken: Woken) -> Result<(), SendRefusal> {
+        self.send_bytes(bytes, Patience::Again(woken))
+    }
+
     #[inline]
     fn send_bytes(&mut self, bytes: &[u8], patience: Patience) -> Result<(), SendRefusal> {
         if !self.pattern.is_transparent() {
@@ -118,6 +129,20 @@ impl Socket {
     #[inline]
     pub fn try_send_part_from(&mut self, frame: &mut Frame) -> Result<(), SendRefusal> {
         self.send_from(frame, Patience::None)
+    }
+
+    /// As [`send_part_from`](Socket::send_part_from), after a pause: [`Socket::share`].
+    ///
+    /// # Errors
+    ///
+    /// As [`send_part_from`](Socket::send_part_from).
+    #[cold]
+    pub fn send_part_from_again(
+        &mut self,
+        frame: &mut Frame,
+        woken: Woken,
+    ) -> Result<(), SendRefusal> {
+        self.send_from(frame, Patience::Again(woken))
     }
 
     #[inline]
@@ -196,7 +221,21 @@ impl Socket {
         self.recv_bytes(Room::from(into), Patience::None)
     }
 
-    #[inline]
+    /// As [`recv_uninit`](Socket::recv_uninit), after a pause: [`Socket::share`].
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_slice`](Socket::recv_slice).
+    #[cold]
+    pub fn recv_uninit_again(
+        &mut self,
+        into: &mut [MaybeUninit<u8>],
+        woken: Woken,
+    ) -> Result<usize, RecvError> {
+        self.recv_bytes(Room::from(into), Patience::Again(woken))
+    }
+
+    #[inline(always)]
     fn recv_bytes(&mut self, mut into: Room<'_>, patience: Patience) -> Result<usize, RecvError> {
         if !self.pattern.is_transparent() {
             let frame = self.recv_frame(patience)?;
@@ -226,6 +265,20 @@ impl Socket {
     #[inline]
     pub fn try_recv_part_into(&mut self, frame: &mut Frame) -> Result<(), RecvError> {
         self.recv_to(frame, Patience::None)
+    }
+
+    /// As [`recv_part_into`](Socket::recv_part_into), after a pause: [`Socket::share`].
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_part_into`](Socket::recv_part_into).
+    #[cold]
+    pub fn recv_part_into_again(
+        &mut self,
+        frame: &mut Frame,
+        woken: Woken,
+    ) -> Result<(), RecvError> {
+        self.recv_to(frame, Patience::Again(woken))
     }
 
     #[inline]

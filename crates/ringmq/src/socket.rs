@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ringmq_message::{Frame, Message};
 use ringmq_pattern::{Kind, NotAttached, Pattern, Peer, Ready, RecvRefused, Refused, Remote};
-use ringmq_pipe::local::{Awaited, Mailbox, Post, Sleeper};
+use ringmq_pipe::local::{Mailbox, Post, Sleeper};
 
 use crate::command::{Attachment, Command, PipeId};
 use crate::context::Context;
@@ -15,8 +15,8 @@ use crate::error::{RecvError, SendError, SendRefusal, SocketError};
 use crate::monitor::{Occurrence, Watch};
 use crate::options::Options;
 use crate::patience::{Patience, swallow_once};
+use crate::pause::{Sharing, Waited, Woken};
 use crate::peers::{LOOK, Peers};
-use crate::waiting::Waiting;
 
 /// One end of many conversations, which a pattern makes one of.
 ///
@@ -41,6 +41,8 @@ pub struct Socket {
     pub(crate) last_endpoint: String,
     /// Where it and its connections tell what happens to them.
     pub(crate) watch: Watch,
+    /// What it knows of the threads that share it, if some do.
+    pub(crate) sharing: Option<Box<Sharing>>,
     /// When subscriptions were last looked for, by those who only send.
     looked: Instant,
 }
@@ -77,6 +79,7 @@ impl Socket {
             endpoints: Vec::new(),
             last_endpoint: String::new(),
             watch: Watch::default(),
+            sharing: None,
             looked: Instant::now(),
         })
     }
@@ -235,6 +238,15 @@ impl Socket {
         self.send_within(message.into(), Patience::None)
     }
 
+    /// As [`send`](Socket::send), after a pause: [`Socket::share`].
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Socket::send).
+    pub fn send_again(&mut self, message: Message, woken: Woken) -> Result<(), SendError> {
+        self.send_within(message, Patience::Again(woken))
+    }
+
     fn send_within(&mut self, message: Message, patience: Patience) -> Result<(), SendError> {
         let mut frames = message.into_iter();
         let first = frames.next().unwrap_or_default();
@@ -248,11 +260,15 @@ impl Socket {
     }
 
     /// Sends all parts of a message, or none. They are taken if it was sent.
-    pub(crate) fn send_parts(&mut self, parts: &mut Vec<Frame>) -> Result<(), SendRefusal> {
+    pub(crate) fn send_parts(
+        &mut self,
+        parts: &mut Vec<Frame>,
+        patience: Patience,
+    ) -> Result<(), SendRefusal> {
         let Some(first) = parts.first_mut() else {
             return Ok(());
         };
-        if let Err((reason, refused)) = self.send_frame(mem::take(first), Patience::Timeout) {
+        if let Err((reason, refused)) = self.send_frame(mem::take(first), patience) {
             *first = refused;
             return Err(reason);
         }
@@ -389,14 +405,10 @@ impl Socket {
             self.arm_for_watcher();
             return Err(SendRefusal::WouldBlock);
         };
-        let waiting = Waiting {
-            peers: &mut self.peers,
-            mailbox: &self.mailbox,
-            ready: Ready::Writable,
-            is_behind: false,
+        let waited = match self.wait_within(Ready::Writable, patience, deadline) {
+            Waited::Over(waited) => waited,
+            Waited::Paused => return Err(SendRefusal::WouldBlock),
         };
-        self.sleeper.count(waiting.received());
-        let waited = self.sleeper.wait(waiting, deadline);
         self.waited(&waited);
         if self.terminated {
             return Err(SendRefusal::Terminated);
@@ -404,6 +416,19 @@ impl Socket {
         waited?;
         self.peers.tell(&mut self.pattern, Ready::Writable, true);
         Ok(Patience::Until(deadline))
+    }
+
+    #[inline]
+    fn wait_within(
+        &mut self,
+        ready: Ready,
+        patience: Patience,
+        deadline: Option<Instant>,
+    ) -> Waited {
+        match patience.ended() {
+            Some(ended) => Waited::Over(Err(ended.into())),
+            None => self.wait(ready, deadline, patience.yields()),
+        }
     }
 
     fn only_sends(&self) -> bool {
@@ -540,7 +565,7 @@ impl Socket {
         if refused != RecvRefused::Empty {
             return Err(refused.into());
         }
-        let looks = !matches!(patience, Patience::Over);
+        let looks = !matches!(patience, Patience::Over | Patience::Ended(_));
         if looks && self.peers.tell(&mut self.pattern, Ready::Readable, true) {
             // What others ask of the socket meanwhile, its end among it, does not wait for a call that never waits.
             self.take_mail();
@@ -572,16 +597,12 @@ impl Socket {
         };
         let Some(deadline) = patience.settle(self.options.recv_timeout) else {
             self.arm_for_watcher();
-            return Err(RecvError::WouldBlock);
+            return Err(patience.refusal().into());
         };
-        let waiting = Waiting {
-            peers: &mut self.peers,
-            mailbox: &self.mailbox,
-            ready: Ready::Readable,
-            is_behind: self.pattern.is_behind(),
+        let waited = match self.wait_within(Ready::Readable, patience, deadline) {
+            Waited::Over(waited) => waited,
+            Waited::Paused => return Err(RecvError::WouldBlock),
         };
-        self.sleeper.count(waiting.received());
-        let waited = self.sleeper.wait(waiting, deadline);
         self.waited(&waited);
         if self.terminated {
             return Err(RecvError::Terminated);

@@ -13,6 +13,8 @@ pub(crate) struct Waiting<'a> {
     pub(crate) ready: Ready,
     /// Subscriptions wait until there is room.
     pub(crate) is_behind: bool,
+    /// Whether another thread wants the socket.
+    pub(crate) wanted: Option<&'a (dyn Fn() -> bool + Send + Sync)>,
 }
 
 impl Awaited for Waiting<'_> {
@@ -32,5 +34,9 @@ impl Awaited for Waiting<'_> {
 
     fn received(&self) -> u64 {
         self.peers.received()
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.wanted.is_some_and(|wanted| wanted())
     }
 }

@@ -58,7 +58,11 @@ impl Event {
         }
     }
 
-    fn eventfd() -> io::Result<Event> {
+    /// Makes one for ringers of this process only: an eventfd, which takes one system call.
+    ///
+    /// # Errors
+    /// As [`new`](Event::new).
+    pub fn eventfd() -> io::Result<Event> {
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
         Ok(Event {
             fd: rustix::event::eventfd(0, flags)?,

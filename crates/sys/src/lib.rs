@@ -80,7 +80,7 @@ pub use interface::{interface_addresses, interface_index, interface_name};
 pub use listener::{BindError, ListenOptions, Steal, UnixListener};
 pub use mapping::{Mapping, page_size};
 pub use memory::{CreateError, OwnMemory};
-pub use readiness::{Readiness, Wake, wait_poll};
+pub use readiness::{Epoll, Readiness, Wake, wait_poll};
 pub use ringer::{Ringer, RingerRefusal};
 pub use setback::{Setback, most_descriptors, most_mappings};
 pub use signal::{SignalGate, without_signals};

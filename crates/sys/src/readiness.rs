@@ -43,11 +43,17 @@ pub struct Wake {
 /// ```
 #[derive(Debug)]
 pub struct Readiness {
-    epoll: OwnedFd,
-    /// Whether the kernel has `epoll_pwait2`, whose timeout is in nanoseconds.
-    precise: bool,
+    epoll: Epoll,
     /// Whether a ring is told of once, or for as long as it is not drained.
     once: Cell<bool>,
+}
+
+/// An epoll instance to sleep on. Threads may share it.
+#[derive(Debug)]
+pub struct Epoll {
+    fd: OwnedFd,
+    /// Whether the kernel has `epoll_pwait2`, whose timeout is in nanoseconds.
+    precise: bool,
 }
 
 const BELL: u64 = 0;
@@ -81,52 +87,15 @@ impl Readiness {
         Readiness::bundle(bell.as_fd(), pidfd, every_write_wakes())
     }
 
-    /// As [`once`](Self::once), over the bell of a socket; `None` where each ring would have to be drained.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn of_event(event: &Event) -> io::Result<Option<Readiness>> {
-        match every_write_wakes() {
-            true => Readiness::bundle(event.as_fd(), None, true).map(Some),
-            false => Ok(None),
-        }
-    }
-
     fn bundle(
         bell: BorrowedFd<'_>,
         pidfd: Option<BorrowedFd<'_>>,
         once: bool,
     ) -> io::Result<Readiness> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let mut readiness = Readiness {
-            epoll,
-            precise: true,
+        Ok(Readiness {
+            epoll: Epoll::over(bell, pidfd, once)?,
             once: Cell::new(once),
-        };
-        // Older kernels answer ENOSYS, sandboxes EPERM; either way it is the older call from now on.
-        // Asked while there is nothing to tell of, because the answer could take it away.
-        readiness.precise = readiness.pwait2(Some(Duration::ZERO)).is_ok();
-        let events = epoll::EventFlags::IN;
-        let told = if once {
-            events | epoll::EventFlags::ET
-        } else {
-            events
-        };
-        epoll::add(
-            &readiness.epoll,
-            bell,
-            epoll::EventData::new_u64(BELL),
-            told,
-        )?;
-        if let Some(pidfd) = pidfd {
-            epoll::add(
-                &readiness.epoll,
-                pidfd,
-                epoll::EventData::new_u64(PEER),
-                events,
-            )?;
-        }
-        Ok(readiness)
+        })
     }
 
     /// Whether a ring ends one sleep even if it is not drained: see [`once`](Self::once).
@@ -144,7 +113,7 @@ impl Readiness {
     pub fn tell_always(&self, bell: &Doorbell) -> io::Result<()> {
         if self.once.replace(false) {
             let data = epoll::EventData::new_u64(BELL);
-            epoll::modify(&self.epoll, bell, data, epoll::EventFlags::IN)?;
+            epoll::modify(&self.epoll.fd, bell, data, epoll::EventFlags::IN)?;
         }
         Ok(())
     }
@@ -158,7 +127,7 @@ impl Readiness {
     pub fn nudge(&self, writable: BorrowedFd<'_>) -> io::Result<()> {
         let data = epoll::EventData::new_u64(NUDGE);
         Ok(epoll::add(
-            &self.epoll,
+            &self.epoll.fd,
             writable,
             data,
             epoll::EventFlags::OUT,
@@ -170,7 +139,55 @@ impl Readiness {
     /// # Errors
     /// What epoll_ctl(2) answers; nothing is expected.
     pub fn calm(&self, writable: BorrowedFd<'_>) -> io::Result<()> {
-        Ok(epoll::delete(&self.epoll, writable)?)
+        Ok(epoll::delete(&self.epoll.fd, writable)?)
+    }
+
+    /// Sleeps until something is there or the deadline has passed: [`Epoll::wait`].
+    ///
+    /// # Errors
+    /// As [`Epoll::wait`].
+    pub fn wait(&self, deadline: Option<Instant>) -> io::Result<Wake> {
+        self.epoll.wait(deadline)
+    }
+
+    /// Says what is there, without sleeping.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub fn check(&self) -> io::Result<Wake> {
+        self.epoll.check()
+    }
+}
+
+impl Epoll {
+    /// As [`Readiness::once`], over the bell of a socket; `None` where each ring would have to be drained.
+    ///
+    /// # Errors
+    /// As [`Readiness::new`].
+    pub fn of_event(event: &Event) -> io::Result<Option<Epoll>> {
+        match every_write_wakes() {
+            true => Epoll::over(event.as_fd(), None, true).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    fn over(bell: BorrowedFd<'_>, pidfd: Option<BorrowedFd<'_>>, once: bool) -> io::Result<Epoll> {
+        let fd = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let mut made = Epoll { fd, precise: true };
+        // Older kernels answer ENOSYS, sandboxes EPERM; either way it is the older call from now on.
+        // Asked while there is nothing to tell of, because the answer could take it away.
+        made.precise = made.pwait2(Some(Duration::ZERO)).is_ok();
+        let events = epoll::EventFlags::IN;
+        let told = if once {
+            events | epoll::EventFlags::ET
+        } else {
+            events
+        };
+        epoll::add(&made.fd, bell, epoll::EventData::new_u64(BELL), told)?;
+        if let Some(pidfd) = pidfd {
+            epoll::add(&made.fd, pidfd, epoll::EventData::new_u64(PEER), events)?;
+        }
+        Ok(made)
     }
 
     /// Sleeps until something is there or the deadline has passed. Never ends early: the clock is
@@ -223,7 +240,7 @@ impl Readiness {
         let count = unsafe {
             libc::syscall(
                 libc::SYS_epoll_pwait2,
-                self.epoll.as_raw_fd(),
+                self.fd.as_raw_fd(),
                 events.as_mut_ptr(),
                 2,
                 timeout,
@@ -243,7 +260,7 @@ impl Readiness {
         // SAFETY: the descriptor is open for as long as `self` is, and `events` has room for the two
         // that are announced.
         let count =
-            unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), events.as_mut_ptr(), 2, timeout) };
+            unsafe { libc::epoll_wait(self.fd.as_raw_fd(), events.as_mut_ptr(), 2, timeout) };
         understand(&events, libc::c_long::from(count))
     }
 }
@@ -294,7 +311,7 @@ fn understand(events: &[libc::epoll_event; 2], count: libc::c_long) -> io::Resul
 
 impl AsFd for Readiness {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.epoll.as_fd()
+        self.epoll.fd.as_fd()
     }
 }
 
@@ -353,7 +370,7 @@ mod tests {
     fn without_epoll_pwait2_a_deadline_is_not_early_either() {
         let (bell, sent) = Doorbell::new().unwrap();
         let mut readiness = Readiness::new(&bell, None).unwrap();
-        readiness.precise = false;
+        readiness.epoll.precise = false;
         for micros in [0, 1, 999, 1_001, 2_500] {
             let deadline = Instant::now() + Duration::from_micros(micros);
             assert!(readiness.wait(Some(deadline)).unwrap().timed_out);

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use ringmq_sys::{
-    Doorbell, Event, Readiness, Ringer, RingerRefusal, Stream, allow_other_uid, wait_poll,
+    Doorbell, Epoll, Event, Readiness, Ringer, RingerRefusal, Stream, allow_other_uid, wait_poll,
 };
 use rustix::fs::OFlags;
 
@@ -272,7 +272,7 @@ fn a_ring_of_a_full_bell_ends_a_sleep_too() {
         let (bell, _sent, ringer) = bell();
         let readiness = Readiness::once(&bell, None).unwrap();
         let event = Event::new().unwrap();
-        let told = Readiness::of_event(&event).unwrap().unwrap();
+        let told = Epoll::of_event(&event).unwrap().unwrap();
         let peer = Ringer::adopt(event.share().unwrap().unwrap()).unwrap();
         for _ in 0..100_000 {
             ringer.ring().unwrap();

@@ -25,8 +25,8 @@ pub use announcement::Announcement;
 pub use mailbox::{Mailbox, Post};
 pub use receiver::Receiver;
 pub use sender::Sender;
-pub use sleeper::{Awaited, Company, Sleeper, Slept, announce};
-pub use spinner::Spinner;
+pub use sleeper::{Awaited, Company, Sleep, Sleeper, Slept, announce};
+pub use spinner::{Spinner, Spun};
 pub use waker::{Bell, Bellpull, Waker};
 
 use ringmq_ring::{elements, words};

@@ -3,12 +3,13 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 use ringmq_ring::{Generation, MappedMut, Owed, WordsMut, words};
-use ringmq_sys::{Event, Readiness, barrier, cpu};
+use ringmq_sys::{Epoll, Event, barrier, cpu};
 
-use super::spinner::Spinner;
+use super::spinner::{Spinner, Spun};
 use super::waker::{Bell, Bellpull};
 use crate::options::Wait;
 use crate::remote::{Control, LateControl};
@@ -48,6 +49,11 @@ pub trait Awaited {
     /// Messages received so far, from one peer in the main; 0 for whoever does not receive, or from many.
     fn received(&self) -> u64 {
         0
+    }
+
+    /// Whether another thread waits for what this one holds while it spins. Asked about once in a microsecond.
+    fn is_wanted(&self) -> bool {
+        false
     }
 }
 
@@ -102,6 +108,8 @@ pub struct Sleeper {
     cpu_told: WordsMut<1>,
     /// Whether the bell may have rings that were not drained.
     dirty: bool,
+    /// The thread that sleeps by the present announcement without holding this sleeper.
+    asleep: Option<ThreadId>,
     /// Whether a sleeper can pay for the order at all.
     can_pay: bool,
     /// Messages received, when that was last told, and at the last sleep; and how many sleeps in a row were of the kind
@@ -119,7 +127,7 @@ enum Nap {
     /// ppoll(2), which needs no descriptor, and a drain before the next one. So many sleeps were of this kind.
     Short(u32),
     /// By an epoll instance that tells of each ring once, drained or not; so many rings, at least, were not.
-    Deep(Readiness, u32),
+    Deep(Arc<Epoll>, u32),
     /// As the first, for good: there is no descriptor for more, or the kernel is too old.
     Only,
 }
@@ -134,8 +142,8 @@ impl Nap {
     /// From now on by an epoll instance, if there can be one.
     fn deepen(&mut self, event: &Event) {
         if let Nap::Short(_) = self {
-            *self = match Readiness::of_event(event) {
-                Ok(Some(readiness)) => Nap::Deep(readiness, 0),
+            *self = match Epoll::of_event(event) {
+                Ok(Some(epoll)) => Nap::Deep(Arc::new(epoll), 0),
                 Ok(None) | Err(_) => Nap::Only,
             };
         }
@@ -168,7 +176,7 @@ impl Nap {
     #[inline]
     fn wait(&self, event: &Event, deadline: Option<Instant>) -> io::Result<bool> {
         match self {
-            Nap::Deep(readiness, _) => Ok(!readiness.wait(deadline)?.timed_out),
+            Nap::Deep(epoll, _) => Ok(!epoll.wait(deadline)?.timed_out),
             Nap::Short(_) | Nap::Only => event.wait(deadline),
         }
     }
@@ -180,6 +188,27 @@ const MANY: u64 = 64;
 const MISFITS: u32 = 4;
 /// Waits in a row that ended while they spun, before nobody is asked for fences any more.
 const SPINS: u32 = 16;
+
+/// What a thread sleeps on that has announced a sleep and does not hold the sleeper: [`Sleeper::lie_down`].
+#[derive(Debug, Clone)]
+pub struct Sleep {
+    event: Arc<Event>,
+    epoll: Option<Arc<Epoll>>,
+}
+
+impl Sleep {
+    /// Sleeps until the bell rings; false once the deadline has passed.
+    ///
+    /// # Errors
+    ///
+    /// [`Slept::Interrupted`] or [`Slept::Os`].
+    pub fn wait(&self, deadline: Option<Instant>) -> Result<bool, Slept> {
+        match &self.epoll {
+            Some(epoll) => Ok(!epoll.wait(deadline)?.timed_out),
+            None => Ok(self.event.wait(deadline)?),
+        }
+    }
+}
 
 impl Bell for Event {
     fn ring(&self) -> io::Result<()> {
@@ -212,6 +241,7 @@ impl Sleeper {
             cpu: u32::MAX,
             cpu_told,
             dirty: false,
+            asleep: None,
             can_pay,
             received: 0,
             slept_at: 0,
@@ -276,10 +306,58 @@ impl Sleeper {
         }
     }
 
-    /// After a sleep elsewhere that was [announced](announce).
+    /// After a sleep elsewhere that was [announced](announce), or begun by [`lie_down`](Sleeper::lie_down).
     pub fn awake(&mut self) {
+        self.asleep = None;
         self.disarm();
         self.dirty = true;
+    }
+
+    /// The thread that sleeps by the present announcement while others may hold the sleeper.
+    #[inline]
+    pub fn asleep(&self) -> Option<ThreadId> {
+        self.asleep
+    }
+
+    /// The bell, for a thread that sleeps on it while others may hold the sleeper.
+    pub fn event(&self) -> Arc<Event> {
+        Arc::clone(&self.event)
+    }
+
+    /// Announces a sleep of this thread, which then lets go of the sleeper: it sleeps on what this returns, gets hold of
+    /// the sleeper again and says that it is [`awake`](Sleeper::awake). `None` if a look after the announcement
+    /// succeeded: there is no sleep then. While one thread sleeps in this way, others announce none.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses; nothing is expected.
+    pub fn lie_down(&mut self, awaited: &mut impl Awaited) -> io::Result<Option<Sleep>> {
+        if !self.arm_unless(awaited)? {
+            return Ok(None);
+        }
+        self.asleep = Some(thread::current().id());
+        Ok(Some(Sleep {
+            event: Arc::clone(&self.event),
+            epoll: match &self.nap {
+                Nap::Deep(epoll, _) => Some(Arc::clone(epoll)),
+                Nap::Short(_) | Nap::Only => None,
+            },
+        }))
+    }
+
+    /// Drains the bell where that is needed, announces a sleep, and looks. Says whether to sleep: if the look
+    /// succeeded, the announcement was taken back.
+    fn arm_unless(&mut self, awaited: &mut impl Awaited) -> io::Result<bool> {
+        if self.dirty && self.nap.wants_drain(&self.event) {
+            self.dirty = false;
+            self.event.drain()?;
+        }
+        self.arm()?;
+        if awaited.look() {
+            self.disarm();
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     /// How it waits.
@@ -302,17 +380,11 @@ impl Sleeper {
         mut awaited: impl Awaited,
         deadline: Option<Instant>,
     ) -> Result<(), Slept> {
-        if self.spin(&mut awaited, deadline)? {
+        if self.spin(&mut awaited, deadline)? == Spun::Found {
             return Ok(());
         }
         loop {
-            if self.dirty && self.nap.wants_drain(&self.event) {
-                self.dirty = false;
-                self.event.drain()?;
-            }
-            self.arm()?;
-            if awaited.look() {
-                self.disarm();
+            if !self.arm_unless(&mut awaited)? {
                 return Ok(());
             }
             let woken = self.nap.wait(&self.event, deadline);
@@ -389,12 +461,16 @@ impl Sleeper {
     }
 
     /// For whoever polls the descriptor: drains the bell and announces a sleep. The caller looks once more afterwards;
-    /// what comes after that rings.
+    /// what comes after that rings. While another thread [sleeps](Sleeper::asleep), its announcement serves both, and its
+    /// rings stay.
     ///
     /// # Errors
     ///
     /// If the kernel refuses; nothing is expected.
     pub fn arm_for_watcher(&mut self) -> io::Result<()> {
+        if self.asleep.is_some() {
+            return Ok(());
+        }
         self.dirty = false;
         self.event.drain()?;
         self.arm()
@@ -419,15 +495,19 @@ impl Sleeper {
         here
     }
 
-    /// Spins for as long as the strategy has it. Says whether a look succeeded.
-    fn spin(
+    /// Spins for as long as the strategy has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Slept`]: a deadline and a signal end it as they end a sleep.
+    pub fn spin(
         &mut self,
         awaited: &mut impl Awaited,
         deadline: Option<Instant>,
-    ) -> Result<bool, Slept> {
+    ) -> Result<Spun, Slept> {
         let here = self.tell_cpu();
         if self.strategy == Wait::Park {
-            return Ok(false);
+            return Ok(Spun::InVain);
         }
         let mut telling = Telling {
             awaited,
@@ -438,7 +518,7 @@ impl Sleeper {
         let spun = self
             .spinner
             .spin(self.strategy, &mut telling, here, deadline)?;
-        if spun {
+        if spun == Spun::Found {
             self.spun();
         }
         Ok(spun)
@@ -449,7 +529,12 @@ impl Sleeper {
     #[inline]
     pub fn spun(&mut self) {
         self.spins += 1;
-        if self.spins >= SPINS && self.can_pay && self.generation.asks_fences() {
+        // A thread that sleeps by an announcement relies on the fences that it asks for.
+        if self.spins >= SPINS
+            && self.asleep.is_none()
+            && self.can_pay
+            && self.generation.asks_fences()
+        {
             self.forgo_fences();
         }
     }
@@ -477,6 +562,10 @@ impl<A: Awaited> Awaited for Telling<'_, A> {
     fn received(&self) -> u64 {
         self.awaited.received()
     }
+
+    fn is_wanted(&self) -> bool {
+        self.awaited.is_wanted()
+    }
 }
 
 #[inline]
@@ -492,14 +581,16 @@ fn tell_cpu(here: u32, last: &mut u32, told: &mut WordsMut<1>, control: Option<&
 
 /// For whoever sleeps on the descriptors of several sleepers at once: announces the sleep of them all, with one barrier at
 /// most. The caller looks once more afterwards, then sleeps, and says that they are [`awake`](Sleeper::awake), also after
-/// an error.
+/// an error. None of them is [asleep](Sleeper::asleep) already, by another thread.
 ///
 /// # Errors
 ///
 /// If the kernel refuses; nothing is expected.
 pub fn announce<'a>(sleepers: impl Iterator<Item = &'a mut Sleeper>) -> io::Result<()> {
     let mut owed = Owed::Nothing;
+    let here = thread::current().id();
     for sleeper in sleepers {
+        sleeper.asleep = Some(here);
         if std::mem::take(&mut sleeper.dirty) {
             sleeper.event.drain()?;
         }

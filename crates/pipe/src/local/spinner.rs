@@ -33,6 +33,17 @@ struct Leave {
     at: Instant,
 }
 
+/// How spinning ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spun {
+    /// A look succeeded.
+    Found,
+    /// It is time to sleep.
+    InVain,
+    /// Another thread [wants](Awaited::is_wanted) what this one holds.
+    Wanted,
+}
+
 /// Pauses, of about 12 ns each, between two looks at the clock while spinning.
 const CLOCK_LOOK: u32 = 64;
 /// Time between two looks at signals while spinning.
@@ -50,8 +61,7 @@ impl Spinner {
         }
     }
 
-    /// Spins for as long as the strategy has it, on the CPU `here`. Says whether a look succeeded; if not, it is time to
-    /// sleep.
+    /// Spins for as long as the strategy has it, on the CPU `here`.
     ///
     /// # Errors
     ///
@@ -62,32 +72,32 @@ impl Spinner {
         awaited: &mut impl Awaited,
         here: u32,
         deadline: Option<Instant>,
-    ) -> Result<bool, Slept> {
+    ) -> Result<Spun, Slept> {
         if strategy == Wait::Park {
-            return Ok(false);
+            return Ok(Spun::InVain);
         }
         // The first wait is for whoever is yet to connect, or to answer for the first time: that takes longer than a spin,
         // and a peer that lives for one answer need not find out what it may use.
         if !std::mem::replace(&mut self.waited, true) && strategy == Wait::Adaptive {
-            return Ok(false);
+            return Ok(Spun::InVain);
         }
         let company = awaited.company(here);
         if company == Company::Here {
-            return Ok(false);
+            return Ok(Spun::InVain);
         }
         let leave = match self.leave {
             Some(leave) if leave.quota_allows => leave,
             _ => self.look_at_leave(Instant::now()),
         };
         if !leave.quota_allows || leave.is_in_the_way(company) {
-            return Ok(false);
+            return Ok(Spun::InVain);
         }
         // Whoever wakes us says where it runs.
         if std::mem::take(&mut self.doubt) {
-            return Ok(false);
+            return Ok(Spun::InVain);
         }
         if strategy == Wait::Adaptive && !self.adaptive.spin_now() {
-            return Ok(false);
+            return Ok(Spun::InVain);
         }
         let received = awaited.received();
         for _ in 0..self.heels.begin(received) {
@@ -97,7 +107,7 @@ impl Spinner {
         self.heels.end(received, found);
         if found {
             self.adaptive.paid();
-            return Ok(true);
+            return Ok(Spun::Found);
         }
         self.spin_on(strategy, awaited, deadline)
     }
@@ -108,7 +118,7 @@ impl Spinner {
         strategy: Wait,
         awaited: &mut impl Awaited,
         deadline: Option<Instant>,
-    ) -> Result<bool, Slept> {
+    ) -> Result<Spun, Slept> {
         let start = Instant::now();
         let mut leave = self.look_at_leave(start);
         let mut gate: Option<SignalGate> = None;
@@ -123,20 +133,26 @@ impl Spinner {
             }
             if found {
                 self.adaptive.paid();
-                return Ok(true);
+                return Ok(Spun::Found);
+            }
+            if awaited.is_wanted() {
+                if let Some(gate) = &mut gate {
+                    gate.check()?;
+                }
+                return Ok(Spun::Wanted);
             }
             if strategy == Wait::Adaptive {
                 if preempted {
-                    return Ok(false);
+                    return Ok(Spun::InVain);
                 }
                 if now - start >= LONGEST {
                     self.adaptive.in_vain();
-                    return Ok(false);
+                    return Ok(Spun::InVain);
                 }
             }
             if deadline.is_some_and(|deadline| now >= deadline) {
                 return if awaited.look() {
-                    Ok(true)
+                    Ok(Spun::Found)
                 } else {
                     Err(Slept::TimedOut)
                 };
@@ -148,12 +164,12 @@ impl Spinner {
                     leave.quota_allows && !leave.is_in_the_way(awaited.company(cpu::current()));
                 // After everything else that ends the spin: a signal that came by now is not lost in the sleep.
                 if !SignalGate::close_or_check(&mut gate)? || !welcome {
-                    return Ok(false);
+                    return Ok(Spun::InVain);
                 }
             }
             last = now;
         }
-        Ok(false)
+        Ok(Spun::InVain)
     }
 
     /// The quota and the CPUs of this thread may change while it runs.

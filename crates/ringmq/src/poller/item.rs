@@ -1,7 +1,7 @@
 //! What a poller waits for.
 
 use std::ops::{BitOr, BitOrAssign};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use ringmq_sys::poll::Conditions;
 
@@ -33,6 +33,16 @@ impl Interest {
     /// Whether all of `other` is part of this.
     pub const fn contains(self, other: Interest) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// What poll(2) is to look for at a descriptor.
+    pub(super) fn conditions(self) -> Conditions {
+        Conditions {
+            readable: self.contains(Interest::READABLE),
+            writable: self.contains(Interest::WRITABLE),
+            urgent: self.contains(Interest::URGENT),
+            broken: false,
+        }
     }
 
     /// Whether anything is looked for that sockets have.
@@ -121,40 +131,11 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The descriptor, if it is no socket's.
-    pub(super) fn other(&self) -> Option<BorrowedFd<'a>> {
+    /// The descriptor, if it is no socket's, and what to look for there.
+    pub(super) fn other(&self) -> Option<(BorrowedFd<'a>, Interest)> {
         match self.target {
             Target::Socket(_) => None,
-            Target::Descriptor(descriptor) => Some(descriptor),
-        }
-    }
-
-    /// The descriptor of a socket that is looked at.
-    pub(super) fn bell(&self) -> Option<BorrowedFd<'_>> {
-        match &self.target {
-            Target::Socket(socket) if self.interest.of_sockets() => Some(socket.as_fd()),
-            _ => None,
-        }
-    }
-
-    /// What poll(2) is to look for: bells are read, whatever they ring for.
-    pub(super) fn asked(&self) -> Conditions {
-        match self.target {
-            Target::Descriptor(_) => self.conditions(),
-            Target::Socket(_) => Conditions {
-                readable: true,
-                ..Conditions::default()
-            },
-        }
-    }
-
-    /// What poll(2) is to look for at a descriptor.
-    pub(super) fn conditions(&self) -> Conditions {
-        Conditions {
-            readable: self.interest.contains(Interest::READABLE),
-            writable: self.interest.contains(Interest::WRITABLE),
-            urgent: self.interest.contains(Interest::URGENT),
-            broken: false,
+            Target::Descriptor(descriptor) => Some((descriptor, self.interest)),
         }
     }
 
@@ -175,6 +156,14 @@ impl<'a> Item<'a> {
         match self.waiting() {
             Some(socket) => socket.has_news(readable, writable),
             None => false,
+        }
+    }
+
+    /// Whether another thread waits for the lock of a socket that is looked at.
+    pub(super) fn is_wanted(&self) -> bool {
+        match &self.target {
+            Target::Socket(socket) => socket.is_wanted(),
+            Target::Descriptor(_) => false,
         }
     }
 

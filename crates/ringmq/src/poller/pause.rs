@@ -1,0 +1,167 @@
+//! Where a wait for several sockets lets go of them.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ringmq_pipe::local::Slept;
+use ringmq_sys::Event;
+use ringmq_sys::poll::{Conditions, Set};
+
+use super::{Interest, Item, PollError};
+use crate::patience::later;
+use crate::pause::{BRIEF, MOST_YIELDS};
+
+/// What a [step](super::Poller::step) of a wait comes to.
+#[derive(Debug)]
+pub enum PollStep {
+    /// So many items are ready, or none, and the time has passed.
+    Ready(usize),
+    /// The caller lets go of the sockets before the next step.
+    Pause(PollPause),
+}
+
+/// A wait for several sockets that is taken in [steps](super::Poller::step).
+#[derive(Debug)]
+pub struct PollWait {
+    deadline: Option<Instant>,
+    over: bool,
+    failed: Option<PollError>,
+    /// How often it has let another thread in, while it spun, since it last slept.
+    yields: u32,
+}
+
+impl PollWait {
+    /// One that has not begun; `None` waits without end, zero does not wait.
+    pub fn new(timeout: Option<Duration>) -> PollWait {
+        let over = timeout == Some(Duration::ZERO);
+        PollWait {
+            deadline: timeout.filter(|_| !over).map(later),
+            over,
+            failed: None,
+            yields: 0,
+        }
+    }
+
+    /// Whether it may spin.
+    pub(super) fn spins(&self) -> bool {
+        self.yields < MOST_YIELDS
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Why it has ended with nothing, if it has.
+    pub(super) fn check(&mut self) -> Result<(), PollError> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// It is over after one more look if its time has passed: a peer can bring news to each look, of which nothing is for
+    /// the application.
+    pub(super) fn look_at_time(&mut self) {
+        self.over |= self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline);
+    }
+
+    /// After one more look it is over.
+    pub(super) fn ended(&mut self, slept: Slept) {
+        match slept {
+            Slept::TimedOut => self.over = true,
+            Slept::Interrupted => self.failed = Some(PollError::Interrupted),
+            Slept::Os(error) => self.failed = Some(PollError::Os(error)),
+        }
+    }
+}
+
+/// What a wait for several sockets rests on while it does not hold them.
+#[derive(Debug, Default)]
+pub struct PollPause {
+    bells: Vec<Arc<Event>>,
+    /// An event of one's own, if other threads have announced sleeps at some of the sockets.
+    own: Option<Arc<Event>>,
+    /// There is no descriptor for that.
+    short: bool,
+    deadline: Option<Instant>,
+    brief: bool,
+}
+
+impl PollPause {
+    pub(super) fn until(deadline: Option<Instant>) -> PollPause {
+        PollPause {
+            deadline,
+            ..PollPause::default()
+        }
+    }
+
+    /// For a moment, in which another thread gets what it waits for.
+    pub(crate) fn brief() -> PollPause {
+        PollPause {
+            brief: true,
+            ..PollPause::default()
+        }
+    }
+
+    /// Whether the caller only lets go of the sockets for a moment, for another thread that wants one of them.
+    pub fn is_brief(&self) -> bool {
+        self.brief
+    }
+
+    /// An item is waited for.
+    pub(super) fn add(&mut self, item: &mut Item<'_>) {
+        let Some(socket) = item.waiting() else {
+            return;
+        };
+        if !socket.has_sleeper() {
+            self.bells.push(socket.sleeper.event());
+            return;
+        }
+        if self.own.is_none() {
+            self.own = Event::eventfd().ok().map(Arc::new);
+        }
+        match &self.own {
+            Some(event) => socket.add_guest(event),
+            None => self.short = true,
+        }
+    }
+
+    /// Sleeps until something may have come, the time has passed, or a signal was handled, of which the next step
+    /// learns. `others` are the descriptors among the items.
+    pub fn rest<'fd>(
+        &self,
+        wait: &mut PollWait,
+        others: impl IntoIterator<Item = (BorrowedFd<'fd>, Interest)>,
+    ) {
+        if self.brief {
+            wait.yields += 1;
+            return;
+        }
+        wait.yields = 0;
+        let rung = Conditions {
+            readable: true,
+            ..Conditions::default()
+        };
+        let mut all = Set::new();
+        for bell in self.bells.iter().chain(&self.own) {
+            all.add(bell.as_fd(), rung);
+        }
+        for (descriptor, interest) in others {
+            all.add(descriptor, interest.conditions());
+        }
+        let soon = self.short.then(|| Instant::now() + BRIEF);
+        let deadline = match (self.deadline, soon) {
+            (Some(deadline), Some(soon)) => Some(deadline.min(soon)),
+            (deadline, soon) => deadline.or(soon),
+        };
+        match all.wait(deadline) {
+            Ok(0) if deadline == self.deadline => wait.ended(Slept::TimedOut),
+            Ok(_) => wait.look_at_time(),
+            Err(error) => wait.ended(error.into()),
+        }
+    }
+}

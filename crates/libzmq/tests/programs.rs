@@ -5,6 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped says why")]
 
+#[path = "programs/log.rs"]
+mod log;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -25,6 +28,13 @@ fn ours() -> PathBuf {
 /// Compiles a program, and gives its path.
 fn compiled(name: &str, folder: &Path) -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    compiled_from(&here.join("tests/c").join(name).with_extension("c"), folder)
+}
+
+/// As [`compiled`], of a file anywhere.
+fn compiled_from(source: &Path, folder: &Path) -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let name = source.file_stem().unwrap();
     let program = folder.join(name);
     let status = Command::new("cc")
         .args([
@@ -37,13 +47,13 @@ fn compiled(name: &str, folder: &Path) -> PathBuf {
         ])
         .arg("-I")
         .arg(here.join("../../include"))
-        .arg(here.join("tests/c").join(name).with_extension("c"))
+        .arg(source)
         .arg(folder.join("libzmq.so.5"))
         .arg("-o")
         .arg(&program)
         .status()
         .unwrap();
-    assert!(status.success(), "{name} does not compile");
+    assert!(status.success(), "{} does not compile", source.display());
     program
 }
 

@@ -46,6 +46,17 @@ pub struct Connection {
     pub carrier: Carrier,
 }
 
+impl Carrier {
+    /// One word, for logs.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Carrier::Inproc => "inproc",
+            Carrier::Zmtp(_) => "ZMTP",
+            Carrier::SharedMemory => "shared-memory",
+        }
+    }
+}
+
 impl fmt::Display for Carrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

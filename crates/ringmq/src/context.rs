@@ -8,7 +8,7 @@ use ringmq_pipe::local::{Post, Sleeper, Waker};
 use ringmq_sys::ForkMark;
 
 use crate::command::{Command, PipeId};
-use crate::environment;
+use crate::environment::Environment;
 use crate::error::{EndpointRefusal, SocketError, TerminateError};
 use crate::inproc::Names;
 use crate::log;
@@ -84,14 +84,15 @@ impl Context {
     ///
     /// If there is no memory for it.
     pub fn new() -> Result<Context, SocketError> {
-        log::begin();
+        let environment = Environment::read();
+        log::begin(&environment);
         let inside = Arc::new(Inside {
             shared: Mutex::new(Shared {
                 names: Names::default(),
                 sockets: Vec::new(),
                 most_sockets: 1023,
-                wait: environment::wait(),
-                share: environment::share(),
+                wait: environment.wait,
+                share: environment.share,
                 io_threads: 1,
                 next_pipe: 0,
                 terminated: false,

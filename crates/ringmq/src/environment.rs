@@ -1,17 +1,142 @@
-//! What whoever starts a program can say, without a change to it.
+//! What the environment of a process asks for, without a change to the program.
+
+use std::ffi::OsString;
 
 use ringmq_pipe::Wait;
 
-/// `RINGMQ_WAIT`: `spin`, `park` or `adaptive`, which is what anything else stands for, too.
-pub(crate) fn wait() -> Wait {
-    match std::env::var_os("RINGMQ_WAIT") {
-        Some(value) if value == "spin" => Wait::Spin,
-        Some(value) if value == "park" => Wait::Park,
-        _ => Wait::Adaptive,
+/// Words for yes and no, in any case.
+const SWITCH: [(&str, bool); 8] = [
+    ("on", true),
+    ("1", true),
+    ("yes", true),
+    ("true", true),
+    ("off", false),
+    ("0", false),
+    ("no", false),
+    ("false", false),
+];
+
+const WAITS: [(&str, Wait); 3] = [
+    ("adaptive", Wait::Adaptive),
+    ("spin", Wait::Spin),
+    ("park", Wait::Park),
+];
+
+/// The variables of ringmq. One that is empty counts as one that is not set.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Environment {
+    /// `RINGMQ_WAIT`: how calls wait; adaptive by default.
+    pub(crate) wait: Wait,
+    /// `RINGMQ_SHM`: whether ipc connections use shared memory; they do by default.
+    pub(crate) share: bool,
+    /// `RINGMQ_LOG`: whether events are printed; `None` if the variable is not set.
+    pub(crate) log: Option<bool>,
+    /// A line for each variable with an unknown value, which is not used.
+    pub(crate) refused: Vec<String>,
+}
+
+impl Environment {
+    /// Reads it as it is now.
+    pub(crate) fn read() -> Environment {
+        Environment::of(|name| std::env::var_os(name))
+    }
+
+    fn of(value: impl Fn(&str) -> Option<OsString>) -> Environment {
+        let mut refused = Vec::new();
+        let mut switch = |name| choose(name, value(name), &SWITCH, &mut refused);
+        let (share, log) = (switch("RINGMQ_SHM"), switch("RINGMQ_LOG"));
+        let wait = choose("RINGMQ_WAIT", value("RINGMQ_WAIT"), &WAITS, &mut refused);
+        Environment {
+            wait: wait.unwrap_or(Wait::Adaptive),
+            share: share.unwrap_or(true),
+            log,
+            refused,
+        }
     }
 }
 
-/// `RINGMQ_SHM`: `off` keeps ipc connections on ZMTP.
-pub(crate) fn share() -> bool {
-    std::env::var_os("RINGMQ_SHM").is_none_or(|value| value != "off")
+/// What a value stands for; `None` if there is no value, or none that is known.
+fn choose<T: Copy>(
+    name: &str,
+    value: Option<OsString>,
+    known: &[(&str, T)],
+    refused: &mut Vec<String>,
+) -> Option<T> {
+    let value = value.filter(|value| !value.is_empty())?;
+    let found = known
+        .iter()
+        .find(|(word, _)| value.eq_ignore_ascii_case(word));
+    if found.is_none() {
+        let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
+        let words = words.join(", ");
+        refused.push(format!("{name}={value:?} is ignored: it can be {words}"));
+    }
+    found.map(|(_, meaning)| *meaning)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(variables: &[(&str, &str)]) -> Environment {
+        Environment::of(|name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[test]
+    fn words_for_no_turn_off_and_words_for_yes_turn_on() {
+        for no in ["off", "OFF", "0", "no", "No", "false", "FALSE"] {
+            let environment = of(&[("RINGMQ_SHM", no), ("RINGMQ_LOG", no)]);
+            assert_eq!((environment.share, environment.log), (false, Some(false)));
+            assert!(environment.refused.is_empty());
+        }
+        for yes in ["on", "On", "1", "yes", "true", "TRUE"] {
+            let environment = of(&[("RINGMQ_SHM", yes), ("RINGMQ_LOG", yes)]);
+            assert_eq!((environment.share, environment.log), (true, Some(true)));
+            assert!(environment.refused.is_empty());
+        }
+        for (word, wait) in [
+            ("spin", Wait::Spin),
+            ("PARK", Wait::Park),
+            ("adaptive", Wait::Adaptive),
+        ] {
+            let environment = of(&[("RINGMQ_WAIT", word)]);
+            assert_eq!(environment.wait, wait);
+            assert!(environment.refused.is_empty());
+        }
+    }
+
+    #[test]
+    fn no_value_is_the_default() {
+        let default = Environment {
+            wait: Wait::Adaptive,
+            share: true,
+            log: None,
+            refused: Vec::new(),
+        };
+        assert_eq!(of(&[]), default);
+        let empty = [("RINGMQ_WAIT", ""), ("RINGMQ_SHM", ""), ("RINGMQ_LOG", "")];
+        assert_eq!(of(&empty), default);
+    }
+
+    #[test]
+    fn unknown_values_are_told_of_and_change_nothing() {
+        let environment = of(&[
+            ("RINGMQ_WAIT", "bogus"),
+            ("RINGMQ_SHM", "of"),
+            ("RINGMQ_LOG", "debug"),
+        ]);
+        assert_eq!(environment.wait, Wait::Adaptive);
+        assert!(environment.share && environment.log.is_none());
+        assert_eq!(
+            environment.refused,
+            [
+                "RINGMQ_SHM=\"of\" is ignored: it can be on, 1, yes, true, off, 0, no, false",
+                "RINGMQ_LOG=\"debug\" is ignored: it can be on, 1, yes, true, off, 0, no, false",
+                "RINGMQ_WAIT=\"bogus\" is ignored: it can be adaptive, spin, park",
+            ]
+        );
+    }
 }

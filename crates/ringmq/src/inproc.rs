@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use ringmq_pipe::local::{Bellpull, Post, Waker};
 
+use crate::carrier::Carrier;
 use crate::command::{Attachment, Command, Far, Marks, direction};
 use crate::endpoints::Role;
 use crate::error::EndpointRefusal;
+use crate::log::TypeName;
 use crate::monitor::{Addresses, WeakWatch};
 use crate::socket::Socket;
 
@@ -184,6 +186,12 @@ impl Socket {
             far: Far::Socket(far_post),
         };
         self.attach(attachment, assigned.as_deref());
+        tracing::info!(
+            endpoint = %endpoint,
+            r#type = %TypeName(self.kind()),
+            carrier = %Carrier::Inproc.name(),
+            "connected"
+        );
         self.know(endpoint, Role::Connected(id));
     }
 

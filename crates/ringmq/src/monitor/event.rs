@@ -130,6 +130,15 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
+    /// The endpoint as the application has bound or connected it.
+    pub(crate) fn endpoint(&self) -> &str {
+        if self.connects {
+            &self.remote
+        } else {
+            &self.local
+        }
+    }
+
     /// Something that happened to the connection.
     pub(crate) fn event(&self, occurrence: Occurrence) -> MonitorEvent {
         MonitorEvent {

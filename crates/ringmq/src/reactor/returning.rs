@@ -107,7 +107,6 @@ impl Work {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        tracing::info!(pipe = session.id.0, "back to ZMTP");
         let ends = &mut session.ends;
         let (to_socket, receiver) = inbound(&session.link, &ends.waker);
         ends.inbound = Some(to_socket);
@@ -149,7 +148,6 @@ impl Session {
 
     /// What is sent goes by ZMTP again, for want of memory.
     fn go_back(&mut self) {
-        tracing::info!(pipe = self.id.0, "back to ZMTP, for want of memory");
         self.returned = Some(Pause::new());
         if let Some(late) = self.late.take() {
             self.ends.back = Some(Outbound::late(late.into_parts()));
@@ -159,6 +157,7 @@ impl Session {
             self.downgrade(Some(sender), None, WhyZmtp::Resources);
         }
         self.tell_carrier(Carrier::Zmtp(WhyZmtp::Resources));
+        self.log_changed(Carrier::Zmtp(WhyZmtp::Resources));
     }
 
     /// The peer cannot read what is in shared memory. What it has not read goes by ZMTP, and then all that the socket
@@ -186,6 +185,7 @@ impl Session {
             self.downgrade(Some(sender), None, why);
         }
         self.tell_carrier(Carrier::Zmtp(why));
+        self.log_changed(Carrier::Zmtp(why));
     }
 
     /// What is received comes by ZMTP again, for want of memory on either side.

@@ -7,11 +7,13 @@ use ringmq_pipe::local::Sender;
 use ringmq_sys::ErrorNumber;
 use ringmq_transport::Stream;
 use ringmq_zmtp::{Detail, Error as ZmtpError};
+use tracing::Level;
 
 use super::order::Stats;
 use super::session::Broken;
 use super::work::{Io, Origin, Session};
-use crate::carrier::Carrier;
+use crate::carrier::{Carrier, WhyZmtp};
+use crate::log::TypeName;
 use crate::monitor::{HandshakeFailure, Occurrence};
 
 /// What a broken connection is to whoever made it.
@@ -34,11 +36,68 @@ impl Session {
         self.tell(Occurrence::Travels { carrier });
     }
 
+    /// Logs that the peer is known, and how messages travel at first.
+    pub(super) fn log_connected(&self, why: WhyZmtp) {
+        self.log_carrier("connected", Carrier::Zmtp(why));
+    }
+
+    /// Logs how messages travel from now on.
+    pub(super) fn log_changed(&self, carrier: Carrier) {
+        self.log_carrier("carrier changed", carrier);
+    }
+
+    fn log_carrier(&self, message: &'static str, carrier: Carrier) {
+        if !tracing::enabled!(Level::INFO) {
+            return;
+        }
+        let peer = match &self.io {
+            Io::Open(open) => open.stream.unix().and_then(|unix| unix.peer_cred().ok()),
+            _ => None,
+        };
+        let reason = match carrier {
+            Carrier::Zmtp(why) => Some(why.to_string()),
+            _ => None,
+        };
+        tracing::info!(
+            endpoint = %self.addresses.endpoint(),
+            r#type = %TypeName(self.link.kind),
+            peer = peer.map(|peer| peer.pid),
+            carrier = %carrier.name(),
+            reason = reason.as_deref(),
+            "{message}"
+        );
+    }
+
+    /// Logs that a connection has ended, by the peer's doing or its fault.
+    fn log_disconnected(&self, why: &Broken) {
+        if !tracing::enabled!(Level::INFO) {
+            return;
+        }
+        let reason = match why {
+            Broken::Closed => "the peer has closed, or is gone".to_owned(),
+            Broken::Io(error) => error.to_string(),
+            Broken::Protocol(error) => error.to_string(),
+            Broken::NoReply => "what came is no reply".to_owned(),
+            Broken::Handoff => "shared memory cannot be used with this peer".to_owned(),
+        };
+        tracing::info!(
+            endpoint = %self.addresses.endpoint(),
+            r#type = %TypeName(self.link.kind),
+            reason = reason.as_str(),
+            "disconnected"
+        );
+    }
+
     /// The shared memory for this peer is full.
     pub(super) fn tell_full(&self) {
         let sharing = self.link.sharing.as_ref();
         let limit = sharing.map_or(0, |sharing| sharing.limit);
-        tracing::warn!(pipe = self.id.0, limit, "shared memory is full");
+        tracing::warn!(
+            endpoint = %self.addresses.endpoint(),
+            r#type = %TypeName(self.link.kind),
+            limit,
+            "shared memory is full"
+        );
         self.tell(Occurrence::MemoryFull { limit });
     }
 
@@ -74,7 +133,9 @@ impl Session {
         };
         let fd = open.stream.as_raw_fd();
         let handshaking = !open.connection.is_ready();
-        if handshaking {
+        if !handshaking {
+            self.log_disconnected(why);
+        } else {
             self.tell(Occurrence::HandshakeFailed(failure(why)));
         }
         self.tell(Occurrence::Disconnected { fd });

@@ -409,16 +409,20 @@ impl Work {
         } else {
             None
         };
-        if std::mem::take(&mut open.fresh) {
+        let fresh = std::mem::take(&mut open.fresh);
+        if fresh {
             let routing_id = open
                 .connection
                 .peer()
                 .map(|peer| peer.routing_id().to_vec());
             session.tell(Occurrence::HandshakeSucceeded);
+            session.log_connected(stays.unwrap_or(WhyZmtp::Undecided));
             Work::met(session, routing_id.unwrap_or_default());
         }
         if let Some(why) = stays {
-            tracing::debug!(pipe = session.id.0, "by ZMTP: {why}");
+            if !fresh {
+                session.log_changed(Carrier::Zmtp(why));
+            }
             if why != WhyZmtp::NotIpc {
                 session.tell_carrier(Carrier::Zmtp(why));
             }
@@ -426,9 +430,6 @@ impl Work {
             let _ = session.link.post.leave(Command::Stays(session.id, why));
         }
         let goes_over = only_receives || sender.is_some() || receiver.is_some();
-        if goes_over {
-            tracing::info!(pipe = session.id.0, kind = ?session.link.kind, "in shared memory");
-        }
         if only_receives {
             session.upgrade(Upgrade::agreed());
         }
@@ -446,6 +447,7 @@ impl Work {
         if goes_over && !std::mem::replace(&mut session.shares, true) {
             // Whoever hears of it finds it so with the next call.
             session.tell_carrier(Carrier::SharedMemory);
+            session.log_changed(Carrier::SharedMemory);
         }
         if let Some((receiver, why)) = back {
             session.comes_back(receiver, why);

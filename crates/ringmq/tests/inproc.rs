@@ -250,11 +250,11 @@ fn the_end_of_a_context_ends_all_that_waits() {
 fn routing_ids_that_are_none() {
     let context = Context::new().unwrap();
     let mut dealer = context.socket(Kind::Dealer).unwrap();
-    for id in [&b""[..], b"\0", b"\0id", &[1; 256]] {
+    for id in [&b""[..], &[1; 256]] {
         let refused = dealer.set_routing_id(id);
         assert_eq!(refused, Err(OptionError::Value), "{id:?}");
     }
-    for id in [&b"i"[..], b"i\0", &[1; 255]] {
+    for id in [&b"i"[..], b"i\0", b"\0", b"\0id", &[1; 255]] {
         dealer.set_routing_id(id).unwrap();
     }
 }

@@ -284,6 +284,11 @@ fn places() {
 }
 
 #[test]
+fn bursts() {
+    holds("bursts", With::Both);
+}
+
+#[test]
 fn names() {
     holds("names", With::Both);
 }

@@ -71,6 +71,7 @@ pub mod marks;
 mod offer;
 mod options;
 mod pipe;
+mod quota;
 mod receiver;
 pub mod remote;
 mod sender;

@@ -18,6 +18,7 @@ use crate::adaptive::{Adaptive, GAP, LONGEST};
 use crate::error::WaitError;
 use crate::heels::Heels;
 use crate::options::Wait;
+use crate::quota;
 use crate::shared::Shared;
 use crate::stats::Waits;
 
@@ -96,7 +97,7 @@ impl Waiter {
             cpu_last: u32::MAX,
             cpu_peer,
             adaptive: Adaptive::new(),
-            quota_allows: quota_allows(),
+            quota_allows: quota::allows(Instant::now()),
             quota_at: Instant::now(),
             doubt: false,
             seen_alive: Instant::now(),
@@ -314,7 +315,7 @@ impl Waiter {
     fn look_at_quota(&mut self, now: Instant) {
         if now - self.quota_at >= Duration::from_secs(1) {
             self.quota_at = now;
-            self.quota_allows = quota_allows();
+            self.quota_allows = quota::allows(now);
         }
     }
 
@@ -421,12 +422,6 @@ impl Waiter {
         }
         Ok(())
     }
-}
-
-/// Whether the cgroup's quota is more than one CPU: with one or less, spinning takes from the peer, or from
-/// later.
-fn quota_allows() -> bool {
-    cpu::quota().is_none_or(|cpus| cpus > 1.0)
 }
 
 /// Looks until about `pauses` pauses are spent. Says whether a look succeeded.

@@ -17,7 +17,8 @@
 //! that a steady flow allocates nothing. How much may wait is for the layer above to count.
 //!
 //! Elements are published together: those that were [pushed](Producer::push) appear with
-//! [`publish`](Producer::publish), all at once, and until then they can be [taken back](Producer::rollback).
+//! [`publish`](Producer::publish), all at once, and until then they can be [taken back](Producer::rollback). Several
+//! such groups appear at once with [`flush`](Producer::flush), if each was [deferred](Producer::defer) instead.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -101,8 +102,10 @@ unsafe impl<T: Send> Sync for Shared<T> {}
 pub struct Producer<T> {
     shared: Arc<Shared<T>>,
     head: Cursor<T>,
-    /// The first element that was pushed and not published.
+    /// The first element that was pushed and neither published nor deferred.
     first: Option<Cursor<T>>,
+    /// The first element that was deferred and not flushed.
+    deferred: Option<Cursor<T>>,
 }
 
 /// The end that takes elements out.
@@ -133,6 +136,7 @@ pub fn elements<T: Send>(start: u64) -> (Producer<T>, Consumer<T>) {
         shared: Arc::clone(&shared),
         head: cursor,
         first: None,
+        deferred: None,
     };
     (
         producer,
@@ -164,24 +168,59 @@ impl<T> Producer<T> {
         self.head.passed += 1;
     }
 
-    /// Shows the consumer all elements that were pushed, at once.
+    /// Shows the consumer all elements that were pushed, at once; but those behind deferred ones with these.
     #[inline]
     pub fn publish(&mut self) {
         if let Some(first) = self.first.take() {
-            // SAFETY: its element was not published, so the consumer has not passed the chunk.
-            let slot = unsafe { &first.chunk.as_ref().slots[first.passed] };
-            // SYNC POINT `element`: pairs with the load in `Consumer::here`.
-            // ORDERING: release, so that whoever sees the number sees the element and those behind it.
-            slot.number.store(first.position + 1, Ordering::Release);
+            Producer::show(first);
         }
     }
 
-    /// Whether elements were pushed that are not published.
+    /// Ends a group of elements that the consumer is to see with the next [`flush`](Producer::flush). It cannot be taken
+    /// back any more.
+    #[inline]
+    pub fn defer(&mut self) {
+        let Some(first) = self.first.take() else {
+            return;
+        };
+        if self.deferred.is_none() {
+            self.deferred = Some(first);
+        } else {
+            // SAFETY: its element was not published, so the consumer has not passed the chunk.
+            let slot = unsafe { &first.chunk.as_ref().slots[first.passed] };
+            // ORDERING: the consumer comes here only by way of the first deferred one, which `flush` releases.
+            slot.number.store(first.position + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Shows the consumer all deferred groups, at once. Returns true if there were any.
+    #[inline]
+    pub fn flush(&mut self) -> bool {
+        match self.deferred.take() {
+            Some(first) => {
+                Producer::show(first);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Shows the consumer this element, which it has not seen, and those behind it that have their numbers.
+    #[inline(always)]
+    fn show(first: Cursor<T>) {
+        // SAFETY: its element was not published, so the consumer has not passed the chunk.
+        let slot = unsafe { &first.chunk.as_ref().slots[first.passed] };
+        // SYNC POINT `element`: pairs with the load in `Consumer::here`.
+        // ORDERING: release, so that whoever sees the number sees the element and those behind it.
+        slot.number.store(first.position + 1, Ordering::Release);
+    }
+
+    /// Whether elements were pushed that are neither published nor deferred.
     pub fn has_unpublished(&self) -> bool {
         self.first.is_some()
     }
 
-    /// Takes back what was pushed and not published. What the consumer had not seen is dropped.
+    /// Takes back what was pushed and neither published nor deferred. What the consumer had not seen is dropped.
     pub fn rollback(&mut self) {
         let Some(first) = self.first.take() else {
             return;
@@ -309,6 +348,7 @@ impl<T> Consumer<T> {
 
 impl<T> Drop for Producer<T> {
     fn drop(&mut self) {
+        self.flush();
         self.rollback();
     }
 }

@@ -28,17 +28,27 @@ fn what_a_queue_does() {
         let start = [0, 63, (1 << 32) - 5][steps.below(3) as usize];
         let (mut producer, mut consumer) = elements(start);
         let (mut published, mut pushed) = (VecDeque::new(), VecDeque::new());
+        let mut deferred = VecDeque::new();
         let mut next = 0_u64;
         for _ in 0..2000 {
-            match steps.below(16) {
+            match steps.below(19) {
                 0..=6 => {
                     producer.push((next, Arc::clone(&alive)));
                     pushed.push_back(next);
                     next += 1;
                 }
-                7..=9 => {
+                // What is behind deferred elements is seen with these.
+                7..=9 if deferred.is_empty() => {
                     producer.publish();
                     published.append(&mut pushed);
+                }
+                7..=9 | 16 => {
+                    producer.defer();
+                    deferred.append(&mut pushed);
+                }
+                17 => {
+                    assert_eq!(producer.flush(), !deferred.is_empty());
+                    published.append(&mut deferred);
                 }
                 10 => {
                     producer.rollback();
@@ -53,16 +63,18 @@ fn what_a_queue_does() {
             assert_eq!(producer.has_unpublished(), !pushed.is_empty());
             assert_eq!(
                 Arc::strong_count(&alive),
-                1 + published.len() + pushed.len()
+                1 + published.len() + deferred.len() + pushed.len()
             );
+            let inside = published.len() + deferred.len() + pushed.len();
             assert_eq!(
-                consumer.position() - start + (published.len() + pushed.len()) as u64,
+                consumer.position() - start + inside as u64,
                 producer.position() - start
             );
         }
         // Whoever goes last frees what nobody took.
         if seed % 2 == 0 {
             drop(producer);
+            published.append(&mut deferred);
             assert_eq!(consumer.pop().map(|it| it.0), published.pop_front());
             drop(consumer);
         } else {

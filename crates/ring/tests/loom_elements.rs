@@ -48,6 +48,38 @@ fn elements_are_whole_and_in_order() {
     assert!(executions > 10, "{executions}");
 }
 
+/// Groups that were deferred are there together, over chunks of two; one that was not finished is not.
+#[test]
+fn deferred_elements_appear_together() {
+    let executions = explore(|| {
+        let (mut producer, mut consumer) = elements(0);
+        let source = thread::spawn(move || {
+            producer.push(Box::new(0));
+            producer.defer();
+            producer.push(Box::new(1));
+            producer.push(Box::new(2));
+            producer.defer();
+            producer.push(Box::new(3));
+            assert!(producer.flush());
+            producer.rollback();
+        });
+        let sink = thread::spawn(move || {
+            for _ in 0..2 {
+                if let Some(element) = consumer.pop() {
+                    assert_eq!(*element, 0);
+                    assert_eq!(consumer.pop().map(|element| *element), Some(1));
+                    assert_eq!(consumer.pop().map(|element| *element), Some(2));
+                    assert!(!consumer.is_ready());
+                    break;
+                }
+            }
+        });
+        source.join().unwrap();
+        sink.join().unwrap();
+    });
+    assert!(executions > 3, "{executions}");
+}
+
 /// An emptied chunk goes round: its last use comes before its next.
 #[test]
 fn chunks_go_round() {

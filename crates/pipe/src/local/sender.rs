@@ -108,6 +108,38 @@ impl<T> Sender<T> {
         self.waker.wake()
     }
 
+    /// As [`push`](Sender::push), but the receiver sees the message, and is woken, with the next
+    /// [`flush`](Sender::flush). For messages that have come together. A conflating pipe does not wait for that.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Sender::push).
+    #[inline]
+    pub fn push_deferred(&mut self, element: T, last: bool) -> std::io::Result<()> {
+        if self.latest.is_some() {
+            return self.replace(element, last);
+        }
+        self.producer.push(element);
+        if last {
+            self.sent += 1;
+            self.producer.defer();
+        }
+        Ok(())
+    }
+
+    /// Shows the receiver all messages that were deferred, and wakes it if it sleeps.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Sender::push).
+    #[inline]
+    pub fn flush(&mut self) -> std::io::Result<()> {
+        if self.producer.flush() {
+            return self.waker.wake();
+        }
+        Ok(())
+    }
+
     #[cold]
     fn replace(&mut self, element: T, last: bool) -> std::io::Result<()> {
         let Some(latest) = self.latest.as_mut().filter(|_| last) else {
@@ -156,6 +188,7 @@ impl<T> Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
+        self.producer.flush();
         self.producer.rollback();
         self.ended.set(0, 1);
         // Whoever cannot be woken is gone, or looks by itself.

@@ -8,6 +8,7 @@ use super::sleeper::{Awaited, Company, Slept};
 use crate::adaptive::{Adaptive, GAP, LONGEST};
 use crate::heels::Heels;
 use crate::options::Wait;
+use crate::quota;
 
 /// What is remembered of the waits of one who spins: a sleeper, or whoever waits for several of them.
 #[derive(Debug)]
@@ -87,6 +88,8 @@ impl Spinner {
         }
         let leave = match self.leave {
             Some(leave) if leave.quota_allows => leave,
+            // What is there need not wait until it is known what this thread may use.
+            _ if awaited.look() => return Ok(Spun::Found),
             _ => self.look_at_leave(Instant::now()),
         };
         if !leave.quota_allows || leave.is_in_the_way(company) {
@@ -182,10 +185,11 @@ impl Spinner {
 }
 
 impl Leave {
-    /// Costs some tens of microseconds.
+    /// Costs up to some 100 µs, once a second for all threads of the process.
     fn look(now: Instant) -> Leave {
         Leave {
-            quota_allows: quota_allows(),
+            // A thread that is pinned to a CPU of its own may spin there.
+            quota_allows: quota::allows(now),
             only_one: cpu::allowed() == 1,
             at: now,
         }
@@ -217,9 +221,4 @@ fn look_for(awaited: &mut impl Awaited) -> bool {
         std::hint::spin_loop();
     }
     false
-}
-
-/// A thread that is pinned to a CPU of its own may spin there; a process with a quota of one CPU or less may not.
-fn quota_allows() -> bool {
-    cpu::quota().is_none_or(|quota| quota > 1.0)
 }

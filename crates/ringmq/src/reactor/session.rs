@@ -22,6 +22,9 @@ use crate::reply::Reply;
 const PENDING_MOST: usize = 64 << 10;
 /// Slices of one write.
 const SLICES: usize = 32;
+/// Bytes that are decoded, at most, before the socket sees what is in them. As many as libzmq reads at a time: with more,
+/// the application would wait while a long burst is decoded.
+const TOGETHER: usize = 8 << 10;
 /// Reads, or writes, of one session before another has its turn.
 const TURNS: usize = 16;
 
@@ -109,13 +112,21 @@ impl Ends {
         }
     }
 
-    /// Gives the socket a part. It is there; a socket that cannot be woken finds it at its next call.
+    /// Gives the socket a part, which it sees with the next [`flush`](Ends::flush).
     #[inline]
     fn give(&mut self, frame: Frame, last: bool) -> Result<(), Broken> {
         // What comes by ZMTP after the switch is out of place.
         let inbound = self.inbound.as_mut().ok_or(Broken::Handoff)?;
-        let _ = inbound.push(frame, last);
+        let _ = inbound.push_deferred(frame, last);
         Ok(())
+    }
+
+    /// Shows the socket the messages that it was given. A socket that cannot be woken finds them at its next call.
+    #[inline]
+    fn flush(&mut self) {
+        if let Some(inbound) = &mut self.inbound {
+            let _ = inbound.flush();
+        }
     }
 }
 
@@ -385,7 +396,7 @@ impl Open {
             let leftover = std::mem::take(&mut self.leftover);
             let mut input = &leftover[self.used..];
             let before = input.len();
-            let outcome = self.decode(ends, link, &mut input, now);
+            let outcome = self.decode(ends, link, &mut input, true, now);
             let left = input.len();
             self.used = leftover.len() - left;
             self.leftover = leftover;
@@ -404,7 +415,7 @@ impl Open {
                 Ok(0) => Err(Broken::Closed),
                 Ok(read) => {
                     self.connection.large_filled(read);
-                    self.decode(ends, link, &mut &[][..], now)?;
+                    self.decode(ends, link, &mut &[][..], false, now)?;
                     Ok(true)
                 }
                 Err(error) => self.unread(error),
@@ -419,7 +430,8 @@ impl Open {
             Ok(0) => Err(Broken::Closed),
             Ok(read) => {
                 let mut input = &scratch[..read];
-                self.decode(ends, link, &mut input, now)?;
+                let streams = read == scratch.len();
+                self.decode(ends, link, &mut input, streams, now)?;
                 if !input.is_empty() {
                     self.leftover.extend_from_slice(input);
                 }
@@ -441,15 +453,37 @@ impl Open {
         }
     }
 
-    /// Decodes until the input is used up, or the socket has no room.
+    /// Decodes until the input is used up, or the socket has no room. The socket sees what has come together together, up
+    /// to [`TOGETHER`]; where more waits than was read (`streams`), each message at once, for then it reads while this
+    /// decodes.
     fn decode(
         &mut self,
         ends: &mut Ends,
         link: &Link,
         input: &mut &[u8],
+        streams: bool,
         now: Duration,
     ) -> Result<(), Broken> {
+        let together = if streams { 1 } else { TOGETHER };
+        let decoded = self.decode_parts(ends, link, input, together, now);
+        ends.flush();
+        decoded
+    }
+
+    fn decode_parts(
+        &mut self,
+        ends: &mut Ends,
+        link: &Link,
+        input: &mut &[u8],
+        together: usize,
+        now: Duration,
+    ) -> Result<(), Broken> {
+        let mut unseen = input.len();
         while self.in_midst || ends.has_room() {
+            if unseen - input.len() >= together {
+                unseen = input.len();
+                ends.flush();
+            }
             let event = self.connection.receive(input, now);
             match event.map_err(Broken::Protocol)? {
                 None => break,

@@ -295,7 +295,10 @@ impl Shared {
     /// Whether the message that is there may be received. One that has begun was asked for before.
     #[inline(always)]
     fn keeps_to_bounds(&mut self) -> bool {
-        !self.bounded || self.delimited || self.check_bounds()
+        !self.bounded
+            || self.delimited
+            || self.receiver.is_enveloped_below(self.below[1])
+            || self.check_bounds()
     }
 
     /// So many bytes are too many for the part that comes next.
@@ -492,7 +495,9 @@ impl Shared {
                 return None;
             }
         };
-        if let Some(why) = self.bounds.refuse(&contents) {
+        if self.bounded
+            && let Some(why) = self.bounds.refuse(&contents)
+        {
             self.break_off(why);
             return None;
         }

@@ -8,7 +8,7 @@ use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
 use crate::fanout::Fanout;
 use crate::option::SetOption;
 use crate::pattern::Route;
-use crate::peer::{Peer, Pipes, Ready, Remote};
+use crate::peer::{Peer, Pipes, Ready, Remote, Table};
 use crate::subscribers::{Removed, Subscribers};
 
 /// The first byte of a subscription, and of an unsubscription. A topic follows.
@@ -17,6 +17,9 @@ pub(crate) const UNSUBSCRIBE: u8 = 0;
 
 /// What one peer may subscribe to, unless it is said: topics, and their bytes.
 const LIMITS: (usize, usize) = (1 << 20, 64 << 20);
+
+/// What one peer has caused and the application has not received may be so many times what it may subscribe to.
+const KEPT: usize = 4;
 
 /// Messages that are read from one peer in a row. More than a pipe holds, as a rule, but a peer that writes as fast as
 /// they are read cannot keep the application's thread.
@@ -32,6 +35,8 @@ pub(crate) struct Xpub {
     /// A message is under way.
     sending: bool,
     pending: VecDeque<Pending>,
+    /// How much of that each peer has caused: frames, and their bytes.
+    caused: Table<(usize, usize)>,
     /// Peers of which not everything was read.
     backlog: Vec<Peer>,
     /// Whom the application subscribes.
@@ -53,6 +58,8 @@ pub(crate) struct Xpub {
 #[derive(Debug)]
 struct Pending {
     frame: Frame,
+    /// Who has caused it, unless that peer has gone.
+    from: Option<Peer>,
     /// In manual mode, for a subscription: whose it is, unless it has gone.
     asks: Option<Option<Peer>>,
 }
@@ -66,6 +73,7 @@ impl Xpub {
             fanout: Fanout::new(),
             sending: false,
             pending: VecDeque::new(),
+            caused: Table::new(),
             backlog: Vec::new(),
             last: None,
             upstream,
@@ -96,9 +104,12 @@ impl Xpub {
                 heeded = !self.only_first || subscription;
             }
             first = false;
-            if !subscription {
-                self.hand_on(frame);
-            } else if !self.subscription(peer, frame) {
+            let keeps_limits = if subscription {
+                self.subscription(peer, frame)
+            } else {
+                !self.upstream || self.hand_on(peer, frame, None)
+            };
+            if !keeps_limits {
                 pipes.terminate(peer);
                 more = true;
                 break;
@@ -144,10 +155,20 @@ impl Xpub {
         !self.pending.is_empty()
     }
 
-    fn hand_on(&mut self, frame: Frame) {
-        if self.upstream {
-            self.pending.push_back(Pending { frame, asks: None });
+    /// Keeps a frame for the application. Says whether the peer keeps within its limits: what the application does not
+    /// receive waits without end otherwise.
+    fn hand_on(&mut self, peer: Peer, frame: Frame, asks: Option<Option<Peer>>) -> bool {
+        let (count, bytes) = self.caused.entry(peer);
+        let (most, most_bytes) = self.limits;
+        let (most, most_bytes) = (most.saturating_mul(KEPT), most_bytes.saturating_mul(KEPT));
+        if *count >= most || frame.len() > most_bytes.saturating_sub(*bytes) {
+            return false;
         }
+        *count += 1;
+        *bytes += frame.len();
+        let from = Some(peer);
+        self.pending.push_back(Pending { frame, from, asks });
+        true
     }
 
     /// Says whether the peer keeps within its limits.
@@ -170,10 +191,8 @@ impl Xpub {
             subscribers.remove(peer, topic) != Removed::One || self.verboser
         };
         if self.upstream && (told || self.manual) {
-            self.pending.push_back(Pending {
-                frame: frame.with_more(false),
-                asks: self.manual.then_some(Some(peer)),
-            });
+            let asks = self.manual.then_some(Some(peer));
+            return self.hand_on(peer, frame.with_more(false), asks);
         }
         true
     }
@@ -202,12 +221,15 @@ impl Xpub {
             if waiting.asks == Some(Some(peer)) {
                 waiting.asks = Some(None);
             }
+            waiting.from = waiting.from.filter(|from| *from != peer);
         }
+        self.caused.take(peer);
         let upstream = self.upstream;
         let mut tell = |topic: &[u8]| {
             if upstream {
                 pending.push_back(Pending {
                     frame: subscription(UNSUBSCRIBE, topic),
+                    from: None,
                     asks: manual.then_some(None),
                 });
             }
@@ -290,6 +312,11 @@ impl Route for Xpub {
         let pending = self.pending.pop_front().ok_or(RecvRefused::Empty)?;
         if let Some(peer) = pending.asks {
             self.last = peer;
+        }
+        if let Some(peer) = pending.from {
+            let (count, bytes) = self.caused.entry(peer);
+            *count = count.saturating_sub(1);
+            *bytes = bytes.saturating_sub(pending.frame.len());
         }
         Ok(pending.frame)
     }

@@ -152,3 +152,43 @@ fn nothing_that_can_be_received_waits_unseen() {
     assert_eq!(publisher.recv().unwrap(), "user");
     assert!(!publisher.can_recv());
 }
+
+/// What the application does not receive is kept for it, up to the limits of each peer.
+#[test]
+fn a_peer_whose_news_nobody_receives_is_ended() {
+    let limits = SetOption::XpubLimits {
+        topics: 10,
+        bytes: 100,
+    };
+    let (news, long) = ("\u{1}a", "x".repeat(40));
+    let floods: [(&[&str], usize); 3] = [(&[news, "\0a"], 40), (&["user"], 40), (&[&long], 10)];
+    for (texts, fit) in floods {
+        let mut publisher = Stage::with(Kind::Xpub, 2);
+        publisher.set(limits.clone());
+        let mut texts = texts.iter().cycle();
+        for _ in 0..fit {
+            publisher.give(0, texts.next().unwrap());
+        }
+        assert!(!publisher.world.pipes[0].terminated);
+        // What was received counts no more.
+        publisher.recv().unwrap();
+        publisher.give(0, texts.next().unwrap());
+        assert!(!publisher.world.pipes[0].terminated);
+        publisher.give(0, texts.next().unwrap());
+        assert!(publisher.world.pipes[0].terminated);
+        publisher.leave(0);
+        // Whoever gets its number begins anew, whatever is received of what was kept.
+        publisher.join(0);
+        publisher.recv_all();
+        for _ in 0..fit {
+            publisher.give(0, texts.next().unwrap());
+        }
+        publisher.give(1, news);
+        assert!(!publisher.world.pipes[0].terminated && !publisher.world.pipes[1].terminated);
+    }
+    // A PUB keeps none of it.
+    let mut publisher = Stage::with(Kind::Pub, 1);
+    publisher.set(limits);
+    (0..100).for_each(|_| publisher.give(0, "user"));
+    assert!(!publisher.world.pipes[0].terminated);
+}

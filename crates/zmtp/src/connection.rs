@@ -27,6 +27,9 @@ pub struct Connection {
     decoder: Decoder,
     output: Output,
     life: Life,
+    /// Parts of the message that comes, and bytes of subscriptions that came between them.
+    parts: usize,
+    within: usize,
     /// An answer that waits until the peer reads what we have sent.
     pong: Option<Pong>,
     peer: Option<Peer>,
@@ -60,6 +63,8 @@ impl Connection {
             decoder: Decoder::new(&settings),
             output,
             life: Life::new(now, settings.handshake_timeout),
+            parts: 0,
+            within: 0,
             pong: None,
             peer: None,
             properties: None,
@@ -79,6 +84,12 @@ impl Connection {
             && let Some((payload, more)) = self.decoder.next_whole(input)
         {
             self.life.heard();
+            if (more || self.parts != 0)
+                && let Err(error) = self.count(more)
+            {
+                self.stage = Stage::Failed(error.clone());
+                return Err(error);
+            }
             let mut frame = Frame::copy_from_slice(payload);
             frame.set_more(more);
             if let Some(properties) = &self.properties {

@@ -42,6 +42,22 @@ pub enum Error {
         /// As many are allowed.
         limit: u64,
     },
+    /// A message has more parts than we were told to accept.
+    #[error("a message of more than {limit} parts")]
+    TooManyParts {
+        /// As many are allowed.
+        limit: usize,
+    },
+    /// Subscriptions came between two parts of a message, where they have to be kept until its end. RFC 37 has none there.
+    #[error(
+        "{bytes} bytes of subscriptions between two parts of a message, of which {limit} are kept"
+    )]
+    SubscriptionsWithin {
+        /// Bytes that would have to be kept.
+        bytes: usize,
+        /// As many are kept.
+        limit: usize,
+    },
     /// A command is longer than anything needs.
     #[error("a command of {size} bytes, of which {limit} are allowed")]
     CommandTooLong {
@@ -164,6 +180,7 @@ impl Error {
                 0x1000_0018
             }
             Error::TooLong { .. } | Error::NoFlags | Error::OldVersion { .. } => 0x1000_0000,
+            Error::TooManyParts { .. } | Error::SubscriptionsWithin { .. } => 0x1000_0000,
             Error::Refused { reason } => {
                 return match reason.as_str() {
                     "300" => Detail::Refused(300),

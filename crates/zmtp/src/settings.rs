@@ -136,14 +136,17 @@ pub struct Limits {
     pub command: usize,
     /// The most properties that it may name.
     pub properties: usize,
+    /// The most parts of one message. A part costs memory beside its bytes, and may have none.
+    pub parts: usize,
 }
 
 impl Default for Limits {
-    /// 64 KiB, and 64 properties.
+    /// 64 KiB, 64 properties, and 2^20 parts.
     fn default() -> Limits {
         Limits {
             command: 64 << 10,
             properties: 64,
+            parts: 1 << 20,
         }
     }
 }

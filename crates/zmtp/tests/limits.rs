@@ -141,3 +141,50 @@ fn filling_more_than_the_target_is_a_mistake() {
     let len = connection.large_target().unwrap().len();
     connection.large_filled(len + 1);
 }
+
+#[test]
+fn a_message_has_so_many_parts_and_no_more() {
+    let mut settings = Settings::new(SocketType::Pull);
+    settings.limits.parts = 3;
+    let limit = 3;
+    for part in [&b""[..], &[1; 300]] {
+        let flags = |more: u8| if part.len() > 255 { more | 2 } else { more };
+        let (more, last) = (frame(flags(1), part), frame(flags(0), part));
+        let mut connection = ready(settings.clone());
+        // Twice, for the count begins with each message.
+        let whole = [&more[..], &more, &last].concat().repeat(2);
+        let (events, end) = receive_all(&mut connection, &whole);
+        assert_eq!((events.len(), end), (6, Ok(())));
+        let end = receive_all(&mut connection, &more.repeat(3)).1;
+        assert_eq!(end, Err(Error::TooManyParts { limit }));
+        // It is over.
+        let end = receive_all(&mut connection, &last).1;
+        assert_eq!(end, Err(Error::TooManyParts { limit }));
+    }
+    assert_eq!(Settings::new(SocketType::Pull).limits.parts, 1 << 20);
+}
+
+#[test]
+fn few_subscriptions_are_kept_between_two_parts() {
+    let limit = 64 << 10;
+    for name in ["SUBSCRIBE", "CANCEL"] {
+        for len in [0, 1000] {
+            let subscription = command(name, &vec![1; len]);
+            let fit = limit / (len + 64);
+            let mut connection = ready(Settings::new(SocketType::Xpub));
+            // Between two messages there may be any number.
+            let end = receive_all(&mut connection, &subscription.repeat(2 * fit)).1;
+            assert_eq!(end, Ok(()));
+            for _ in 0..2 {
+                let within = subscription.repeat(fit);
+                let message = [&frame(1, b"a")[..], &within, &frame(0, b"b")].concat();
+                let (events, end) = receive_all(&mut connection, &message);
+                assert_eq!((events.len(), end), (fit + 2, Ok(())));
+            }
+            let within = subscription.repeat(fit + 1);
+            let end = receive_all(&mut connection, &[frame(1, b"a"), within].concat()).1;
+            let bytes = (fit + 1) * (len + 64);
+            assert_eq!(end, Err(Error::SubscriptionsWithin { bytes, limit }));
+        }
+    }
+}

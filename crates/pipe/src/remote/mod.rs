@@ -36,7 +36,7 @@ pub use receiver::{Broken, Incoming, One, Receiver};
 pub use ringmq_ring::Room;
 pub use segment::{FIRST, LONGEST};
 pub use sender::{PushError, Sender};
-pub use unread::{Contents, Unread, Witness};
+pub use unread::{Contents, PARTS_MOST, Unread, Witness};
 
 use crate::maps::Map;
 use control::Slot;

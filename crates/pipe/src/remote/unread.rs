@@ -11,6 +11,9 @@ use super::segment::{self, Segments};
 use super::{Common, layout};
 use crate::maps::Map;
 
+/// Parts that a message may have. Each costs its receiver some 64 bytes of memory, and may cost its sender 4.
+pub const PARTS_MOST: usize = 1 << 20;
+
 /// The parts of a message: where they are in its record, and how long they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Contents {
@@ -53,7 +56,7 @@ pub(super) fn contents<P: MemoryMut>(
     let table = count.checked_add(1)?.checked_mul(4)?;
     let start = table.checked_next_multiple_of(8)?;
     // Bounded by bytes that are there, before any memory is taken.
-    if count < 2 || start > record.len() {
+    if !(2..=PARTS_MOST).contains(&count) || start > record.len() {
         return None;
     }
     let mut lens = SmallVec::new();

@@ -24,6 +24,7 @@ pub(crate) const SEGMENTS: usize = 0xd0;
 /// Kinds of records.
 pub(crate) const LAST: u64 = 1;
 pub(crate) const JUMP: u64 = 6;
+pub(crate) const PARTS: u64 = 7;
 
 /// Bytes of a first segment.
 pub(crate) const SEGMENT: usize = 64 << 10;
@@ -197,6 +198,17 @@ impl ByHand {
         assert!(self.try_send(memory));
         self.set(SEGMENTS, 1);
         self.bell.ring().unwrap();
+    }
+
+    /// Whether the other side has closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        loop {
+            match self.stream.receive_now(&mut [0; 4096], 4) {
+                Ok(came) if came.bytes == 0 => return true,
+                Ok(_) => {}
+                Err(error) => return error.kind() != ErrorKind::WouldBlock,
+            }
+        }
     }
 }
 

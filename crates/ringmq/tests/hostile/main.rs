@@ -10,3 +10,4 @@
 mod by_hand;
 mod filters;
 mod jumps;
+mod parts;

@@ -116,3 +116,28 @@ fn whatever_is_too_long_ends_its_connection_before_it_comes() {
     }
     assert!(pull.try_recv().is_err());
 }
+
+/// Parts without bytes and subscriptions between two parts, without end: both are kept until the message ends.
+#[test]
+fn a_message_without_end_ends_its_connection() {
+    let _guard = watchdog(Duration::from_secs(120));
+    let subscription = b"\x04\x11\x09SUBSCRIBE1234567";
+    let bombs: [(Kind, &str, &[u8]); 3] = [
+        (Kind::Pull, "PUSH", b"\x01\x00"),
+        (Kind::Xpub, "SUB", b"\x01\x00"),
+        (Kind::Pub, "SUB", subscription),
+    ];
+    for (kind, peer_kind, bytes) in bombs {
+        let socket = bound(kind, "tcp://127.0.0.1:*");
+        let mut stream = peer(socket.last_endpoint(), peer_kind);
+        stream.write_all(b"\x01\x01x").unwrap();
+        let block = bytes.repeat(32_000);
+        // It is closed before this has said all.
+        let mut sent = 0;
+        while sent < 1 << 30 && stream.write_all(&block).is_ok() {
+            sent += block.len();
+        }
+        assert!(sent < 1 << 30, "{kind:?}: {sent} bytes taken");
+        until_closed(&mut *stream);
+    }
+}

@@ -15,6 +15,9 @@ const CONTEXT: usize = 16;
 /// While more bytes than this wait to be written, nothing is added that the peer can cause.
 const BACKLOG: usize = 64 << 10;
 
+/// What it costs to keep a subscription, beside its bytes.
+const KEEPING: usize = 64;
+
 /// The context that an answer repeats.
 pub(super) type Pong = Frame;
 
@@ -30,6 +33,7 @@ impl Connection {
                 return Ok(None);
             };
             if !is_command {
+                self.count(frame.more())?;
                 if let Some(properties) = &self.properties {
                     frame.set_properties(Some(properties.clone()));
                 }
@@ -48,8 +52,8 @@ impl Connection {
             command::PING => self.pinged(data, now)?,
             // That it came is all there is to it.
             command::PONG => (),
-            command::SUBSCRIBE => return Ok(Some(subscription(data, true))),
-            command::CANCEL => return Ok(Some(subscription(data, false))),
+            command::SUBSCRIBE => return self.subscription(data, true),
+            command::CANCEL => return self.subscription(data, false),
             command::ERROR => return Err(command::refusal(data)),
             _ => return Ok(self.extension(name, data)),
         }
@@ -64,6 +68,33 @@ impl Connection {
             name: known.clone(),
             data: data.to_vec(),
         })))
+    }
+
+    /// Counts a part of a message, which others follow or not.
+    pub(super) fn count(&mut self, more: bool) -> Result<(), Error> {
+        if !more {
+            (self.parts, self.within) = (0, 0);
+            return Ok(());
+        }
+        self.parts += 1;
+        let limit = self.settings.limits.parts;
+        if self.parts >= limit {
+            return Err(Error::TooManyParts { limit });
+        }
+        Ok(())
+    }
+
+    /// A subscription. Between two parts of a message, the receiver of the event keeps it until the message ends.
+    fn subscription(&mut self, topic: &[u8], on: bool) -> Result<Option<Event>, Error> {
+        if self.parts > 0 {
+            self.within += topic.len() + KEEPING;
+            let (bytes, limit) = (self.within, self.settings.limits.command);
+            if bytes > limit {
+                return Err(Error::SubscriptionsWithin { bytes, limit });
+            }
+        }
+        let topic = Frame::copy_from_slice(topic);
+        Ok(Some(Event::Subscribe { topic, on }))
     }
 
     fn pinged(&mut self, data: &[u8], now: Duration) -> Result<(), Error> {
@@ -91,12 +122,5 @@ impl Connection {
         if self.output.pending() <= BACKLOG {
             self.output.push_command(command::PING, &ttl.to_be_bytes());
         }
-    }
-}
-
-fn subscription(topic: &[u8], on: bool) -> Event {
-    Event::Subscribe {
-        topic: Frame::copy_from_slice(topic),
-        on,
     }
 }

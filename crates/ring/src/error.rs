@@ -39,6 +39,14 @@ pub enum Corrupt {
         /// The most that it can be: what was published.
         most: u64,
     },
+    /// A number of messages that the reader reports as received and that contradicts its position: it has not passed so
+    /// many records.
+    Count {
+        /// What the reader reports.
+        reported: u64,
+        /// The most that it can be at its position.
+        most: u64,
+    },
 }
 
 impl fmt::Display for Corrupt {
@@ -71,6 +79,12 @@ impl fmt::Display for Corrupt {
                 write!(
                     f,
                     "the reader reports position {reported}, which is not within {least}..={most}"
+                )
+            }
+            Corrupt::Count { reported, most } => {
+                write!(
+                    f,
+                    "the reader reports {reported} messages, of which it can have passed {most}"
                 )
             }
         }

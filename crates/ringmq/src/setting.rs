@@ -87,8 +87,9 @@ impl Socket {
         self.options.share = share;
     }
 
-    /// How many bytes of shared memory may hold what waits for one peer; 4 GiB by default. What the mark admits beyond
-    /// that waits, or is refused as if there were no room. For the endpoints that are bound or connected to afterwards.
+    /// How many bytes of shared memory may hold what waits for the peers of this socket, all of them together; 4 GiB by
+    /// default. What the mark admits beyond that waits, or is refused as if there were no room. A message goes in any
+    /// case when nothing else waits for its peer. For the endpoints that are bound or connected to afterwards.
     pub fn set_shared_limit(&mut self, bytes: u64) {
         self.options.share_limit = bytes;
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ringmq_ring::{Generation, MappedMut, Word};
+use ringmq_ring::{Generation, MappedMut, Tally, Word};
 use ringmq_sys::{CreateError, Event, ForkMark, OwnMemory, barrier};
 
 use super::layout::{self, PAGE, SLOT, SLOTS, SLOTS_AT};
@@ -19,6 +19,8 @@ pub struct Control {
     first: Arc<Page>,
     free: Mutex<Free>,
     cpu: Mutex<Word<MappedMut>>,
+    /// Bytes of the segments by which the socket sends, to all of its peers.
+    memory: Arc<Tally>,
     /// A descriptor that stands for the one that a segment comes with: a process that has no others left can still
     /// receive in shared memory what was sent to it.
     reserve: Mutex<Option<OwnedFd>>,
@@ -140,6 +142,7 @@ impl Control {
             mark,
             bell: Arc::clone(bell),
             passes_barriers: barrier::register(),
+            memory: Arc::default(),
             free: Mutex::new(free),
             cpu: Mutex::new(layout::own(first.memory.mapping(), layout::CPU)),
             reserve: Mutex::new(bell.as_fd().try_clone_to_owned().ok()),
@@ -201,6 +204,11 @@ impl Control {
 
     pub(super) fn first(&self) -> &Arc<Page> {
         &self.first
+    }
+
+    /// Bytes of the segments by which the socket sends, to all of its peers.
+    pub(super) fn memory(&self) -> &Arc<Tally> {
+        &self.memory
     }
 
     /// A descriptor for the peer to ring.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ringmq_ring::{CAPACITY_MOST, Mapped, MappedMut};
+use ringmq_ring::{CAPACITY_MOST, Mapped, MappedMut, Tally};
 use ringmq_sys::{ForkMark, Mapping, OwnMemory, page_size};
 
 use crate::maps::Map;
@@ -19,7 +19,32 @@ pub(super) const MOST: usize = 16;
 pub(super) struct Segment {
     /// The position at which it begins.
     pub(super) start: u64,
+    /// Messages that were sent before it.
+    pub(super) before: u64,
     pub(super) memory: Arc<Map>,
+    /// Its bytes, among those of the socket.
+    pub(super) _charge: Charge,
+}
+
+/// Bytes that count for a socket for as long as this lives.
+#[derive(Debug)]
+pub(super) struct Charge {
+    total: Arc<Tally>,
+    bytes: u64,
+}
+
+impl Charge {
+    pub(super) fn new(total: &Arc<Tally>, bytes: usize) -> Charge {
+        let (total, bytes) = (Arc::clone(total), bytes as u64);
+        total.add(bytes);
+        Charge { total, bytes }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.total.subtract(self.bytes);
+    }
 }
 
 /// The segments of a direction.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringmq_ring::{
-    ClaimError, Corrupt, GenerationSeen, Kind, Look, Mapped, MappedMut, Wanted, Word, Writer,
+    ClaimError, Corrupt, GenerationSeen, HEADER, Kind, Look, Mapped, MappedMut, Wanted, Word,
+    Writer,
 };
 
 use super::patience::{Patience, Seen};
-use super::segment::{self, FIRST, MOST, Segment, Segments};
+use super::segment::{self, Charge, FIRST, MOST, Segment, Segments};
 use super::unread::Witness;
 use super::{Common, layout};
 use crate::maps::Map;
@@ -26,7 +27,7 @@ pub struct Sender {
     /// Segments made so far, and where the peer sees that.
     made: u64,
     told_made: Word<MappedMut>,
-    /// Bytes of memory that may hold unread messages.
+    /// Bytes of memory that may hold unread messages, of all peers of the socket together.
     limit: u64,
     growth: Growth,
     /// For a reader that is late; `None` if the sender never waits for one.
@@ -365,13 +366,30 @@ impl Sender {
         self.writer = Some(writer.map_err(|_| PushError::Resources)?);
         segment::lock(&self.segments)
             .list
-            .push_back(Segment { start: 0, memory });
+            .push_back(self.segment(0, memory));
         self.growth.large = capacity > SMALL;
         if let Some(patience) = &mut self.patience {
             patience.made(capacity);
         }
         self.told_made.publish(self.made);
         Ok(())
+    }
+
+    fn segment(&self, start: u64, memory: Arc<Map>) -> Segment {
+        let charge = Charge::new(self.common.slot.control().memory(), memory.len());
+        Segment {
+            start,
+            before: self.sent,
+            memory,
+            _charge: charge,
+        }
+    }
+
+    /// What the socket's other peers leave of the limit.
+    fn left(&self) -> u64 {
+        let total = self.common.slot.control().memory().get();
+        let limit = self.limit.saturating_add(self.memory());
+        limit.saturating_sub(total)
     }
 
     /// Makes memory, and hands it over.
@@ -445,9 +463,13 @@ impl Sender {
 
     /// Goes on in a larger segment; false if the limit does not allow that now.
     fn grow(&mut self, len: usize) -> Result<bool, PushError> {
-        self.retire()?;
+        self.check_credit()?;
         let needed = segment::capacity_for(len).ok_or(PushError::TooLong(len))?;
-        if needed as u64 > self.limit {
+        if needed as u64 > self.left() {
+            // Where other peers have the memory, a ring that can have it is waited for.
+            if needed as u64 <= self.limit && self.fits(len) {
+                return Ok(false);
+            }
             return self.exceed(needed);
         }
         let Some(capacity) = self.larger(len)? else {
@@ -487,11 +509,11 @@ impl Sender {
             (segments.list.len(), bytes as u64)
         };
         // What is written now is left when everything in it was read, and so does not count.
-        let current = writer.capacity() as u64;
-        if count >= MOST || older + current + needed as u64 > self.limit.saturating_add(current) {
+        let (current, left) = (writer.capacity() as u64, self.left());
+        if count >= MOST || older + needed as u64 > left {
             return Ok(None);
         }
-        let capacity = if older + current + wanted as u64 > self.limit {
+        let capacity = if older + current + wanted as u64 > left {
             needed
         } else {
             wanted
@@ -531,12 +553,36 @@ impl Sender {
         let start = writer.position();
         segment::lock(&self.segments)
             .list
-            .push_back(Segment { start, memory });
+            .push_back(self.segment(start, memory));
         self.growth.large = true;
         if let Some(patience) = &mut self.patience {
             patience.made(capacity);
         }
         self.wake();
+        Ok(())
+    }
+
+    /// Lets go of segments that the reader has passed, and compares the credit that it gives with its position. A reader
+    /// that lies about what it has received gets memory for it otherwise, up to the limit.
+    fn check_credit(&mut self) -> Result<(), PushError> {
+        // It reports its position first, so that the one that is seen now belongs to this number or a later one.
+        let reported = self.reported.load();
+        self.retire()?;
+        let Some(writer) = &self.writer else {
+            return Ok(());
+        };
+        let segments = segment::lock(&self.segments);
+        let mut list = segments.list.iter();
+        let Some(first) = list.next() else {
+            return Ok(());
+        };
+        // A record has a header at least.
+        let records = writer.seen_reader().saturating_sub(first.start) / HEADER;
+        let end = list.next().map_or(self.sent, |next| next.before);
+        let most = first.before.saturating_add(records).min(end);
+        if reported > most {
+            return Err(PushError::Corrupt(Corrupt::Count { reported, most }));
+        }
         Ok(())
     }
 

@@ -19,7 +19,9 @@ const GENERATION: usize = 0x80;
 
 /// Words of a slot.
 pub(crate) const POSITION: usize = 0x00;
+pub(crate) const RECEIVED: usize = 0x80;
 pub(crate) const SEGMENTS: usize = 0xd0;
+pub(crate) const RECEIVING_MARK: usize = 0xe0;
 
 /// Kinds of records.
 pub(crate) const LAST: u64 = 1;
@@ -34,7 +36,7 @@ pub(crate) const fn header(kind: u64, len: u64) -> u64 {
     kind << 32 | len
 }
 
-/// A connection whose both sides have accepted. It has said SWITCH.
+/// A connection whose both sides have accepted. Unless it subscribes, it has said SWITCH.
 pub(crate) struct ByHand {
     pub(crate) stream: Stream,
     page: OwnMemory,
@@ -121,7 +123,7 @@ fn command(kind: u8) -> Vec<u8> {
 }
 
 impl ByHand {
-    /// Connects, agrees, and says SWITCH.
+    /// Connects and agrees.
     pub(crate) fn connect(path: &str, kind: &str) -> ByHand {
         let stream = Stream::try_connect(&Address::from(Path::new(path))).unwrap();
         let mark = ForkMark::current().unwrap();
@@ -169,8 +171,16 @@ impl ByHand {
             _own_bell: own_bell,
             sent: 0,
         };
-        write(&by_hand.stream, &command(4));
+        // A subscriber sends nothing but subscriptions, which stay on ZMTP.
+        if kind != "SUB" {
+            write(&by_hand.stream, &command(4));
+        }
         by_hand
+    }
+
+    /// Subscribes to everything.
+    pub(crate) fn subscribe(&self) {
+        write(&self.stream, b"\x04\x0a\x09SUBSCRIBE");
     }
 
     /// Writes a word of our slot.

@@ -8,6 +8,7 @@
 )]
 
 mod by_hand;
+mod credit;
 mod filters;
 mod jumps;
 mod parts;

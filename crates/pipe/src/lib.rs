@@ -78,6 +78,7 @@ mod sender;
 mod shared;
 mod slot;
 mod stats;
+mod storm;
 mod wait;
 
 pub use error::{ConnectError, ListenError, OptionsError, RecvError, SendError};

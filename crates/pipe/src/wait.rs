@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringmq_ring::{Mapped, MappedMut, Word};
-use ringmq_sys::{Doorbell, Readiness, Ringer, SignalGate, Wake, cpu, poll};
+use ringmq_sys::{Doorbell, Readiness, Ringer, SignalGate, Wake, cpu};
 
 use crate::adaptive::{Adaptive, GAP, LONGEST};
 use crate::error::WaitError;
@@ -21,6 +21,7 @@ use crate::options::Wait;
 use crate::quota;
 use crate::shared::Shared;
 use crate::stats::Waits;
+use crate::storm::Storm;
 
 /// What a half of a pipe waits for.
 pub(crate) trait Awaited {
@@ -59,6 +60,8 @@ pub(crate) struct Waiter {
     seen_alive: Instant,
     /// Whether to let the peer get ahead.
     heels: Heels,
+    /// Rings that bring nothing.
+    storm: Storm,
     /// Announcements of a sleep since the bell was last drained.
     armings: u32,
     /// Whether the peer is gone.
@@ -76,8 +79,6 @@ const SLOW_LOOK: Duration = Duration::from_millis(1);
 const CLOCK_LOOK: u32 = 64;
 /// Armings after which the bell is drained. It holds 64 Ki rings.
 const DRAIN: u32 = 256;
-/// Rings without anything to show for them that one wait takes before it lets the peer wait.
-const SPURIOUS: u32 = 16;
 
 impl Waiter {
     pub(crate) fn new(
@@ -102,6 +103,7 @@ impl Waiter {
             doubt: false,
             seen_alive: Instant::now(),
             heels: Heels::new(),
+            storm: Storm::default(),
             armings: 0,
             gone: false,
             watched: Cell::new(false),
@@ -246,7 +248,6 @@ impl Waiter {
         nudger: &Ringer,
     ) -> Result<(), WaitError> {
         self.calm(nudger)?;
-        let mut spurious = 0;
         loop {
             self.drain_in_time()?;
             awaited.arm()?;
@@ -270,6 +271,7 @@ impl Waiter {
             awaited.disarm();
             // This look comes after the death, if there was one.
             if awaited.look() {
+                self.storm.found_news();
                 return Ok(());
             }
             let wake = woken?;
@@ -285,12 +287,7 @@ impl Waiter {
             if deadline.is_some_and(|deadline| now >= deadline) {
                 return Err(WaitError::TimedOut);
             }
-            spurious += 1;
-            if spurious >= SPURIOUS {
-                // A peer that rings for nothing costs us a thousand wake-ups a second, not a CPU. A signal ends this
-                // sleep as any other.
-                poll::readable(&[], Some(now + SLOW_LOOK))?;
-            }
+            self.storm.found_nothing(deadline)?;
         }
     }
 

@@ -233,7 +233,13 @@ impl Socket {
             self.own_bed()
         } else {
             let spins = yields.is_some_and(|yields| yields < MOST_YIELDS);
-            match go_to_bed(&mut self.sleeper, &mut waiting, deadline, spins) {
+            match go_to_bed(
+                &mut self.sleeper,
+                &mut waiting,
+                deadline,
+                spins,
+                yields.is_none(),
+            ) {
                 Ok(Some(bed)) => bed,
                 Ok(None) => return Waited::Over(Ok(())),
                 Err(slept) => return Waited::Over(Err(slept)),
@@ -270,6 +276,7 @@ fn go_to_bed(
     waiting: &mut Waiting<'_>,
     deadline: Option<Instant>,
     spins: bool,
+    again: bool,
 ) -> Result<Option<Bed>, Slept> {
     if spins {
         match sleeper.spin(waiting, deadline)? {
@@ -278,7 +285,8 @@ fn go_to_bed(
             Spun::InVain => {}
         }
     }
-    Ok(sleeper.lie_down(waiting)?.map(Bed::Bell))
+    let bed = sleeper.lie_down(waiting, again)?;
+    Ok(bed.map(Bed::Bell))
 }
 
 impl fmt::Debug for Sharing {

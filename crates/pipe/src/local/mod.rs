@@ -29,6 +29,8 @@ pub use sleeper::{Awaited, Company, Sleep, Sleeper, Slept, announce};
 pub use spinner::{Spinner, Spun};
 pub use waker::{Bell, Bellpull, Waker};
 
+pub use crate::storm::Storm;
+
 use ringmq_ring::{elements, words};
 
 /// What a receiver says: how many messages it took, and whether it is gone.

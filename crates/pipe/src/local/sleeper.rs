@@ -13,6 +13,7 @@ use super::spinner::{Spinner, Spun};
 use super::waker::{Bell, Bellpull};
 use crate::options::Wait;
 use crate::remote::{Control, LateControl};
+use crate::storm::{self, Storm};
 
 /// Why a wait ended with nothing.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +103,8 @@ pub struct Sleeper {
     bellpull: Bellpull,
     nap: Nap,
     event: Arc<Event>,
+    /// Rings that bring nothing.
+    storm: Storm,
     spinner: Spinner,
     /// Our CPU, as it was told to others.
     cpu: u32,
@@ -194,6 +197,8 @@ const SPINS: u32 = 16;
 pub struct Sleep {
     event: Arc<Event>,
     epoll: Option<Arc<Epoll>>,
+    /// Sleeps keep ending for nothing.
+    pauses: bool,
 }
 
 impl Sleep {
@@ -203,6 +208,13 @@ impl Sleep {
     ///
     /// [`Slept::Interrupted`] or [`Slept::Os`].
     pub fn wait(&self, deadline: Option<Instant>) -> Result<bool, Slept> {
+        if self.pauses {
+            storm::rest(deadline)?;
+            // A bell that rings all the time lets no sleep time out.
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Ok(false);
+            }
+        }
         match &self.epoll {
             Some(epoll) => Ok(!epoll.wait(deadline)?.timed_out),
             None => Ok(self.event.wait(deadline)?),
@@ -237,6 +249,7 @@ impl Sleeper {
             bellpull: Bellpull::new(seen, Some(cpu_seen), Arc::clone(&event) as Arc<dyn Bell>),
             nap: Nap::Short(0),
             event,
+            storm: Storm::default(),
             spinner: Spinner::new(),
             cpu: u32::MAX,
             cpu_told,
@@ -326,15 +339,24 @@ impl Sleeper {
 
     /// Announces a sleep of this thread, which then lets go of the sleeper: it sleeps on what this returns, gets hold of
     /// the sleeper again and says that it is [`awake`](Sleeper::awake). `None` if a look after the announcement
-    /// succeeded: there is no sleep then. While one thread sleeps in this way, others announce none.
+    /// succeeded: there is no sleep then. While one thread sleeps in this way, others announce none. `again` says that
+    /// the caller has slept before, for the same, and found nothing: if that happens often, the sleep begins with a pause.
     ///
     /// # Errors
     ///
     /// If the kernel refuses; nothing is expected.
-    pub fn lie_down(&mut self, awaited: &mut impl Awaited) -> io::Result<Option<Sleep>> {
+    pub fn lie_down(
+        &mut self,
+        awaited: &mut impl Awaited,
+        again: bool,
+    ) -> io::Result<Option<Sleep>> {
         if !self.arm_unless(awaited)? {
             return Ok(None);
         }
+        if !again {
+            self.storm.found_news();
+        }
+        let pauses = again && self.storm.count();
         self.asleep = Some(thread::current().id());
         Ok(Some(Sleep {
             event: Arc::clone(&self.event),
@@ -342,6 +364,7 @@ impl Sleeper {
                 Nap::Deep(epoll, _) => Some(Arc::clone(epoll)),
                 Nap::Short(_) | Nap::Only => None,
             },
+            pauses,
         }))
     }
 
@@ -391,11 +414,14 @@ impl Sleeper {
             self.disarm();
             self.dirty = true;
             if awaited.look() {
+                self.storm.found_news();
                 return Ok(());
             }
-            if !woken? {
+            // A bell that rings all the time lets no sleep time out.
+            if !woken? || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Err(Slept::TimedOut);
             }
+            self.storm.found_nothing(deadline)?;
         }
     }
 

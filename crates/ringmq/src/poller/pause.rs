@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ringmq_pipe::local::Slept;
+use ringmq_pipe::local::{Slept, Storm};
 use ringmq_sys::Event;
 use ringmq_sys::poll::{Conditions, Set};
 
@@ -29,6 +29,9 @@ pub struct PollWait {
     failed: Option<PollError>,
     /// How often it has let another thread in, while it spun, since it last slept.
     yields: u32,
+    /// It has slept, and a look found nothing since.
+    has_slept: bool,
+    storm: Storm,
 }
 
 impl PollWait {
@@ -40,6 +43,8 @@ impl PollWait {
             over,
             failed: None,
             yields: 0,
+            has_slept: false,
+            storm: Storm::default(),
         }
     }
 
@@ -142,6 +147,12 @@ impl PollPause {
             return;
         }
         wait.yields = 0;
+        if std::mem::replace(&mut wait.has_slept, true)
+            && let Err(error) = wait.storm.found_nothing(self.deadline)
+        {
+            wait.ended(error.into());
+            return;
+        }
         let rung = Conditions {
             readable: true,
             ..Conditions::default()

@@ -12,3 +12,4 @@ mod credit;
 mod filters;
 mod jumps;
 mod parts;
+mod storms;

@@ -1,0 +1,123 @@
+//! A peer that rings our doorbell all the time.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ringmq::{Context, Interest, Item, Kind, Poller, RecvError, SendRefusal, Socket, Wait};
+use ringmq_testing::{Activity, Scratch, thread_id, watchdog};
+
+use crate::by_hand::{ByHand, RECEIVING_MARK, bound, soon};
+
+const LIMIT: Duration = Duration::from_millis(500);
+
+/// Rings as fast as it goes until it is told to stop; returns how often.
+fn storm(peer: ByHand) -> (mpsc::Sender<()>, thread::JoinHandle<u64>) {
+    let (stop, stopped) = mpsc::channel();
+    let storming = thread::spawn(move || {
+        let mut rings = 0;
+        while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
+            peer.bell.ring().unwrap();
+            rings += 1;
+        }
+        rings
+    });
+    (stop, storming)
+}
+
+/// A call that waits until this time, in vain.
+type Call = fn(&mut Socket, Instant);
+
+fn receive(socket: &mut Socket, until: Instant) {
+    let came = socket.recv_deadline(until);
+    assert!(matches!(came, Err(RecvError::WouldBlock)), "{came:?}");
+}
+
+fn poll(socket: &mut Socket, until: Instant) {
+    let left = until.saturating_duration_since(Instant::now());
+    let mut items = [Item::socket(socket, Interest::READABLE)];
+    assert_eq!(Poller::new().wait(&mut items, Some(left)).unwrap(), 0);
+}
+
+fn send(socket: &mut Socket, until: Instant) {
+    // What is full by ZMTP has room when it goes over.
+    while let Ok(()) = socket.send_deadline("full", until) {}
+    let sent = socket.send_deadline("full", until).unwrap_err();
+    assert!(matches!(sent.reason, SendRefusal::WouldBlock), "{sent:?}");
+}
+
+/// A call ends at its deadline, not when the storm does, and costs little until then: each wake-up without news is
+/// followed by a pause of a millisecond.
+#[test]
+fn calls_bear_a_storm() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let calls: [(&str, Kind, &str, Call); 3] = [
+        ("recv", Kind::Pull, "PUSH", receive),
+        ("poll", Kind::Pull, "PUSH", poll),
+        ("send", Kind::Push, "PULL", send),
+    ];
+    for (name, kind, peer_kind, call) in calls {
+        for wait in [Wait::Park, Wait::Adaptive] {
+            let scratch = Scratch::new();
+            let (mut socket, path) = bound(&scratch, kind);
+            socket.set_wait(wait);
+            let peer = ByHand::connect(&path, peer_kind);
+            peer.set(RECEIVING_MARK, 10);
+            // Until the socket shows its sleep to this peer.
+            call(&mut socket, Instant::now() + Duration::from_millis(20));
+            let (stop, storming) = storm(peer);
+            let activity = || Activity::of(std::process::id(), thread_id());
+            let (start, before) = (Instant::now(), activity());
+            call(&mut socket, start + LIMIT);
+            let (waited, after) = (start.elapsed(), activity());
+            drop(stop);
+            let rings = storming.join().unwrap();
+            let spent = Duration::from_nanos(after.nanos - before.nanos);
+            let slept = after.sleeps - before.sleeps;
+            println!("{name}, {wait:?}: {rings} rings, {slept} sleeps, {spent:?} of {waited:?}");
+            assert!(waited >= LIMIT);
+            // Otherwise there was no storm.
+            assert!(rings > 10_000, "{rings} rings");
+            assert!(
+                slept <= 2 * waited.as_millis() as u64 + 100,
+                "{slept} sleeps"
+            );
+            assert!(spent < waited / 4, "{name}: {spent:?} of {waited:?}");
+        }
+    }
+}
+
+/// Messages of an honest peer come through a storm of another.
+#[test]
+fn messages_come_through_a_storm() {
+    let _guard = watchdog(Duration::from_secs(120));
+    for polls in [false, true] {
+        let scratch = Scratch::new();
+        let (mut pull, path) = bound(&scratch, Kind::Pull);
+        pull.set_wait(Wait::Park);
+        let (stop, storming) = storm(ByHand::connect(&path, "PUSH"));
+        let mut push = Context::new().unwrap().socket(Kind::Push).unwrap();
+        push.connect(&format!("ipc://{path}")).unwrap();
+        let (next, wanted) = mpsc::channel();
+        // Each is sent when the one before has come, so that each is waited for.
+        let sending = thread::spawn(move || {
+            for number in wanted {
+                let number: u64 = number;
+                push.send(number.to_string()).unwrap();
+            }
+        });
+        let mut poller = Poller::new();
+        for number in 0..300 {
+            next.send(number).unwrap();
+            if polls {
+                let mut items = [Item::socket(&mut pull, Interest::READABLE)];
+                assert_eq!(poller.wait(&mut items, None).unwrap(), 1);
+            }
+            let message = pull.recv_deadline(soon()).unwrap();
+            assert_eq!(message[0].as_slice(), number.to_string().as_bytes());
+        }
+        drop((next, stop));
+        sending.join().unwrap();
+        assert!(storming.join().unwrap() > 0);
+    }
+}

@@ -1,7 +1,7 @@
 //! The accepting side.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ringmq_sys::{Address, ListenOptions, UnixListener, poll};
 
@@ -10,8 +10,15 @@ use crate::handshake::{Accepting, Advanced};
 use crate::options::Options;
 use crate::pipe::Pipe;
 
-/// Connections whose set-up may be under way at once. One more ends the oldest.
+/// Connections whose set-up may be under way at once. One more ends one that is late, or waits until there is one.
 const UNDER_WAY: usize = 64;
+/// A peer that has said nothing for so long is late, and makes room. An honest one sends its offer as soon as it has
+/// connected.
+const SILENT: Duration = Duration::from_millis(100);
+/// So is one that has sent its offer, and has not answered ours for so long.
+const AT_WORK: Duration = Duration::from_millis(500);
+/// Steps that a call takes once its deadline has passed, for peers that are there already.
+const STEPS: usize = 2 * UNDER_WAY;
 
 /// Listens at an address for processes of this machine.
 ///
@@ -35,8 +42,17 @@ const UNDER_WAY: usize = 64;
 pub struct Listener {
     unix: UnixListener,
     options: Options,
-    /// Oldest first, each with the end of its time, if there is one.
-    under_way: Vec<(Accepting, Option<Instant>)>,
+    under_way: Vec<SetUp>,
+}
+
+/// A connection whose set-up is under way.
+#[derive(Debug)]
+struct SetUp {
+    peer: Accepting,
+    /// When it is dropped, if ever.
+    until: Option<Instant>,
+    /// From when on it makes room for others.
+    late: Instant,
 }
 
 impl Listener {
@@ -109,22 +125,35 @@ impl Listener {
     ///
     /// [`ConnectError`]: what was wrong with the peer, or with this side; `TimedOut` at the deadline.
     pub fn attempt(&mut self, deadline: Option<Instant>) -> Result<Pipe, ConnectError> {
+        let mut steps = 0;
         loop {
             let now = Instant::now();
-            let is_late = |until: &Option<Instant>| until.is_some_and(|until| until <= now);
-            if let Some(at) = self.under_way.iter().position(|(_, until)| is_late(until)) {
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                steps += 1;
+                // Peers can connect as fast as they are accepted.
+                if steps > STEPS {
+                    return Err(ConnectError::TimedOut);
+                }
+            }
+            let is_over = |one: &SetUp| one.until.is_some_and(|until| until <= now);
+            if let Some(at) = self.under_way.iter().position(is_over) {
                 self.under_way.remove(at);
                 let (got, want) = (0, crate::offer::FRAME);
                 return Err(ringmq_sys::RecvError::TimedOut { got, want }.into());
             }
+            let room = self.room_at();
             let soonest = self
                 .under_way
                 .iter()
-                .filter_map(|(_, until)| *until)
+                .filter_map(|one| one.until)
                 .chain(deadline)
+                .chain(room.filter(|at| *at > now))
                 .min();
-            let streams = self.under_way.iter().map(|(peer, _)| peer.stream().as_fd());
-            let all: Vec<BorrowedFd<'_>> = [self.unix.as_fd()].into_iter().chain(streams).collect();
+            let streams = self.under_way.iter().map(|one| one.peer.stream().as_fd());
+            // Those that there is no room for wait where the kernel keeps them.
+            let newcomers = room.is_none_or(|at| at <= now).then_some(self.unix.as_fd());
+            let streams_at = usize::from(newcomers.is_some());
+            let all: Vec<BorrowedFd<'_>> = newcomers.into_iter().chain(streams).collect();
             let ready = match poll::readable(&all, soonest) {
                 Ok(ready) => ready,
                 Err(error) => return Err(ConnectError::os("poll")(error)),
@@ -134,17 +163,28 @@ impl Listener {
                     return Err(ConnectError::TimedOut);
                 }
                 None => {}
-                // Whoever has a frame to read comes before whoever is new.
-                Some(0) => self.newcomer()?,
+                // A peer that has a frame to read comes before one that is new.
+                Some(&index) if index < streams_at => self.newcomer()?,
                 Some(&index) => {
-                    let (peer, until) = self.under_way.remove(index - 1);
+                    let SetUp { peer, until, .. } = self.under_way.remove(index - streams_at);
                     match peer.advance(&self.options)? {
                         Advanced::Done(pipe) => return Ok(*pipe),
-                        Advanced::Waiting(peer) => self.under_way.push((peer, until)),
+                        Advanced::Waiting(peer) => {
+                            let late = Instant::now() + AT_WORK;
+                            self.under_way.push(SetUp { peer, until, late });
+                        }
                     }
                 }
             }
         }
+    }
+
+    /// From when on one more can be accepted; `None` if one can in any case.
+    fn room_at(&self) -> Option<Instant> {
+        if self.under_way.len() < UNDER_WAY {
+            return None;
+        }
+        self.under_way.iter().map(|one| one.late).min()
     }
 
     fn newcomer(&mut self) -> Result<(), ConnectError> {
@@ -152,10 +192,18 @@ impl Listener {
         match self.unix.accept(Some(now)) {
             Ok(stream) => {
                 if self.under_way.len() >= UNDER_WAY {
-                    self.under_way.remove(0);
+                    let late = self.under_way.iter().enumerate();
+                    let latest = late.min_by_key(|(_, one)| one.late);
+                    if let Some((at, _)) = latest {
+                        self.under_way.remove(at);
+                    }
                 }
                 let until = self.options.handshake_ends(now);
-                self.under_way.push((Accepting::Offer(stream), until));
+                self.under_way.push(SetUp {
+                    peer: Accepting::Offer(stream),
+                    until,
+                    late: now + SILENT,
+                });
                 Ok(())
             }
             // It has gone again.

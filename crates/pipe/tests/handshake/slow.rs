@@ -194,6 +194,69 @@ fn two_hundred_that_never_finish() {
     }
 }
 
+/// A peer that is slower than a flood of silent ones is admitted all the same: the flood waits for its own.
+#[test]
+fn a_flood_of_silent_peers_pushes_no_other_out() {
+    let _guard = watchdog(Duration::from_secs(120));
+    let mut listener = listener(NEVER);
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        let begun = Instant::now();
+        // It has connected, and has not come to send its offer yet.
+        let slow = dial(&listener);
+        // Twice as many as there may be come meanwhile.
+        for _ in 0..2 * 64 {
+            silent.push(dial(&listener));
+        }
+        go_on(&mut listener);
+        Sent::new(Raw::offer(), raw::descriptors())
+            .over(&slow)
+            .unwrap();
+        go_on(&mut listener);
+        // Nor does it matter that more come before it has judged our offer.
+        for _ in 0..2 * 64 {
+            silent.push(dial(&listener));
+        }
+        go_on(&mut listener);
+        // Unless this thread was held up for so long that the peer is late.
+        if begun.elapsed() < Duration::from_millis(100) {
+            Sent::bare(Raw::accept()).over(&slow).unwrap();
+            listener.attempt(later()).unwrap();
+        }
+        // The flood is let in and dropped in time.
+        while silent.len() > 64 {
+            silent.retain(|peer| !is_hung_up(peer));
+            let outcome = listener.attempt(Some(Instant::now() + Duration::from_millis(1)));
+            assert!(
+                matches!(outcome, Err(ConnectError::TimedOut)),
+                "{outcome:?}"
+            );
+        }
+    }
+}
+
+/// A call ends at its deadline, however many connect.
+#[test]
+fn a_flood_of_silent_peers_holds_no_call() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let mut listener = listener(NEVER);
+    let address = listener.address().parse().unwrap();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let flooding = std::thread::spawn(move || {
+        // Each goes away at once.
+        while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            let _ = Stream::connect(&address, later());
+        }
+    });
+    for _ in 0..20 {
+        let outcome = listener.attempt(Some(Instant::now() + Duration::from_millis(5)));
+        assert!(outcome.is_err());
+    }
+    drop(stop);
+    drop(listener);
+    flooding.join().unwrap();
+}
+
 /// Whether it was hung up on; reads what was sent to it.
 fn is_hung_up(peer: &Stream) -> bool {
     let mut frame = [0; 64];

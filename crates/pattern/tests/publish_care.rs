@@ -164,7 +164,7 @@ fn a_peer_whose_news_nobody_receives_is_ended() {
     let floods: [(&[&str], usize); 3] = [(&[news, "\0a"], 40), (&["user"], 40), (&[&long], 10)];
     for (texts, fit) in floods {
         let mut publisher = Stage::with(Kind::Xpub, 2);
-        publisher.set(limits.clone());
+        publisher.set(limits);
         let mut texts = texts.iter().cycle();
         for _ in 0..fit {
             publisher.give(0, texts.next().unwrap());

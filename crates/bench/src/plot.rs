@@ -4,7 +4,8 @@
 //! from 99 % to 99.9 %, so that the rare slow round trips get as much room as the usual ones. y is the
 //! time, with a logarithmic scale.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::Path;
 
 use plotters::prelude::*;
@@ -35,7 +36,7 @@ const COLOURS: [RGBColor; 7] = [
 ];
 const FONT: &str = "sans-serif";
 
-/// Draws `curves` into the SVG file at `path`, which is replaced.
+/// Draws `curves` into the SVG file at `path`, which is replaced once the picture is written whole.
 ///
 /// # Errors
 ///
@@ -47,14 +48,37 @@ pub fn draw(path: &Path, title: &str, curves: &[Curve]) -> Result<(), Error> {
     };
     let mut text = String::new();
     render(&mut text, title, curves).map_err(plot)?;
-    fs::write(path, text).map_err(|error| plot(error.to_string()))
+    write_whole(path, text.as_bytes()).map_err(|error| plot(error.to_string()))
+}
+
+/// Writes a file whole or not at all: beside its place first, then there. A file that stood there stays if it fails. A
+/// device or a pipe is written to.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let is_special = fs::metadata(path).is_ok_and(|found| !found.is_file());
+    let Some(name) = path.file_name().filter(|_| !is_special) else {
+        return fs::write(path, bytes);
+    };
+    let mut beside = name.to_owned();
+    beside.push(format!(".{}.part", std::process::id()));
+    let beside = path.with_file_name(beside);
+    let written = File::create_new(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        // Some file systems say only then that there is no room.
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    });
+    if written.is_err() {
+        // If it cannot be removed either, the error that is told is the one that matters.
+        let _ = fs::remove_file(&beside);
+    }
+    written
 }
 
 /// Can a picture be written to `path`? To be asked before a long measurement.
 ///
 /// # Errors
 ///
-/// [`Error::Plot`] if `path` is a folder, or lies in none.
+/// [`Error::Plot`] if `path` is a folder, lies in none, or does not end in `.svg`: there is no other format.
 pub fn check(path: &Path) -> Result<(), Error> {
     let plot = |cause: &str| {
         Err(Error::Plot {
@@ -67,8 +91,14 @@ pub fn check(path: &Path) -> Result<(), Error> {
         .filter(|folder| !folder.as_os_str().is_empty());
     match folder.is_none_or(Path::is_dir) {
         _ if path.is_dir() => plot("it is a folder"),
-        true => Ok(()),
         false => plot("its folder does not exist"),
+        true if path
+            .extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("svg")) =>
+        {
+            Ok(())
+        }
+        true => plot("pictures are SVG, and its name does not end in .svg"),
     }
 }
 
@@ -272,7 +302,11 @@ mod tests {
         let error = draw(&path, "", &[]).unwrap_err().to_string();
         assert!(error.contains("no samples") && !path.exists(), "{error}");
         assert!(check(folder.path()).is_err() && check(&path.join("x.svg")).is_err());
-        assert!(check(&path).is_ok() && check(Path::new("x.svg")).is_ok());
+        assert!(check(&path).is_ok() && check(Path::new("x.SVG")).is_ok());
+        for name in ["x.png", "x", "svg", "x.svg.gz"] {
+            let error = check(&folder.path().join(name)).unwrap_err().to_string();
+            assert!(error.contains(".svg"), "{error}");
+        }
         let error = draw(folder.path(), "", &[curve("a", 1..9)]).unwrap_err();
         assert!(error.to_string().contains("--plot"), "{error}");
     }

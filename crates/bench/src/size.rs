@@ -5,13 +5,37 @@ use std::str::FromStr;
 
 use crate::error::Error;
 
-/// A number of bytes, read and written as `64`, `1KiB`, `1MiB`.
+/// A number of bytes, written as `64`, `1KiB`, `1MiB`; read as [`bytes`](Size::bytes) says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Size(pub usize);
 
 impl Size {
     /// The greatest message that is measured.
     pub const MOST: Size = Size(256 << 20);
+
+    /// Reads a number of bytes: `65536`, `64K` or `64KiB`, with K, M or G for powers of 1,024 in either case. `None` if
+    /// it is no such number, or more than memory can hold.
+    ///
+    /// ```
+    /// use ringmq_bench::Size;
+    ///
+    /// assert_eq!(Size::bytes("64KiB"), Size::bytes("65536"));
+    /// assert_eq!(Size::bytes("64KB"), None);
+    /// ```
+    pub fn bytes(word: &str) -> Option<usize> {
+        let digits = word.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let shift = match word[digits.len()..].to_ascii_lowercase().as_str() {
+            "" => 0,
+            "k" | "kib" => 10,
+            "m" | "mib" => 20,
+            "g" | "gib" => 30,
+            _ => return None,
+        };
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        digits.parse::<usize>().ok()?.checked_mul(1 << shift)
+    }
 }
 
 impl fmt::Display for Size {
@@ -27,21 +51,14 @@ impl fmt::Display for Size {
 impl FromStr for Size {
     type Err = Error;
     fn from_str(word: &str) -> Result<Size, Error> {
-        let (digits, shift) = match word {
-            w if w.ends_with("KiB") => (&w[..w.len() - 3], 10),
-            w if w.ends_with("MiB") => (&w[..w.len() - 3], 20),
-            w => (w, 0),
-        };
-        let bytes = digits.parse::<usize>().ok();
-        bytes
-            .and_then(|n| n.checked_mul(1 << shift))
+        Size::bytes(word)
             .filter(|n| *n <= Size::MOST.0)
             .map(Size)
             .ok_or_else(|| Error::Word {
                 word: word.to_owned(),
                 what: "size",
                 remedy: format!(
-                    "a number of bytes up to {}, or such as 1KiB or 4MiB",
+                    "a number of bytes up to {}, such as 64, 1K or 4MiB",
                     Size::MOST
                 ),
             })
@@ -56,12 +73,21 @@ mod tests {
     fn sizes_have_units_and_a_limit() {
         assert_eq!("64".parse::<Size>().unwrap(), Size(64));
         assert_eq!("64KiB".parse::<Size>().unwrap(), Size(65_536));
+        assert_eq!("64K".parse::<Size>().unwrap(), Size(65_536));
+        assert_eq!("1m".parse::<Size>().unwrap(), Size(1 << 20));
+        assert_eq!(Size::bytes("2GiB"), Some(2 << 30));
         assert_eq!("256MiB".parse::<Size>().unwrap(), Size::MOST);
         assert_eq!(Size(65_536).to_string(), "64 KiB");
         assert_eq!(Size(1025).to_string(), "1025 B");
         for wrong in [
             "",
             "KiB",
+            "K",
+            "+1",
+            "1KB",
+            "1 K",
+            "1Ki",
+            "\u{663}",
             "-1",
             "257MiB",
             "1e3",

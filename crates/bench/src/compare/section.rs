@@ -7,7 +7,8 @@ use crate::cpu::Pin;
 use crate::histogram::Samples;
 use crate::plot::Curve;
 use crate::report::{Memory, Outcome, Report, figures, grouped, scaled};
-use crate::spec::{Spec, Work};
+use crate::sockets::words::Pattern;
+use crate::spec::{Spec, Transport, Work};
 
 /// A row with its figures.
 #[derive(Debug, Clone)]
@@ -56,14 +57,25 @@ impl Finished {
     }
 }
 
-/// The curves of all rows but those of sockets with round trips of 64 bytes between two CPUs, each once.
+/// The curves of the pipe and its floors; where these were not measured, of REQ/REP over ipc, ringmq's and libzmq's. Round
+/// trips of 64 bytes between two CPUs, each row once.
 pub fn curves(sections: &[Finished]) -> Vec<Curve> {
+    let of_pipe = pick(sections, |spec| !spec.transport.is_zmq());
+    if !of_pipe.is_empty() {
+        return of_pipe;
+    }
+    pick(sections, |spec| {
+        spec.transport == Transport::ZmqIpc && spec.sockets.pattern == Pattern::ReqRep
+    })
+}
+
+fn pick(sections: &[Finished], wanted: impl Fn(&Spec) -> bool) -> Vec<Curve> {
     let mut curves: Vec<Curve> = Vec::new();
     for row in sections.iter().flat_map(|section| &section.rows) {
         let apart = matches!(row.spec.pin, Pin::Cpus(near, far) if near != far);
-        let of_sockets = row.spec.transport.is_zmq();
         let fits = apart
-            && !of_sockets
+            && wanted(&row.spec)
+            && row.spec.work == Work::Latency
             && row.spec.pause.is_none()
             && row.spec.size == PAYLOAD
             && row.samples.count() > 0;
@@ -206,6 +218,14 @@ mod tests {
             row.spec = Spec::new(Work::Latency, Transport::Unix).with_pin(two);
         }
         assert_eq!(curves(&[finished.clone(), finished.clone()]).len(), 2);
+        // Sockets are drawn where there is no pipe.
+        let mut sockets = finished.clone();
+        sockets.rows[0].spec = Spec::new(Work::Latency, Transport::ZmqIpc).with_pin(two);
+        assert_eq!(curves(&[sockets.clone(), finished.clone()]).len(), 2);
+        sockets.rows[1].spec = Spec::new(Work::Latency, Transport::ZmqTcp).with_pin(two);
+        assert_eq!(curves(&[sockets.clone()]).len(), 1);
+        sockets.rows[0].spec.work = Work::Connect;
+        assert_eq!(curves(&[sockets]).len(), 0);
         finished.rows[0].spec.pin = Pin::Cpus(1, 1);
         finished.rows[1].spec.pin = Pin::None;
         assert_eq!(curves(&[finished]).len(), 0);

@@ -3,15 +3,21 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
+use ringmq_bench::Size;
 use ringmq_pipe::{
     ConnectError, ListenError, Listener, Options, Pipe, RecvError, SendError, Sender, Wait,
 };
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
 /// The verbs of `ringmq pipe`.
 #[derive(Debug, Subcommand)]
@@ -28,12 +34,12 @@ pub(crate) struct Common {
     /// Path of the Unix socket, or @NAME for an abstract one.
     path: String,
     /// How to wait for the other side.
-    #[arg(long, value_name = "HOW", default_value = "adaptive", value_parser = parse_wait)]
+    #[arg(long, value_name = "HOW", default_value = "adaptive", value_parser = waits())]
     wait: Wait,
-    /// Bytes of the ring that this side writes: a power of two, such as 65536, 256K or 1M.
+    /// Bytes of the ring that this side writes: a power of two, such as 65536, 256K or 1MiB.
     #[arg(long, value_name = "BYTES", default_value = "1M", value_parser = parse_size)]
     size: usize,
-    /// Show no progress, even on a terminal.
+    /// Show no progress. Otherwise it stands on standard error, if that is a terminal, and the data is on none.
     #[arg(long, short)]
     quiet: bool,
 }
@@ -44,7 +50,7 @@ pub(crate) struct Listen {
     #[command(flatten)]
     common: Common,
     /// Permission bits of PATH in octal, such as 600. By default the umask decides.
-    #[arg(long, value_name = "OCTAL", value_parser = |text: &str| u32::from_str_radix(text, 8))]
+    #[arg(long, value_name = "OCTAL", value_parser = parse_mode)]
     mode: Option<u32>,
     /// Accept a peer that runs as another user.
     #[arg(long)]
@@ -57,8 +63,8 @@ pub(crate) struct Connect {
     #[command(flatten)]
     common: Common,
     /// Seconds to keep trying while nobody listens at PATH.
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
-    timeout: f64,
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = parse_seconds)]
+    timeout: Duration,
 }
 
 /// Why the command failed.
@@ -66,6 +72,8 @@ pub(crate) struct Connect {
 enum Failure {
     Listen(ListenError),
     Connect(ConnectError),
+    Interrupted(i32),
+    Signals(io::Error),
     Died(i32),
     Unsent(SendError),
     Receive(RecvError),
@@ -77,13 +85,14 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Listen(error) => write!(f, "cannot listen: {error}"),
-            Failure::Connect(error @ ConnectError::Unreachable { .. }) => {
-                write!(
-                    f,
-                    "{error}. Start `ringmq pipe listen` there first, or raise --timeout"
-                )
-            }
+            Failure::Connect(error) if is_nobody(error) => write!(
+                f,
+                "{error}. Start `ringmq pipe listen` there first, or raise --timeout"
+            ),
+            Failure::Connect(error @ ConnectError::Unreachable { .. }) => error.fmt(f),
             Failure::Connect(error) => write!(f, "cannot connect: {error}"),
+            Failure::Interrupted(signal) => write!(f, "ended by signal {signal}"),
+            Failure::Signals(error) => write!(f, "cannot handle signals: {error}"),
             Failure::Died(pid) => {
                 write!(
                     f,
@@ -98,18 +107,50 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Returns true if nobody listens where it was tried, and the next attempt may find a listener: there is nothing, or a
+/// socket that nobody listens at. A file of another kind refuses connections, too, and will go on to.
+fn is_nobody(error: &ConnectError) -> bool {
+    let ConnectError::Unreachable { address, source } = error else {
+        return false;
+    };
+    match source.kind() {
+        io::ErrorKind::NotFound => true,
+        io::ErrorKind::ConnectionRefused => std::fs::metadata(address.to_string())
+            .map_or(true, |found| found.file_type().is_socket()),
+        _ => false,
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(verb: &Verb) -> ExitCode {
-    match meet(verb).and_then(|pipe| converse(pipe, verb)) {
+    // A signal that would end this process ends both directions first: the peer sees the end of a stream, not a death.
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Failure::Signals);
+    let outcome = signals.and_then(|mut signals| {
+        let pipe = meet(verb, &mut signals)?;
+        converse(pipe, verb, &mut signals)
+    });
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            if let Failure::Interrupted(signal) = failure {
+                // Does not return, for these signals; if it does, the failure is told.
+                let _ = emulate_default_handler(signal);
+            }
             eprintln!("ringmq: {failure}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn meet(verb: &Verb) -> Result<Pipe, Failure> {
+/// After a call that was interrupted, or between two looks: whether it is time to end.
+fn check(signals: &mut Signals) -> Result<(), Failure> {
+    match signals.pending().next() {
+        Some(signal) => Err(Failure::Interrupted(signal)),
+        None => Ok(()),
+    }
+}
+
+fn meet(verb: &Verb, signals: &mut Signals) -> Result<Pipe, Failure> {
     match verb {
         Verb::Listen(listen) => {
             let mut options = listen
@@ -121,17 +162,23 @@ fn meet(verb: &Verb) -> Result<Pipe, Failure> {
             }
             let mut listener =
                 Listener::bind(&listen.common.path, &options).map_err(Failure::Listen)?;
-            listener.accept().map_err(Failure::Connect)
+            loop {
+                match listener.accept() {
+                    Err(ConnectError::Interrupted) => check(signals)?,
+                    outcome => return outcome.map_err(Failure::Connect),
+                }
+            }
         }
         Verb::Connect(connect) => {
             let options = connect.common.options();
-            let patience = Duration::try_from_secs_f64(connect.timeout).unwrap_or_default();
             let start = Instant::now();
             loop {
                 match options.connect(&connect.common.path) {
-                    Err(ConnectError::Unreachable { .. }) if start.elapsed() < patience => {
+                    Err(error) if is_nobody(&error) && start.elapsed() < connect.timeout => {
+                        check(signals)?;
                         std::thread::sleep(Duration::from_millis(10));
                     }
+                    Err(ConnectError::Interrupted) => check(signals)?,
                     outcome => return outcome.map_err(Failure::Connect),
                 }
             }
@@ -146,10 +193,10 @@ impl Common {
 }
 
 /// Standard input to the peer in a thread of its own, the peer to standard output in this one.
-fn converse(pipe: Pipe, verb: &Verb) -> Result<(), Failure> {
+fn converse(pipe: Pipe, verb: &Verb, signals: &mut Signals) -> Result<(), Failure> {
     let (Verb::Listen(Listen { common, .. }) | Verb::Connect(Connect { common, .. })) = verb;
     let peer = pipe.peer_credentials().pid;
-    let progress = progress(common.quiet);
+    let progress = progress(common.quiet, Terminals::here());
     let (sender, mut receiver) = pipe.split();
     // The thread takes the sender out when standard input ends; until then this side may look at it.
     let sender = Arc::new(Mutex::new(Some(sender)));
@@ -161,9 +208,15 @@ fn converse(pipe: Pipe, verb: &Verb) -> Result<(), Failure> {
             outcome
         }
     });
-    let received = receive(&mut receiver, &progress, peer);
+    let received = receive(&mut receiver, &progress, peer, signals);
     drop(receiver);
-    if matches!(received, Err(Failure::Died(_))) {
+    if let Err(Failure::Interrupted(_)) = received
+        && let Ok(mut sender) = sender.try_lock()
+    {
+        // The thread may be reading standard input for ever. If it is sending, the peer does not read, or will soon.
+        sender.take();
+    }
+    if let Err(Failure::Died(_) | Failure::Interrupted(_)) = received {
         progress.finish_and_clear();
         return received;
     }
@@ -177,6 +230,12 @@ fn converse(pipe: Pipe, verb: &Verb) -> Result<(), Failure> {
             Ok(mut sender) => sender.as_mut().map_or(Ok(()), Sender::check_peer),
             Err(_) => Ok(()),
         };
+        if let Err(interrupted) = check(signals) {
+            if let Ok(mut sender) = sender.try_lock() {
+                sender.take();
+            }
+            break Err(interrupted);
+        }
         match checked {
             Ok(()) => std::thread::sleep(Duration::from_millis(20)),
             Err(SendError::Closed) => break Ok(()),
@@ -218,6 +277,7 @@ fn receive(
     receiver: &mut ringmq_pipe::Receiver,
     progress: &ProgressBar,
     peer: i32,
+    signals: &mut Signals,
 ) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     let mut bytes = vec![0; 128 << 10];
@@ -225,7 +285,10 @@ fn receive(
         let read = match receiver.read(&mut bytes) {
             Ok(0) => break,
             Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                check(signals)?;
+                continue;
+            }
             Err(error) => {
                 return Err(match error.downcast::<RecvError>() {
                     Ok(RecvError::PeerDied) => Failure::Died(peer),
@@ -245,9 +308,32 @@ fn receive(
     rustix::stdio::dup2_stdout(nothing).map_err(|errno| Failure::Stdout(errno.into()))
 }
 
+/// Which of the standard streams are terminals.
+#[derive(Debug, Clone, Copy)]
+struct Terminals {
+    stdin: bool,
+    stdout: bool,
+    stderr: bool,
+}
+
+impl Terminals {
+    fn here() -> Terminals {
+        Terminals {
+            stdin: io::stdin().is_terminal(),
+            stdout: io::stdout().is_terminal(),
+            stderr: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Progress is for a terminal, and not for one on which data stands, or is typed.
+    fn show_progress(self) -> bool {
+        self.stderr && !self.stdout && !self.stdin
+    }
+}
+
 /// Bytes and rate, both directions together, on a terminal.
-fn progress(quiet: bool) -> ProgressBar {
-    if quiet || !io::stderr().is_terminal() {
+fn progress(quiet: bool, terminals: Terminals) -> ProgressBar {
+    if quiet || !terminals.show_progress() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new_spinner();
@@ -259,32 +345,36 @@ fn progress(quiet: bool) -> ProgressBar {
     bar
 }
 
-/// Parses a waiting strategy.
-pub(crate) fn parse_wait(text: &str) -> Result<Wait, String> {
-    match text {
-        "spin" => Ok(Wait::Spin),
-        "park" => Ok(Wait::Park),
-        "adaptive" => Ok(Wait::Adaptive),
-        other => Err(format!(
-            "{other} is no way to wait; it is spin, park or adaptive"
-        )),
-    }
+/// A parser of the waiting strategies, which shows them in the help.
+fn waits() -> impl TypedValueParser<Value = Wait> {
+    PossibleValuesParser::new(["spin", "park", "adaptive"]).map(|word| match word.as_str() {
+        "spin" => Wait::Spin,
+        "park" => Wait::Park,
+        _ => Wait::Adaptive,
+    })
 }
 
-/// Parses a number of bytes, with K, M or G for powers of 1,024.
-pub(crate) fn parse_size(text: &str) -> Result<usize, String> {
-    let (digits, shift) = match text.char_indices().last() {
-        Some((at, 'k' | 'K')) => (&text[..at], 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 30),
-        _ => (text, 0),
-    };
-    let number: usize = digits
-        .parse()
-        .map_err(|_| format!("{text} is no number of bytes, such as 65536 or 64K"))?;
-    number
-        .checked_mul(1 << shift)
-        .ok_or_else(|| format!("{text} is more than memory can hold"))
+/// Parses a number of bytes, with K, M or G for powers of 1,024, as `ringmq perf` does.
+fn parse_size(text: &str) -> Result<usize, String> {
+    Size::bytes(text).ok_or_else(|| {
+        format!("{text} is no number of bytes that memory can hold, such as 65536, 64K or 64KiB")
+    })
+}
+
+/// Parses a number of seconds.
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok();
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| format!("{text} is no number of seconds, such as 0.5 or 60"))
+}
+
+/// Parses permission bits.
+fn parse_mode(text: &str) -> Result<u32, String> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let bits = u32::from_str_radix(text, 8).ok();
+    bits.filter(|bits| digits && *bits <= 0o777)
+        .ok_or_else(|| format!("{text} is no octal number of permission bits from 0 to 777"))
 }
 
 #[cfg(test)]
@@ -299,15 +389,47 @@ mod tests {
         assert_eq!(parse_size("2G"), Ok(2 << 30));
         assert!(parse_size("").is_err());
         assert!(parse_size("K").is_err());
+        assert_eq!(parse_size("64KiB"), Ok(65536));
         assert!(parse_size("-1").is_err());
         assert!(parse_size("99999999999999999G").is_err());
     }
 
     #[test]
-    fn waits_have_three_names() {
-        assert_eq!(parse_wait("spin"), Ok(Wait::Spin));
-        assert_eq!(parse_wait("park"), Ok(Wait::Park));
-        assert_eq!(parse_wait("adaptive"), Ok(Wait::Adaptive));
-        assert!(parse_wait("sleep").is_err());
+    fn seconds_are_finite_and_not_negative() {
+        assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_seconds("0"), Ok(Duration::ZERO));
+        for wrong in ["nan", "inf", "-1", "1e30", "", "1s"] {
+            assert!(parse_seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn modes_have_nine_bits() {
+        assert_eq!(parse_mode("0640"), Ok(0o640));
+        assert_eq!(parse_mode("777"), Ok(0o777));
+        for wrong in ["77777", "1777", "8", "+600", "", "rw"] {
+            assert!(parse_mode(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn progress_is_kept_away_from_data() {
+        let shows = |stdin, stdout, stderr| {
+            let terminals = Terminals {
+                stdin,
+                stdout,
+                stderr,
+            };
+            terminals.show_progress()
+        };
+        assert!(shows(false, false, true));
+        for (stdin, stdout, stderr) in [
+            (false, true, true),
+            (true, false, true),
+            (true, true, true),
+            (false, false, false),
+        ] {
+            assert!(!shows(stdin, stdout, stderr));
+        }
     }
 }

@@ -141,6 +141,64 @@ fn compare_prints_floors_and_pipe_side_by_side() {
     assert!(svg.contains("polyline"));
 }
 
+/// A full disk leaves the picture that was there, and nothing beside it.
+#[test]
+fn a_full_disk_leaves_no_half_picture() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let folder = scratch.path("small");
+    fs::create_dir(&folder).unwrap();
+    let line = format!(
+        "mount -t tmpfs -o size=4k none {folder} && echo old > {folder}/a.svg && echo mounted && \
+         ! {} perf latency --transport unix --count 3000 --plot {folder}/a.svg >/dev/null && \
+         ls {folder} && cat {folder}/a.svg",
+        env!("CARGO_BIN_EXE_ringmq")
+    );
+    let output = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &line])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    if !said.starts_with("mounted") {
+        eprintln!("not run: no small file system: {:?}", output.stderr);
+        return;
+    }
+    assert_eq!(
+        said,
+        "mounted\na.svg\nold\n",
+        "{:?}",
+        String::from_utf8(output.stderr)
+    );
+}
+
+/// The round trips of sockets, ringmq's beside libzmq's where that is installed, as a picture.
+#[test]
+fn sockets_are_drawn_side_by_side() {
+    let _guard = watchdog(Duration::from_secs(300));
+    let scratch = Scratch::new();
+    let plot = scratch.path("sockets.svg");
+    let output = ringmq(&[
+        "perf", "compare", "--quick", "--json", "--only", "latency", "--plot", &plot,
+    ])
+    .output()
+    .unwrap();
+    let rows = String::from_utf8_lossy(&output.stdout).into_owned();
+    let apart = rows.lines().any(|row| {
+        let row: Value = serde_json::from_str(row).unwrap();
+        let pin = row["pin"].as_array().cloned().unwrap_or_default();
+        row["transport"] == "zmq-ipc" && pin.len() == 2 && pin[0] != pin[1]
+    });
+    if !apart {
+        eprintln!("not run: one CPU only");
+        return;
+    }
+    assert!(output.status.success(), "{}", errors(&output));
+    let svg = fs::read_to_string(&plot).unwrap();
+    assert!(svg.contains("REQ/REP ipc 64 B, ringmq adaptive") && svg.contains("polyline"));
+    let stock = rows.contains(r#""library":"libzmq""#);
+    assert_eq!(svg.contains("REQ/REP ipc 64 B, libzmq"), stock);
+}
+
 /// A reader that has seen enough is no error.
 #[test]
 fn output_that_nobody_reads_is_no_error() {
@@ -168,9 +226,12 @@ fn errors_name_cause_and_remedy() {
         (&["perf", "latency", "--pin", "0,100000"], 1),
         (&["perf", "compare", "--only", "nothing"], 2),
         (
-            &["perf", "compare", "--only", "sockets", "--plot", "a.svg"],
+            &["perf", "compare", "--only", "memory", "--plot", "a.svg"],
             1,
         ),
+        (&["perf", "compare", "--only", "pipe", "--plot", "a.png"], 1),
+        (&["perf", "latency", "--plot", "a.png"], 1),
+        (&["perf", "latency", "--size", "64KB"], 2),
     ] {
         let output = ringmq(wrong).output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{wrong:?}: {output:?}");

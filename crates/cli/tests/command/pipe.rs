@@ -77,7 +77,7 @@ fn files_both_ways() {
     let back = random_file(&scratch, "back", 8 << 20);
     let (came_there, came_back) = (scratch.path("came-there"), scratch.path("came-back"));
     for wait in ["spin", "park", "adaptive"] {
-        for size in ["64K", "1M"] {
+        for size in ["64KiB", "1M"] {
             let path = abstract_name("files");
             let run = |verb, input: &str, output: &str| {
                 ringmq(&["pipe", verb, &path, "--wait", wait, "--size", size])
@@ -179,6 +179,11 @@ fn errors_name_cause_and_remedy() {
         &["pipe", "listen", "@x", "--wait", "sleep"][..],
         &["pipe", "listen", "@x", "--size", "12x"],
         &["pipe", "listen", "@x", "--mode", "999"],
+        &["pipe", "listen", "@x", "--mode", "77777"],
+        &["pipe", "connect", "@x", "--timeout", "1e30"],
+        &["pipe", "connect", "@x", "--timeout", "nan"],
+        &["pipe", "connect", "@x", "--timeout=-1"],
+        &["pipe", "listen", "@x", "--size", "64KB"],
         &["pipe", "listen"],
     ] {
         let output = ringmq(wrong).output().unwrap();
@@ -190,6 +195,165 @@ fn errors_name_cause_and_remedy() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(errors(&output).contains("1000"), "{output:?}");
+}
+
+/// What no listener will change is told at once, without the advice to start one.
+#[test]
+fn no_listener_helps_against_other_refusals() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let file = scratch.path("file");
+    fs::write(&file, "precious").unwrap();
+    let below = format!("{file}/socket");
+    for path in [&file, &below] {
+        // The watchdog is sooner.
+        let output = ringmq(&["pipe", "connect", path, "--timeout", "600"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = errors(&output);
+        assert!(
+            said.contains(path.as_str()) && !said.contains("pipe listen"),
+            "{said}"
+        );
+    }
+    // A socket that nobody listens at is one that somebody may listen at soon.
+    let dead = scratch.path("dead");
+    drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
+    let output = ringmq(&["pipe", "connect", &dead, "--timeout", "0"])
+        .output()
+        .unwrap();
+    assert!(errors(&output).contains("pipe listen"), "{output:?}");
+}
+
+/// A signal that ends one side ends the stream for the other, which is no death.
+#[test]
+fn an_interrupt_is_an_end() {
+    let _guard = watchdog(Duration::from_secs(60));
+    for (name, number) in [("-INT", 2), ("-TERM", 15), ("-HUP", 1)] {
+        for victim_listens in [true, false] {
+            let mut ends = Ends::start(&abstract_name("interrupt"), &["--wait", "park"]);
+            let (victim, survivor) = if victim_listens {
+                (&mut ends.listen, &mut ends.connect)
+            } else {
+                (&mut ends.connect, &mut ends.listen)
+            };
+            say(victim, "last words\n");
+            hear(survivor, "last words\n");
+            let pid = victim.id().to_string();
+            let kill = std::process::Command::new("kill")
+                .args([name, &pid])
+                .status();
+            assert!(kill.unwrap().success());
+            // Held open: it is not the end of its own input that ends the survivor.
+            let input = survivor.stdin.take();
+            let (listen, connect) = ends.finish();
+            drop(input);
+            let (victim, survivor) = if victim_listens {
+                (listen, connect)
+            } else {
+                (connect, listen)
+            };
+            assert_eq!(victim.status.signal(), Some(number), "{victim:?}");
+            assert!(
+                survivor.status.success() && survivor.stderr.is_empty(),
+                "{survivor:?}"
+            );
+        }
+    }
+}
+
+/// Who waits for a peer ends at once, and leaves no path.
+#[test]
+fn an_interrupt_ends_a_wait_for_a_peer() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let path = scratch.path("p");
+    let mut listen = ringmq(&["pipe", "listen", &path]).spawn().unwrap();
+    while fs::metadata(&path).is_err() {
+        assert!(listen.try_wait().unwrap().is_none());
+    }
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &listen.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let output = listen.wait_with_output().unwrap();
+    assert_eq!(output.status.signal(), Some(2), "{output:?}");
+    assert!(fs::metadata(&path).is_err());
+}
+
+/// On a terminal that shows the data there is nothing else.
+#[test]
+fn a_terminal_shows_data_alone() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let path = abstract_name("terminal");
+    let line = format!(
+        "{} pipe listen {path} --wait park",
+        env!("CARGO_BIN_EXE_ringmq")
+    );
+    // script(1) runs it on a terminal of its own.
+    let listen = std::process::Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut listen = match listen {
+        Ok(listen) => listen,
+        Err(error) => {
+            eprintln!("not run: script(1) is missing: {error}");
+            return;
+        }
+    };
+    let mut connect = ringmq(&["pipe", "connect", &path, "--timeout", "20"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    for line in 0..20 {
+        say(&mut connect, &format!("line {line}\n"));
+        // The terminal adds a carriage return. A progress line is drawn five times a second.
+        hear(&mut listen, &format!("line {line}\r\n"));
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    drop((connect.stdin.take(), listen.stdin.take()));
+    let listen = listen.wait_with_output().unwrap();
+    assert!(connect.wait().unwrap().success() && listen.status.success());
+}
+
+/// The help names the values and the defaults of what can be chosen.
+#[test]
+fn help_has_values_and_defaults() {
+    for (command, parts) in [
+        (
+            &["pipe", "listen", "--help"][..],
+            &[
+                "[possible values: spin, park, adaptive]",
+                "[default: adaptive]",
+                "[default: 1M]",
+            ][..],
+        ),
+        (
+            &["pipe", "connect", "--help"],
+            &["[default: 1]", "[possible values: spin"],
+        ),
+        (
+            &["perf", "latency", "--help"],
+            &[
+                "[default: 100000",
+                "[possible values: spin",
+                "[default: 64;",
+            ],
+        ),
+        (&["perf", "throughput", "--help"], &["throughput 1000000"]),
+        (&["perf", "compare", "--help"], &["[default: all]"]),
+    ] {
+        let output = ringmq(command).output().unwrap();
+        let help = String::from_utf8(output.stdout).unwrap();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in parts {
+            assert!(help.contains(part), "{command:?}: {part} is not in {help}");
+        }
+    }
 }
 
 /// The path is there while somebody listens, with the bits that were asked for, and gone afterwards.

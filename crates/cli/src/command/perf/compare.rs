@@ -29,7 +29,8 @@ pub(crate) struct Compare {
     /// Print one JSON object a line, a line for each row.
     #[arg(long)]
     json: bool,
-    /// Draw the percentile curves of the rows on two CPUs that carry 64 bytes into an SVG file.
+    /// Draw the percentile curves of round trips of 64 bytes on two CPUs into an SVG file: of the pipe and its floors, or,
+    /// with `--only latency` or `sockets`, of REQ/REP over ipc with ringmq and libzmq.
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
 }
@@ -37,10 +38,11 @@ pub(crate) struct Compare {
 impl Compare {
     pub(super) fn run(&self, program: &Program) -> Result<(), Failure> {
         self.plot.as_deref().map_or(Ok(()), check)?;
-        if self.plot.is_some() && !Part::Pipe.is_among(&self.only) {
+        let drawn = [Part::Pipe, Part::Latency];
+        if self.plot.is_some() && !drawn.iter().any(|part| part.is_among(&self.only)) {
             return Err(Failure::Bench(Error::Choice {
-                what: "the picture shows the pipe and its floors".to_owned(),
-                remedy: "add pipe to --only, or leave --plot away".to_owned(),
+                what: "the picture shows the pipe, or round trips of sockets".to_owned(),
+                remedy: "add pipe or latency to --only, or leave --plot away".to_owned(),
             }));
         }
         let libraries = Libraries::look();
@@ -85,11 +87,14 @@ impl Compare {
         }
         bar.finish_and_clear();
         match &self.plot {
-            Some(path) => Ok(draw(
-                path,
-                "Round trips of 64 bytes between two processes on two CPUs",
-                &curves(&sections),
-            )?),
+            Some(path) => {
+                let title = if Part::Pipe.is_among(&self.only) {
+                    "Round trips of 64 bytes between two processes on two CPUs"
+                } else {
+                    "REQ/REP over ipc, round trips of 64 bytes between two processes on two CPUs"
+                };
+                Ok(draw(path, title, &curves(&sections))?)
+            }
             None => Ok(()),
         }
     }

@@ -66,7 +66,7 @@ impl Program {
         let ours = library.ends_with("/library/libzmq.so.5");
         assert_eq!(ours, self.library == Library::Ours, "{library}");
         let shared = carrier == "shared";
-        assert_eq!(log.contains("in shared memory"), shared, "{log}");
+        assert_eq!(log.contains("carrier=shared-memory"), shared, "{log}");
         shared
     }
 

@@ -4,13 +4,18 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a test says how far it came")]
 
+use std::io::{self, ErrorKind};
 use std::mem;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ringmq_pipe::Wait;
-use ringmq_pipe::local::Sleeper;
-use ringmq_pipe::remote::{Marks, OfferFrame, Own, Receiver, Sender, Unread, Witness};
+use ringmq_pipe::local::{Sleeper, Waker};
+use ringmq_pipe::remote::{
+    Carry, Courier, Descriptor, FRAME, Lines, Marks, OfferFrame, Own, Parts, Receiver, Ringers,
+    Sender, Unread, Witness,
+};
 use ringmq_sys::{Ancillary, Credentials, Stream};
 use ringmq_testing::{Tracee, stop, watchdog};
 
@@ -19,11 +24,46 @@ struct Side {
     sender: Sender,
     receiver: Receiver,
     witness: Option<Witness>,
+    courier: Arc<Courier>,
+    stream: Arc<Stream>,
     _sleeper: Sleeper,
 }
 
+/// Sends frames as they are.
+#[derive(Debug)]
+struct OverStream(Arc<Stream>);
+
+impl Carry for OverStream {
+    fn carry(&mut self, frame: &[u8; FRAME], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        let sent = self.0.send_now(frame, descriptor.as_slice())?;
+        assert_eq!(sent, FRAME);
+        Ok(())
+    }
+}
+
+impl Side {
+    /// What the session does: takes the frames that are there.
+    fn take_frames(&self) {
+        let mut frame = [0; FRAME];
+        loop {
+            match self.stream.receive_now(&mut frame, 1) {
+                Ok(came) if came.bytes == 0 => return,
+                Ok(mut came) => {
+                    assert_eq!(came.bytes, FRAME);
+                    if let OfferFrame::Segment(note) = OfferFrame::decode(&frame).unwrap() {
+                        let fd = came.ancillary.fds.pop().unwrap();
+                        self.courier.deliver(note, Descriptor::Came(fd)).unwrap();
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+            }
+        }
+    }
+}
+
 /// Offers, and takes what the other side offers, over a socket between two processes.
-fn agree(stream: &Stream, connected: bool) -> Side {
+fn agree(stream: Stream) -> Side {
     let mut sleeper = Sleeper::new(Wait::Park).unwrap();
     let control = sleeper.control().unwrap().get().unwrap();
     sleeper.show().unwrap();
@@ -31,7 +71,7 @@ fn agree(stream: &Stream, connected: bool) -> Side {
         sending: 0,
         receiving: 0,
     };
-    let own = Own::make(&control, marks, connected).unwrap();
+    let own = Own::make(&control, marks).unwrap();
     let frame = OfferFrame::Offer(own.offer()).encode();
     let sent = stream.send_now(&frame, &own.descriptors()).unwrap();
     assert_eq!(sent, frame.len());
@@ -42,7 +82,7 @@ fn agree(stream: &Stream, connected: bool) -> Side {
                 assert_eq!(came.bytes, bytes.len());
                 break came.ancillary.fds;
             }
-            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
         }
         std::thread::yield_now();
     };
@@ -54,12 +94,26 @@ fn agree(stream: &Stream, connected: bool) -> Side {
         credentials: Some(Credentials::own()),
         pidfd: None,
     };
-    let peer = own.judge(&offer, came).unwrap();
-    let (sender, receiver, witness) = own.meet(peer, 1 << 30).unwrap();
+    let peer = own.judge(&offer, came, Some(&mut Ringers::default()));
+    let stream = Arc::new(stream);
+    let lines = Lines {
+        carry: Box::new(OverStream(Arc::clone(&stream))),
+        session: Waker::of_nobody(),
+        socket: Waker::of_nobody(),
+    };
+    let Parts {
+        sender,
+        receiver,
+        witness,
+        courier,
+    } = own.meet(peer.unwrap(), lines, 1 << 30);
+    courier.hold(false);
     Side {
         sender,
         receiver,
         witness: Some(witness),
+        courier,
+        stream,
         _sleeper: sleeper,
     }
 }
@@ -115,7 +169,9 @@ fn send(sender: &mut Sender, messages: &[Vec<u8>]) {
 }
 
 /// Everything that is there, each of one part; which is as it was sent.
-fn receive_all(receiver: &mut Receiver, script: &Script) -> usize {
+fn receive_all(side: &mut Side, script: &Script) -> usize {
+    side.take_frames();
+    let receiver = &mut side.receiver;
     let mut count = 0;
     while let Some(incoming) = receiver.peek() {
         let mut bytes = Vec::new();
@@ -136,7 +192,7 @@ fn receive_all(receiver: &mut Receiver, script: &Script) -> usize {
 fn kill_sender(script: &Script, steps: u64) -> (usize, u64) {
     let (ours, theirs) = Stream::pair().unwrap();
     let mut tracee = Tracee::fork(|| {
-        let mut side = agree(&theirs, true);
+        let mut side = agree(theirs);
         let messages = messages(script);
         send(&mut side.sender, &messages[..script.from]);
         stop();
@@ -145,12 +201,14 @@ fn kill_sender(script: &Script, steps: u64) -> (usize, u64) {
         // What is published stays without an end, too.
         mem::forget(side);
     });
-    let mut side = agree(&ours, false);
+    let mut side = agree(ours);
     tracee.until_stop();
     let taken = tracee.step_on(steps);
     tracee.kill();
+    side.take_frames();
+    side.courier.close();
     side.receiver.sender_is_gone();
-    (receive_all(&mut side.receiver, script), taken)
+    (receive_all(&mut side, script), taken)
 }
 
 /// What a receiver that is gone has not read: the number of the first. All that come behind it are there.
@@ -184,13 +242,13 @@ fn first_unread(unread: &mut Unread, script: &Script) -> usize {
 fn kill_receiver(script: &Script, steps: u64) -> (usize, u64) {
     let (ours, theirs) = Stream::pair().unwrap();
     let mut tracee = Tracee::fork(|| {
-        let mut side = agree(&theirs, true);
+        let mut side = agree(theirs);
         stop();
-        receive_all(&mut side.receiver, script);
+        receive_all(&mut side, script);
         stop();
         mem::forget(side);
     });
-    let mut side = agree(&ours, false);
+    let mut side = agree(ours);
     send(&mut side.sender, &messages(script));
     tracee.until_stop();
     let taken = tracee.step_on(steps);

@@ -227,11 +227,22 @@ impl Outlet {
         }
     }
 
+    /// Whether the memory for the next message is on its way to the peer.
+    pub(crate) fn waits_for_memory(&self) -> bool {
+        match self {
+            Outlet::Local(_) | Outlet::Closed => false,
+            Outlet::Shared(shared) => shared.failure.is_none() && shared.sender.waits_for_memory(),
+        }
+    }
+
     /// A message that was accepted and could not be sent.
     pub(crate) fn take_back(&mut self) -> Vec<Frame> {
         match self {
             Outlet::Local(_) | Outlet::Closed => Vec::new(),
-            Outlet::Shared(shared) => mem::take(shared.parts()),
+            Outlet::Shared(shared) => {
+                shared.waits = false;
+                mem::take(shared.parts())
+            }
         }
     }
 

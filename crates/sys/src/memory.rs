@@ -130,6 +130,12 @@ impl OwnMemory {
         &self.mapping
     }
 
+    /// The memory, and the descriptor to send.
+    #[must_use]
+    pub fn into_parts(self) -> (Mapping, OwnedFd) {
+        (self.mapping, self.fd)
+    }
+
     /// Closes the descriptor and keeps the memory.
     #[must_use]
     pub fn into_mapping(self) -> Mapping {

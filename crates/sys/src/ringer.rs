@@ -102,6 +102,17 @@ impl Ringer {
         })
     }
 
+    /// A number that tells one pipe from all others for as long as a ringer of it exists; `None` for what is no pipe.
+    ///
+    /// Source: fstat(2), `st_ino`. Pipes are numbered by the kernel, in a file system of their own.
+    pub fn pipe_number(fd: BorrowedFd<'_>) -> Option<u64> {
+        rustix::pipe::fcntl_getpipe_size(fd).ok()?;
+        let name = rustix::fs::readlink(proc_path(fd), Vec::new()).ok()?;
+        let number = name.as_bytes().strip_prefix(b"pipe:[")?;
+        let number = std::str::from_utf8(number.strip_suffix(b"]")?).ok()?;
+        number.parse().ok()
+    }
+
     /// Rings. A pipe that is full is emptied in part, so that this ring is one more; a peer that is gone needs no waking
     /// (that it is gone shows elsewhere). Both are `Ok`.
     ///

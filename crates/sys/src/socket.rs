@@ -161,7 +161,16 @@ impl Stream {
     ///
     /// Kernels before 6.5 know nothing of it; there, descriptors come with a pidfd by number.
     pub fn ask_for_pidfd(&self) {
-        let on: libc::c_int = 1;
+        self.set_pidfd(true);
+    }
+
+    /// Ends that: what is received from now on comes without a pidfd.
+    pub fn forgo_pidfd(&self) {
+        self.set_pidfd(false);
+    }
+
+    fn set_pidfd(&self, on: bool) {
+        let on = libc::c_int::from(on);
         // SAFETY: the descriptor is open, and the option's value is an int that outlives the call.
         let _older_kernels_refuse = unsafe {
             libc::setsockopt(

@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 
 use ringmq_sys::{Address, receive_some, send_some};
 use socket2::{SockAddr, SockRef, Socket};
@@ -18,7 +19,7 @@ pub struct Stream {
 #[derive(Debug)]
 enum Inner {
     Tcp(Socket),
-    Ipc(ringmq_sys::Stream),
+    Ipc(Arc<ringmq_sys::Stream>),
 }
 
 impl Stream {
@@ -30,7 +31,7 @@ impl Stream {
 
     pub(crate) fn ipc(unix: ringmq_sys::Stream) -> Stream {
         Stream {
-            inner: Inner::Ipc(unix),
+            inner: Inner::Ipc(Arc::new(unix)),
         }
     }
 
@@ -65,6 +66,16 @@ impl Stream {
         match &self.inner {
             Inner::Tcp(_) => None,
             Inner::Ipc(unix) => Some(unix),
+        }
+    }
+
+    /// As [`unix`](Stream::unix), for another thread that writes whole frames there while this one has nothing to write.
+    /// The connection stands for as long as either has it.
+    #[must_use]
+    pub fn share_unix(&self) -> Option<Arc<ringmq_sys::Stream>> {
+        match &self.inner {
+            Inner::Tcp(_) => None,
+            Inner::Ipc(unix) => Some(Arc::clone(unix)),
         }
     }
 

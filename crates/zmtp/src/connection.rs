@@ -273,3 +273,21 @@ impl Connection {
         assert!(self.peer.is_some(), "the handshake is not done");
     }
 }
+
+/// A command as it travels, for a caller that writes it by itself, behind a frame and before the next one. The peer's
+/// mechanism must not encrypt, and both sides must have done the handshake of ZMTP 3.
+///
+/// # Panics
+///
+/// If the name is not of 1 to 255 bytes.
+///
+/// ```
+/// let bytes = ringmq_zmtp::command_bytes("X-EXAMPLE", b"data");
+/// assert_eq!(bytes, b"\x04\x0e\x09X-EXAMPLEdata");
+/// ```
+pub fn command_bytes(name: &str, data: &[u8]) -> Vec<u8> {
+    assert!((1..=255).contains(&name.len()), "a name of 1 to 255 bytes");
+    let mut output = Output::default();
+    output.push_command(name.as_bytes(), data);
+    output.slices().flatten().copied().collect()
+}

@@ -97,7 +97,7 @@ mod peer;
 mod settings;
 mod socket_type;
 
-pub use connection::Connection;
+pub use connection::{Connection, command_bytes};
 pub use error::{BadMetadata, Detail, Error};
 pub use event::{Command, Event};
 pub use peer::Peer;

@@ -1,14 +1,14 @@
 //! A socket's own words, for all of its connections.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ringmq_ring::{Generation, MappedMut, Tally, Word};
 use ringmq_sys::{CreateError, Event, ForkMark, OwnMemory, barrier};
 
 use super::layout::{self, PAGE, SLOT, SLOTS, SLOTS_AT};
-use crate::maps::Counted;
+use crate::maps::Map;
 
 /// What a socket shows to its peers in shared memory: whether it sleeps, and a slot of words for each connection.
 #[derive(Debug)]
@@ -21,9 +21,6 @@ pub struct Control {
     cpu: Mutex<Word<MappedMut>>,
     /// Bytes of the segments by which the socket sends, to all of its peers.
     memory: Arc<Tally>,
-    /// A descriptor that stands for the one that a segment comes with: a process that has no others left can still
-    /// receive in shared memory what was sent to it.
-    reserve: Mutex<Option<OwnedFd>>,
 }
 
 /// The control of a socket that may never need it: it is made for the first offer, in whichever thread makes that one. A
@@ -53,9 +50,10 @@ struct Made {
 
 /// One memfd of it.
 #[derive(Debug)]
-pub(super) struct Page {
-    memory: OwnMemory,
-    _counted: Counted,
+struct Page {
+    memory: Map,
+    /// For offers; `None` once there can be no more with slots of this page.
+    fd: Mutex<Option<OwnedFd>>,
 }
 
 /// Slots that nobody has.
@@ -74,14 +72,33 @@ pub(super) struct Slot {
 
 impl Page {
     fn make(mark: &ForkMark) -> Result<Arc<Page>, CreateError> {
-        let memory = OwnMemory::create("ringmq-socket", PAGE, mark)?;
-        layout::own(memory.mapping(), layout::IDENTITY).publish(layout::MAGIC);
-        let _counted = Counted::new(1);
-        Ok(Arc::new(Page { memory, _counted }))
+        let (memory, fd) = OwnMemory::create("ringmq-socket", PAGE, mark)?.into_parts();
+        layout::own(&memory, layout::IDENTITY).publish(layout::MAGIC);
+        Ok(Arc::new(Page {
+            memory: memory.into(),
+            fd: Mutex::new(Some(fd)),
+        }))
     }
 
-    pub(super) fn fd(&self) -> BorrowedFd<'_> {
-        self.memory.fd()
+    fn lock(&self) -> MutexGuard<'_, Option<OwnedFd>> {
+        self.fd.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A descriptor of it, to send.
+    fn fd(&self) -> io::Result<OwnedFd> {
+        match &*self.lock() {
+            Some(fd) => fd.try_clone(),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// There are no more offers with slots of this page.
+    fn close(&self) {
+        *self.lock() = None;
+    }
+
+    fn is_closed(&self) -> bool {
+        self.lock().is_none()
     }
 }
 
@@ -114,6 +131,13 @@ impl LateControl {
         Ok(control)
     }
 
+    /// Closes all descriptors that only offers need, if it is made: there are no more of this socket.
+    pub fn shed(&self) {
+        if let Some(made) = &*self.lock() {
+            made.control.shed();
+        }
+    }
+
     /// The control, and the word by which the socket says that it sleeps, which is to be kept no longer than the control.
     /// `None` while it is not made, and once somebody has the word.
     pub(crate) fn take(&self) -> Option<(Arc<Control>, Generation<MappedMut>)> {
@@ -135,7 +159,7 @@ impl Control {
     fn make(bell: &Arc<Event>) -> io::Result<(Arc<Control>, Generation<MappedMut>)> {
         let mark = ForkMark::current()?;
         let first = Page::make(&mark).map_err(io::Error::other)?;
-        let word = layout::own(first.memory.mapping(), layout::GENERATION);
+        let word = layout::own(&first.memory, layout::GENERATION);
         let generation = Generation::new(word, true);
         let free = Free::default();
         let control = Control {
@@ -144,22 +168,11 @@ impl Control {
             passes_barriers: barrier::register(),
             memory: Arc::default(),
             free: Mutex::new(free),
-            cpu: Mutex::new(layout::own(first.memory.mapping(), layout::CPU)),
-            reserve: Mutex::new(bell.as_fd().try_clone_to_owned().ok()),
+            cpu: Mutex::new(layout::own(&first.memory, layout::CPU)),
             first: Arc::clone(&first),
         };
         control.add(&first);
         Ok((Arc::new(control), generation))
-    }
-
-    /// Does something for which a descriptor is needed that is closed again before it is done.
-    pub(super) fn with_descriptor<T>(&self, borrow: impl FnOnce() -> T) -> T {
-        let mut reserve = self.reserve.lock().unwrap_or_else(PoisonError::into_inner);
-        *reserve = None;
-        let done = borrow();
-        // Without one, the next to ask has to find one.
-        *reserve = self.bell.as_fd().try_clone_to_owned().ok();
-        done
     }
 
     /// Tells peers the CPU that the socket runs on.
@@ -174,13 +187,15 @@ impl Control {
         self.lock().slots.extend(slots);
     }
 
-    /// A slot for a connection. There is another page when one is full.
-    pub(super) fn slot(self: &Arc<Control>) -> Result<Slot, CreateError> {
+    /// A slot for a connection, and the descriptors of its pages, the socket's first one in front. There is another page
+    /// when one is full, and the full one keeps no descriptor here.
+    pub(super) fn slot(self: &Arc<Control>) -> io::Result<(Slot, Vec<OwnedFd>)> {
         let (page, at) = loop {
             let free = self.lock().slots.pop();
             match free {
                 Some(free) => break free,
-                None => self.add(&Page::make(&self.mark)?),
+                None if self.first.is_closed() => return Err(io::ErrorKind::Unsupported.into()),
+                None => self.add(&Page::make(&self.mark).map_err(io::Error::other)?),
             }
         };
         let slot = Slot {
@@ -188,10 +203,25 @@ impl Control {
             page,
             at,
         };
+        let mut fds = vec![self.first.fd()?];
+        if slot.is_in_other_page() {
+            fds.push(slot.page.fd()?);
+            if self.lock().of(&slot.page) == 0 {
+                slot.page.close();
+            }
+        }
         for word in (0..SLOT).step_by(8) {
             slot.own(word).publish(0);
         }
-        Ok(slot)
+        Ok((slot, fds))
+    }
+
+    fn shed(&self) {
+        let free = std::mem::take(&mut self.lock().slots);
+        for (page, _) in &free {
+            page.close();
+        }
+        self.first.close();
     }
 
     pub(super) fn mark(&self) -> &ForkMark {
@@ -200,10 +230,6 @@ impl Control {
 
     pub(super) fn passes_barriers(&self) -> bool {
         self.passes_barriers
-    }
-
-    pub(super) fn first(&self) -> &Arc<Page> {
-        &self.first
     }
 
     /// Bytes of the segments by which the socket sends, to all of its peers.
@@ -225,17 +251,16 @@ impl Control {
 impl Slot {
     /// A word of it. To be taken once: it is the word's writer.
     pub(super) fn own(&self, word: usize) -> Word<MappedMut> {
-        layout::own(self.page.memory.mapping(), self.at + word)
+        layout::own(&self.page.memory, self.at + word)
     }
 
     pub(super) fn at(&self) -> usize {
         self.at
     }
 
-    /// Its page, if that is not the socket's first.
-    pub(super) fn other_page(&self) -> Option<&Page> {
-        let other = !Arc::ptr_eq(&self.page, &self.control.first);
-        other.then_some(&*self.page)
+    /// Whether its page is not the socket's first.
+    pub(super) fn is_in_other_page(&self) -> bool {
+        !Arc::ptr_eq(&self.page, &self.control.first)
     }
 
     pub(super) fn control(&self) -> &Arc<Control> {
@@ -250,13 +275,24 @@ impl Drop for Slot {
             return;
         }
         let (page, at) = (&self.page, self.at);
+        // Nothing can be offered of a page without a descriptor, which goes with its last slot.
+        if page.is_closed() {
+            return;
+        }
         let mut free = self.control.lock();
         free.slots.push((Arc::clone(page), at));
-        // A page that nobody uses any more goes, if there are slots of others for those who come next.
-        let is_here = |(other, _): &(Arc<Page>, usize)| Arc::ptr_eq(other, page);
-        let enough = !Arc::ptr_eq(page, &self.control.first) && free.slots.len() >= 2 * SLOTS;
-        if enough && free.slots.iter().filter(|slot| is_here(slot)).count() == SLOTS {
-            free.slots.retain(|slot| !is_here(slot));
+        // A page that no connection uses goes, if there are slots of others for later ones.
+        let enough = self.is_in_other_page() && free.slots.len() >= 2 * SLOTS;
+        if enough && free.of(page) == SLOTS {
+            free.slots.retain(|(other, _)| !Arc::ptr_eq(other, page));
         }
+    }
+}
+
+impl Free {
+    /// How many are of this page.
+    fn of(&self, page: &Arc<Page>) -> usize {
+        let slots = self.slots.iter();
+        slots.filter(|(other, _)| Arc::ptr_eq(other, page)).count()
     }
 }

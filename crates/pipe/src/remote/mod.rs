@@ -19,20 +19,28 @@
 //!   when the sender is gone. What a receiver that is gone has not taken, the sender's side can [read](Unread).
 
 mod control;
+mod courier;
 mod layout;
 mod offer;
 mod patience;
 mod receiver;
+mod ringers;
 mod segment;
 mod sender;
 mod unread;
 
+use std::sync::Arc;
+
 use ringmq_ring::{Mapped, MappedMut, Word};
-use ringmq_sys::{Courier, ForkMark, Ringer};
+use ringmq_sys::ForkMark;
 
 pub use control::{Control, LateControl};
-pub use offer::{Goodbye, MeetError, Offer, OfferFrame, Own, Peer, Refuse};
+pub use courier::{Carry, Courier, Descriptor, SegmentError};
+pub use offer::{
+    FRAME, Lines, MeetError, Offer, OfferFrame, Own, Parts, Peer, Refuse, SegmentNote,
+};
 pub use receiver::{Broken, Incoming, One, Receiver};
+pub use ringers::Ringers;
 pub use ringmq_ring::Room;
 pub use segment::{FIRST, LONGEST};
 pub use sender::{PushError, Sender};
@@ -60,8 +68,7 @@ struct Common {
     slot_page: Option<Map>,
     /// Where that slot is.
     slot_at: usize,
-    ringer: Ringer,
-    courier: Courier,
+    courier: Arc<Courier>,
 }
 
 impl Common {

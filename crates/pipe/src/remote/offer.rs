@@ -1,36 +1,36 @@
 //! How two sides meet. docs/handoff.md specifies it; this is its codec, and its checks.
 //!
 //! ```text
-//!  0  kind       u8     1 offer, 2 accept, 3 refuse, 4 switch, 5 back, 6 take back, 7 taken back
-//!  1  version    u8     1
+//!  0  kind       u8     1 offer, 2 accept, 3 refuse, 4 switch, 5 back, 6 take back, 7 taken back, 8 segment, 9 ring
+//!  1  version    u8     2
 //!  2  zero       u16
 //!  4  reason     u32    refuse: why; otherwise 0
-//!  8  zero       u64
+//!  8  number     u64    segment: its number, from 0 on
 //! 16  slot       u32    offer: where our slot for this connection is in its page, in bytes
-//! 20  carries    u32    offer: bit 0, the slot is in a page of its own; bit 1, a courier comes along
-//! 24  zero       u64
+//! 20  carries    u32    offer: bit 0, the slot is in a page of its own
+//! 24  capacity   u64    segment: its bytes
 //! ```
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use ringmq_sys::{
-    Ancillary, Courier, CreateError, Credentials, Refusal, Ringer, RingerRefusal, adopt,
-};
+use ringmq_sys::{Ancillary, Credentials, Refusal, Ringer, RingerRefusal, adopt};
 
 use super::control::{Control, Slot};
+use super::courier::{Carry, Courier};
 use super::layout::{self, PAGE};
+use super::ringers::Ringers;
 use super::sender::Sender;
 use super::unread::Witness;
-use super::{Common, Marks, Receiver};
+use super::{Common, Marks, Receiver, segment};
+use crate::local::Waker;
 use crate::maps::Map;
 
 /// Bytes of every frame.
-const FRAME: usize = 32;
-const VERSION: u8 = 1;
+pub const FRAME: usize = 32;
+const VERSION: u8 = 2;
 const OTHER_PAGE: u32 = 1;
-const COURIER: u32 = 2;
 
 /// A frame of the handoff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,19 @@ pub enum OfferFrame {
     TakeBack,
     /// The sender does so: all messages from the reported position on follow by ZMTP.
     TakenBack,
+    /// The descriptor of a segment comes with it.
+    Segment(SegmentNote),
+    /// The receiver of this frame is to wake its socket, for the sender has no descriptor of its bell.
+    Ring,
+}
+
+/// What a segment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentNote {
+    /// How many came before it in its direction.
+    pub number: u64,
+    /// Its bytes.
+    pub capacity: usize,
 }
 
 /// What one side offers.
@@ -57,7 +70,6 @@ pub enum OfferFrame {
 pub struct Offer {
     slot: u32,
     other_page: bool,
-    courier: bool,
 }
 
 /// Why shared memory was refused. The number travels.
@@ -148,9 +160,6 @@ pub enum MeetError {
     /// A descriptor that is no doorbell.
     #[error("its doorbell: {0}")]
     Bell(#[from] RingerRefusal),
-    /// A descriptor that is no courier.
-    #[error("its courier: {0}")]
-    Courier(#[source] io::Error),
 }
 
 impl MeetError {
@@ -167,18 +176,6 @@ impl MeetError {
     }
 }
 
-/// Why nothing can be offered: memory or descriptors run short.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Goodbye {
-    /// No memory.
-    #[error(transparent)]
-    Memory(#[from] CreateError),
-    /// No descriptors.
-    #[error("cannot offer shared memory: {0}")]
-    Os(#[from] io::Error),
-}
-
 impl OfferFrame {
     /// The frame, as it travels.
     pub fn encode(&self) -> [u8; FRAME] {
@@ -188,8 +185,7 @@ impl OfferFrame {
             OfferFrame::Offer(offer) => {
                 bytes[0] = 1;
                 bytes[16..20].copy_from_slice(&offer.slot.to_le_bytes());
-                let carries = if offer.other_page { OTHER_PAGE } else { 0 }
-                    | if offer.courier { COURIER } else { 0 };
+                let carries = if offer.other_page { OTHER_PAGE } else { 0 };
                 bytes[20..24].copy_from_slice(&carries.to_le_bytes());
             }
             OfferFrame::Accept => bytes[0] = 2,
@@ -201,6 +197,12 @@ impl OfferFrame {
             OfferFrame::Back => bytes[0] = 5,
             OfferFrame::TakeBack => bytes[0] = 6,
             OfferFrame::TakenBack => bytes[0] = 7,
+            OfferFrame::Segment(note) => {
+                bytes[0] = 8;
+                bytes[8..16].copy_from_slice(&note.number.to_le_bytes());
+                bytes[24..].copy_from_slice(&(note.capacity as u64).to_le_bytes());
+            }
+            OfferFrame::Ring => bytes[0] = 9,
         }
         bytes
     }
@@ -213,6 +215,7 @@ impl OfferFrame {
     pub fn decode(bytes: &[u8]) -> Result<OfferFrame, MeetError> {
         let bytes: &[u8; FRAME] = bytes.try_into().map_err(|_| MeetError::Frame)?;
         let long = |at| u32::from_le_bytes(std::array::from_fn(|index| bytes[at + index]));
+        let quad = |at| u64::from_le_bytes(std::array::from_fn(|index| bytes[at + index]));
         if bytes[0] == 3 {
             return Ok(OfferFrame::Refuse(Refuse::from_code(long(4))));
         }
@@ -222,13 +225,12 @@ impl OfferFrame {
         match bytes[0] {
             1 => {
                 let (slot, carries) = (long(16), long(20));
-                if !layout::is_slot(slot as usize) || carries & !(OTHER_PAGE | COURIER) != 0 {
+                if !layout::is_slot(slot as usize) || carries & !OTHER_PAGE != 0 {
                     return Err(MeetError::Frame);
                 }
                 Ok(OfferFrame::Offer(Offer {
                     slot,
                     other_page: carries & OTHER_PAGE != 0,
-                    courier: carries & COURIER != 0,
                 }))
             }
             2 => Ok(OfferFrame::Accept),
@@ -236,6 +238,12 @@ impl OfferFrame {
             5 => Ok(OfferFrame::Back),
             6 => Ok(OfferFrame::TakeBack),
             7 => Ok(OfferFrame::TakenBack),
+            8 => {
+                let capacity = segment::possible(quad(24)).ok_or(MeetError::Frame)?;
+                let number = quad(8);
+                Ok(OfferFrame::Segment(SegmentNote { number, capacity }))
+            }
+            9 => Ok(OfferFrame::Ring),
             _ => Err(MeetError::Frame),
         }
     }
@@ -244,7 +252,7 @@ impl OfferFrame {
 impl Offer {
     /// How many descriptors come with it.
     pub fn descriptors(&self) -> usize {
-        2 + usize::from(self.other_page) + usize::from(self.courier)
+        2 + usize::from(self.other_page)
     }
 }
 
@@ -252,10 +260,8 @@ impl Offer {
 #[derive(Debug)]
 pub struct Own {
     slot: Slot,
-    courier: Option<Courier>,
-    /// What travels, beside the pages: the doorbell, and the other end of the courier.
-    bell: OwnedFd,
-    other_courier: Option<Courier>,
+    /// What travels: the pages, and the doorbell. None of it is needed once the offer is sent.
+    descriptors: Vec<OwnedFd>,
 }
 
 /// What came from the peer, and was found to be what it has to be.
@@ -264,63 +270,83 @@ pub struct Peer {
     page: Map,
     slot_page: Option<Map>,
     slot: u32,
-    ringer: Ringer,
-    courier: Option<Courier>,
-    /// The process at the other end: readable once it is dead.
+    ringer: Option<Arc<Ringer>>,
+    /// The number of the process at the other end, 0 if it has none here.
+    pub pid: i32,
+    /// The process: readable once it is dead.
     pub pidfd: Option<OwnedFd>,
 }
 
+/// What a connection in shared memory needs of the stream on which it was agreed upon.
+#[derive(Debug)]
+pub struct Lines {
+    /// The stream, for frames of this side.
+    pub carry: Box<dyn Carry>,
+    /// Wakes the session of this side.
+    pub session: Waker,
+    /// Wakes the socket of this side.
+    pub socket: Waker,
+}
+
+/// The parts of one side, once both have taken what the other offers.
+#[derive(Debug)]
+pub struct Parts {
+    /// Sends.
+    pub sender: Sender,
+    /// Receives.
+    pub receiver: Receiver,
+    /// For the session, which finds out that the peer is gone.
+    pub witness: Witness,
+    /// For the session, too.
+    pub courier: Arc<Courier>,
+}
+
 impl Own {
-    /// Makes it. The side that has connected brings the courier.
+    /// Makes it.
     ///
     /// # Errors
     ///
-    /// [`Goodbye`].
-    pub fn make(control: &Arc<Control>, marks: Marks, connected: bool) -> Result<Own, Goodbye> {
-        let slot = control.slot()?;
+    /// There is no memory or descriptor for it, or the socket [offers nothing more](super::LateControl::shed).
+    pub fn make(control: &Arc<Control>, marks: Marks) -> io::Result<Own> {
+        let (slot, mut descriptors) = control.slot()?;
         slot.own(layout::SENDING_MARK).publish(marks.sending);
         slot.own(layout::RECEIVING_MARK).publish(marks.receiving);
-        let (courier, other_courier) = if connected {
-            let (ours, theirs) = Courier::pair()?;
-            (Some(ours), Some(theirs))
-        } else {
-            (None, None)
-        };
-        Ok(Own {
-            slot,
-            courier,
-            bell: control.bell()?,
-            other_courier,
-        })
+        descriptors.push(control.bell()?);
+        Ok(Own { slot, descriptors })
     }
 
     /// What is offered.
     pub fn offer(&self) -> Offer {
         Offer {
             slot: self.slot.at() as u32,
-            other_page: self.slot.other_page().is_some(),
-            courier: self.other_courier.is_some(),
+            other_page: self.slot.is_in_other_page(),
         }
     }
 
     /// The descriptors that go with it.
     pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        let mut fds = vec![self.slot.control().first().fd()];
-        fds.extend(self.slot.other_page().map(|page| page.fd()));
-        fds.push(self.bell.as_fd());
-        fds.extend(self.other_courier.as_ref().map(AsFd::as_fd));
-        fds
+        self.descriptors.iter().map(AsFd::as_fd).collect()
     }
 
-    /// Judges what the peer offers.
+    /// The offer has left: its descriptors are closed.
+    pub fn sent(&mut self) {
+        self.descriptors.clear();
+    }
+
+    /// Judges what the peer offers. Without `ringers` its doorbell is not kept: the peer is woken by frames.
     ///
     /// # Errors
     ///
     /// [`MeetError`]; all descriptors are closed then.
-    pub fn judge(&self, offer: &Offer, came: Ancillary) -> Result<Peer, MeetError> {
+    pub fn judge(
+        &self,
+        offer: &Offer,
+        came: Ancillary,
+        ringers: Option<&mut Ringers>,
+    ) -> Result<Peer, MeetError> {
         let want = offer.descriptors();
         let got = came.fds.len();
-        if got != want || offer.courier == self.courier.is_some() {
+        if got != want {
             return Err(MeetError::Descriptors { got, want });
         }
         let own = Credentials::own().uid;
@@ -339,32 +365,43 @@ impl Own {
         };
         let first = page()?;
         let slot_page = offer.other_page.then(page).transpose()?;
-        let ringer = Ringer::adopt(fds.next().ok_or_else(missing)?)?;
-        let courier = fds.next().map(Courier::adopt).transpose();
+        let bell = fds.next().ok_or_else(missing)?;
+        let ringer = ringers.map(|ringers| ringers.adopt(bell)).transpose()?;
         Ok(Peer {
             page: first,
             slot_page,
             slot: offer.slot,
             ringer,
-            courier: courier.map_err(MeetError::Courier)?,
+            pid: came.credentials.map_or(0, |peer| peer.pid),
             pidfd: came.pidfd,
         })
     }
 
-    /// Puts this side together, once both have taken what the other offers. The witness is for whoever finds out that
-    /// the peer is gone. `None` if there is no courier, which cannot be: one side brought it.
-    pub fn meet(self, peer: Peer, limit: u64) -> Option<(Sender, Receiver, Witness)> {
+    /// Puts this side together, once both have taken what the other offers.
+    pub fn meet(self, peer: Peer, lines: Lines, limit: u64) -> Parts {
+        let mark = self.slot.control().mark().clone();
+        let Lines {
+            carry,
+            session,
+            socket,
+        } = lines;
+        let courier = Courier::new(&mark, carry, peer.ringer, session, socket);
+        let courier = Arc::new(courier);
         let common = Arc::new(Common {
-            mark: self.slot.control().mark().clone(),
+            mark,
             slot_at: peer.slot as usize,
             page: peer.page,
             slot_page: peer.slot_page,
-            ringer: peer.ringer,
-            courier: self.courier.or(peer.courier)?,
+            courier: Arc::clone(&courier),
             slot: self.slot,
         });
         let (sender, witness) = Sender::new(&common, limit);
-        Some((sender, Receiver::new(&common), witness))
+        Parts {
+            sender,
+            receiver: Receiver::new(&common),
+            witness,
+            courier,
+        }
     }
 }
 
@@ -378,29 +415,37 @@ mod tests {
         let offer = Offer {
             slot: 0x300,
             other_page: true,
-            courier: true,
         };
         let mut golden = [0; FRAME];
-        golden[..2].copy_from_slice(&[1, 1]);
+        golden[..2].copy_from_slice(&[1, 2]);
         golden[16..18].copy_from_slice(&[0, 3]);
-        golden[20] = 3;
+        golden[20] = 1;
+        let note = SegmentNote {
+            number: 0x102,
+            capacity: 1 << 16,
+        };
+        let mut segment = head(&[8, 2]);
+        segment[8..10].copy_from_slice(&[2, 1]);
+        segment[26] = 1;
         let frames = [
             (OfferFrame::Offer(offer), golden),
-            (OfferFrame::Accept, head(&[2, 1])),
+            (OfferFrame::Accept, head(&[2, 2])),
             (
                 OfferFrame::Refuse(Refuse::Descriptor),
-                head(&[3, 1, 0, 0, 4]),
+                head(&[3, 2, 0, 0, 4]),
             ),
-            (OfferFrame::Switch, head(&[4, 1])),
-            (OfferFrame::Back, head(&[5, 1])),
-            (OfferFrame::TakeBack, head(&[6, 1])),
-            (OfferFrame::TakenBack, head(&[7, 1])),
+            (OfferFrame::Switch, head(&[4, 2])),
+            (OfferFrame::Back, head(&[5, 2])),
+            (OfferFrame::TakeBack, head(&[6, 2])),
+            (OfferFrame::TakenBack, head(&[7, 2])),
+            (OfferFrame::Segment(note), segment),
+            (OfferFrame::Ring, head(&[9, 2])),
         ];
         for (frame, bytes) in frames {
             assert_eq!(frame.encode(), bytes);
             assert_eq!(OfferFrame::decode(&bytes).unwrap(), frame);
         }
-        assert_eq!(offer.descriptors(), 4);
+        assert_eq!(offer.descriptors(), 3);
     }
 
     fn head(first: &[u8]) -> [u8; FRAME] {
@@ -413,13 +458,19 @@ mod tests {
     fn what_is_no_frame_is_refused() {
         let refused = |bytes: &[u8]| OfferFrame::decode(bytes).unwrap_err().refuse();
         assert_eq!(refused(&[]), Refuse::Offer);
-        assert_eq!(refused(&head(&[2, 2])), Refuse::Version);
-        assert_eq!(refused(&head(&[9, 1])), Refuse::Offer);
+        assert_eq!(refused(&head(&[2, 1])), Refuse::Version);
+        assert_eq!(refused(&head(&[99, 2])), Refuse::Offer);
         // A slot in the midst of another, before the first, behind the last.
         for slot in [0x208_u32, 0x180, 4096] {
-            let mut offer = head(&[1, 1]);
+            let mut offer = head(&[1, 2]);
             offer[16..20].copy_from_slice(&slot.to_le_bytes());
             assert_eq!(refused(&offer), Refuse::Offer);
+        }
+        // Sizes that no segment has.
+        for capacity in [0, 2048, (1 << 16) + 1, 1_u64 << 32] {
+            let mut segment = head(&[8, 2]);
+            segment[24..].copy_from_slice(&capacity.to_le_bytes());
+            assert_eq!(refused(&segment), Refuse::Offer);
         }
         let mut later = head(&[3, 9]);
         later[4] = 77;

@@ -1,19 +1,18 @@
 //! The end that receives.
 
-use std::io;
 use std::sync::Arc;
 
 use ringmq_ring::{
     Corrupt, Kind, Look, Mapped, MappedMut, Reader, Record, Room, WantedSeen, Word, words,
 };
-use ringmq_sys::{Refusal, adopt};
 
+use super::courier::Missing;
 use super::unread::{Contents, contents};
 use super::{Common, layout, segment};
 use crate::maps::Map;
 use crate::marks::{step, together};
 
-/// Jumps that one look follows. An honest sender publishes two in a row at most: to a small segment, where it waits for
+/// Jumps in a row that are followed. An honest sender publishes two in a row at most: to a small segment, where it waits for
 /// the reader, and from there to one for a message that is longer than its limit. Each takes a system call and more.
 const JUMPS: u32 = 2;
 
@@ -25,8 +24,9 @@ pub struct Receiver {
     reader: Result<Reader<Mapped, MappedMut>, Option<Word<MappedMut>>>,
     /// The segment that is read.
     memory: Option<Map>,
-    /// Segments taken so far, and how many there are.
-    taken: u64,
+    /// The position behind the last jump, and how many led there in a row.
+    jumped: (u64, u32),
+    /// Whether the sender has made any.
     made: Word<Mapped>,
     state: State,
 
@@ -50,15 +50,6 @@ enum State {
     /// It broke the protocol, or its memory did not arrive.
     Broken(Option<Corrupt>),
     /// This process has no mapping or descriptor for the next segment.
-    Short,
-}
-
-/// Why the next segment is not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Missing {
-    /// It did not come, or is not what it has to be.
-    Wrong,
-    /// It is there, and this process has no mapping or descriptor for it.
     Short,
 }
 
@@ -124,7 +115,7 @@ impl Receiver {
         let mut receiver = Receiver {
             reader: Err(Some(common.own(layout::POSITION))),
             memory: None,
-            taken: 0,
+            jumped: (0, 0),
             made: common.seen(layout::SEGMENTS),
             state: State::Flowing,
             received: 0,
@@ -161,7 +152,7 @@ impl Receiver {
         self.look_at_marks();
         // A sender that waits for credit may have got some by this.
         if self.wanted_credit.look(u64::MAX) == Look::Ring {
-            let _ = self.common.ringer.ring();
+            self.common.courier.ring();
         }
         // If it has not, it waits for the report that it was waiting for, and has to be rung again.
         self.wanted_credit = WantedSeen::new(self.common.seen(layout::WANTED_COUNT));
@@ -231,11 +222,13 @@ impl Receiver {
     /// There is no segment yet, or something else than a message.
     #[cold]
     fn peek_further(&mut self) -> Option<Incoming> {
-        let mut jumps = 0;
         while self.state == State::Flowing {
             match &self.reader {
-                Err(_) if self.made.load() == 0 => return None,
-                Err(_) => self.take_segment(),
+                Err(_) => {
+                    if self.made.load() == 0 || !self.take_segment() {
+                        return None;
+                    }
+                }
                 Ok(reader) => match reader.peek() {
                     Ok(None) => return None,
                     Err(corrupt) => self.state = State::Broken(Some(corrupt)),
@@ -243,11 +236,20 @@ impl Receiver {
                         Kind::Last | Kind::Enveloped | Kind::Parts => {
                             return Some(Incoming { record });
                         }
-                        Kind::Jump if jumps < JUMPS => {
-                            jumps += 1;
-                            self.take_segment();
+                        Kind::Jump => {
+                            let (behind, row) = self.jumped;
+                            let here = reader.position();
+                            let row = if behind == here { row } else { 0 };
+                            if row >= JUMPS {
+                                self.state = State::Broken(None);
+                            } else if self.take_segment() {
+                                let reader = self.reader.as_ref();
+                                let behind = reader.map_or(here, |reader| reader.position());
+                                self.jumped = (behind, row + 1);
+                            } else {
+                                return None;
+                            }
                         }
-                        Kind::Jump => self.state = State::Broken(None),
                         Kind::End => self.state = State::Ended,
                         // Pieces are of the bare pipe.
                         Kind::More | Kind::Abort | Kind::Pad => self.state = State::Broken(None),
@@ -258,41 +260,20 @@ impl Receiver {
         None
     }
 
-    /// Goes on in the next segment, whose descriptor was sent before we were told of it.
-    fn take_segment(&mut self) {
+    /// Goes on in the next segment, which the session has received, or is about to; says whether anything has changed.
+    fn take_segment(&mut self) -> bool {
         match self.next_segment() {
             // A sender that waits until the old one is left looks at this.
             Ok(()) => self.look_at_wanted_room(),
+            Err(Missing::Yet) => return false,
             Err(Missing::Wrong) => self.state = State::Broken(None),
             Err(Missing::Short) => self.state = State::Short,
         }
-    }
-
-    /// Receives the memory of the next segment, whose descriptor is closed once it is mapped.
-    fn receive_segment(common: &Common, number: u64) -> Result<Map, Missing> {
-        let received = common
-            .courier
-            .receive()
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Missing::Wrong,
-                _ => Missing::Short,
-            })?;
-        let (note, fd) = received.ok_or(Missing::Wrong)?;
-        let (told, capacity) = segment::read_note(note).ok_or(Missing::Wrong)?;
-        if told != number {
-            return Err(Missing::Wrong);
-        }
-        match adopt(fd, capacity, &common.mark) {
-            Ok(memory) => Ok(Map::from(memory)),
-            Err(Refusal::Os { .. }) => Err(Missing::Short),
-            Err(_) => Err(Missing::Wrong),
-        }
+        true
     }
 
     fn next_segment(&mut self) -> Result<(), Missing> {
-        let (common, number) = (&self.common, self.taken);
-        let control = common.slot.control();
-        let memory = control.with_descriptor(|| Receiver::receive_segment(common, number))?;
+        let memory = self.common.courier.take()?;
         let ring = segment::readable(&memory);
         match &mut self.reader {
             Ok(reader) => {
@@ -304,7 +285,6 @@ impl Receiver {
                 self.reader = Ok(reader.growing());
             }
         }
-        self.taken += 1;
         // Nothing points into the old one any more.
         self.memory = Some(memory);
         Ok(())
@@ -410,8 +390,7 @@ impl Receiver {
         self.reported = self.received;
         self.reports.publish(self.received);
         if self.wanted_credit.look(self.received.saturating_mul(8)) == Look::Ring {
-            // A sender that cannot be woken is gone, which shows elsewhere.
-            let _ = self.common.ringer.ring();
+            self.common.courier.ring();
         }
     }
 
@@ -420,7 +399,7 @@ impl Receiver {
         if let Ok(reader) = &self.reader
             && self.wanted_room.look(reader.position()) == Look::Ring
         {
-            let _ = self.common.ringer.ring();
+            self.common.courier.ring();
         }
     }
 

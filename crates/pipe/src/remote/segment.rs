@@ -95,21 +95,11 @@ pub(super) fn readable(memory: &Mapping) -> Mapped {
     unsafe { Mapped::new(memory.as_ptr(), memory.len()) }
 }
 
-/// What goes with the descriptor of a segment.
-pub(super) fn note(number: u64, capacity: usize) -> [u8; 16] {
-    let mut note = [0; 16];
-    note[..8].copy_from_slice(&number.to_le_bytes());
-    note[8..].copy_from_slice(&(capacity as u64).to_le_bytes());
-    note
-}
-
-/// The number and the capacity in a note; `None` if no segment can have them.
-pub(super) fn read_note(note: [u8; 16]) -> Option<(u64, usize)> {
-    let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|index| note[at + index]));
-    let capacity = usize::try_from(word(8)).ok()?;
-    let possible = page_size()..=CAPACITY_MOST;
-    let fits = capacity.is_power_of_two() && possible.contains(&capacity);
-    fits.then_some((word(0), capacity))
+/// A capacity that a segment can have; `None` if there is none such.
+pub(super) fn possible(capacity: u64) -> Option<usize> {
+    let capacity = usize::try_from(capacity).ok()?;
+    let fits = (page_size()..=CAPACITY_MOST).contains(&capacity);
+    (fits && capacity.is_power_of_two()).then_some(capacity)
 }
 
 #[cfg(test)]
@@ -127,13 +117,5 @@ mod tests {
         assert_eq!(capacity_for(LONGEST), Some(CAPACITY_MOST));
         assert_eq!(capacity_for(LONGEST + 1), None);
         assert_eq!(capacity_for(usize::MAX), None);
-    }
-
-    #[test]
-    fn notes_survive_the_journey_and_nonsense_does_not() {
-        assert_eq!(read_note(note(7, FIRST)), Some((7, FIRST)));
-        for capacity in [0, 1, 2048, FIRST + 1, CAPACITY_MOST * 2] {
-            assert_eq!(read_note(note(0, capacity)), None);
-        }
     }
 }

@@ -10,6 +10,8 @@ use ringmq_ring::{
     ClaimError, Corrupt, GenerationSeen, Kind, Look, Mapped, MappedMut, Wanted, Word, Writer,
 };
 
+use super::courier::Sent;
+use super::offer::SegmentNote;
 use super::patience::{Patience, Seen};
 use super::segment::{self, Charge, FIRST, Segment, Segments};
 use super::unread::Witness;
@@ -28,6 +30,8 @@ pub struct Sender {
     /// Segments made so far, and where the peer sees that.
     made: u64,
     told_made: Word<MappedMut>,
+    /// One that waits for the session to hand it over.
+    leaving: Option<Map>,
     /// Bytes of memory that may hold unread messages, of all peers of the socket together.
     limit: u64,
     growth: Growth,
@@ -105,6 +109,7 @@ impl Sender {
             segments,
             made: 0,
             told_made: common.own(layout::SEGMENTS),
+            leaving: None,
             limit,
             growth: Growth {
                 large: false,
@@ -346,7 +351,7 @@ impl Sender {
     #[cold]
     fn ring(&mut self) {
         self.kept = self.kept.max(std::mem::take(&mut self.sure));
-        let _ = self.common.ringer.ring();
+        self.common.courier.ring();
     }
 
     // --- Memory
@@ -386,19 +391,39 @@ impl Sender {
         }
     }
 
-    /// Makes memory, and hands it over.
+    /// Makes memory, and hands it over. If that has to wait, the memory is what a later call gives, whatever that asks for.
     fn send_segment(&mut self, capacity: usize) -> Result<Arc<Map>, PushError> {
-        let memory = segment::make(capacity, &self.common.mark);
-        let memory = memory.map_err(|_| PushError::Resources)?;
-        let note = segment::note(self.made, capacity);
-        let sent = self.common.courier.send(note, memory.fd());
-        sent.map_err(|error| match error.kind() {
-            // The peer is gone, which shows elsewhere; until then nothing can be sent.
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => PushError::Full,
-            _ => PushError::Resources,
-        })?;
-        self.made += 1;
-        Ok(Arc::new(memory.into_mapping().into()))
+        let (memory, sent) = match self.leaving.take() {
+            Some(memory) => (memory, self.common.courier.look()),
+            None => {
+                let memory = segment::make(capacity, &self.common.mark);
+                let (memory, descriptor) = memory.map_err(|_| PushError::Resources)?.into_parts();
+                let number = self.made;
+                let note = SegmentNote { number, capacity };
+                (memory.into(), self.common.courier.send(note, descriptor))
+            }
+        };
+        match sent {
+            Sent::Yes => {
+                self.made += 1;
+                Ok(Arc::new(memory))
+            }
+            // The session wakes the socket when it has left.
+            Sent::Waits => {
+                self.leaving = Some(memory);
+                Err(PushError::Full)
+            }
+            Sent::Failed(error) => Err(match error.kind() {
+                // The peer is gone, which shows elsewhere; until then nothing can be sent.
+                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => PushError::Full,
+                _ => PushError::Resources,
+            }),
+        }
+    }
+
+    /// Whether the memory for the next message waits for the session to hand it over.
+    pub fn waits_for_memory(&self) -> bool {
+        self.leaving.is_some()
     }
 
     /// The ring is full: waits a little for the reader of a ring that is large enough, and grows otherwise. Says whether

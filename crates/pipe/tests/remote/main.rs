@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod memory;
+mod world;
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
@@ -10,103 +11,13 @@ use std::time::{Duration, Instant};
 
 use ringmq_pipe::Wait;
 use ringmq_pipe::local::{Sleeper, Slept};
-use ringmq_pipe::remote::{
-    LONGEST, Marks, MeetError, OfferFrame, Own, Peer, PushError, Receiver, Sender, Witness,
-};
-use ringmq_sys::{Ancillary, Credentials};
+use ringmq_pipe::remote::{LONGEST, Marks, MeetError, Own, PushError, Ringers};
+use ringmq_sys::Credentials;
 use ringmq_testing::{Random, seed};
 
+use world::{Place, Side, World, ancillary, pattern, take, world, world_that_rings};
+
 const GIB: u64 = 1 << 30;
-
-/// One side, and its sleeper.
-struct Side {
-    sleeper: Sleeper,
-    own: Option<Own>,
-}
-
-impl Side {
-    fn new(marks: Marks, connected: bool) -> Side {
-        let mut sleeper = Sleeper::new(Wait::Adaptive).unwrap();
-        let control = sleeper.control().unwrap().get().unwrap();
-        sleeper.show().unwrap();
-        let own = Own::make(&control, marks, connected).unwrap();
-        Side {
-            sleeper,
-            own: Some(own),
-        }
-    }
-
-    /// Judges what another side offers, as it would have come by a socket.
-    fn judge(&self, other: &Side) -> Result<Peer, MeetError> {
-        let (own, other) = (self.own.as_ref().unwrap(), other.own.as_ref().unwrap());
-        let bytes = OfferFrame::Offer(other.offer()).encode();
-        let OfferFrame::Offer(offer) = OfferFrame::decode(&bytes)? else {
-            panic!("an offer");
-        };
-        let fds = other.descriptors();
-        let fds = fds.iter().map(|fd| fd.try_clone_to_owned().unwrap());
-        own.judge(&offer, ancillary(fds.collect()))
-    }
-
-    fn meet(&mut self, peer: Peer, limit: u64) -> (Sender, Receiver, Witness) {
-        self.own.take().unwrap().meet(peer, limit).unwrap()
-    }
-}
-
-fn ancillary(fds: Vec<std::os::fd::OwnedFd>) -> Ancillary {
-    Ancillary {
-        fds,
-        credentials: Some(Credentials::own()),
-        pidfd: None,
-    }
-}
-
-/// Both ends of one direction, and the sleepers of both.
-struct World {
-    sender: Sender,
-    receiver: Receiver,
-    witness: Option<Witness>,
-    sending: Sleeper,
-    receiving: Sleeper,
-    /// The other direction.
-    _back: (Sender, Receiver),
-}
-
-fn world(sending: u64, receiving: u64, limit: u64) -> World {
-    let mark = |sending, receiving| Marks { sending, receiving };
-    let mut left = Side::new(mark(sending, 1), true);
-    let mut right = Side::new(mark(1, receiving), false);
-    let (for_left, for_right) = (left.judge(&right).unwrap(), right.judge(&left).unwrap());
-    let (sender, back_receiver, witness) = left.meet(for_left, limit);
-    let (back_sender, receiver, _) = right.meet(for_right, limit);
-    World {
-        sender,
-        receiver,
-        witness: Some(witness),
-        sending: left.sleeper,
-        receiving: right.sleeper,
-        _back: (back_sender, back_receiver),
-    }
-}
-
-fn take(receiver: &mut Receiver) -> Option<Vec<Vec<u8>>> {
-    let incoming = receiver.peek()?;
-    let contents = receiver.contents(&incoming).unwrap();
-    let parts = contents.parts();
-    let parts = parts.map(|(at, len)| {
-        let mut part = Vec::new();
-        let copied = receiver.append_to(&incoming, at, len, &mut part);
-        copied.unwrap();
-        part
-    });
-    let parts = parts.collect();
-    receiver.done(incoming);
-    Some(parts)
-}
-
-fn pattern(number: usize, len: usize) -> Vec<u8> {
-    (0..len).map(|at| (at + number) as u8).collect()
-}
 
 #[test]
 fn messages_of_all_sizes_and_parts_arrive_whole_and_in_order() {
@@ -246,13 +157,19 @@ fn beyond_the_limit_a_message_goes_when_nothing_else_waits() {
 
 #[test]
 fn sleepers_are_woken_by_messages_and_by_credit() {
+    for rings in [true, false] {
+        are_woken(world_that_rings(rings, 4, 4, GIB));
+    }
+}
+
+fn are_woken(world: World) {
     let World {
         mut sender,
         mut receiver,
         mut sending,
         mut receiving,
         ..
-    } = world(4, 4, GIB);
+    } = world;
     const COUNT: u64 = 20_000;
     let watchdog = || Some(Instant::now() + Duration::from_secs(30));
     let other = std::thread::spawn(move || {
@@ -359,7 +276,7 @@ fn what_is_not_what_it_has_to_be_is_refused() {
         sending: 1,
         receiving: 1,
     };
-    let (left, right) = (Side::new(marks, true), Side::new(marks, false));
+    let (left, right) = (Side::new(marks), Side::new(marks));
     let offer = right.own.as_ref().unwrap().offer();
     let fds = || {
         let own = right.own.as_ref().unwrap();
@@ -368,7 +285,13 @@ fn what_is_not_what_it_has_to_be_is_refused() {
             .map(|fd| fd.try_clone_to_owned().unwrap())
             .collect::<Vec<_>>()
     };
-    let judge = |came| left.own.as_ref().unwrap().judge(&offer, came).unwrap_err();
+    let judge = |came| {
+        left.own
+            .as_ref()
+            .unwrap()
+            .judge(&offer, came, Some(&mut Ringers::default()))
+            .unwrap_err()
+    };
     // One too few; two in each other's place; nobody's; somebody else's.
     let mut few = fds();
     few.pop();
@@ -409,7 +332,7 @@ fn slots_are_used_again_and_pages_are_added() {
     let control = sleeper.control().unwrap().get().unwrap();
     let again = sleeper.control().unwrap().get().unwrap();
     assert!(Arc::ptr_eq(&control, &again));
-    let make = || Own::make(&control, marks, false).unwrap();
+    let make = || Own::make(&control, marks).unwrap();
     let many: Vec<Own> = (0..100).map(|_| make()).collect();
     assert_eq!(many[0].descriptors().len(), 2);
     assert_eq!(many[99].descriptors().len(), 3);
@@ -422,7 +345,7 @@ fn slots_are_used_again_and_pages_are_added() {
 #[test]
 fn a_control_that_is_made_late_wakes_from_the_next_sleep_on() {
     let mark = |sending, receiving| Marks { sending, receiving };
-    let mut left = Side::new(mark(9, 1), true);
+    let mut left = Side::new(mark(9, 1));
     let mut sleeper = Sleeper::new(Wait::Park).unwrap();
     let late = sleeper.control().unwrap();
     let soon = || Some(Instant::now() + Duration::from_millis(1));
@@ -432,12 +355,17 @@ fn a_control_that_is_made_late_wakes_from_the_next_sleep_on() {
     ));
     // Nothing is made yet, and so nothing is shown.
     sleeper.show().unwrap();
-    let make = move || Own::make(&late.get().unwrap(), mark(1, 9), false).unwrap();
+    let make = move || Own::make(&late.get().unwrap(), mark(1, 9)).unwrap();
     let own = Some(std::thread::spawn(make).join().unwrap());
-    let mut right = Side { sleeper, own };
+    let mut right = Side {
+        sleeper,
+        own,
+        place: Place::default(),
+        rings: true,
+    };
     let (for_left, for_right) = (left.judge(&right).unwrap(), right.judge(&left).unwrap());
-    let (mut sender, back_receiver, _) = left.meet(for_left, GIB);
-    let (back_sender, mut receiver, _) = right.meet(for_right, GIB);
+    let (mut sender, back_receiver, _) = left.meet(for_left, &right, GIB);
+    let (back_sender, mut receiver, _) = right.meet(for_right, &left, GIB);
 
     // The socket knows nothing of its peer, and the peer rings nobody.
     sender.push(b"early").unwrap();

@@ -70,6 +70,7 @@ impl Entry {
 
     /// Goes over to shared memory, or on with a session. The session sees the end of what was sent before. If the first
     /// message has found no memory, it goes where those before it went, and so do all others: the peer knows of nothing.
+    /// If the memory is on its way to the peer, only this message does, and the next one looks again.
     pub(super) fn go_over(&mut self) {
         let Some(mut then) = self.then.take() else {
             return;
@@ -77,6 +78,9 @@ impl Entry {
         let unsent = then.take_back();
         if unsent.is_empty() {
             self.sender = then;
+        } else if then.waits_for_memory() {
+            self.sender.push_all(unsent, true);
+            self.then = Some(then);
         } else {
             self.carrier = Carrier::Zmtp(WhyZmtp::Resources);
             self.sender.push_all(unsent, true);

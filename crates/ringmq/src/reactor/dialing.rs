@@ -223,8 +223,11 @@ impl Work {
             return;
         };
         if let Io::Open(mut open) = std::mem::replace(&mut session.io, Io::Resting) {
-            open.unwatch(self.poll.registry());
+            self.unwatch(slot, &mut open);
         }
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         let immediate = session.link.immediate;
         let nothing_left = session.letting_go && (immediate || session.ends.outbound.is_at_end());
         let dialed = matches!(session.origin, Origin::Dialed(_));

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use ringmq_message::Frame;
 
 use super::returning::Pause;
+use super::session::Broken;
+use super::telling::Next;
 use super::timers::earlier;
-use super::work::{FAREWELL, Io, Session, Work, session_number};
+use super::work::{FAREWELL, Io, Origin, Session, Work, session_number};
 use crate::command::{Command, PipeId};
 use crate::monitor::Occurrence;
 use crate::outlet;
@@ -118,6 +120,65 @@ impl Work {
         }
     }
 
+    /// This side ends a connection whose peer may live, and may send again what was not read.
+    pub(super) fn stop_reading(&self, slot: usize) {
+        if let Some(session) = self.sessions.get(slot) {
+            // A socket that has closed reads nothing.
+            let _ = session.link.post.send(Command::Stop(session.id));
+        }
+    }
+
+    /// A stream has ended.
+    pub(super) fn broken(&mut self, slot: usize, why: &Broken) {
+        if !matches!(why, Broken::Closed | Broken::Io(_)) {
+            self.stop_reading(slot);
+        }
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        if let Io::Open(open) = &session.io {
+            open.handoff.close();
+        }
+        let returned = session.returned.take().is_some();
+        if let Some(inbound) = &mut session.ends.inbound {
+            inbound.rollback();
+        }
+        // The rest of a message of which the peer has got a part.
+        while session.ends.out_midst
+            && let Some(frame) = session.ends.outbound.pop()
+        {
+            session.ends.out_midst = frame.more();
+            if !session.ends.out_midst {
+                session.ends.outbound.done();
+            }
+        }
+        let never = !session.told && session.tell_broken(why) == Next::Never;
+        let mut witness = session.witness.take();
+        // The socket may also wait for the end of what came in shared memory before it came by ZMTP again.
+        let gone_over = session.shares || witness.is_some() || session.ends.inbound.is_none();
+        if session.letting_go && session.late.is_none() && !returned {
+            // All of it was sent, as far as the socket goes. If more comes behind it, it is not left out.
+            witness = None;
+        }
+        if gone_over
+            && matches!(session.origin, Origin::Dialed(_))
+            && !never
+            && !session.told
+            && !session.link.immediate
+        {
+            self.go_back(slot, witness, returned);
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        if session.told || never {
+            self.end(slot);
+        } else {
+            self.rest(slot);
+        }
+    }
+
     /// Nothing more is done for this session.
     pub(super) fn end(&mut self, slot: usize) {
         let Some(session) = self.sessions.try_remove(slot) else {
@@ -125,6 +186,9 @@ impl Work {
         };
         self.timers.set(session_number(slot), None);
         self.by_id.remove(&session.id);
+        if self.sessions.is_empty() {
+            self.supplies.reserve.give_up();
+        }
         let Session {
             id,
             link,
@@ -137,7 +201,7 @@ impl Work {
         let dialing = match io {
             Io::Dialing(connecting) => Some(connecting.as_raw_fd()),
             Io::Open(mut open) => {
-                open.unwatch(self.poll.registry());
+                self.unwatch(slot, &mut open);
                 None
             }
             Io::Resting | Io::Resolving(_) => None,

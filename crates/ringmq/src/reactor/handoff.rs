@@ -7,25 +7,30 @@
 //!   Agreed, each direction: by ZMTP ── the socket has gone over ──▶ in shared memory ── no memory is left ──▶ by ZMTP again
 //! ```
 
-use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use ringmq_pattern::Kind;
+use ringmq_pipe::local::Waker;
 use ringmq_pipe::remote::{
-    Goodbye, LateControl, MeetError, OfferFrame, Own, Peer, Receiver, Refuse, Sender, Witness,
+    Courier, Descriptor, LateControl, Lines, MeetError, OfferFrame, Own, Peer, Receiver, Refuse,
+    Sender, Witness,
 };
 use ringmq_sys::Ancillary;
 use ringmq_transport::Stream;
 use ringmq_zmtp::Connection;
 
+use super::directions::{blocks, receives, sends};
+use super::order::Link;
+use super::over_stream::OverStream;
+use super::processes::Process;
+use super::supply::{Supplies, Supply};
 use crate::carrier::WhyZmtp;
 use crate::command::Marks;
 
 /// The property by which a side says that it can: its version.
 pub(crate) const PROPERTY: &str = "X-Ringmq-Shm";
-pub(crate) const VERSION: &[u8] = b"1";
+pub(crate) const VERSION: &[u8] = b"2";
 /// The command that carries the frames of the handoff.
 pub(crate) const COMMAND: &str = "X-RINGMQ-SHM";
 /// So old is a connection when this side offers shared memory, as soon as something happens on it. Making and judging the
@@ -35,8 +40,9 @@ const RIPE: Duration = Duration::from_millis(1);
 /// So old is it when this side offers although nothing happens. A timer of 1 ms delays whoever sleeps meanwhile: it is the
 /// CPU's next event each time, and has to be set and taken back.
 const OVERRIPE: Duration = Duration::from_millis(20);
-/// Descriptors that come with an offer, at most.
-const DESCRIPTORS: usize = 4;
+/// Descriptors that come with an offer, at most, and with a segment.
+const DESCRIPTORS: usize = 3;
+const OF_SEGMENT: usize = 1;
 
 /// What a socket brings to the handoff.
 #[derive(Debug, Clone)]
@@ -46,7 +52,7 @@ pub(crate) struct Sharing {
     pub(crate) limit: u64,
 }
 
-/// The handoff of one connection.
+/// The handoff of one connection. Its end is that of the stream.
 #[derive(Debug)]
 pub(crate) struct Handoff {
     stage: Stage,
@@ -86,6 +92,7 @@ enum Stage {
         theirs: Way,
         /// It was asked to take back what we cannot read.
         asked: bool,
+        courier: Arc<Courier>,
     },
 }
 
@@ -102,7 +109,6 @@ enum Way {
 struct Ripening {
     sharing: Sharing,
     marks: Marks,
-    connected: bool,
     /// When the handshake was done.
     since: Duration,
 }
@@ -118,7 +124,7 @@ struct Offering {
     /// What the peer offers, once we have accepted it.
     peer: Option<Peer>,
     /// The process that it is, by what came last.
-    pidfd: Option<OwnedFd>,
+    process: Option<Process>,
     /// It has accepted what we offer.
     accepted: bool,
 }
@@ -129,8 +135,13 @@ pub(crate) struct Met {
     pub(crate) sender: Option<Sender>,
     pub(crate) receiver: Option<Receiver>,
     pub(crate) witness: Witness,
-    /// Readable once the peer's process is dead.
-    pub(crate) pidfd: Option<OwnedFd>,
+    pub(crate) process: Option<Process>,
+}
+
+impl Drop for Handoff {
+    fn drop(&mut self) {
+        self.close();
+    }
 }
 
 impl Handoff {
@@ -138,7 +149,9 @@ impl Handoff {
     pub(crate) fn new(sharing: Option<&Sharing>, stream: &Stream, short: bool) -> Handoff {
         let stage = match sharing {
             _ if stream.unix().is_none() => Stage::Off(WhyZmtp::NotIpc),
-            Some(_) if short || is_short(stream) => Stage::Off(WhyZmtp::Resources),
+            Some(_) if short || Supply::at(stream) == Supply::Short => {
+                Stage::Off(WhyZmtp::Resources)
+            }
             Some(sharing) => Stage::Waiting(sharing.clone()),
             None => Stage::Off(WhyZmtp::TurnedOff),
         };
@@ -169,13 +182,7 @@ impl Handoff {
     }
 
     /// The handshake is done: there will be an offer, if the peer can, too.
-    pub(crate) fn begin(
-        &mut self,
-        connection: &Connection,
-        marks: Marks,
-        connected: bool,
-        now: Duration,
-    ) {
+    pub(crate) fn begin(&mut self, connection: &Connection, marks: Marks, now: Duration) {
         let Stage::Waiting(sharing) = &self.stage else {
             return;
         };
@@ -190,7 +197,6 @@ impl Handoff {
         self.stage = Stage::Ripening(Box::new(Ripening {
             sharing: sharing.clone(),
             marks,
-            connected,
             since: now,
         }));
     }
@@ -216,32 +222,29 @@ impl Handoff {
         let Stage::Ripening(ripening) = &self.stage else {
             return;
         };
-        let Ripening {
-            sharing,
-            marks,
-            connected,
-            ..
-        } = &**ripening;
+        let Ripening { sharing, marks, .. } = &**ripening;
         let marks = ringmq_pipe::remote::Marks {
             sending: marks.sending,
             receiving: marks.receiving,
         };
-        let made = sharing.control.get().map_err(Goodbye::Os);
-        let made = made.and_then(|control| Own::make(&control, marks, *connected));
+        let made = sharing.control.get();
+        let made = made.and_then(|control| Own::make(&control, marks));
         self.stage = match made {
             // Many may have come before the first of them has made anything.
-            Ok(own) if own.descriptors().iter().any(is_short) => Stage::Off(WhyZmtp::Resources),
+            Ok(own) if Supply::at_all(&own.descriptors()) == Supply::Short => {
+                Stage::Off(WhyZmtp::Resources)
+            }
             Ok(own) => Stage::Offering(Box::new(Offering {
                 limit: sharing.limit,
                 own,
                 framed: false,
                 sent: false,
                 peer: None,
-                pidfd: None,
+                process: None,
                 accepted: false,
             })),
             // The peer's offer is refused when it comes.
-            Err(Goodbye::Memory(_) | Goodbye::Os(_) | _) => Stage::Off(WhyZmtp::Resources),
+            Err(_) => Stage::Off(WhyZmtp::Resources),
         };
         if let (Stage::Offering(_), Some(unix)) = (&self.stage, stream.unix()) {
             // The peer answers to what we offer, so that one read at least is to come. Asked for earlier, the kernel would
@@ -252,26 +255,42 @@ impl Handoff {
 
     /// Whether what comes beside the bytes that are read next matters.
     pub(crate) fn expects(&self) -> bool {
-        matches!(
-            &self.stage,
-            Stage::Waiting(_) | Stage::Ripening(_) | Stage::Offering(_)
-        )
+        !matches!(&self.stage, Stage::Off(_))
     }
 
     /// Reads, with what comes beside the bytes.
-    pub(crate) fn read(&mut self, stream: &Stream, into: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(
+        &mut self,
+        stream: &Stream,
+        into: &mut [u8],
+        supplies: &mut Supplies,
+    ) -> io::Result<usize> {
         let Some(unix) = stream.unix() else {
             return stream.read(into);
         };
-        let judged = matches!(&self.stage, Stage::Offering(offering) if offering.peer.is_some());
-        let most = if judged { 0 } else { DESCRIPTORS };
-        let mut came = unix.receive_now(into, most)?;
+        let most = match &self.stage {
+            Stage::Agreed { .. } => OF_SEGMENT,
+            Stage::Offering(offering) if offering.peer.is_some() => OF_SEGMENT,
+            _ => DESCRIPTORS,
+        };
+        let agreed = self.is_agreed();
+        if agreed {
+            supplies.reserve.give_up();
+        }
+        let came = unix.receive_now(into, most);
+        let brought = |came: &ringmq_sys::Came| !came.ancillary.fds.is_empty() || came.lost;
+        if agreed && !came.as_ref().is_ok_and(brought) {
+            supplies.reserve.refill();
+        }
+        let mut came = came?;
         if let Stage::Offering(offering) = &mut self.stage
             && let Some(pidfd) = came.ancillary.pidfd.take()
         {
-            offering.pidfd = Some(pidfd);
+            let sender = came.ancillary.credentials;
+            let pid = sender.map_or(0, |sender| sender.pid);
+            offering.process = Some(Process { pid, pidfd });
         }
-        if !judged && (!came.ancillary.fds.is_empty() || came.lost) {
+        if brought(&came) {
             self.lost |= came.lost || self.came.is_some();
             self.came = Some(came.ancillary);
         }
@@ -311,6 +330,7 @@ impl Handoff {
         match unix.send_now(&bytes, &offering.own.descriptors()) {
             Ok(written) => {
                 offering.sent = true;
+                offering.own.sent();
                 connection.sent(written);
                 Ok(())
             }
@@ -322,6 +342,7 @@ impl Handoff {
                 // Too many descriptors are under way: the frame goes without, and is refused for that.
                 _ => {
                     offering.sent = true;
+                    offering.own.sent();
                     Ok(())
                 }
             },
@@ -334,7 +355,9 @@ impl Handoff {
         data: &[u8],
         stream: &Stream,
         connection: &mut Connection,
-        kind: Kind,
+        link: &Link,
+        session: &Waker,
+        supplies: &mut Supplies,
     ) -> Result<Option<Met>, Refuse> {
         let frame = match OfferFrame::decode(data) {
             Ok(frame) => frame,
@@ -348,7 +371,7 @@ impl Handoff {
         };
         // Whatever becomes of an offer, nothing of what came with it is kept here.
         let came = match frame {
-            OfferFrame::Offer(_) => self.came.take().unwrap_or_default(),
+            OfferFrame::Offer(_) | OfferFrame::Segment(_) => self.came.take().unwrap_or_default(),
             _ => Ancillary::default(),
         };
         if let OfferFrame::Offer(_) = frame {
@@ -356,17 +379,21 @@ impl Handoff {
             self.make_offer(stream);
         }
         match (frame, &mut self.stage) {
-            (OfferFrame::Offer(_), Stage::Offering(_)) if came.fds.iter().any(is_short) => {
+            (OfferFrame::Offer(_), Stage::Offering(_))
+                if Supply::at_all(&came.fds) == Supply::Short =>
+            {
                 self.refuse(connection, Refuse::Resources);
             }
             (OfferFrame::Offer(offer), Stage::Offering(offering)) => {
+                let ample = Supply::at_all(&came.fds) == Supply::Ample;
+                let ringers = ample.then_some(&mut supplies.ringers);
                 let judged = if offering.peer.is_some() {
                     Err(MeetError::Frame)
                 } else if self.lost {
                     let (got, want) = (0, offer.descriptors());
                     Err(MeetError::Descriptors { got, want })
                 } else {
-                    offering.own.judge(&offer, came)
+                    offering.own.judge(&offer, came, ringers)
                 };
                 match judged {
                     Ok(peer) => {
@@ -397,6 +424,19 @@ impl Handoff {
                 self.takes_back = true;
                 connection.command(COMMAND, &OfferFrame::TakenBack.encode());
             }
+            (OfferFrame::Segment(note), Stage::Agreed { courier, .. }) => {
+                let mut fds = came.fds;
+                let lost = std::mem::take(&mut self.lost);
+                let descriptor = match fds.pop() {
+                    Some(fd) if fds.is_empty() && !lost => Descriptor::Came(fd),
+                    None if lost => Descriptor::Lost,
+                    _ => Descriptor::None,
+                };
+                let delivered = courier.deliver(note, descriptor);
+                supplies.reserve.refill();
+                delivered.map_err(|_| Refuse::Offer)?;
+            }
+            (OfferFrame::Ring, Stage::Agreed { courier, .. }) => courier.wake_socket(),
             (OfferFrame::Refuse(why), Stage::Offering(_)) => {
                 self.stage = Stage::Off(WhyZmtp::RefusedByPeer(why));
             }
@@ -408,7 +448,7 @@ impl Handoff {
             // Out of turn.
             _ => return Err(Refuse::Offer),
         }
-        Ok(self.meet(kind))
+        Ok(self.meet(stream, link, session, supplies))
     }
 
     fn refuse(&mut self, connection: &mut Connection, why: Refuse) {
@@ -427,38 +467,68 @@ impl Handoff {
     }
 
     /// Puts the ends together, once both sides have accepted.
-    fn meet(&mut self, kind: Kind) -> Option<Met> {
-        let ready = matches!(&self.stage, Stage::Offering(offering)
-            if offering.accepted && offering.sent && offering.peer.is_some());
-        if !ready {
+    fn meet(
+        &mut self,
+        stream: &Stream,
+        link: &Link,
+        session: &Waker,
+        supplies: &mut Supplies,
+    ) -> Option<Met> {
+        let unix = stream.share_unix()?;
+        let Stage::Offering(offering) = &mut self.stage else {
+            return None;
+        };
+        if !offering.accepted || !offering.sent {
             return None;
         }
-        let agreed = Stage::Agreed {
+        let mut peer = offering.peer.take()?;
+        // Nothing that comes from now on names its sender.
+        unix.forgo_pidfd();
+        supplies.reserve.refill();
+        // What came with its offer was opened by number, where our own was not made by then.
+        let pid = peer.pid;
+        let by_number = peer.pidfd.take().map(|pidfd| Process { pid, pidfd });
+        let process = offering.process.take().or(by_number);
+        let lines = Lines {
+            carry: Box::new(OverStream::new(unix)),
+            session: session.clone(),
+            socket: Waker::from(link.bellpull.clone()),
+        };
+        let undecided = Stage::Off(WhyZmtp::Undecided);
+        let Stage::Offering(offering) = std::mem::replace(&mut self.stage, undecided) else {
+            return None;
+        };
+        let Offering { limit, own, .. } = *offering;
+        let parts = own.meet(peer, lines, limit);
+        self.stage = Stage::Agreed {
             ours: Way::Zmtp,
             theirs: Way::Zmtp,
             asked: false,
+            courier: parts.courier,
         };
-        let Stage::Offering(offering) = std::mem::replace(&mut self.stage, agreed) else {
-            return None;
-        };
-        let Offering {
-            limit,
-            own,
-            peer,
-            pidfd,
-            ..
-        } = *offering;
-        let mut peer = peer?;
-        // What came with its offer was opened by number, where our own was not made by then.
-        let pidfd = pidfd.or(peer.pidfd.take());
-        let (mut sender, receiver, witness) = own.meet(peer, limit)?;
-        sender.set_patient(blocks(kind));
+        let mut sender = parts.sender;
+        sender.set_patient(blocks(link.kind));
         Some(Met {
-            sender: sends(kind).then_some(sender),
-            receiver: receives(kind).then_some(receiver),
-            witness,
-            pidfd,
+            sender: sends(link.kind).then_some(sender),
+            receiver: receives(link.kind).then_some(parts.receiver),
+            witness: parts.witness,
+            process,
         })
+    }
+
+    /// What carries segments and rings, once both sides have agreed.
+    pub(crate) fn courier(&self) -> Option<&Courier> {
+        match &self.stage {
+            Stage::Agreed { courier, .. } => Some(courier),
+            _ => None,
+        }
+    }
+
+    /// The stream has ended.
+    pub(crate) fn close(&self) {
+        if let Some(courier) = self.courier() {
+            courier.close();
+        }
     }
 
     /// How we send, as the peer was told, once both sides have agreed.
@@ -534,71 +604,27 @@ impl Handoff {
         }
     }
 
+    /// How the peer sends, as it has told us, once both sides have agreed.
+    fn theirs(&self) -> Option<Way> {
+        match &self.stage {
+            Stage::Agreed { theirs, .. } => Some(*theirs),
+            _ => None,
+        }
+    }
+
     /// Whether what comes from the peer comes in shared memory.
     pub(crate) fn has_heard(&self) -> bool {
-        matches!(
-            &self.stage,
-            Stage::Agreed {
-                theirs: Way::Memory,
-                ..
-            }
-        )
+        self.theirs() == Some(Way::Memory)
     }
 
     /// Whether it did, and comes by ZMTP again.
     pub(crate) fn has_heard_back(&self) -> bool {
-        matches!(
-            &self.stage,
-            Stage::Agreed {
-                theirs: Way::ZmtpAgain,
-                ..
-            }
-        )
+        self.theirs() == Some(Way::ZmtpAgain)
     }
 }
 
-/// Whether a value names a version that we speak: `1`, and perhaps limits behind a semicolon.
+/// Whether a value names a version that we speak: [`VERSION`], and perhaps limits behind a semicolon.
 fn is_ours(value: &[u8]) -> bool {
     let version = value.split(|byte| *byte == b';').next();
     version == Some(VERSION)
-}
-
-/// Whether messages of this kind of socket go by shared memory. Subscriptions go by ZMTP.
-fn sends(kind: Kind) -> bool {
-    !matches!(kind, Kind::Sub | Kind::Xsub | Kind::Pull)
-}
-
-/// Whether a send blocks at the mark, so that it may wait for a late reader before that as well.
-fn blocks(kind: Kind) -> bool {
-    matches!(kind, Kind::Pair | Kind::Push | Kind::Dealer | Kind::Req)
-}
-
-/// Whether messages to this kind of socket come by shared memory.
-fn receives(kind: Kind) -> bool {
-    !matches!(kind, Kind::Pub | Kind::Xpub | Kind::Push)
-}
-
-/// Whether more than half of the descriptors that this process may have are in use, or shared memory has more than a
-/// quarter of its mappings. Numbers are given from the lowest on, and this descriptor is new.
-fn is_short(descriptor: &impl AsRawFd) -> bool {
-    let most = ringmq_sys::most_descriptors();
-    let number = u64::try_from(descriptor.as_raw_fd());
-    number.is_ok_and(|number| number > most / 2) || ringmq_pipe::mappings() > most_mappings() / 4
-}
-
-/// How many mappings this process may have, as it was a second ago at the most.
-fn most_mappings() -> u64 {
-    thread_local! {
-        // One for each thread: a lock could be held by another one at the moment of a fork.
-        static SEEN: Cell<Option<(Instant, u64)>> = const { Cell::new(None) };
-    }
-    let now = Instant::now();
-    match SEEN.get() {
-        Some((at, most)) if now - at < Duration::from_secs(1) => most,
-        _ => {
-            let most = ringmq_sys::most_mappings();
-            SEEN.set(Some((now, most)));
-            most
-        }
-    }
 }

@@ -12,14 +12,18 @@
 
 mod crew;
 mod dialing;
+mod directions;
 mod ending;
 mod handoff;
 mod listening;
 mod order;
 mod outbound;
+mod over_stream;
+mod processes;
 mod resolver;
 mod returning;
 mod session;
+mod supply;
 mod telling;
 mod timers;
 mod watching;

@@ -1,20 +1,21 @@
 //! One peer over a byte stream: ZMTP on one side, the pipe of the socket on the other.
 
 use std::io::{self, IoSlice};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ringmq_message::{Frame, Properties, names};
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::{Announcement, Receiver, Sender, Waker};
-use ringmq_pipe::remote;
+use ringmq_pipe::remote::{self, Courier};
 use ringmq_transport::Stream;
 use ringmq_zmtp::{Connection, Error as ZmtpError, Event, Peer};
 
 use super::handoff::{self, Handoff, Met};
 use super::order::{self, Link};
 use super::outbound::Outbound;
+use super::supply::Supplies;
 use crate::carrier::WhyZmtp;
 use crate::reply::Reply;
 
@@ -78,11 +79,11 @@ pub(crate) struct Open {
     /// first one there; if it dies in between, nothing behind the gap is received.
     pub(crate) receiver: Option<remote::Receiver>,
     pub(crate) properties: Option<Arc<Properties>>,
-    connected: bool,
     /// Whether the kernel tells of room.
     pub(super) told_of_room: bool,
-    /// The process at the other end, which may have left the stream to a child; and whether it is dead.
-    pub(super) process: Option<OwnedFd>,
+    /// The number under which the process at the other end is watched, which may have left the stream to a child; and
+    /// whether it is dead.
+    pub(super) process: Option<usize>,
     is_dead: bool,
 }
 
@@ -195,7 +196,6 @@ impl Open {
             sender: None,
             receiver: None,
             properties: None,
-            connected,
             told_of_room: false,
             process: None,
             is_dead: false,
@@ -228,12 +228,12 @@ impl Open {
         ends: &mut Ends,
         link: &Link,
         letting_go: bool,
-        scratch: &mut [u8],
+        (scratch, supplies): (&mut [u8], &mut Supplies),
         now: Duration,
     ) -> Result<Worked, Broken> {
         self.handoff.ripen(&self.stream, now);
         for _ in 0..TURNS {
-            let took = self.take_input(ends, link, scratch, now)?;
+            let took = self.take_input(ends, link, (&mut *scratch, &mut *supplies), now)?;
             let gave = self.give_output(ends, link.kind)?;
             if !took && !gave {
                 if !self.sleep(ends) {
@@ -242,6 +242,7 @@ impl Open {
                 let finished = self.connection.is_ready()
                     && (letting_go || !self.handoff.is_agreed())
                     && self.connection.pending() == 0
+                    && !self.handoff.courier().is_some_and(Courier::wants)
                     && ends.is_at_end();
                 return Ok(if finished {
                     Worked::Finished
@@ -277,7 +278,8 @@ impl Open {
         // The end of what the socket sends by us comes like a message, and wakes like one.
         let may_encode = self.connection.pending() < PENDING_MOST;
         let ends_here = self.handoff.may_tell() && ends.outbound.is_at_end();
-        if may_encode && (ends.outbound.is_ready() || ends_here) {
+        let carries = self.writable && self.handoff.courier().is_some_and(Courier::wants);
+        if may_encode && (ends.outbound.is_ready() || ends_here) || carries {
             ends.announcement.disarm();
             return false;
         }
@@ -292,7 +294,10 @@ impl Open {
             return self.give_offer();
         }
         if self.connection.is_ready() {
-            while self.connection.pending() < PENDING_MOST
+            // What the socket waits for goes before more messages.
+            let wanted = self.handoff.courier().is_some_and(Courier::wants);
+            while !wanted
+                && self.connection.pending() < PENDING_MOST
                 && let Some(frame) = ends.outbound.pop()
             {
                 done = true;
@@ -340,6 +345,11 @@ impl Open {
     /// Writes what waits. Says whether anything was done.
     fn write(&mut self) -> Result<bool, Broken> {
         let mut done = false;
+        if self.connection.pending() > 0
+            && let Some(courier) = self.handoff.courier()
+        {
+            courier.hold(true);
+        }
         while self.writable && self.connection.pending() > 0 {
             let written = {
                 let mut slices = [IoSlice::new(&[]); SLICES];
@@ -362,6 +372,13 @@ impl Open {
                     _ => return Err(Broken::Io(error)),
                 },
             }
+        }
+        if self.connection.pending() == 0
+            && let Some(courier) = self.handoff.courier()
+            && courier.flush().is_err()
+        {
+            // There is no room, and nothing else is an error here.
+            self.writable = false;
         }
         Ok(done)
     }
@@ -389,14 +406,14 @@ impl Open {
         &mut self,
         ends: &mut Ends,
         link: &Link,
-        scratch: &mut [u8],
+        (scratch, supplies): (&mut [u8], &mut Supplies),
         now: Duration,
     ) -> Result<bool, Broken> {
         if self.used < self.leftover.len() {
             let leftover = std::mem::take(&mut self.leftover);
             let mut input = &leftover[self.used..];
             let before = input.len();
-            let outcome = self.decode(ends, link, &mut input, true, now);
+            let outcome = self.decode(ends, link, &mut input, (true, supplies), now);
             let left = input.len();
             self.used = leftover.len() - left;
             self.leftover = leftover;
@@ -415,14 +432,14 @@ impl Open {
                 Ok(0) => Err(Broken::Closed),
                 Ok(read) => {
                     self.connection.large_filled(read);
-                    self.decode(ends, link, &mut &[][..], false, now)?;
+                    self.decode(ends, link, &mut &[][..], (false, supplies), now)?;
                     Ok(true)
                 }
                 Err(error) => self.unread(error),
             };
         }
         let read = if self.handoff.expects() {
-            self.handoff.read(&self.stream, scratch)
+            self.handoff.read(&self.stream, scratch, supplies)
         } else {
             self.stream.read(scratch)
         };
@@ -431,7 +448,7 @@ impl Open {
             Ok(read) => {
                 let mut input = &scratch[..read];
                 let streams = read == scratch.len();
-                self.decode(ends, link, &mut input, streams, now)?;
+                self.decode(ends, link, &mut input, (streams, supplies), now)?;
                 if !input.is_empty() {
                     self.leftover.extend_from_slice(input);
                 }
@@ -461,11 +478,11 @@ impl Open {
         ends: &mut Ends,
         link: &Link,
         input: &mut &[u8],
-        streams: bool,
+        (streams, supplies): (bool, &mut Supplies),
         now: Duration,
     ) -> Result<(), Broken> {
         let together = if streams { 1 } else { TOGETHER };
-        let decoded = self.decode_parts(ends, link, input, together, now);
+        let decoded = self.decode_parts(ends, link, input, (together, supplies), now);
         ends.flush();
         decoded
     }
@@ -475,7 +492,7 @@ impl Open {
         ends: &mut Ends,
         link: &Link,
         input: &mut &[u8],
-        together: usize,
+        (together, supplies): (usize, &mut Supplies),
         now: Duration,
     ) -> Result<(), Broken> {
         let mut unseen = input.len();
@@ -518,10 +535,11 @@ impl Open {
                 Some(Event::Ready) => {
                     self.tell_properties();
                     self.fresh = true;
-                    self.handoff
-                        .begin(&self.connection, link.marks, self.connected, now);
+                    self.handoff.begin(&self.connection, link.marks, now);
                 }
-                Some(Event::Command(command)) => self.hand_off(ends, link, &command.data)?,
+                Some(Event::Command(command)) => {
+                    self.hand_off(ends, link, &command.data, supplies)?;
+                }
             }
         }
         Ok(())
@@ -529,9 +547,16 @@ impl Open {
 
     /// Takes a frame of the handoff.
     #[cold]
-    fn hand_off(&mut self, ends: &mut Ends, link: &Link, data: &[u8]) -> Result<(), Broken> {
+    fn hand_off(
+        &mut self,
+        ends: &mut Ends,
+        link: &Link,
+        data: &[u8],
+        supplies: &mut Supplies,
+    ) -> Result<(), Broken> {
         let (stream, connection) = (&self.stream, &mut self.connection);
-        let taken = self.handoff.take(data, stream, connection, link.kind);
+        let handoff = &mut self.handoff;
+        let taken = handoff.take(data, stream, connection, link, &ends.waker, supplies);
         let met = taken.map_err(|_| Broken::Handoff)?;
         if met.is_some() {
             self.agreed = met;

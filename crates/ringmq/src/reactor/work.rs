@@ -14,10 +14,11 @@ use super::dialing::Dialed;
 use super::ending::Late;
 use super::listening::Listening;
 use super::order::{Link, Order};
+use super::processes::Processes;
 use super::resolver::Resolver;
 use super::returning::Pause;
 use super::session::{Broken, Ends, Open, Worked};
-use super::telling::Next;
+use super::supply::{Supplies, Supply};
 use super::timers::{Timers, earlier};
 use super::{Beginning, Crew, Lingering, WAKE};
 use crate::carrier::{Carrier, WhyZmtp};
@@ -104,6 +105,8 @@ pub(crate) struct Work {
     pub(super) begin: Instant,
     pub(super) next_id: u64,
     pub(super) scratch: Vec<u8>,
+    pub(super) supplies: Supplies,
+    pub(super) processes: Processes,
     pub(super) stopping: bool,
     /// Memory or descriptors have run short: until then, new connections stay on ZMTP.
     pub(super) short_until: Option<Instant>,
@@ -122,8 +125,8 @@ pub(super) fn listener_number(slot: usize) -> usize {
     slot * NUMBERS + 1
 }
 
-/// Of the process at the other end of a session, among events.
-fn process_number(slot: usize) -> usize {
+/// Of a process at the other end of sessions, among events.
+pub(super) fn process_number(slot: usize) -> usize {
     slot * NUMBERS + 2
 }
 
@@ -136,6 +139,8 @@ impl Work {
         resolver: Arc<Resolver>,
     ) -> Work {
         Work {
+            supplies: Supplies::default(),
+            processes: Processes::default(),
             poll: beginning.poll,
             announcement: beginning.announcement,
             mailbox: beginning.mailbox,
@@ -272,15 +277,23 @@ impl Work {
             self.accept(slot);
             return;
         }
+        if token.0 == process_number(slot) {
+            for session in self.processes.sessions(slot) {
+                self.process_ended(session);
+            }
+            return;
+        }
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
         match &mut session.io {
-            Io::Open(open) if token.0 == process_number(slot) => {
-                open.process_ended();
-                self.enqueue(slot);
-            }
             Io::Open(open) => {
+                if event.is_readable() && !session.ends.has_room() {
+                    // It cannot be read before the socket has read more; it may be a ring.
+                    open.handoff
+                        .courier()
+                        .inspect(|courier| courier.wake_socket());
+                }
                 open.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
                 open.writable |= event.is_writable() || event.is_error();
                 self.enqueue(slot);
@@ -332,6 +345,13 @@ impl Work {
             return;
         };
         let connected = matches!(session.origin, Origin::Dialed(_));
+        if Supply::at(&stream) == Supply::Short {
+            self.short_until = Some(Instant::now() + WITHOUT);
+            self.shed();
+        }
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         let short = self.short_until.is_some_and(|until| Instant::now() < until);
         let mut open = Box::new(Open::new(
             stream,
@@ -375,7 +395,7 @@ impl Work {
                 &mut session.ends,
                 &session.link,
                 letting_go,
-                &mut self.scratch,
+                (&mut self.scratch, &mut self.supplies),
                 now,
             )
         };
@@ -385,8 +405,12 @@ impl Work {
         let mut only_receives = false;
         if let Some(met) = open.agreed.take() {
             only_receives = met.sender.is_none();
-            if let Some(pidfd) = met.pidfd {
-                open.watch(pidfd, self.poll.registry(), Token(process_number(slot)));
+            // It takes a descriptor, like a bell, for the sake of what is rare.
+            if let Some(process) = met.process
+                && Supply::at(&process.pidfd) == Supply::Ample
+            {
+                let registry = self.poll.registry();
+                open.process = self.processes.watch(process, slot, registry);
             }
             open.receiver = met.receiver;
             open.sender = met.sender.map(|sender| (sender, met.witness));
@@ -501,62 +525,6 @@ impl Work {
             let at = earlier(at, look);
             self.timers
                 .set(session_number(slot), earlier(at, session.until));
-        }
-    }
-
-    /// This side ends a connection whose peer may live, and may send again what was not read.
-    pub(super) fn stop_reading(&self, slot: usize) {
-        if let Some(session) = self.sessions.get(slot) {
-            // A socket that has closed reads nothing.
-            let _ = session.link.post.send(Command::Stop(session.id));
-        }
-    }
-
-    /// A stream has ended.
-    pub(super) fn broken(&mut self, slot: usize, why: &Broken) {
-        if !matches!(why, Broken::Closed | Broken::Io(_)) {
-            self.stop_reading(slot);
-        }
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        let returned = session.returned.take().is_some();
-        if let Some(inbound) = &mut session.ends.inbound {
-            inbound.rollback();
-        }
-        // The rest of a message of which the peer has got a part.
-        while session.ends.out_midst
-            && let Some(frame) = session.ends.outbound.pop()
-        {
-            session.ends.out_midst = frame.more();
-            if !session.ends.out_midst {
-                session.ends.outbound.done();
-            }
-        }
-        let never = !session.told && session.tell_broken(why) == Next::Never;
-        let mut witness = session.witness.take();
-        // The socket may also wait for the end of what came in shared memory before it came by ZMTP again.
-        let gone_over = session.shares || witness.is_some() || session.ends.inbound.is_none();
-        if session.letting_go && session.late.is_none() && !returned {
-            // All of it was sent, as far as the socket goes. If more comes behind it, it is not left out.
-            witness = None;
-        }
-        if gone_over
-            && matches!(session.origin, Origin::Dialed(_))
-            && !never
-            && !session.told
-            && !session.link.immediate
-        {
-            self.go_back(slot, witness, returned);
-            return;
-        }
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        if session.told || never {
-            self.end(slot);
-        } else {
-            self.rest(slot);
         }
     }
 

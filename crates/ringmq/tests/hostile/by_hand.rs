@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ringmq::{Context, Kind, Socket};
-use ringmq_sys::{Address, Courier, Event, ForkMark, Mapping, OwnMemory, Ringer, Stream, adopt};
+use ringmq_sys::{Address, Event, ForkMark, Mapping, OwnMemory, Ringer, Stream, adopt};
 use ringmq_testing::Scratch;
 
 const PAGE: usize = 4096;
@@ -43,7 +43,6 @@ pub(crate) struct ByHand {
     peer_page: Mapping,
     /// The peer's slot for us lies in its first page: it is the peer's first connection.
     peer_slot: usize,
-    courier: Courier,
     pub(crate) bell: Ringer,
     _own_bell: Event,
     /// Segments that were sent.
@@ -99,7 +98,7 @@ fn hello(kind: &str) -> Vec<u8> {
     (bytes[0], bytes[9], bytes[10], bytes[11]) = (0xff, 0x7f, 3, 1);
     bytes[12..16].copy_from_slice(b"NULL");
     let mut body = b"\x05READY".to_vec();
-    for (name, value) in [("Socket-Type", kind), ("X-Ringmq-Shm", "1")] {
+    for (name, value) in [("Socket-Type", kind), ("X-Ringmq-Shm", "2")] {
         body.push(name.len() as u8);
         body.extend_from_slice(name.as_bytes());
         body.extend_from_slice(&(value.len() as u32).to_be_bytes());
@@ -113,12 +112,22 @@ fn hello(kind: &str) -> Vec<u8> {
 /// A frame of the handoff, as a command.
 fn command(kind: u8) -> Vec<u8> {
     let mut data = [0; 32];
-    (data[0], data[1]) = (kind, 1);
     if kind == 1 {
         data[16..20].copy_from_slice(&(SLOT as u32).to_le_bytes());
-        // A courier comes along.
-        data[20] = 2;
     }
+    framed(kind, data)
+}
+
+/// The command that comes with a segment.
+fn segment(number: u64, bytes: usize) -> Vec<u8> {
+    let mut data = [0; 32];
+    data[8..16].copy_from_slice(&number.to_le_bytes());
+    data[24..].copy_from_slice(&(bytes as u64).to_le_bytes());
+    framed(8, data)
+}
+
+fn framed(kind: u8, mut data: [u8; 32]) -> Vec<u8> {
+    (data[0], data[1]) = (kind, 2);
     [&[4, (NAME.len() + data.len()) as u8], NAME, &data].concat()
 }
 
@@ -132,10 +141,9 @@ impl ByHand {
         // Awake.
         store(&page, GENERATION, 2);
         let own_bell = Event::new().unwrap();
-        let (courier, other) = Courier::pair().unwrap();
         write(&stream, &hello(kind));
         let bell = own_bell.share().unwrap().unwrap();
-        let fds: [BorrowedFd<'_>; 3] = [page.fd(), bell.as_fd(), other.as_fd()];
+        let fds: [BorrowedFd<'_>; 2] = [page.fd(), bell.as_fd()];
         let (mut bytes, mut fds_of_peer) = (VecDeque::new(), Vec::new());
         take(&stream, 64, &mut bytes, &mut fds_of_peer);
         let ready = next_frame(&stream, &mut bytes, &mut fds_of_peer);
@@ -166,7 +174,6 @@ impl ByHand {
             page,
             peer_page: adopt(peer_page, PAGE, &mark).unwrap(),
             peer_slot: slot.unwrap(),
-            courier,
             bell: Ringer::adopt(peer_bell).unwrap(),
             _own_bell: own_bell,
             sent: 0,
@@ -195,10 +202,8 @@ impl ByHand {
 
     /// Hands the next segment over. Says whether there was room for it on the way.
     pub(crate) fn try_send(&mut self, memory: &OwnMemory) -> bool {
-        let mut note = [0; 16];
-        note[..8].copy_from_slice(&self.sent.to_le_bytes());
-        note[8..].copy_from_slice(&(memory.mapping().len() as u64).to_le_bytes());
-        let sent = self.courier.send(note, memory.fd()).is_ok();
+        let frame = segment(self.sent, memory.mapping().len());
+        let sent = self.stream.send_now(&frame, &[memory.fd()]).is_ok();
         self.sent += u64::from(sent);
         sent
     }

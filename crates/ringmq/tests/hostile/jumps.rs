@@ -7,8 +7,8 @@ use ringmq_testing::{Scratch, watchdog};
 
 use crate::by_hand::{ByHand, JUMP, LAST, POSITION, SEGMENT, bound, header, memory, soon, store};
 
-/// Segments that are under way when the first look comes.
-const STORM: usize = 100;
+/// Segments that are under way when the first look comes: as many as may wait for their receiver.
+const STORM: usize = 16;
 
 /// How the socket is looked at.
 type Look = fn(&mut ringmq::Socket, Instant);
@@ -44,7 +44,7 @@ fn a_look_follows_two_jumps_and_no_more() {
         while under_way < STORM && peer.try_send(&jump) {
             under_way += 1;
         }
-        assert!(under_way > 10, "{under_way} segments under way");
+        assert_eq!(under_way, STORM, "{under_way} segments under way");
         peer.set(crate::by_hand::SEGMENTS, 1);
         peer.bell.ring().unwrap();
         let mut followed = 0;
@@ -81,6 +81,28 @@ fn a_message_behind_two_jumps_comes() {
     assert!(peer.try_send(&jump) && peer.try_send(&jump) && peer.try_send(&last));
     peer.set(crate::by_hand::SEGMENTS, 1);
     peer.bell.ring().unwrap();
+    let message = pull.recv_deadline(soon()).unwrap();
+    assert_eq!(message[0].as_slice(), b"greeting");
+}
+
+/// One segment more than may wait for the receiver ends the connection, and nothing else.
+#[test]
+fn segments_that_the_receiver_has_not_taken_are_few() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let (mut pull, path) = bound(&scratch, Kind::Pull);
+    let mut peer = ByHand::connect(&path, "PUSH");
+    let segment = memory(SEGMENT);
+    while peer.try_send(&segment) {
+        std::thread::yield_now();
+    }
+    while !pull.connections().is_empty() {
+        assert!(pull.try_recv().is_err());
+    }
+    let mut other = ByHand::connect(&path, "PUSH");
+    store(&segment, 8, u64::from_ne_bytes(*b"greeting"));
+    store(&segment, 0, header(LAST, 8));
+    other.begin(&segment);
     let message = pull.recv_deadline(soon()).unwrap();
     assert_eq!(message[0].as_slice(), b"greeting");
 }

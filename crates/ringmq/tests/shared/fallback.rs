@@ -138,16 +138,16 @@ fn a_process_with_few_descriptors_stays_on_zmtp() {
     if !is_there("prlimit", &["--version"]) {
         return;
     }
-    // The next free number is beyond the half, or the last few run out in the midst of it.
+    // The next free number is beyond three quarters, or the last few run out in the midst of it.
     for limit in 14..24 {
         let wrapper = format!("--nofile={limit}:{limit}");
         let few = |command: Command| under(&["prlimit", &wrapper], &command);
         let shared = both_ways(TEST, few);
         println!("{limit}: {shared:?}");
-        if limit == 16 {
-            assert!(
-                !shared[0],
-                "a connection was accepted beyond the half, and shared"
+        if limit == 14 {
+            assert_eq!(
+                shared, [false; 2],
+                "shared beyond three quarters of the descriptors"
             );
         }
     }

@@ -7,12 +7,15 @@ use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringmq::{Carrier, Context, Interest, Item, Kind, Poller, Socket, WhyZmtp};
 use ringmq_pipe::Wait;
-use ringmq_pipe::local::Sleeper;
-use ringmq_pipe::remote::{Marks, OfferFrame, Own, Receiver, Sender, Witness};
+use ringmq_pipe::local::{Sleeper, Waker};
+use ringmq_pipe::remote::{
+    Carry, Courier, FRAME, Lines, Marks, OfferFrame, Own, Parts, Receiver, Ringers, Sender, Witness,
+};
 use ringmq_sys::{Address, Ancillary, ListenOptions, Stream, UnixListener, send_some};
 use ringmq_testing::{Scratch, watchdog};
 
@@ -25,9 +28,23 @@ const BACK: OfferFrame = OfferFrame::Back;
 
 /// Both sides have agreed; what comes then is the liar's.
 struct Liar {
-    stream: Stream,
+    stream: Arc<Stream>,
     sender: Option<Sender>,
+    courier: Arc<Courier>,
     _others: (Sleeper, Receiver, Witness),
+}
+
+/// Sends frames over the stream of the connection.
+#[derive(Debug)]
+struct OverStream(Arc<Stream>);
+
+impl Carry for OverStream {
+    fn carry(&mut self, frame: &[u8; FRAME], fd: Option<BorrowedFd<'_>>) -> std::io::Result<()> {
+        let bytes = command(frame);
+        let sent = self.0.send_now(&bytes, fd.as_slice())?;
+        assert_eq!(sent, bytes.len());
+        Ok(())
+    }
 }
 
 /// What it has read.
@@ -78,19 +95,19 @@ fn command(data: &[u8]) -> Vec<u8> {
 impl Liar {
     fn connect(path: &str, kind: &str) -> Liar {
         let address = Address::from(Path::new(path));
-        Liar::agree(Stream::try_connect(&address).unwrap(), kind, true)
+        Liar::agree(Stream::try_connect(&address).unwrap(), kind)
     }
 
     fn accept(listener: &UnixListener, kind: &str) -> Liar {
         loop {
             match listener.try_accept() {
-                Ok(stream) => return Liar::agree(stream, kind, false),
+                Ok(stream) => return Liar::agree(stream, kind),
                 Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
             }
         }
     }
 
-    fn agree(stream: Stream, kind: &str, connected: bool) -> Liar {
+    fn agree(stream: Stream, kind: &str) -> Liar {
         let mut sleeper = Sleeper::new(Wait::Park).unwrap();
         let control = sleeper.control().unwrap().get().unwrap();
         sleeper.show().unwrap();
@@ -98,7 +115,7 @@ impl Liar {
             sending: 0,
             receiving: 0,
         };
-        let own = Own::make(&control, marks, connected).unwrap();
+        let own = Own::make(&control, marks).unwrap();
         let mut heard = Heard::default();
         write(&stream, &hello(kind, 1));
         heard.take(&stream, 64);
@@ -111,7 +128,11 @@ impl Liar {
         while peer.is_none() || !accepted {
             match heard.frame(&stream) {
                 OfferFrame::Offer(offer) => {
-                    peer = Some(own.judge(&offer, mem::take(&mut heard.came)).unwrap());
+                    peer = Some({
+                        let came = mem::take(&mut heard.came);
+                        let mut ringers = Ringers::default();
+                        own.judge(&offer, came, Some(&mut ringers)).unwrap()
+                    });
                     write(&stream, &command(&OfferFrame::Accept.encode()));
                 }
                 OfferFrame::Accept => accepted = true,
@@ -119,10 +140,23 @@ impl Liar {
             }
         }
         let peer = peer.unwrap();
-        let (sender, receiver, witness) = own.meet(peer, 1 << 30).unwrap();
+        let stream = Arc::new(stream);
+        let lines = Lines {
+            carry: Box::new(OverStream(Arc::clone(&stream))),
+            session: Waker::of_nobody(),
+            socket: Waker::of_nobody(),
+        };
+        let Parts {
+            sender,
+            receiver,
+            witness,
+            courier,
+        } = own.meet(peer, lines, 1 << 30);
+        courier.hold(false);
         Liar {
             stream,
             sender: Some(sender),
+            courier,
             _others: (sleeper, receiver, witness),
         }
     }
@@ -346,9 +380,11 @@ fn a_peer_that_dies_on_its_way_back_is_no_obstacle() {
         let Liar {
             stream,
             sender,
+            courier,
             _others,
         } = liar;
         mem::forget(sender);
+        courier.close();
         drop(stream);
         expect(&mut pull, b"by ZMTP");
         let mut next = socket(&Context::new().unwrap(), Kind::Push);

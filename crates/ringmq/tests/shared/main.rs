@@ -19,6 +19,7 @@ mod idle;
 mod kill;
 mod late;
 mod liar;
+mod limits;
 mod long;
 mod many;
 mod maps;

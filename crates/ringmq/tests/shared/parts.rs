@@ -174,7 +174,7 @@ pub(crate) fn hello(kind: &str, minor: u8) -> Vec<u8> {
     (bytes[0], bytes[9], bytes[10], bytes[11]) = (0xff, 0x7f, 3, minor);
     bytes[12..16].copy_from_slice(b"NULL");
     let mut body = b"\x05READY".to_vec();
-    for (name, value) in [("Socket-Type", kind), ("X-Ringmq-Shm", "1")] {
+    for (name, value) in [("Socket-Type", kind), ("X-Ringmq-Shm", "2")] {
         body.push(name.len() as u8);
         body.extend_from_slice(name.as_bytes());
         body.extend_from_slice(&(value.len() as u32).to_be_bytes());

@@ -1,0 +1,343 @@
+//! What one side tells the other outside of shared memory, over the Unix socket of the connection.
+//!
+//! ```text
+//!   application thread                session (an I/O thread)                 session of the peer, its application
+//!   Sender: a new segment ─┐                                                  ┌─▶ Receiver: takes it at the jump
+//!                          ├─ Courier ─── frame [+ descriptor] ──▶ Courier ───┤
+//!   a ring without a bell ─┘   (the session: what had to wait)                └─▶ wakes the socket
+//! ```
+//!
+//! The application thread writes its frame by itself when the session has nothing unwritten, so that the peer has the
+//! descriptor before the jump that leads to it is published. Otherwise the frame waits here, the session writes it behind
+//! its own bytes, and wakes the socket; the sender waits for that for a moment, and takes its peer for full after that. The session of the peer reads the frame, maps the memory, and wakes its socket.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ringmq_sys::{ForkMark, Refusal, Ringer, adopt};
+
+use super::offer::{FRAME, OfferFrame, SegmentNote};
+use super::segment;
+use crate::local::Waker;
+use crate::maps::Map;
+
+/// How long a sender waits for its session to hand a segment over. That takes microseconds, unless the peer does not read
+/// its stream.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// What carries frames to the session of the peer.
+pub trait Carry: Send + fmt::Debug {
+    /// Sends a frame, and perhaps a copy of a descriptor with it, at once and whole, or not at all.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if there is no room now, `BrokenPipe` or `ConnectionReset` when the peer is gone, and what sendmsg(2)
+    /// answers otherwise.
+    fn carry(&mut self, frame: &[u8; FRAME], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()>;
+}
+
+/// Carries segments and rings of one connection, in both directions. The session and both ends of the pipe share it.
+#[derive(Debug)]
+pub struct Courier {
+    mark: ForkMark,
+    inside: Mutex<Inside>,
+    /// A segment that waited has left, or cannot any more.
+    left: Condvar,
+}
+
+#[derive(Debug)]
+struct Inside {
+    /// `None` once the stream has ended.
+    carry: Option<Box<dyn Carry>>,
+    /// The session has bytes that are not written, so that nothing can go between.
+    held: bool,
+    /// The peer's bell; `None` if this process has no descriptor for it.
+    ringer: Option<Arc<Ringer>>,
+    leaving: Leaving,
+    /// The peer is to be woken by a frame, which waits.
+    rings: bool,
+    came: VecDeque<Result<Map, Missing>>,
+    /// Segments that came so far.
+    count: u64,
+    session: Waker,
+    socket: Waker,
+}
+
+/// A segment of ours on its way. There is one at a time.
+#[derive(Debug)]
+enum Leaving {
+    None,
+    /// The session writes it when it can.
+    Waits([u8; FRAME], OwnedFd),
+    /// The session has written it, or failed to.
+    Left(io::Result<()>),
+}
+
+/// What became of a segment that was sent.
+#[derive(Debug)]
+pub(super) enum Sent {
+    /// The peer will find it.
+    Yes,
+    /// It waits for the session, which wakes the socket when it has left.
+    Waits,
+    /// It was not sent.
+    Failed(io::Error),
+}
+
+/// Why the next segment is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// It can still come.
+    Yet,
+    /// It is not what it has to be, or it cannot come any more.
+    Wrong,
+    /// It has come, and this process has no mapping or descriptor for it.
+    Short,
+}
+
+/// What came with the frame of a segment.
+#[derive(Debug)]
+pub enum Descriptor {
+    /// One descriptor.
+    Came(OwnedFd),
+    /// None, or more than one.
+    None,
+    /// The kernel could not hand it over: this process has as many as it may have.
+    Lost,
+}
+
+/// Why a segment of the peer's ends the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SegmentError {
+    /// It is not the next one.
+    #[error("segment {got} came, {want} is the next")]
+    Number {
+        /// Its number.
+        got: u64,
+        /// The number of the next one.
+        want: u64,
+    },
+    /// The peer has sent too many that the receiver has not taken.
+    #[error("{0} segments wait, and another one came")]
+    TooMany(usize),
+}
+
+impl Courier {
+    /// Of a connection that has been agreed upon. The session holds it until it [says](Courier::hold) otherwise.
+    pub(super) fn new(
+        mark: &ForkMark,
+        carry: Box<dyn Carry>,
+        ringer: Option<Arc<Ringer>>,
+        session: Waker,
+        socket: Waker,
+    ) -> Courier {
+        Courier {
+            mark: mark.clone(),
+            inside: Mutex::new(Inside {
+                carry: Some(carry),
+                held: true,
+                ringer,
+                leaving: Leaving::None,
+                rings: false,
+                came: VecDeque::new(),
+                count: 0,
+                session,
+                socket,
+            }),
+            left: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // --- For the ends of the pipe
+
+    /// Sends a segment. The one before must have left.
+    pub(super) fn send(&self, note: SegmentNote, descriptor: OwnedFd) -> Sent {
+        let frame = OfferFrame::Segment(note).encode();
+        let mut inside = self.lock();
+        match inside.carry(&frame, Some(descriptor.as_fd())) {
+            Ok(()) => Sent::Yes,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                inside.leaving = Leaving::Waits(frame, descriptor);
+                inside.wake_session();
+                let waits = |inside: &mut Inside| inside.waits();
+                let waited = self.left.wait_timeout_while(inside, PATIENCE, waits);
+                drop(waited);
+                self.look()
+            }
+            Err(error) => Sent::Failed(error),
+        }
+    }
+
+    /// What became of the segment that had to wait.
+    pub(super) fn look(&self) -> Sent {
+        let mut inside = self.lock();
+        if inside.waits() {
+            return Sent::Waits;
+        }
+        match std::mem::replace(&mut inside.leaving, Leaving::None) {
+            Leaving::Left(Ok(())) => Sent::Yes,
+            Leaving::Left(Err(error)) => Sent::Failed(error),
+            Leaving::None | Leaving::Waits(..) => Sent::Failed(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// Takes the next segment of the peer's.
+    pub(super) fn take(&self) -> Result<Map, Missing> {
+        let mut inside = self.lock();
+        match inside.came.pop_front() {
+            Some(came) => came,
+            None if inside.carry.is_some() => Err(Missing::Yet),
+            None => Err(Missing::Wrong),
+        }
+    }
+
+    /// Wakes the peer, which has announced that it sleeps: by its bell, or by a frame. A peer that cannot be woken is
+    /// gone, which shows elsewhere.
+    #[cold]
+    pub(super) fn ring(&self) {
+        let mut inside = self.lock();
+        if let Some(ringer) = &inside.ringer {
+            let _gone = ringer.ring();
+            return;
+        }
+        inside.rings = true;
+        match inside.send_ring() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => inside.wake_session(),
+            // As above.
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    // --- For the session
+
+    /// The session has bytes that are not written, or has none any more.
+    pub fn hold(&self, held: bool) {
+        self.lock().held = held;
+    }
+
+    /// Whether something waits for the session to have written its own bytes.
+    pub fn wants(&self) -> bool {
+        let inside = self.lock();
+        inside.rings || matches!(inside.leaving, Leaving::Waits(..))
+    }
+
+    /// Writes what waits. To be called when nothing of the session's waits.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if the stream has no room; the stream's end shows elsewhere.
+    pub fn flush(&self) -> io::Result<()> {
+        let mut inside = self.lock();
+        inside.held = false;
+        if let Leaving::Waits(..) = inside.leaving
+            && let Leaving::Waits(frame, descriptor) =
+                std::mem::replace(&mut inside.leaving, Leaving::None)
+        {
+            let sent = inside.carry(&frame, Some(descriptor.as_fd()));
+            if let Err(error) = &sent
+                && error.kind() == io::ErrorKind::WouldBlock
+            {
+                inside.leaving = Leaving::Waits(frame, descriptor);
+                return sent;
+            }
+            inside.leaving = Leaving::Left(sent);
+            self.left.notify_all();
+            inside.wake_socket();
+        }
+        if inside.rings {
+            match inside.send_ring() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+                // A peer that is gone shows elsewhere.
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a segment that the peer has sent: its memory is judged, mapped, and kept for the receiver.
+    ///
+    /// # Errors
+    ///
+    /// [`SegmentError`]: the connection ends. Memory that cannot be used is no such error: the receiver finds out.
+    pub fn deliver(&self, note: SegmentNote, descriptor: Descriptor) -> Result<(), SegmentError> {
+        let (got, want) = (note.number, self.lock().count);
+        if got != want {
+            return Err(SegmentError::Number { got, want });
+        }
+        let memory = match descriptor {
+            Descriptor::None => Err(Missing::Wrong),
+            Descriptor::Lost => Err(Missing::Short),
+            Descriptor::Came(fd) => match adopt(fd, note.capacity, &self.mark) {
+                Ok(memory) => Ok(Map::from(memory)),
+                Err(Refusal::Os { .. }) => Err(Missing::Short),
+                Err(_) => Err(Missing::Wrong),
+            },
+        };
+        let mut inside = self.lock();
+        if inside.came.len() >= segment::MOST {
+            return Err(SegmentError::TooMany(inside.came.len()));
+        }
+        inside.count += 1;
+        inside.came.push_back(memory);
+        inside.wake_socket();
+        Ok(())
+    }
+
+    /// Wakes the socket of this side, if it sleeps: the peer has asked for it.
+    pub fn wake_socket(&self) {
+        self.lock().wake_socket();
+    }
+
+    /// Closes the peer's bell, if there is a descriptor for it: the peer is woken by frames from now on.
+    pub fn shed(&self) {
+        self.lock().ringer = None;
+    }
+
+    /// The stream has ended, and everything was read from it: nothing leaves or comes any more.
+    pub fn close(&self) {
+        let mut inside = self.lock();
+        inside.carry = None;
+        inside.leaving = Leaving::None;
+        self.left.notify_all();
+    }
+}
+
+impl Inside {
+    /// Whether a segment still waits for the session.
+    fn waits(&self) -> bool {
+        matches!(self.leaving, Leaving::Waits(..)) && self.carry.is_some()
+    }
+
+    fn carry(&mut self, frame: &[u8; FRAME], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        match &mut self.carry {
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+            Some(_) if self.held => Err(io::ErrorKind::WouldBlock.into()),
+            Some(carry) => carry.carry(frame, descriptor),
+        }
+    }
+
+    fn send_ring(&mut self) -> io::Result<()> {
+        self.carry(&OfferFrame::Ring.encode(), None)?;
+        self.rings = false;
+        Ok(())
+    }
+
+    fn wake_session(&mut self) {
+        // A session that has ended has written everything that it could.
+        let _ = self.session.wake();
+    }
+
+    fn wake_socket(&mut self) {
+        // A socket that cannot be woken finds it at its next call.
+        let _ = self.socket.wake();
+    }
+}

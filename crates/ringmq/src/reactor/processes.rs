@@ -1,0 +1,142 @@
+//! The processes at the other ends, one descriptor for each: a process may be dead although a child of it holds the
+//! connection.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use ringmq_sys::has_ended;
+use slab::Slab;
+
+use super::session::Open;
+use super::work::{Io, Work, process_number};
+
+/// A process, as the kernel named it.
+#[derive(Debug)]
+pub(crate) struct Process {
+    /// Its number here; 0 if it is in another namespace.
+    pub(crate) pid: i32,
+    /// Readable once it is dead.
+    pub(crate) pidfd: OwnedFd,
+}
+
+/// Those that are watched.
+#[derive(Debug, Default)]
+pub(super) struct Processes {
+    watched: Slab<Watched>,
+    by_pid: HashMap<i32, usize>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    process: Process,
+    /// The sessions whose peer it is.
+    sessions: Vec<usize>,
+}
+
+impl Processes {
+    /// Has the end of a session's process told. Says by which number; `None` without memory for that in the kernel, when
+    /// the end of the stream has to do.
+    pub(super) fn watch(
+        &mut self,
+        process: Process,
+        session: usize,
+        registry: &Registry,
+    ) -> Option<usize> {
+        let pid = process.pid;
+        if let Some(known) = self.by_pid.get(&pid)
+            && let Some(watched) = self.watched.get_mut(*known)
+            // Otherwise another one has got its number.
+            && !has_ended(watched.process.pidfd.as_fd())
+        {
+            watched.sessions.push(session);
+            return Some(*known);
+        }
+        let entry = self.watched.vacant_entry();
+        let number = entry.key();
+        let descriptor = process.pidfd.as_raw_fd();
+        let token = Token(process_number(number));
+        let registered = registry.register(&mut SourceFd(&descriptor), token, Interest::READABLE);
+        registered.ok()?;
+        entry.insert(Watched {
+            process,
+            sessions: vec![session],
+        });
+        if pid != 0 {
+            self.by_pid.insert(pid, number);
+        }
+        Some(number)
+    }
+
+    /// The sessions of a process that has ended.
+    pub(super) fn sessions(&self, number: usize) -> Vec<usize> {
+        let watched = self.watched.get(number);
+        watched.map_or_else(Vec::new, |watched| watched.sessions.clone())
+    }
+
+    /// A session does not need to know any more. A child of ours may have the descriptor, too, and its events would go
+    /// on.
+    pub(super) fn unwatch(&mut self, number: usize, session: usize, registry: &Registry) {
+        let Some(watched) = self.watched.get_mut(number) else {
+            return;
+        };
+        watched.sessions.retain(|other| *other != session);
+        if watched.sessions.is_empty() {
+            self.remove(number, registry);
+        }
+    }
+
+    /// Lets go of all of them: descriptors run short.
+    pub(super) fn shed(&mut self, registry: &Registry) {
+        let numbers: Vec<usize> = self.watched.iter().map(|(number, _)| number).collect();
+        for number in numbers {
+            self.remove(number, registry);
+        }
+    }
+
+    fn remove(&mut self, number: usize, registry: &Registry) {
+        let Some(Watched { process, .. }) = self.watched.try_remove(number) else {
+            return;
+        };
+        if self.by_pid.get(&process.pid) == Some(&number) {
+            self.by_pid.remove(&process.pid);
+        }
+        // It is closed in any case.
+        let _ = registry.deregister(&mut SourceFd(&process.pidfd.as_raw_fd()));
+    }
+}
+
+impl Work {
+    pub(super) fn process_ended(&mut self, slot: usize) {
+        if let Some(session) = self.sessions.get_mut(slot)
+            && let Io::Open(open) = &mut session.io
+        {
+            open.process_ended();
+            self.enqueue(slot);
+        }
+    }
+
+    /// Has the end of a session's process not told any more.
+    pub(super) fn unwatch(&mut self, slot: usize, open: &mut Open) {
+        if let Some(process) = open.process.take() {
+            let registry = self.poll.registry();
+            self.processes.unwatch(process, slot, registry);
+        }
+    }
+
+    /// Descriptors run short: closes those that only make shared memory quicker.
+    #[cold]
+    pub(super) fn shed(&mut self) {
+        self.processes.shed(self.poll.registry());
+        for (_, session) in &mut self.sessions {
+            if let Io::Open(open) = &mut session.io {
+                open.process = None;
+                open.handoff.courier().inspect(|courier| courier.shed());
+            }
+            if let Some(sharing) = &session.link.sharing {
+                sharing.control.shed();
+            }
+        }
+    }
+}

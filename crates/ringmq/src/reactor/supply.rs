@@ -1,0 +1,92 @@
+//! How many descriptors and mappings are left, and what shared memory may take of them.
+//!
+//! Shared memory is an optimisation: the connections themselves, those that come later, and the program's own files go
+//! first. Descriptors are numbered from the lowest free one on, so that the number of a new one tells how many are in use.
+
+use std::cell::Cell;
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use ringmq_pipe::remote::Ringers;
+use ringmq_sys::Reserve;
+
+/// What the handoffs of one I/O thread have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Supplies {
+    /// For a segment that comes when there is no other descriptor left.
+    pub(super) reserve: Reserve,
+    pub(super) ringers: Ringers,
+}
+
+/// What shared memory may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Supply {
+    /// What makes it quick: at most half of the descriptors are in use.
+    Ample,
+    /// Nothing that a connection would keep: at most three quarters are.
+    Lean,
+    /// Nothing at all: more are, or shared memory has a quarter of the mappings.
+    Short,
+}
+
+impl Supply {
+    /// As it is when this descriptor is new.
+    pub(super) fn at(descriptor: &impl AsRawFd) -> Supply {
+        let Ok(number) = u64::try_from(descriptor.as_raw_fd()) else {
+            return Supply::Ample;
+        };
+        if ringmq_pipe::mappings() > most_mappings() / 4 {
+            return Supply::Short;
+        }
+        Supply::of(number, ringmq_sys::most_descriptors())
+    }
+
+    fn of(number: u64, most: u64) -> Supply {
+        if number <= most / 2 {
+            Supply::Ample
+        } else if number <= most / 4 * 3 {
+            Supply::Lean
+        } else {
+            Supply::Short
+        }
+    }
+
+    /// As it is when all of these are new.
+    pub(super) fn at_all<'a, D: AsRawFd + 'a>(
+        descriptors: impl IntoIterator<Item = &'a D>,
+    ) -> Supply {
+        let supplies = descriptors.into_iter().map(Supply::at);
+        supplies.max().unwrap_or(Supply::Ample)
+    }
+}
+
+/// How many mappings this process may have, as it was a second ago at the most.
+fn most_mappings() -> u64 {
+    thread_local! {
+        // One for each thread: a lock could be held by another one at the moment of a fork.
+        static SEEN: Cell<Option<(Instant, u64)>> = const { Cell::new(None) };
+    }
+    let now = Instant::now();
+    match SEEN.get() {
+        Some((at, most)) if now - at < Duration::from_secs(1) => most,
+        _ => {
+            let most = ringmq_sys::most_mappings();
+            SEEN.set(Some((now, most)));
+            most
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Supply;
+
+    #[test]
+    fn a_quarter_is_never_taken() {
+        let of = |number| Supply::of(number, 1024);
+        assert_eq!([0, 512].map(of), [Supply::Ample; 2]);
+        assert_eq!([513, 768].map(of), [Supply::Lean; 2]);
+        assert_eq!([769, 1023].map(of), [Supply::Short; 2]);
+        assert_eq!(Supply::of(1 << 20, u64::MAX), Supply::Ample);
+    }
+}

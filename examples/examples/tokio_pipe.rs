@@ -99,3 +99,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("sent {MESSAGES}, echoed {echoed}, received {}", received?);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    #[test]
+    fn it_runs() {
+        let _guard = ringmq_testing::watchdog(Duration::from_secs(60));
+        super::main().unwrap();
+    }
+}

@@ -6,3 +6,4 @@
 //! | `echo` | a server and a client in two processes, each message answered |
 //! | `in_place` | messages written and read where they lie in the ring |
 //! | `tokio_pipe` | a pipe behind tokio's `AsyncFd` |
+//! | `tokio_socket` | sockets behind tokio's `AsyncFd` |

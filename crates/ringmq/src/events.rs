@@ -1,9 +1,11 @@
 //! What a socket is ready for, and the descriptor that tells.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 
 use ringmq_pattern::Ready;
 use ringmq_pipe::local::Slept;
+use ringmq_sys::Event;
 
 use crate::error::RecvError;
 use crate::socket::Socket;
@@ -86,19 +88,55 @@ impl Socket {
         }
     }
 
-    /// The descriptor for poll and epoll, which the caller asks for [`events`](Socket::events) when it is readable.
-    pub fn watch(&mut self) -> BorrowedFd<'_> {
+    /// The descriptor for poll, epoll and async runtimes (such as tokio's `AsyncFd`), level- or edge-triggered. It is
+    /// readable when the socket may have a message or room for one, and once after the first call. The caller then asks
+    /// for [`events`](Socket::events), or sends or receives until that would block, before it waits for the descriptor
+    /// again.
+    ///
+    /// The first call arms the socket: from then on peers write to the descriptor when the socket had nothing and now has
+    /// something. That is a system call of theirs, which a socket without a watcher does not cause.
+    ///
+    /// ```
+    /// use std::os::fd::AsFd;
+    ///
+    /// use ringmq::{Context, Interest, Item, Kind, Poller};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut pull, mut push) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
+    /// pull.bind("inproc://jobs")?;
+    /// push.connect("inproc://jobs")?;
+    /// let bell = pull.watch();
+    /// push.send("job")?;
+    /// while !pull.events()?.readable {
+    ///     // As any descriptor that poll(2) knows.
+    ///     Poller::new().wait(&mut [Item::descriptor(bell.as_fd(), Interest::READABLE)], None)?;
+    /// }
+    /// assert_eq!(pull.try_recv()?[0].as_slice(), b"job");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn watch(&mut self) -> Watched {
         if !self.watched && self.context.is_here() {
             self.watched = true;
             // The first look is the caller's.
             let _ = self.sleeper.ring();
         }
-        self.sleeper.as_fd()
+        Watched(self.sleeper.event())
     }
 }
 
-impl AsFd for Socket {
+/// The descriptor that [`Socket::watch`] gives. It stays open for as long as this value or the socket lives; after the
+/// socket is closed, its readiness means nothing. Do not read from it or write to it.
+#[derive(Debug, Clone)]
+pub struct Watched(Arc<Event>);
+
+impl AsFd for Watched {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.sleeper.as_fd()
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for Watched {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
     }
 }

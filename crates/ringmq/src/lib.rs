@@ -51,7 +51,7 @@ pub use context::Context;
 pub use error::{
     EndpointRefusal, OptionError, RecvError, SendError, SendRefusal, SocketError, TerminateError,
 };
-pub use events::Events;
+pub use events::{Events, Watched};
 pub use monitor::{
     EventFormat, HandshakeFailure, Monitor, MonitorError, MonitorEvent, Occurrence,
     PlainMonitorError,

@@ -13,7 +13,7 @@ mod watch;
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use ringmq_pattern::Kind;
@@ -178,6 +178,13 @@ impl Iterator for Monitor {
 impl AsFd for Monitor {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.sleeper.as_fd()
+    }
+}
+
+/// As [`AsFd`].
+impl AsRawFd for Monitor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
     }
 }
 

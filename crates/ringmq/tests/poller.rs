@@ -219,7 +219,7 @@ fn a_descriptor_that_others_poll_tells_what_comes_after_a_wait() {
         let context = Context::new().unwrap();
         context.set_wait(wait);
         let (mut pull, mut push) = pull_and_push(&context, "inproc://a");
-        pull.watch();
+        let watched = pull.watch();
         let mut poller = Poller::new();
         for _ in 0..100 {
             let mut items = [Item::socket(&mut pull, Interest::READABLE)];
@@ -227,7 +227,7 @@ fn a_descriptor_that_others_poll_tells_what_comes_after_a_wait() {
             assert_eq!(none.unwrap(), 0);
             push.send("word").unwrap();
             // As if it were any descriptor.
-            let mut bell = [Item::descriptor(pull.as_fd(), Interest::READABLE)];
+            let mut bell = [Item::descriptor(watched.as_fd(), Interest::READABLE)];
             assert_eq!(poller.wait(&mut bell, None).unwrap(), 1);
             assert!(pull.events().unwrap().readable);
             pull.try_recv().unwrap();
@@ -252,17 +252,16 @@ fn a_descriptor_tells_what_comes_after_a_timeout() {
             push.connect("inproc://a").unwrap();
             pull.set_recv_timeout(Some(timeout));
             push.set_send_timeout(Some(timeout));
-            pull.watch();
-            push.watch();
+            let (pull_bell, push_bell) = (pull.watch(), push.watch());
             let mut poller = Poller::new();
             for _ in 0..100 {
                 assert!(matches!(pull.recv(), Err(RecvError::WouldBlock)));
                 push.send("word").unwrap();
-                let mut bell = [Item::descriptor(pull.as_fd(), Interest::READABLE)];
+                let mut bell = [Item::descriptor(pull_bell.as_fd(), Interest::READABLE)];
                 assert_eq!(poller.wait(&mut bell, moment).unwrap(), 1);
                 while push.send("word").is_ok() {}
                 while pull.recv().is_ok() {}
-                let mut bell = [Item::descriptor(push.as_fd(), Interest::READABLE)];
+                let mut bell = [Item::descriptor(push_bell.as_fd(), Interest::READABLE)];
                 assert_eq!(poller.wait(&mut bell, moment).unwrap(), 1);
             }
         }

@@ -1,5 +1,6 @@
 //! A message that was accepted when shared memory was full goes on its way with whatever its socket does next.
 
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use ringmq::{Context, Interest, Item, Kind, Poller, Socket};
@@ -30,9 +31,9 @@ const WAYS: [(&str, Waiting); 4] = [
         }
     }),
     ("by the descriptor", |socket| {
-        socket.watch();
+        let watched = socket.watch();
         while !socket.events().unwrap().readable {
-            let descriptor = Item::descriptor(socket.watch(), Interest::READABLE);
+            let descriptor = Item::descriptor(watched.as_fd(), Interest::READABLE);
             let limit = Some(Duration::from_secs(20));
             assert_eq!(Poller::new().wait(&mut [descriptor], limit).unwrap(), 1);
         }

@@ -231,7 +231,7 @@ impl<T: Content> Slot<T> {
             } else if looks < SPINS + OFFERS {
                 std::thread::yield_now();
             } else {
-                std::thread::sleep(REST);
+                ringmq::rest(REST);
             }
         };
         // ORDERING: relaxed, as above.

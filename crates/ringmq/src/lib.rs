@@ -64,6 +64,9 @@ pub use ringmq_pattern::{Kind, SetOption};
 pub use ringmq_pipe::Wait;
 pub use ringmq_pipe::remote::Refuse;
 pub use ringmq_sys::ErrorNumber;
+// For the face of C, which shares sockets between threads.
+#[doc(hidden)]
+pub use ringmq_sys::rest;
 pub use ringmq_transport::{
     AddressError, BindError, EndpointError, IpcFilter, Keepalive, ListenError, ReconnectStop,
     ResolveError, Subnet, endpoint_bytes, endpoint_text,

@@ -123,7 +123,7 @@ impl Pause {
 /// Sleeps for a moment, and says whether there is time left.
 fn nap(deadline: Option<Instant>) -> bool {
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-    thread::sleep(left.map_or(BRIEF, |left| left.min(BRIEF)));
+    ringmq_sys::rest(left.map_or(BRIEF, |left| left.min(BRIEF)));
     left.is_none_or(|left| left > BRIEF)
 }
 

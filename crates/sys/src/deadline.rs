@@ -1,10 +1,12 @@
-//! Sleeping on one descriptor until a moment of the monotonic clock.
+//! Sleeping until a moment of the monotonic clock, on one descriptor or on nothing.
 
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::thread::ClockId;
 
 /// What is left until `deadline`: zero once it has passed, `None` if there is none.
 pub(crate) fn remaining(deadline: Option<Instant>) -> Option<Duration> {
@@ -41,4 +43,16 @@ pub(crate) fn sleep(
             return Ok(false);
         }
     }
+}
+
+/// Sleeps for this time, however many signals are handled meanwhile.
+///
+/// [`std::thread::sleep`] takes up an interrupted sleep with what the kernel says is left, to which the kernel adds the
+/// slack of the thread's timers (50 µs) each time. A signal every few microseconds keeps it from ending.
+pub fn rest(time: Duration) {
+    let now = rustix::time::clock_gettime(ClockId::Monotonic);
+    let Some(end) = now.checked_add(timespec(time)) else {
+        return std::thread::sleep(time);
+    };
+    while rustix::thread::clock_nanosleep_absolute(ClockId::Monotonic, &end) == Err(Errno::INTR) {}
 }

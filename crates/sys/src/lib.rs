@@ -72,6 +72,7 @@ mod transfer;
 
 pub use address::{Address, AddressError};
 pub use adoption::{Refusal, adopt};
+pub use deadline::rest;
 pub use doorbell::{Doorbell, allow_other_uid};
 pub use error_number::ErrorNumber;
 pub use event::Event;

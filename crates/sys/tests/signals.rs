@@ -7,7 +7,7 @@ use std::os::unix::thread::JoinHandleExt;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use ringmq_sys::{Doorbell, Readiness, SignalGate, Stream, wait_poll, without_signals};
+use ringmq_sys::{Doorbell, Readiness, SignalGate, Stream, rest, wait_poll, without_signals};
 
 /// How often the handler ran. Tests hold the lock, and send signals to the thread that waits for them.
 static mut HANDLED: u32 = 0;
@@ -267,4 +267,40 @@ fn a_storm_of_signals_breaks_no_frame() {
     pester(&writer);
     writer.join().unwrap();
     reader.join().unwrap();
+}
+
+/// Has this thread, and those that it starts, run on one CPU in turn: a signal then comes with each turn.
+fn share_one_cpu() {
+    // SAFETY: no preconditions.
+    let here = usize::try_from(unsafe { libc::sched_getcpu() }).unwrap();
+    // SAFETY: all-zero bytes are a valid set of CPUs.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel's numbers of CPUs fit.
+    unsafe { libc::CPU_SET(here, &mut set) };
+    // SAFETY: the set outlives the call.
+    let done = unsafe { libc::sched_setaffinity(0, size_of_val(&set), &set) };
+    assert_eq!(done, 0);
+}
+
+#[test]
+fn a_rest_ends_however_many_signals_there_are() {
+    let _alone = prepare();
+    share_one_cpu();
+    let begun = Instant::now();
+    let before = handled();
+    let time = Duration::from_millis(20);
+    let resting = std::thread::spawn(move || {
+        let begun = Instant::now();
+        rest(time);
+        begun.elapsed()
+    });
+    while !resting.is_finished() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it rests on");
+        // SAFETY: the thread was not joined.
+        let sent = unsafe { libc::pthread_kill(resting.as_pthread_t(), libc::SIGUSR1) };
+        assert_eq!(sent, 0);
+        std::thread::yield_now();
+    }
+    assert!(resting.join().unwrap() >= time);
+    assert!(handled() > before);
 }

@@ -72,7 +72,7 @@ impl Patience {
         let begun = Instant::now();
         let (mut moved, mut looks) = (begun, 0);
         loop {
-            std::thread::sleep(PAUSE);
+            ringmq_sys::rest(PAUSE);
             let seen = look()?;
             let now = Instant::now();
             looks += 1;

@@ -311,7 +311,7 @@ impl Lock {
                         return Lock::Denied { waited };
                     }
                     // flock(2) has no deadline; a blocking one could be held up for ever.
-                    std::thread::sleep(Duration::from_millis(1));
+                    crate::rest(Duration::from_millis(1));
                 }
                 Err(_) => return Lock::Absent,
             }

@@ -273,7 +273,10 @@ impl Shared {
     #[cold]
     pub(crate) fn try_again(&mut self) -> bool {
         if self.failure.is_none() {
+            // This is part of calls that do not send, and of the session's work, none of which waits for a reader.
+            self.sender.set_hurried(true);
             self.send();
+            self.sender.set_hurried(false);
         }
         !self.waits
     }

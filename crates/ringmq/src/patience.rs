@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ringmq_pipe::local::Slept;
+use ringmq_pipe::remote::LatePolicy;
 
 use crate::error::SendRefusal;
 use crate::pause::{Ended, Woken};
@@ -23,6 +24,16 @@ pub(crate) enum Patience {
 }
 
 impl Patience {
+    /// Whether a send may wait for a late reader before it makes memory.
+    #[inline(always)]
+    pub(crate) fn admits_late_reader(self) -> bool {
+        match self {
+            Patience::Timeout => true,
+            Patience::None | Patience::Over | Patience::Ended(_) => false,
+            Patience::Until(deadline) | Patience::Again(Woken { deadline, .. }) => is_far(deadline),
+        }
+    }
+
     /// Until when to wait, if at all.
     #[cold]
     pub(crate) fn settle(self, timeout: Option<Duration>) -> Option<Option<Instant>> {
@@ -83,4 +94,12 @@ pub(crate) fn later(timeout: Duration) -> Instant {
     // So far in the future that it never comes.
     now.checked_add(timeout)
         .unwrap_or(now + Duration::from_secs(1 << 32))
+}
+
+/// Whether there is time for the longest wait for a late reader.
+#[cold]
+fn is_far(deadline: Option<Instant>) -> bool {
+    deadline.is_none_or(|deadline| {
+        deadline.saturating_duration_since(Instant::now()) >= LatePolicy::LONGEST
+    })
 }

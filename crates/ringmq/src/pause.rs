@@ -21,6 +21,7 @@ use ringmq_pattern::Ready;
 use ringmq_pipe::local::{Sleep, Sleeper, Slept, Spun};
 use ringmq_sys::Event;
 
+use crate::patience::Patience;
 use crate::socket::Socket;
 use crate::waiting::Waiting;
 
@@ -208,6 +209,20 @@ impl Socket {
         self.sharing
             .as_ref()
             .is_some_and(|sharing| (sharing.wanted)())
+    }
+
+    /// As [`wait`](Socket::wait), unless a pause has ended the call.
+    #[inline]
+    pub(crate) fn wait_within(
+        &mut self,
+        ready: Ready,
+        patience: Patience,
+        deadline: Option<Instant>,
+    ) -> Waited {
+        match patience.ended() {
+            Some(ended) => Waited::Over(Err(ended.into())),
+            None => self.wait(ready, deadline, patience.yields()),
+        }
     }
 
     /// Waits for something to read, or for room. `yields` as in [`Woken`].

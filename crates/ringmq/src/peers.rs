@@ -3,12 +3,14 @@
 mod direct;
 mod duties;
 mod entry;
+mod hurry;
 
 use std::time::{Duration, Instant};
 
 use ringmq_message::Frame;
 use ringmq_pattern::{Pattern, Peer, Pipes, Ready};
 use ringmq_pipe::local::{Company, Post};
+use ringmq_pipe::remote::LatePolicy;
 use slab::Slab;
 
 use self::entry::Entry;
@@ -43,6 +45,8 @@ pub(crate) struct Peers {
     has_duties: bool,
     /// Messages received from all of them.
     received: u64,
+    /// What is done for a late reader before a ring grows.
+    late_policy: LatePolicy,
 }
 
 impl Peers {
@@ -260,6 +264,7 @@ impl Peers {
         }
         if let Some(mut sender) = upgrade.sender {
             sender.set_mark(own.sending);
+            sender.set_late_policy(&self.late_policy);
             entry.then = Some(Outlet::shared(sender));
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ringmq_pattern::{Kind, SetOption};
 use ringmq_pipe::Wait;
+use ringmq_pipe::remote::{LatePolicy, LateReader};
 
 use crate::carrier::Connection;
 use crate::error::OptionError;
@@ -35,6 +36,7 @@ impl Socket {
     /// How long a call may wait to send; `None`, the default, for ever.
     pub fn set_send_timeout(&mut self, timeout: Option<Duration>) {
         self.options.send_timeout = timeout;
+        self.settle_late_policy();
     }
 
     /// How long a call may wait for a message; `None`, the default, for ever.
@@ -46,6 +48,20 @@ impl Socket {
     pub fn set_wait(&mut self, wait: Wait) {
         self.options.wait = wait;
         self.sleeper.set_wait(wait);
+        self.settle_late_policy();
+    }
+
+    /// What a send does for a late reader, if its call admits that.
+    pub(crate) fn settle_late_policy(&mut self) {
+        let short = |timeout| timeout < LatePolicy::LONGEST;
+        let policy = if self.options.send_timeout.is_some_and(short) {
+            LateReader::GrowAtOnce
+        } else if self.options.wait == Wait::Spin {
+            LateReader::Spin
+        } else {
+            LateReader::Sleep
+        };
+        self.peers.late_policy().set(policy);
     }
 
     /// The routing id of this socket in the connections that are made afterwards: 1 to 255 bytes.

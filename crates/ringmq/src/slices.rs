@@ -90,7 +90,12 @@ impl Socket {
             return sent.map_err(|(reason, _)| reason);
         }
         match self.route(false, patience)? {
-            Some(peer) => self.write_slice(peer, bytes),
+            Some(peer) => {
+                let before = self.peers.hurry(patience);
+                let written = self.write_slice(peer, bytes);
+                self.peers.take_time(before);
+                written
+            }
             None => Ok(()),
         }
     }
@@ -155,7 +160,9 @@ impl Socket {
             });
         }
         if let Some(peer) = self.route(frame.more(), patience)? {
+            let before = self.peers.hurry(patience);
             self.peers.write_from(peer, frame);
+            self.peers.take_time(before);
         }
         *frame = Frame::new();
         Ok(())

@@ -64,7 +64,7 @@ impl Socket {
             Kind::Sub | Kind::Xsub => Some(Duration::ZERO),
             _ => None,
         };
-        Ok(Socket {
+        let mut socket = Socket {
             context: context.clone(),
             pattern: Pattern::new(kind, fastrand::u32(..)),
             peers: Peers::default(),
@@ -81,7 +81,9 @@ impl Socket {
             watch: Watch::default(),
             sharing: None,
             looked: Instant::now(),
-        })
+        };
+        socket.settle_late_policy();
+        Ok(socket)
     }
 
     /// The socket type.
@@ -250,12 +252,16 @@ impl Socket {
     fn send_within(&mut self, message: Message, patience: Patience) -> Result<(), SendError> {
         let mut frames = message.into_iter();
         let first = frames.next().unwrap_or_default();
-        if let Err((reason, first)) = self.send_frame(first, patience) {
+        let before = self.peers.hurry(patience);
+        let sent = self.send_frame(first, patience);
+        if let Err((reason, first)) = sent {
+            self.peers.take_time(before);
             let mut message = Message::from(first);
             message.extend(frames);
             return Err(SendError { reason, message });
         }
         self.send_rest(frames);
+        self.peers.take_time(before);
         Ok(())
     }
 
@@ -268,11 +274,14 @@ impl Socket {
         let Some(first) = parts.first_mut() else {
             return Ok(());
         };
+        let before = self.peers.hurry(patience);
         if let Err((reason, refused)) = self.send_frame(mem::take(first), patience) {
+            self.peers.take_time(before);
             *first = refused;
             return Err(reason);
         }
         self.send_rest(parts.drain(..).skip(1));
+        self.peers.take_time(before);
         Ok(())
     }
 
@@ -308,7 +317,9 @@ impl Socket {
     /// As [`send_part`](Socket::send_part).
     #[inline]
     pub fn try_send_part(&mut self, frame: impl Into<Frame>) -> Result<(), SendError> {
+        let before = self.peers.hurry(Patience::None);
         let sent = self.send_frame(frame.into(), Patience::None);
+        self.peers.take_time(before);
         sent.map_err(|(reason, frame)| part_error(reason, frame))
     }
 
@@ -416,19 +427,6 @@ impl Socket {
         waited?;
         self.peers.tell(&mut self.pattern, Ready::Writable, true);
         Ok(Patience::Until(deadline))
-    }
-
-    #[inline]
-    fn wait_within(
-        &mut self,
-        ready: Ready,
-        patience: Patience,
-        deadline: Option<Instant>,
-    ) -> Waited {
-        match patience.ended() {
-            Some(ended) => Waited::Over(Err(ended.into())),
-            None => self.wait(ready, deadline, patience.yields()),
-        }
     }
 
     fn only_sends(&self) -> bool {

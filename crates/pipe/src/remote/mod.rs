@@ -39,6 +39,7 @@ pub use courier::{Carry, Courier, Descriptor, SegmentError};
 pub use offer::{
     FRAME, Lines, MeetError, Offer, OfferFrame, Own, Parts, Peer, Refuse, SegmentNote,
 };
+pub use patience::{LatePolicy, LatePolicySeen, LateReader};
 pub use receiver::{Broken, Incoming, One, Receiver};
 pub use ringers::Ringers;
 pub use ringmq_ring::Room;

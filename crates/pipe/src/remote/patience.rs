@@ -9,9 +9,12 @@
 //! * A message earns [`OF_SENT`] for each of its bytes: a reader that takes 500 MB/s or more sets the pace of its sender.
 //! * A reader that has not moved for [`STILL`] is given up: it is not waited for again before it has moved.
 //!
-//! The sender sleeps between two looks, because the reader may need the CPU.
+//! The sender sleeps between two looks, because the reader may need the CPU; one that is to spin does not sleep. A call
+//! that is not to wait makes memory at once: [`LatePolicy`].
 
 use std::time::{Duration, Instant};
+
+use ringmq_ring::{Words, WordsMut, words};
 
 /// What new memory costs, in nanoseconds for a byte.
 const OF_NEW: u64 = 1;
@@ -25,6 +28,69 @@ const STILL: Duration = Duration::from_millis(10);
 const LOOKS: u32 = 8;
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_micros(50);
+/// The same of a sender that spins: about half a microsecond.
+const SPINS: u32 = 40;
+
+/// What a sender does before it makes more memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LateReader {
+    /// It does not wait for the reader.
+    GrowAtOnce,
+    /// It waits, and sleeps between two looks.
+    Sleep,
+    /// It waits, and does not sleep, unless the reader runs on the same CPU: then it does not wait.
+    Spin,
+}
+
+/// What the senders of one socket do before they make more memory. The owner of the senders sets it before a call that
+/// is not to wait, and sets it back afterwards: a call that may wait stores nothing.
+#[derive(Debug)]
+pub struct LatePolicy(WordsMut<1>);
+
+/// A [`LatePolicy`], as a sender sees it.
+#[derive(Debug, Clone)]
+pub struct LatePolicySeen(Words<1>);
+
+impl LatePolicy {
+    /// The longest wait of one message.
+    pub const LONGEST: Duration = Duration::from_nanos(MOST);
+
+    /// What they do now.
+    pub fn get(&self) -> LateReader {
+        self.seen().get()
+    }
+
+    /// What they do from now on.
+    pub fn set(&mut self, policy: LateReader) {
+        self.0.set(0, policy as u64);
+    }
+
+    /// For a sender.
+    pub fn seen(&self) -> LatePolicySeen {
+        LatePolicySeen(self.0.seen())
+    }
+}
+
+impl Default for LatePolicy {
+    /// [`LateReader::Sleep`].
+    fn default() -> LatePolicy {
+        let (word, _) = words();
+        let mut policy = LatePolicy(word);
+        policy.set(LateReader::Sleep);
+        policy
+    }
+}
+
+impl LatePolicySeen {
+    /// What the sender does now.
+    pub fn get(&self) -> LateReader {
+        match self.0.get(0) {
+            0 => LateReader::GrowAtOnce,
+            1 => LateReader::Sleep,
+            _ => LateReader::Spin,
+        }
+    }
+}
 
 /// What is left of a sender's patience.
 #[derive(Debug, Default)]
@@ -64,7 +130,14 @@ impl Patience {
     /// # Errors
     ///
     /// That of a look.
-    pub(super) fn wait<E>(&mut self, mut look: impl FnMut() -> Result<Seen, E>) -> Result<bool, E> {
+    pub(super) fn wait<E>(
+        &mut self,
+        policy: LateReader,
+        mut look: impl FnMut() -> Result<Seen, E>,
+    ) -> Result<bool, E> {
+        if policy == LateReader::GrowAtOnce {
+            return Ok(false);
+        }
         let mut last = look()?;
         if last.room || self.left == 0 || self.given_up == Some(last.position) {
             return Ok(last.room);
@@ -72,7 +145,13 @@ impl Patience {
         let begun = Instant::now();
         let (mut moved, mut looks) = (begun, 0);
         loop {
-            ringmq_sys::rest(PAUSE);
+            if policy == LateReader::Spin {
+                for _ in 0..SPINS {
+                    std::hint::spin_loop();
+                }
+            } else {
+                ringmq_sys::rest(PAUSE);
+            }
             let seen = look()?;
             let now = Instant::now();
             looks += 1;
@@ -118,7 +197,7 @@ mod tests {
             let mut patience = Patience::default();
             patience.made(LARGE);
             assert_eq!(patience.left, MOST);
-            let found = patience.wait(reader(3, 5));
+            let found = patience.wait(LateReader::Sleep, reader(3, 5));
             assert!(patience.left < MOST);
             found == Ok(true) && patience.given_up.is_none()
         });
@@ -128,13 +207,20 @@ mod tests {
     #[test]
     fn what_was_waited_is_paid_for_and_earned_again_by_messages() {
         let mut patience = Patience::default();
-        assert_eq!(patience.wait(reader(1, 9)), Ok(false), "nothing was made");
+        assert_eq!(
+            patience.wait(LateReader::Sleep, reader(1, 9)),
+            Ok(false),
+            "nothing was made"
+        );
         patience.made(MIB);
-        assert_eq!(patience.wait(reader(1, u64::MAX)), Ok(false));
+        assert_eq!(
+            patience.wait(LateReader::Sleep, reader(1, u64::MAX)),
+            Ok(false)
+        );
         assert_eq!((patience.left, patience.given_up), (0, None));
         // Without patience there is one look.
-        assert_eq!(patience.wait(reader(1, 2)), Ok(false));
-        assert_eq!(patience.wait(reader(1, 1)), Ok(true));
+        assert_eq!(patience.wait(LateReader::Sleep, reader(1, 2)), Ok(false));
+        assert_eq!(patience.wait(LateReader::Sleep, reader(1, 1)), Ok(true));
         patience.sent(1000);
         assert_eq!(patience.left, 2000);
         patience.sent(usize::MAX);
@@ -156,12 +242,12 @@ mod tests {
         // A loaded machine may use up all patience before as many looks.
         while patience.given_up != Some(8) {
             patience.made(LARGE);
-            assert_eq!(patience.wait(at(8)), Ok(false));
+            assert_eq!(patience.wait(LateReader::Sleep, at(8)), Ok(false));
         }
         patience.made(LARGE);
-        assert_eq!(patience.wait(at(8)), Ok(false));
+        assert_eq!(patience.wait(LateReader::Sleep, at(8)), Ok(false));
         assert_eq!(patience.left, MOST, "it did not wait");
-        assert_eq!(patience.wait(at(16)), Ok(false));
+        assert_eq!(patience.wait(LateReader::Sleep, at(16)), Ok(false));
         assert!(patience.left < MOST);
     }
 
@@ -170,7 +256,7 @@ mod tests {
         let mut patience = Patience::default();
         patience.made(MIB);
         let mut looks = 0;
-        let wrong = patience.wait(|| {
+        let wrong = patience.wait(LateReader::Sleep, || {
             looks += 1;
             let seen = Seen {
                 position: 0,
@@ -179,5 +265,51 @@ mod tests {
             if looks == 2 { Err(looks) } else { Ok(seen) }
         });
         assert_eq!(wrong, Err(2));
+    }
+
+    #[test]
+    fn a_sender_that_is_not_to_wait_neither_looks_nor_pays() {
+        let mut patience = Patience::default();
+        patience.made(LARGE);
+        let mut looks = 0;
+        let waited = patience.wait(LateReader::GrowAtOnce, || {
+            looks += 1;
+            Ok::<_, ()>(Seen {
+                position: 0,
+                room: looks > 1,
+            })
+        });
+        assert_eq!((waited, looks, patience.left), (Ok(false), 0, MOST));
+    }
+
+    #[test]
+    fn a_sender_that_spins_waits_as_long_and_looks_more_often() {
+        // A sleep between two looks takes 50 us at least, so that there are 20 looks at most for 1 MiB.
+        let looked = (0..100).any(|_| {
+            let mut patience = Patience::default();
+            patience.made(MIB);
+            let mut looks = 0;
+            let waited = patience.wait(LateReader::Spin, || {
+                looks += 1;
+                Ok::<_, ()>(Seen {
+                    position: looks,
+                    room: false,
+                })
+            });
+            assert_eq!((waited, patience.left), (Ok(false), 0));
+            looks > 50
+        });
+        assert!(looked);
+    }
+
+    #[test]
+    fn a_policy_is_one_for_all_that_share_it() {
+        let mut policy = LatePolicy::default();
+        let shared = policy.seen();
+        assert_eq!(shared.get(), LateReader::Sleep);
+        for late in [LateReader::GrowAtOnce, LateReader::Spin, LateReader::Sleep] {
+            policy.set(late);
+            assert_eq!(shared.get(), late);
+        }
     }
 }

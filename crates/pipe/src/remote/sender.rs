@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use ringmq_ring::{
     ClaimError, Corrupt, GenerationSeen, Kind, Look, Mapped, MappedMut, Wanted, Word, Writer,
 };
+use ringmq_sys::cpu;
 
 use super::courier::Sent;
 use super::offer::SegmentNote;
-use super::patience::{Patience, Seen};
+use super::patience::{LatePolicy, LatePolicySeen, LateReader, Patience, Seen};
 use super::segment::{self, Charge, FIRST, Segment, Segments};
 use super::unread::Witness;
 use super::{Common, layout};
@@ -37,6 +38,9 @@ pub struct Sender {
     growth: Growth,
     /// For a reader that is late; `None` if the sender never waits for one.
     patience: Option<Patience>,
+    late: LatePolicySeen,
+    /// It does not wait now, whatever the policy is.
+    hurried: bool,
 
     /// Messages that may wait; `u64::MAX` for no limit.
     mark: u64,
@@ -118,6 +122,8 @@ impl Sender {
                 keep: Duration::ZERO,
             },
             patience: None,
+            late: LatePolicy::default().seen(),
+            hurried: false,
             mark: 0,
             own_mark,
             own_mark_is,
@@ -459,6 +465,14 @@ impl Sender {
     /// Waits for a reader that is late, for no longer than new memory would cost, and says whether it has made room. Does
     /// not wait where the limit allows no more memory: the caller waits then, if it may.
     fn wait_for_reader(&mut self, len: usize) -> Result<bool, PushError> {
+        let policy = self.late.get();
+        if self.hurried || self.patience.is_none() || policy == LateReader::GrowAtOnce {
+            return Ok(false);
+        }
+        // One that spins would keep the reader from its CPU.
+        if policy == LateReader::Spin && self.cpu() == Some(cpu::current()) {
+            return Ok(false);
+        }
         self.retire()?;
         let can_grow = self.larger(len)?.is_some();
         let (Some(writer), Some(patience)) = (&mut self.writer, &mut self.patience) else {
@@ -475,7 +489,7 @@ impl Sender {
                 room: writer.claim(enough).is_ok(),
             })
         };
-        let room = patience.wait(look)? || writer.claim(len).is_ok();
+        let room = patience.wait(policy, look)? || writer.claim(len).is_ok();
         self.growth.full = Some(Instant::now());
         Ok(room)
     }

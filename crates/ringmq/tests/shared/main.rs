@@ -15,6 +15,7 @@ mod death;
 mod exec;
 mod fallback;
 mod forked;
+mod hurry;
 mod idle;
 mod kill;
 mod late;

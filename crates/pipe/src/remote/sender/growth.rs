@@ -2,6 +2,7 @@
 
 use ringmq_ring::{Corrupt, HEADER};
 
+use super::super::patience::LatePolicy;
 use super::super::segment::{self, FIRST, MOST};
 use super::{PushError, Sender};
 
@@ -80,5 +81,15 @@ impl Sender {
             self.jump(FIRST)?;
         }
         Ok(false)
+    }
+
+    /// What a send does that may wait for a late reader; all senders of a socket share it. By default it sleeps.
+    pub fn set_late_policy(&mut self, policy: &LatePolicy) {
+        self.late = policy.seen();
+    }
+
+    /// Whether a send makes memory at once, whatever the policy is.
+    pub fn set_hurried(&mut self, hurried: bool) {
+        self.hurried = hurried;
     }
 }

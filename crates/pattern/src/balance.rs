@@ -59,7 +59,7 @@ impl Balance {
         Some(peer)
     }
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self, pipes: &mut impl Pipes) -> Option<Peer> {
         loop {
             let peer = self.peers.current()?;

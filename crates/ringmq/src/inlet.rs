@@ -287,18 +287,22 @@ impl Source {
 impl Shared {
     #[inline(always)]
     fn is_ready(&mut self) -> bool {
-        !self.parts.is_empty()
-            || self.receiver.is_ready() && !self.stopped && self.keeps_to_bounds()
-            || self.look_for_end()
+        if !self.parts.is_empty() {
+            return true;
+        }
+        match self.receiver.look() {
+            Some(incoming) if !self.stopped && self.keeps_to_bounds(&incoming) => true,
+            _ => self.look_for_end(),
+        }
     }
 
     /// Whether the message that is there may be received. One that has begun was asked for before.
     #[inline(always)]
-    fn keeps_to_bounds(&mut self) -> bool {
+    fn keeps_to_bounds(&mut self, incoming: &remote::Incoming) -> bool {
         !self.bounded
             || self.delimited
-            || self.receiver.is_enveloped_below(self.below[1])
-            || self.check_bounds()
+            || incoming.is_enveloped_below(self.below[1])
+            || self.check_bounds(incoming)
     }
 
     /// So many bytes are too many for the part that comes next.
@@ -308,12 +312,9 @@ impl Shared {
     }
 
     #[inline(never)]
-    fn check_bounds(&mut self) -> bool {
-        let Some(incoming) = self.receiver.peek() else {
-            return true;
-        };
+    fn check_bounds(&mut self, incoming: &remote::Incoming) -> bool {
         // What makes no sense is found when it is received.
-        let contents = self.receiver.contents(&incoming);
+        let contents = self.receiver.contents(incoming);
         let refused = contents.ok().and_then(|parts| self.bounds.refuse(&parts));
         if let Some(why) = refused {
             self.break_off(why);
@@ -471,15 +472,17 @@ impl Shared {
         if !self.parts.is_empty() || self.stopped {
             return self.parts.pop();
         }
-        let is_enveloped = self.receiver.is_enveloped();
+        let next = self.receiver.peek();
+        let is_enveloped = next.is_some_and(|next| next.is_enveloped_below(usize::MAX));
         if std::mem::take(&mut self.delimited) {
             // It was one when its delimiter was taken. There may have been no memory for the rest; or its sender has
             // changed it since, and has the message end here, so that no other one goes on with it.
             self.break_off(Failure::Corrupt);
             return (!is_enveloped).then(Frame::new);
         }
+        let incoming = next?;
         if is_enveloped {
-            if !self.keeps_to_bounds() {
+            if !self.keeps_to_bounds(&incoming) {
                 return None;
             }
             self.delimited = true;
@@ -487,7 +490,6 @@ impl Shared {
             first.set_properties(self.properties.clone());
             return Some(first);
         }
-        let incoming = self.receiver.peek()?;
         let contents = match self.receiver.contents(&incoming) {
             Ok(contents) => contents,
             Err(remote::Broken) => {

@@ -18,14 +18,13 @@ pub(crate) struct Waiting<'a> {
 }
 
 impl Awaited for Waiting<'_> {
-    #[inline]
+    /// The heart of a spin: out of line, a round trip took about 10 ns longer.
+    #[inline(always)]
     fn look(&mut self) -> bool {
         self.mailbox.has_mail()
-            || (self.is_behind && self.peers.any_writable())
-            || match self.ready {
-                Ready::Readable => self.peers.any_readable(),
-                Ready::Writable => self.peers.any_writable(),
-            }
+            || (self.ready == Ready::Readable && self.peers.any_readable())
+            // In one place, because both are compiled into each spin.
+            || ((self.is_behind || self.ready == Ready::Writable) && self.peers.any_writable())
     }
 
     fn company(&mut self, here: u32) -> Company {

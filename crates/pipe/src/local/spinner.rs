@@ -89,7 +89,7 @@ impl Spinner {
         let leave = match self.leave {
             Some(leave) if leave.quota_allows => leave,
             // What is there need not wait until it is known what this thread may use.
-            _ if awaited.look() => return Ok(Spun::Found),
+            _ if look_once(awaited) => return Ok(Spun::Found),
             _ => self.look_at_leave(Instant::now()),
         };
         if !leave.quota_allows || leave.is_in_the_way(company) {
@@ -154,7 +154,7 @@ impl Spinner {
                 }
             }
             if deadline.is_some_and(|deadline| now >= deadline) {
-                return if awaited.look() {
+                return if look_once(awaited) {
                     Ok(Spun::Found)
                 } else {
                     Err(Slept::TimedOut)
@@ -209,6 +209,13 @@ impl Default for Spinner {
     fn default() -> Spinner {
         Spinner::new()
     }
+}
+
+/// A look in passing: where a look is part of a spin, it is compiled into that.
+#[cold]
+#[inline(never)]
+fn look_once(awaited: &mut impl Awaited) -> bool {
+    awaited.look()
 }
 
 /// Looks for a while.

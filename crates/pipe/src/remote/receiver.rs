@@ -64,6 +64,13 @@ impl Incoming {
     pub fn size(&self) -> usize {
         self.record.len()
     }
+
+    /// Whether it has two parts, of which the first is empty, and the second is all of its bytes and has fewer than
+    /// `below`.
+    #[inline(always)]
+    pub fn is_enveloped_below(&self, below: usize) -> bool {
+        self.record.kind() == Kind::Enveloped && self.record.len() < below
+    }
 }
 
 /// A message of one part.
@@ -167,9 +174,21 @@ impl Receiver {
     /// As [`is_enveloped`](Receiver::is_enveloped), and the second part has fewer bytes than `below`.
     #[inline(always)]
     pub fn is_enveloped_below(&mut self, below: usize) -> bool {
-        self.peek().is_some_and(|incoming| {
-            incoming.record.kind() == Kind::Enveloped && incoming.record.len() < below
-        })
+        // What was found is looked at where it was found, as in `take_one`.
+        if let Ok(reader) = &self.reader
+            && let Ok(found) = reader.peek()
+        {
+            let Some(record) = found else {
+                return false;
+            };
+            match record.kind() {
+                Kind::Enveloped => return record.len() < below,
+                Kind::Last | Kind::Parts => return false,
+                _ => {}
+            }
+        }
+        self.peek_further()
+            .is_some_and(|incoming| incoming.is_enveloped_below(below))
     }
 
     /// Messages that are there, as far as the segment that is read goes.
@@ -199,9 +218,15 @@ impl Receiver {
     /// Whether a message is there.
     #[inline(always)]
     pub fn is_ready(&mut self) -> bool {
+        self.look().is_some()
+    }
+
+    /// As [`peek`](Receiver::peek), for a look that most often finds nothing, and then costs one load.
+    #[inline(always)]
+    pub fn look(&mut self) -> Option<Incoming> {
         match &self.reader {
-            Ok(reader) if reader.is_empty() => false,
-            _ => self.peek().is_some(),
+            Ok(reader) if reader.is_empty() => None,
+            _ => self.peek(),
         }
     }
 

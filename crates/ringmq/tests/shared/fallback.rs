@@ -145,9 +145,9 @@ fn a_process_with_few_descriptors_stays_on_zmtp() {
         let shared = both_ways(TEST, few);
         println!("{limit}: {shared:?}");
         if limit == 14 {
-            assert_eq!(
-                shared, [false; 2],
-                "shared beyond three quarters of the descriptors"
+            assert!(
+                !shared[0],
+                "a connection was accepted beyond three quarters, and shared"
             );
         }
     }

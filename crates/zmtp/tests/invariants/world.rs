@@ -13,7 +13,12 @@ pub(crate) struct End {
     pub(crate) connection: Connection,
     wire: VecDeque<u8>,
     expected: VecDeque<Event>,
+    /// Bytes of subscriptions that it has sent since a message began, which has not ended.
+    within: Option<usize>,
 }
+
+/// Subscriptions between two parts that the peer keeps, in bytes, less what it counts beside their topics.
+const WITHIN: usize = 48 << 10;
 
 /// Both ends, and the time.
 pub(crate) struct World {
@@ -28,6 +33,7 @@ impl World {
                 connection: Connection::new(settings, Duration::ZERO),
                 wire: VecDeque::new(),
                 expected: VecDeque::from([Event::Ready]),
+                within: None,
             }),
             now: Duration::ZERO,
         }
@@ -70,13 +76,19 @@ impl World {
         }
         let most = choices.of(&[10, 60, 300, 300, 5000, 200_000]);
         let payload = vec![choices.below(256) as u8; choices.below(most) as usize];
-        if choices.one_in(6) && payload.len() < 60_000 {
+        let kept = end.within.map_or(0, |within| within + payload.len() + 64);
+        if choices.one_in(6) && payload.len() < 60_000 && kept <= WITHIN {
+            end.within = end.within.map(|_| kept);
             let on = choices.one_in(2);
             end.connection.subscribe(&payload, on);
             let topic = Frame::from(payload);
             other.expected.push_back(Event::Subscribe { topic, on });
         } else {
             let frame = Frame::from(payload).with_more(choices.one_in(2));
+            end.within = match frame.more() {
+                true => end.within.or(Some(0)),
+                false => None,
+            };
             end.connection.send(frame.clone());
             other.expected.push_back(Event::Frame(frame));
         }

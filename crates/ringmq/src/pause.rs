@@ -233,7 +233,8 @@ impl Socket {
         yields: Option<u32>,
     ) -> Waited {
         self.sleeper.count(self.peers.received());
-        let has_sleeper = self.has_sleeper();
+        // Only threads that share a socket find one that sleeps by it.
+        let has_sleeper = self.sharing.is_some() && self.has_sleeper();
         let mut waiting = Waiting {
             peers: &mut self.peers,
             mailbox: &self.mailbox,

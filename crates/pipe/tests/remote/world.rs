@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use ringmq_pipe::Wait;
 use ringmq_pipe::local::{Sleeper, Waker};
@@ -12,8 +12,8 @@ use ringmq_pipe::remote::{
 };
 use ringmq_sys::{Ancillary, Credentials};
 
-/// Where the courier of one side is, once there is one.
-pub(crate) type Place = Arc<OnceLock<Arc<Courier>>>;
+/// Where the courier of one side is, once there is one, and for as long as that side has it.
+pub(crate) type Place = Arc<OnceLock<Weak<Courier>>>;
 
 /// Hands frames to the courier of the other side, as the two sessions do.
 #[derive(Debug)]
@@ -21,7 +21,8 @@ pub(crate) struct ToTheOther(Place);
 
 impl Carry for ToTheOther {
     fn carry(&mut self, frame: &[u8; FRAME], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
-        let courier = self.0.get().unwrap();
+        let courier = self.0.get().unwrap().upgrade();
+        let courier = courier.ok_or(io::ErrorKind::BrokenPipe)?;
         match OfferFrame::decode(frame).unwrap() {
             OfferFrame::Segment(note) => {
                 let descriptor = descriptor.unwrap().try_clone_to_owned().unwrap();
@@ -89,7 +90,7 @@ impl Side {
             courier,
         } = self.own.take().unwrap().meet(peer, lines, limit);
         courier.hold(false);
-        self.place.set(courier).unwrap();
+        self.place.set(Arc::downgrade(&courier)).unwrap();
         (sender, receiver, witness)
     }
 }

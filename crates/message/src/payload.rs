@@ -301,7 +301,7 @@ impl Payload {
             self.set_more(more);
         }
         let (first, len) = (self.as_mut_ptr(), self.len());
-        // SAFETY: as in `as_slice`, and nobody shares them. Writing to what is inline leaves the last three bytes alone.
+        // SAFETY: as in `as_slice`, and no other frame shares them. Writing to what is inline leaves the last three bytes alone.
         unsafe { slice::from_raw_parts_mut(first, len) }
     }
 
@@ -328,7 +328,7 @@ impl Payload {
             return None;
         }
         let this = ManuallyDrop::new(mem::replace(self, Payload::EMPTY));
-        // SAFETY: the tag says that there is one, and nobody drops or uses it afterwards.
+        // SAFETY: the tag says that there is one, and it is neither dropped nor used afterwards.
         let mut bytes = unsafe { this.body.as_ptr().cast::<Owned>().read() };
         bytes.clear();
         // SAFETY: there are none.
@@ -339,7 +339,7 @@ impl Payload {
         let this = ManuallyDrop::new(self);
         match this.tag() {
             OWNED_TAG => {
-                // SAFETY: the tag says that there is one, and nobody drops or uses it afterwards.
+                // SAFETY: the tag says that there is one, and it is neither dropped nor used afterwards.
                 let bytes = unsafe { this.body.as_ptr().cast::<Owned>().read() };
                 // SAFETY: they have been written (the contract of `unwritten`).
                 Bytes::from(unsafe { assume_init(bytes) })
@@ -384,7 +384,7 @@ impl Payload {
         let body = self.body.as_mut_ptr();
         match self.tag() {
             OWNED_TAG => {
-                // SAFETY: the tag says that there is one, and nobody uses it afterwards.
+                // SAFETY: the tag says that there is one, and it is not used afterwards.
                 let mut bytes = unsafe { body.cast::<Owned>().read() };
                 if bytes.capacity() >= LONG {
                     bytes.clear();

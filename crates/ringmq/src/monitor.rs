@@ -155,7 +155,7 @@ impl Monitor {
 
     fn pop(&mut self) -> Option<MonitorEvent> {
         let event = self.events.pop()?;
-        // Whoever sends does not wait for room.
+        // The sender does not wait for room.
         let _ = self.events.done();
         Some(event)
     }

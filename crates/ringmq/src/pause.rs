@@ -158,7 +158,7 @@ impl Socket {
         let here = thread::current().id();
         if self.sleeper.asleep() == Some(here) {
             self.sleeper.awake();
-            // What has woken this thread may be for them, and nobody else is woken by it.
+            // What has woken this thread may be for them, and wakes no other thread.
             self.ring_guests();
         } else if let Some(sharing) = &mut self.sharing {
             sharing.guests.retain(|(thread, _)| *thread != here);

@@ -133,7 +133,7 @@ pub fn dial(endpoint: &Endpoint, options: &Options, now: Instant) -> Result<Dial
                     .next(),
             };
             match &address.place.host {
-                // An empty name is known to nobody; no thread has to find that out.
+                // An empty name stands for no host; no thread has to find that out.
                 Host::Name(host) if !host.is_empty() => Ok(Dial::Named(Named {
                     host: host.clone(),
                     place: address.place.clone(),

@@ -107,8 +107,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Returns true if nobody listens where it was tried, and the next attempt may find a listener: there is nothing, or a
-/// socket that nobody listens at. A file of another kind refuses connections, too, and will go on to.
+/// Returns true if there is no listener where it was tried, and the next attempt may find one: there is nothing, or a
+/// socket without a listener. A file of another kind refuses connections, too, and will go on to.
 fn is_nobody(error: &ConnectError) -> bool {
     let ConnectError::Unreachable { address, source } = error else {
         return false;

@@ -217,7 +217,7 @@ fn no_listener_helps_against_other_refusals() {
             "{said}"
         );
     }
-    // A socket that nobody listens at is one that somebody may listen at soon.
+    // A socket without a listener may have one soon.
     let dead = scratch.path("dead");
     drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
     let output = ringmq(&["pipe", "connect", &dead, "--timeout", "0"])

@@ -10,7 +10,7 @@ use ringmq_sys::{Ringer, RingerRefusal};
 #[derive(Debug, Default)]
 pub struct Ringers {
     known: HashMap<u64, Weak<Ringer>>,
-    /// Those that nobody rings any more are removed when there are so many.
+    /// Those without a connection are removed when there are so many.
     sweep: usize,
 }
 

@@ -65,7 +65,7 @@ pub(crate) struct Handoff {
     /// This side has sent a REFUSE. It sends one for a connection at most: a peer that does not read could otherwise have
     /// any number of them written to our memory.
     has_refused: bool,
-    /// The peer has asked for what it cannot read in shared memory, since somebody last looked.
+    /// The peer has asked for what it cannot read in shared memory, since the last look.
     takes_back: bool,
 }
 

@@ -43,7 +43,7 @@ impl Work {
     pub(super) fn break_off(&mut self, slot: usize, why: Failure) {
         match why {
             Failure::Corrupt => {
-                // Whoever broke the protocol is spoken to by ZMTP when it comes again.
+                // A peer that broke the protocol gets ZMTP when it connects again.
                 self.sessions[slot].shy = true;
                 self.broken(slot, &Broken::Handoff);
             }

@@ -71,7 +71,7 @@ pub(crate) struct Open {
     pub(crate) heard: bool,
     /// The receiver for ZMTP messages after the peer said BACK or TAKEN BACK, and why it did.
     pub(crate) back: Option<(Receiver<Frame>, WhyZmtp)>,
-    /// The peer has asked, since somebody last looked, for what it cannot read in shared memory.
+    /// The peer has asked, since the last look, for what it cannot read in shared memory.
     pub(crate) takes_back: bool,
     /// Where that goes which the socket sends, once everything before it is on its way.
     pub(crate) sender: Option<(remote::Sender, remote::Witness)>,

@@ -58,7 +58,7 @@ impl FairQueue {
         self.peers.activate(peer);
     }
 
-    /// Drops what remains of a message of this peer that nobody wants. A peer of which one call has dropped too many is put
+    /// Drops what remains of a message of this peer that is not for the application. A peer of which one call has dropped too many is put
     /// off.
     pub(crate) fn drop_rest(&mut self, peer: Peer, drops: &mut Drops, pipes: &mut impl Pipes) {
         self.skip(pipes);

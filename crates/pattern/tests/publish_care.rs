@@ -177,7 +177,7 @@ fn a_peer_whose_news_nobody_receives_is_ended() {
         publisher.give(0, texts.next().unwrap());
         assert!(publisher.world.pipes[0].terminated);
         publisher.leave(0);
-        // Whoever gets its number begins anew, whatever is received of what was kept.
+        // The next peer of its number begins anew, whatever is received of what was kept.
         publisher.join(0);
         publisher.recv_all();
         for _ in 0..fit {

@@ -12,9 +12,9 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// A wake-up without news that comes so long after the last one begins a new row.
 const FORGOTTEN: Duration = Duration::from_millis(100);
 
-/// Limits what a doorbell can cost that is rung without end: some 1,000 wake-ups a second that bring nothing, whoever
-/// rings it. A ring that comes in a pause stays in the doorbell and ends the next sleep, so that none is lost: a message
-/// is at most a millisecond late.
+/// Limits what a doorbell can cost that is rung without end: some 1,000 wake-ups a second that bring nothing,
+/// whichever process rings it. A ring that comes in a pause stays in the doorbell and ends the next sleep, so that none
+/// is lost: a message is at most a millisecond late.
 ///
 /// ```
 /// use ringmq_pipe::local::Storm;

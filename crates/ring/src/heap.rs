@@ -211,7 +211,7 @@ impl<T> Producer<T> {
         // SAFETY: its element was not published, so the consumer has not passed the chunk.
         let slot = unsafe { &first.chunk.as_ref().slots[first.passed] };
         // SYNC POINT `element`: pairs with the load in `Consumer::here`.
-        // ORDERING: release, so that whoever sees the number sees the element and those behind it.
+        // ORDERING: release, so that a reader that sees the number sees the element and those behind it.
         slot.number.store(first.position + 1, Ordering::Release);
     }
 

@@ -168,7 +168,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Who gets the next part; nobody, if it is what remains of a message whose peer has gone.
+    /// The peer that gets the next part; `None` if it is what remains of a message whose peer has gone.
     #[inline(always)]
     fn route(&mut self, more: bool, mut patience: Patience) -> Result<Option<Peer>, SendRefusal> {
         self.begin_to_send()?;

@@ -9,7 +9,8 @@
 //!
 //! The application thread writes its frame by itself when the session has nothing unwritten, so that the peer has the
 //! descriptor before the jump that leads to it is published. Otherwise the frame waits here, the session writes it behind
-//! its own bytes, and wakes the socket; the sender waits for that for a moment, and takes its peer for full after that. The session of the peer reads the frame, maps the memory, and wakes its socket.
+//! its own bytes, and wakes the socket. The sender waits for that for a moment, and takes its peer for full after that.
+//! The session of the peer reads the frame, maps the memory, and wakes its socket.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -72,7 +72,7 @@ fn what_is_nothing_to_connect_to_is_refused() {
     );
 }
 
-/// To dial a name asks nobody; one answer serves many, and an answer that there is none says why.
+/// To dial a name asks no name server; one answer serves many, and an answer that there is none says why.
 #[test]
 fn names_are_looked_up_by_the_caller() {
     let _guard = watchdog(Duration::from_secs(60));

@@ -66,8 +66,8 @@ impl Sender {
         Ok((capacity > writer.capacity() || older == 0).then_some(capacity))
     }
 
-    /// A message that needs more than the limit gets memory of its own when nothing else waits. A reader looks for
-    /// whoever waits for that when it comes to a segment, so it gets a small one to come to.
+    /// A message that needs more than the limit gets memory of its own when nothing else waits. A reader
+    /// looks whether its sender waits for that when it comes to a segment, so it gets a small one to come to.
     pub(super) fn exceed(&mut self, needed: usize) -> Result<bool, PushError> {
         let Some(writer) = &self.writer else {
             return Ok(false);

@@ -33,6 +33,7 @@
 mod activity;
 mod actor;
 mod counters;
+mod followed;
 mod inherited;
 mod limit;
 mod pattern;
@@ -48,6 +49,7 @@ mod watchdog;
 pub use activity::{Activity, is_asleep, now_nanos, pin_to, thread_id, until_asleep, until_gone};
 pub use actor::Actor;
 pub use counters::Counters;
+pub use followed::Followed;
 pub use inherited::inherited;
 pub use limit::{limit_descriptors, limit_memory};
 pub use pattern::{Bytes, Messages};

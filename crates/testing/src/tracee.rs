@@ -36,19 +36,7 @@ impl Tracee {
     ///
     /// If the kernel refuses.
     pub fn fork(body: impl FnOnce()) -> Tracee {
-        // SAFETY: the child runs `body`, which is a test's, and ends by _exit; it neither unwinds nor returns. What
-        // a child of a process with threads may do is little by POSIX; glibc lets it allocate, too.
-        let pid = unsafe { libc::fork() };
-        assert!(pid >= 0);
-        if pid == 0 {
-            // SAFETY: asks for a signal at the parent's end; no pointers.
-            unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-            // SAFETY: asks for tracing; the other arguments are not looked at.
-            let asked = unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) };
-            let done = asked == 0 && catch_unwind(AssertUnwindSafe(body)).is_ok();
-            // SAFETY: ends the child without running anything that belongs to the parent.
-            unsafe { libc::_exit(i32::from(!done)) };
-        }
+        let pid = fork_traced(body);
         Tracee { pid }
     }
 
@@ -127,6 +115,24 @@ impl Drop for Tracee {
             && libc::WIFSTOPPED(status)
         {}
     }
+}
+
+/// Forks a child that asks to be traced, does `body`, and ends.
+pub(crate) fn fork_traced(body: impl FnOnce()) -> i32 {
+    // SAFETY: the child runs `body`, which is a test's, and ends by _exit; it neither unwinds nor returns. What
+    // a child of a process with threads may do is little by POSIX; glibc lets it allocate, too.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0);
+    if pid == 0 {
+        // SAFETY: asks for a signal at the parent's end; no pointers.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+        // SAFETY: asks for tracing; the other arguments are not looked at.
+        let asked = unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) };
+        let done = asked == 0 && catch_unwind(AssertUnwindSafe(body)).is_ok();
+        // SAFETY: ends the child without running anything that belongs to the parent.
+        unsafe { libc::_exit(i32::from(!done)) };
+    }
+    pid
 }
 
 fn is_stop(status: i32) -> bool {

@@ -133,6 +133,19 @@ impl Held {
         assert!(near, "{self:?}, and {before:?} at first");
     }
 
+    /// Waits until the process holds nothing of a peer more than it held: the socket that stays may have its page, what it
+    /// sleeps in, and a descriptor to receive memory with.
+    pub(crate) fn wait_idle(&self, mut at_work: impl FnMut()) {
+        loop {
+            at_work();
+            let now = Held::now();
+            if now.fds <= self.fds + 3 && now.rings == self.rings && now.pages <= self.pages + 1 {
+                return;
+            }
+            std::thread::yield_now();
+        }
+    }
+
     /// Waits until the process holds what it held, and no thread more: its sockets take notice of who is gone. The one that
     /// stays may have its page by now, which is made for its first peer, and what it sleeps in once it has seen that: a
     /// mapping and two descriptors, or three.

@@ -1,22 +1,58 @@
-//! A receiver that has no memory for what is in shared memory: it gets that by ZMTP, on the same connection, and in order.
+//! A receiver that has no memory or descriptor for what is in shared memory: it gets that by ZMTP, on the same connection,
+//! and in order.
 
 use std::time::Duration;
 
 use ringmq::{Carrier, Context, Interest, Item, Kind, Message, Poller, Socket, WhyZmtp};
-use ringmq_testing::{Actor, Scratch, limit_memory, listen, role, say, spawn_role, watchdog};
+use ringmq_testing::{
+    Actor, Scratch, limit_descriptors, limit_memory, listen, role, say, spawn_role, watchdog,
+};
 
 use crate::parts::{arg, is_shared, last, number, open, socket, soon};
 
-/// All messages; this one needs more memory than the receiver has for a segment.
+/// All messages; this one needs another segment, and more memory than the receiver has for that.
 const COUNT: u64 = 40;
 const LARGE: u64 = 20;
 const BYTES: usize = 25 << 20;
+/// Where descriptors run short, it only needs another segment.
+const NO_ROOM: usize = 60_000;
 /// What the receiver may map when it has received those before that one: enough for the message itself, but not for the
 /// segment of 128 MiB that it comes in.
 const MORE: u64 = 90 << 20;
 
-fn numbered(number: u64) -> Vec<u8> {
-    let len = if number == LARGE { BYTES } else { 100 };
+/// A receiver that may have so many descriptors has more than that, and gets none: neither the kernel nor the one that is
+/// kept for segments can help.
+const FEW: u64 = 3;
+const ENOUGH: u64 = 1000;
+
+/// What runs short, and from which message on: from the first one that goes by shared memory, or from the large one.
+#[derive(Debug, Clone, Copy)]
+struct Lack {
+    what: &'static str,
+    from: u64,
+}
+
+const MEMORY: Lack = Lack {
+    what: "memory",
+    from: LARGE,
+};
+const DESCRIPTORS: [Lack; 2] = [
+    Lack {
+        what: "descriptors",
+        from: LARGE,
+    },
+    Lack {
+        what: "descriptors",
+        from: 0,
+    },
+];
+
+fn numbered(number: u64, lack: &str) -> Vec<u8> {
+    let len = match number {
+        LARGE if lack == "memory" => BYTES,
+        LARGE => NO_ROOM,
+        _ => 100,
+    };
     let mut bytes = vec![number as u8; len];
     bytes[..8].copy_from_slice(&number.to_le_bytes());
     bytes
@@ -46,24 +82,33 @@ fn receive(socket: &mut Socket, polls: bool) -> Message {
     socket.recv_deadline(soon()).unwrap()
 }
 
-/// Receives all messages, with little memory from the large one on.
+/// Receives all messages, with little memory or no more descriptors from one on.
 fn receiver() {
     let kind = kind(&arg(1));
     let polls = number(3) % 2 == 1;
+    let (lack, from) = (arg(4), number(5));
     let context = Context::new().unwrap();
     let mut socket = socket(&context, kind);
     open(&mut socket, arg(2) == "binds", &arg(0));
     say("open");
     for number in 0..COUNT {
-        if number == LARGE {
-            while !is_shared(&mut socket) {
+        if number == from {
+            // One that only receives is there as soon as both have agreed, others with the first message.
+            while from > 0 && !is_shared(&mut socket) {
                 std::thread::yield_now();
             }
-            assert!(limit_memory(MORE));
+            if from == 0 {
+                assert_eq!(listen(), "limit");
+            }
+            let limited = match &lack[..] {
+                "memory" => limit_memory(MORE),
+                _ => limit_descriptors(FEW),
+            };
+            assert!(limited);
             say("limited");
         }
         let message = receive(&mut socket, polls);
-        assert!(last(&message) == numbered(number), "{number}");
+        assert!(last(&message) == numbered(number, &lack), "{number}");
         if kind == Kind::Rep {
             socket.send("thanks").unwrap();
         }
@@ -71,12 +116,13 @@ fn receiver() {
     let connections = socket.connections();
     let back = |one: &&ringmq::Connection| one.carrier == Carrier::Zmtp(WhyZmtp::Resources);
     assert_eq!(connections.iter().filter(back).count(), 1);
+    assert!(limit_descriptors(ENOUGH));
     say("received");
     assert_eq!(listen(), "end");
 }
 
-fn send(sender: &mut Socket, number: u64) {
-    sender.send(numbered(number)).unwrap();
+fn send(sender: &mut Socket, number: u64, lack: Lack) {
+    sender.send(numbered(number, lack.what)).unwrap();
     if sender.kind() == Kind::Req {
         sender.recv_deadline(soon()).unwrap();
     }
@@ -88,6 +134,22 @@ fn what_a_receiver_has_no_memory_for_comes_by_zmtp() {
     if role().is_some() {
         return receiver();
     }
+    everything_comes(TEST, MEMORY);
+}
+
+#[test]
+fn a_segment_whose_descriptor_is_lost_comes_by_zmtp() {
+    const TEST: &str = "unreadable::a_segment_whose_descriptor_is_lost_comes_by_zmtp";
+    if role().is_some() {
+        return receiver();
+    }
+    DESCRIPTORS
+        .iter()
+        .for_each(|lack| everything_comes(TEST, *lack));
+}
+
+/// Whatever side binds, and whatever the receiver's type is.
+fn everything_comes(test: &str, lack: Lack) {
     let _guard = watchdog(Duration::from_secs(240));
     let pairs = [
         ("PUSH", "PULL"),
@@ -101,13 +163,20 @@ fn what_a_receiver_has_no_memory_for_comes_by_zmtp() {
     for (turn, ((from, to), binds)) in all.enumerate() {
         // A second peer is there that is silent, where there can be two.
         let others = usize::from(*to != "PAIR" && binds);
-        println!("{from} to {to}, which binds: {binds}");
+        println!("{lack:?}, {from} to {to}, which binds: {binds}");
         let scratch = Scratch::new();
         let endpoint = format!("ipc://{}", scratch.path("s"));
         let side = if binds { "binds" } else { "connects" };
         let polls = (turn / 2 + turn).to_string();
-        let args = [&endpoint[..], to, side, &polls];
-        let mut receiver = Actor::start(&mut spawn_role(TEST, "receiver", &args));
+        let args = [
+            &endpoint[..],
+            to,
+            side,
+            &polls,
+            lack.what,
+            &lack.from.to_string(),
+        ];
+        let mut receiver = Actor::start(&mut spawn_role(test, "receiver", &args));
         let context = Context::new().unwrap();
         let mut sender = socket(&context, kind(from));
         sender.set_linger(None);
@@ -132,9 +201,12 @@ fn what_a_receiver_has_no_memory_for_comes_by_zmtp() {
         while !is_shared(&mut sender) {
             std::thread::yield_now();
         }
-        (0..LARGE).for_each(|number| send(&mut sender, number));
+        (0..lack.from).for_each(|number| send(&mut sender, number, lack));
+        if lack.from == 0 {
+            receiver.tell("limit");
+        }
         assert_eq!(receiver.hear(), "limited");
-        (LARGE..COUNT).for_each(|number| send(&mut sender, number));
+        (lack.from..COUNT).for_each(|number| send(&mut sender, number, lack));
         assert_eq!(receiver.hear(), "received");
         let refused = Carrier::Zmtp(WhyZmtp::RefusedByPeer(ringmq::Refuse::Resources));
         assert_eq!(sender.connections()[0].carrier, refused);

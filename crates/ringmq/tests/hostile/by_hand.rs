@@ -28,6 +28,9 @@ pub(crate) const LAST: u64 = 1;
 pub(crate) const JUMP: u64 = 6;
 pub(crate) const PARTS: u64 = 7;
 
+/// The frame that asks for the socket to be woken.
+const RING: u8 = 9;
+
 /// Bytes of a first segment.
 pub(crate) const SEGMENT: usize = 64 << 10;
 
@@ -47,6 +50,8 @@ pub(crate) struct ByHand {
     _own_bell: Event,
     /// Segments that were sent.
     sent: u64,
+    /// Bytes of the next RING frame that were written already.
+    of_ring: usize,
 }
 
 /// Our side's memory of that size, to be filled by [`store`].
@@ -177,6 +182,7 @@ impl ByHand {
             bell: Ringer::adopt(peer_bell).unwrap(),
             _own_bell: own_bell,
             sent: 0,
+            of_ring: 0,
         };
         // A subscriber sends nothing but subscriptions, which stay on ZMTP.
         if kind != "SUB" {
@@ -213,6 +219,29 @@ impl ByHand {
         assert!(self.try_send(memory));
         self.set(SEGMENTS, 1);
         self.bell.ring().unwrap();
+    }
+
+    /// Writes as many RING frames as there is room for, up to a few; returns how many were written to their end.
+    pub(crate) fn ring_by_frames(&mut self) -> u64 {
+        let frame = command(RING);
+        let bytes = &frame.repeat(64)[self.of_ring..];
+        let written = match self.stream.send_now(bytes, &[]) {
+            Ok(sent) => self.of_ring + sent,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                return 0;
+            }
+        };
+        self.of_ring = written % frame.len();
+        (written / frame.len()) as u64
+    }
+
+    /// Writes a SEGMENT frame of this number without a descriptor, at once and whole. Says whether there was room for it.
+    pub(crate) fn try_send_bare(&self, number: u64) -> bool {
+        let frame = segment(number, SEGMENT);
+        self.stream
+            .send_now(&frame, &[])
+            .is_ok_and(|sent| sent == frame.len())
     }
 
     /// Whether the other side has closed.

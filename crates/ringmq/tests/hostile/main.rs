@@ -10,6 +10,7 @@
 mod by_hand;
 mod credit;
 mod filters;
+mod frames;
 mod jumps;
 mod parts;
 mod storms;

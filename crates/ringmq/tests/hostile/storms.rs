@@ -1,24 +1,36 @@
-//! A peer that rings our doorbell all the time.
+//! A peer that rings our doorbell all the time, or asks by RING frames that our I/O thread does.
 
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ringmq::{Context, Interest, Item, Kind, Poller, RecvError, SendRefusal, Socket, Wait};
-use ringmq_testing::{Activity, Scratch, thread_id, watchdog};
+use ringmq_testing::{Activity, Counters, Scratch, thread_id, watchdog};
 
 use crate::by_hand::{ByHand, RECEIVING_MARK, bound, soon};
 
 const LIMIT: Duration = Duration::from_millis(500);
+/// How much more the process may hold after a storm, in KiB: the bytes of one that were kept would be more.
+const MEMORY: u64 = 8 << 10;
+
+/// Rings some times; returns how often.
+type Ring = fn(&mut ByHand) -> u64;
+
+const WAYS: [(&str, Ring); 2] = [
+    ("by the doorbell", |peer| {
+        peer.bell.ring().unwrap();
+        1
+    }),
+    ("by frames", ByHand::ring_by_frames),
+];
 
 /// Rings as fast as it goes until it is told to stop; returns how often.
-fn storm(peer: ByHand) -> (mpsc::Sender<()>, thread::JoinHandle<u64>) {
+fn storm(mut peer: ByHand, ring: Ring) -> (mpsc::Sender<()>, thread::JoinHandle<u64>) {
     let (stop, stopped) = mpsc::channel();
     let storming = thread::spawn(move || {
         let mut rings = 0;
         while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
-            peer.bell.ring().unwrap();
-            rings += 1;
+            rings += ring(&mut peer);
         }
         rings
     });
@@ -56,7 +68,8 @@ fn calls_bear_a_storm() {
         ("poll", Kind::Pull, "PUSH", poll),
         ("send", Kind::Push, "PULL", send),
     ];
-    for (name, kind, peer_kind, call) in calls {
+    let all = WAYS.iter().flat_map(|way| calls.map(|call| (way, call)));
+    for ((way, ring), (name, kind, peer_kind, call)) in all {
         for wait in [Wait::Park, Wait::Adaptive] {
             let scratch = Scratch::new();
             let (mut socket, path) = bound(&scratch, kind);
@@ -65,16 +78,20 @@ fn calls_bear_a_storm() {
             peer.set(RECEIVING_MARK, 10);
             // Until the socket shows its sleep to this peer.
             call(&mut socket, Instant::now() + Duration::from_millis(20));
-            let (stop, storming) = storm(peer);
+            let memory = Counters::now().rss_kib;
+            let (stop, storming) = storm(peer, *ring);
             let activity = || Activity::of(std::process::id(), thread_id());
             let (start, before) = (Instant::now(), activity());
             call(&mut socket, start + LIMIT);
             let (waited, after) = (start.elapsed(), activity());
             drop(stop);
             let rings = storming.join().unwrap();
+            let more = Counters::now().rss_kib.saturating_sub(memory);
             let spent = Duration::from_nanos(after.nanos - before.nanos);
             let slept = after.sleeps - before.sleeps;
-            println!("{name}, {wait:?}: {rings} rings, {slept} sleeps, {spent:?} of {waited:?}");
+            println!(
+                "{name}, {wait:?}, {way}: {rings} rings, {slept} sleeps, {spent:?} of {waited:?}, {more} KiB"
+            );
             assert!(waited >= LIMIT);
             // Otherwise there was no storm.
             assert!(rings > 10_000, "{rings} rings");
@@ -83,6 +100,7 @@ fn calls_bear_a_storm() {
                 "{slept} sleeps"
             );
             assert!(spent < waited / 4, "{name}: {spent:?} of {waited:?}");
+            assert!(more < MEMORY, "{name}: {more} KiB");
         }
     }
 }
@@ -91,11 +109,11 @@ fn calls_bear_a_storm() {
 #[test]
 fn messages_come_through_a_storm() {
     let _guard = watchdog(Duration::from_secs(120));
-    for polls in [false, true] {
+    for ((_, ring), polls) in WAYS.iter().flat_map(|way| [(way, false), (way, true)]) {
         let scratch = Scratch::new();
         let (mut pull, path) = bound(&scratch, Kind::Pull);
         pull.set_wait(Wait::Park);
-        let (stop, storming) = storm(ByHand::connect(&path, "PUSH"));
+        let (stop, storming) = storm(ByHand::connect(&path, "PUSH"), *ring);
         let mut push = Context::new().unwrap().socket(Kind::Push).unwrap();
         push.connect(&format!("ipc://{path}")).unwrap();
         let (next, wanted) = mpsc::channel();

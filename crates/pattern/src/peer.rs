@@ -108,8 +108,11 @@ pub trait Take<P> {
 impl<P: Pipes> Take<P> for Option<Frame> {
     #[inline(always)]
     fn take(&mut self, peer: Peer, pipes: &mut P) -> Option<bool> {
-        *self = pipes.read(peer);
-        self.as_ref().map(Frame::more)
+        // Nothing is stored where nothing was read, which is as often as a message is.
+        let frame = pipes.read(peer)?;
+        let more = frame.more();
+        *self = Some(frame);
+        Some(more)
     }
 
     fn keep(&mut self, frame: Frame) {

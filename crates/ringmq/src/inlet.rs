@@ -106,6 +106,17 @@ impl Inlet {
         self.front.is_ready() || (!self.next.is_empty() && self.go_on())
     }
 
+    /// Whether [`is_ready`](Inlet::is_ready) may say something else than when it last was false.
+    #[inline(always)]
+    pub(crate) fn stirs(&mut self) -> bool {
+        match &mut self.front {
+            Source::Shared(shared) if self.next.is_empty() => {
+                !shared.receiver.is_quiet() && !shared.stopped
+            }
+            _ => self.is_ready(),
+        }
+    }
+
     /// Goes on to the next source, if the one before is at its end.
     #[cold]
     fn go_on(&mut self) -> bool {

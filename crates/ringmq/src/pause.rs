@@ -211,28 +211,19 @@ impl Socket {
             .is_some_and(|sharing| (sharing.wanted)())
     }
 
-    /// As [`wait`](Socket::wait), unless a pause has ended the call.
-    #[inline]
+    /// Waits for something to read, or for room, unless a pause has ended the call.
+    #[inline(always)]
     pub(crate) fn wait_within(
         &mut self,
         ready: Ready,
-        patience: Patience,
+        patience: &Patience,
         deadline: Option<Instant>,
     ) -> Waited {
-        match patience.ended() {
-            Some(ended) => Waited::Over(Err(ended.into())),
-            None => self.wait(ready, deadline, patience.yields()),
+        if let Some(ended) = patience.ended() {
+            return Waited::Over(Err(ended.into()));
         }
-    }
-
-    /// Waits for something to read, or for room. `yields` as in [`Woken`].
-    pub(crate) fn wait(
-        &mut self,
-        ready: Ready,
-        deadline: Option<Instant>,
-        yields: Option<u32>,
-    ) -> Waited {
         self.sleeper.count(self.peers.received());
+        let yields = patience.yields();
         // Only threads that share a socket find one that sleeps by it.
         let has_sleeper = self.sharing.is_some() && self.has_sleeper();
         let mut waiting = Waiting {
@@ -240,10 +231,12 @@ impl Socket {
             mailbox: &self.mailbox,
             wanted: self.sharing.as_ref().map(|sharing| &*sharing.wanted),
             ready,
+            // The first wait of a call. If it ends for nothing, the next one looks closely.
+            trusts: ready == Ready::Readable && matches!(patience, Patience::Timeout),
             is_behind: ready == Ready::Readable && self.pattern.is_behind(),
         };
         if waiting.wanted.is_none() {
-            return Waited::Over(self.sleeper.wait(waiting, deadline));
+            return Waited::Over(self.sleeper.wait_for(&mut waiting, deadline));
         }
         let bed = if has_sleeper {
             self.own_bed()

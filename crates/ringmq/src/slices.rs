@@ -307,7 +307,7 @@ impl Socket {
                     self.more = more;
                     return Ok(());
                 }
-                Err(refused) => patience = self.refused_to_recv(refused, patience)?,
+                Err(refused) => self.refused_to_recv(refused, &mut patience)?,
             }
         }
     }

@@ -44,6 +44,19 @@ pub trait Awaited {
     /// Whether it is there.
     fn look(&mut self) -> bool;
 
+    /// Whether a look may say something else than the last one, which found nothing. A spin asks this again and again, so
+    /// it is as short as can be. It may be true for nothing, but not false when something has come.
+    #[inline(always)]
+    fn stirs(&mut self) -> bool {
+        true
+    }
+
+    /// Whether a spin ends after [`stirs`](Awaited::stirs) was true.
+    #[inline(always)]
+    fn is_it(&mut self) -> bool {
+        self.look()
+    }
+
     /// Where those run who may bring it, seen from this CPU.
     fn company(&mut self, here: u32) -> Company;
 
@@ -403,11 +416,24 @@ impl Sleeper {
         mut awaited: impl Awaited,
         deadline: Option<Instant>,
     ) -> Result<(), Slept> {
-        if self.spin(&mut awaited, deadline)? == Spun::Found {
+        self.wait_for(&mut awaited, deadline)
+    }
+
+    /// As [`wait`](Sleeper::wait), for something that stays where it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Slept`].
+    pub fn wait_for(
+        &mut self,
+        awaited: &mut impl Awaited,
+        deadline: Option<Instant>,
+    ) -> Result<(), Slept> {
+        if self.spin(awaited, deadline)? == Spun::Found {
             return Ok(());
         }
         loop {
-            if !self.arm_unless(&mut awaited)? {
+            if !self.arm_unless(awaited)? {
                 return Ok(());
             }
             let woken = self.nap.wait(&self.event, deadline);
@@ -575,9 +601,19 @@ struct Telling<'a, A> {
 }
 
 impl<A: Awaited> Awaited for Telling<'_, A> {
-    #[inline]
+    #[inline(always)]
     fn look(&mut self) -> bool {
         self.awaited.look()
+    }
+
+    #[inline(always)]
+    fn stirs(&mut self) -> bool {
+        self.awaited.stirs()
+    }
+
+    #[inline(always)]
+    fn is_it(&mut self) -> bool {
+        self.awaited.is_it()
     }
 
     fn company(&mut self, here: u32) -> Company {

@@ -222,7 +222,7 @@ fn look_once(awaited: &mut impl Awaited) -> bool {
 #[inline]
 fn look_for(awaited: &mut impl Awaited) -> bool {
     for _ in 0..CLOCK_LOOK {
-        if awaited.look() {
+        if awaited.stirs() && awaited.is_it() {
             return true;
         }
         std::hint::spin_loop();

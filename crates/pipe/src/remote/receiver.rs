@@ -215,6 +215,16 @@ impl Receiver {
         count
     }
 
+    /// Whether a look would find what the last one has found, which was no message: one load, for spins. What comes
+    /// through the connection, such as the memory that a jump leads to, is not seen here.
+    #[inline(always)]
+    pub fn is_quiet(&self) -> bool {
+        match &self.reader {
+            Ok(reader) => reader.is_empty() || self.state != State::Flowing,
+            Err(_) => self.made.load() == 0,
+        }
+    }
+
     /// Whether a message is there.
     #[inline(always)]
     pub fn is_ready(&mut self) -> bool {

@@ -122,7 +122,9 @@ impl Peers {
         let entry = &mut self.entries[peer.0 as usize];
         // The rest of a message, if there was one, does not come any more, and is not waited for.
         entry.in_midst = false;
-        entry.report_failures();
+        if entry.has_failed() {
+            entry.report_failures();
+        }
         self.mark_unreadable(peer);
     }
 }

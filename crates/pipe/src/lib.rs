@@ -83,7 +83,7 @@ mod wait;
 
 pub use error::{ConnectError, ListenError, OptionsError, RecvError, SendError};
 pub use listener::Listener;
-pub use maps::mappings;
+pub use maps::{has_mappings_for_connections, mappings};
 pub use offer::{OfferError, Reason};
 pub use options::{Options, Wait};
 pub use pipe::Pipe;

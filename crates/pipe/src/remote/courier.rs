@@ -24,7 +24,7 @@ use ringmq_sys::{ForkMark, Refusal, Ringer, adopt};
 use super::offer::{FRAME, OfferFrame, SegmentNote};
 use super::segment;
 use crate::local::Waker;
-use crate::maps::Map;
+use crate::maps::{Map, has_mappings_for_growth};
 
 /// How long a sender waits for its session to hand a segment over. That takes microseconds, unless the peer does not read
 /// its stream.
@@ -277,6 +277,10 @@ impl Courier {
         let memory = match descriptor {
             Descriptor::None => Err(Missing::Wrong),
             Descriptor::Lost => Err(Missing::Short),
+            // One was reserved for the first.
+            Descriptor::Came(_) if note.number > 0 && !has_mappings_for_growth() => {
+                Err(Missing::Short)
+            }
             Descriptor::Came(fd) => match adopt(fd, note.capacity, &self.mark) {
                 Ok(memory) => Ok(Map::from(memory)),
                 Err(Refusal::Os { .. }) => Err(Missing::Short),

@@ -25,7 +25,7 @@ use super::sender::Sender;
 use super::unread::Witness;
 use super::{Common, Marks, Receiver, segment};
 use crate::local::Waker;
-use crate::maps::Map;
+use crate::maps::{Counted, Map};
 
 /// Bytes of every frame.
 pub const FRAME: usize = 32;
@@ -262,6 +262,8 @@ pub struct Own {
     slot: Slot,
     /// What travels: the pages, and the doorbell. None of it is needed once the offer is sent.
     descriptors: Vec<OwnedFd>,
+    /// Mappings that count from now on: a segment for each direction, until it is there.
+    reserved: [Counted; 2],
 }
 
 /// What came from the peer, and was found to be what it has to be.
@@ -312,7 +314,11 @@ impl Own {
         slot.own(layout::SENDING_MARK).publish(marks.sending);
         slot.own(layout::RECEIVING_MARK).publish(marks.receiving);
         descriptors.push(control.bell()?);
-        Ok(Own { slot, descriptors })
+        Ok(Own {
+            slot,
+            descriptors,
+            reserved: [Counted::new(1), Counted::new(1)],
+        })
     }
 
     /// What is offered.
@@ -395,10 +401,11 @@ impl Own {
             courier: Arc::clone(&courier),
             slot: self.slot,
         });
-        let (sender, witness) = Sender::new(&common, limit);
+        let [to_send, to_receive] = self.reserved;
+        let (sender, witness) = Sender::new(&common, limit, to_send);
         Parts {
             sender,
-            receiver: Receiver::new(&common),
+            receiver: Receiver::new(&common, to_receive),
             witness,
             courier,
         }

@@ -9,7 +9,7 @@ use ringmq_ring::{
 use super::courier::Missing;
 use super::unread::{Contents, contents};
 use super::{Common, layout, segment};
-use crate::maps::Map;
+use crate::maps::{Counted, Map};
 use crate::marks::{step, together};
 
 /// Jumps in a row that are followed. An honest sender publishes two in a row at most: to a small segment, where it waits for
@@ -24,6 +24,8 @@ pub struct Receiver {
     reader: Result<Reader<Mapped, MappedMut>, Option<Word<MappedMut>>>,
     /// The segment that is read.
     memory: Option<Map>,
+    /// The mapping of the first segment, until that is there.
+    reserved: Option<Counted>,
     /// The position behind the last jump, and how many led there in a row.
     jumped: (u64, u32),
     /// Whether the sender has made any.
@@ -116,12 +118,13 @@ impl One<'_> {
 }
 
 impl Receiver {
-    pub(super) fn new(common: &Arc<Common>) -> Receiver {
+    pub(super) fn new(common: &Arc<Common>, reserved: Counted) -> Receiver {
         let own_mark = common.own(layout::RECEIVING_MARK);
         let own_mark_is = own_mark.load();
         let mut receiver = Receiver {
             reader: Err(Some(common.own(layout::POSITION))),
             memory: None,
+            reserved: Some(reserved),
             jumped: (0, 0),
             made: common.seen(layout::SEGMENTS),
             state: State::Flowing,
@@ -322,6 +325,7 @@ impl Receiver {
         }
         // Nothing points into the old one any more.
         self.memory = Some(memory);
+        self.reserved = None;
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use super::patience::{LatePolicy, LatePolicySeen, LateReader, Patience, Seen};
 use super::segment::{self, Charge, FIRST, Segment, Segments};
 use super::unread::Witness;
 use super::{Common, layout};
-use crate::maps::Map;
+use crate::maps::{Counted, Map, has_mappings_for_growth};
 use crate::marks::{limit, together};
 
 /// The sending end of a pipe to a socket of another process. Dropping it ends the direction, once everything was
@@ -33,6 +33,8 @@ pub struct Sender {
     told_made: Word<MappedMut>,
     /// One that waits for the session to hand it over.
     leaving: Option<Map>,
+    /// The mapping of the first segment, until that is there.
+    reserved: Option<Counted>,
     /// Bytes of memory that may hold unread messages, of all peers of the socket together.
     limit: u64,
     growth: Growth,
@@ -103,7 +105,7 @@ const SURE: u64 = 256;
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl Sender {
-    pub(super) fn new(common: &Arc<Common>, limit: u64) -> (Sender, Witness) {
+    pub(super) fn new(common: &Arc<Common>, limit: u64, reserved: Counted) -> (Sender, Witness) {
         let segments = Segments::default();
         let witness = Witness::new(common, &segments);
         let own_mark = common.own(layout::SENDING_MARK);
@@ -114,6 +116,7 @@ impl Sender {
             made: 0,
             told_made: common.own(layout::SEGMENTS),
             leaving: None,
+            reserved: Some(reserved),
             limit,
             growth: Growth {
                 large: false,
@@ -375,6 +378,7 @@ impl Sender {
         let memory = self.send_segment(capacity)?;
         let position = self.common.seen(layout::POSITION).into_memory();
         let writer = Writer::new(segment::writable(&memory), position, 0);
+        self.reserved = None;
         self.writer = Some(writer.map_err(|_| PushError::Resources)?);
         segment::lock(&self.segments)
             .list
@@ -532,6 +536,10 @@ impl Sender {
     }
 
     fn jump(&mut self, capacity: usize) -> Result<(), PushError> {
+        // The memory that waits to be handed over is there already.
+        if self.leaving.is_none() && !has_mappings_for_growth() {
+            return Err(PushError::Resources);
+        }
         let memory = self.send_segment(capacity)?;
         let Some(writer) = &mut self.writer else {
             return Ok(());

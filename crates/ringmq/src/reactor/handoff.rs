@@ -11,6 +11,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ringmq_pipe::has_mappings_for_connections;
 use ringmq_pipe::local::Waker;
 use ringmq_pipe::remote::{
     Courier, Descriptor, LateControl, Lines, MeetError, OfferFrame, Own, Peer, Receiver, Refuse,
@@ -152,6 +153,7 @@ impl Handoff {
             Some(_) if short || Supply::at(stream) == Supply::Short => {
                 Stage::Off(WhyZmtp::Resources)
             }
+            Some(_) if !has_mappings_for_connections() => Stage::Off(WhyZmtp::Resources),
             Some(sharing) => Stage::Waiting(sharing.clone()),
             None => Stage::Off(WhyZmtp::TurnedOff),
         };
@@ -227,10 +229,14 @@ impl Handoff {
             sending: marks.sending,
             receiving: marks.receiving,
         };
+        // Many may have come before the first of them has made anything.
+        if !has_mappings_for_connections() {
+            self.stage = Stage::Off(WhyZmtp::Resources);
+            return;
+        }
         let made = sharing.control.get();
         let made = made.and_then(|control| Own::make(&control, marks));
         self.stage = match made {
-            // Many may have come before the first of them has made anything.
             Ok(own) if Supply::at_all(&own.descriptors()) == Supply::Short => {
                 Stage::Off(WhyZmtp::Resources)
             }

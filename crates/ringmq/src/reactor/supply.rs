@@ -1,11 +1,9 @@
-//! How many descriptors and mappings are left, and what shared memory may take of them.
+//! How many descriptors are left, and what shared memory may take of them. Mappings are counted where they are made.
 //!
 //! Shared memory is an optimisation: the connections themselves, those that come later, and the program's own files go
 //! first. Descriptors are numbered from the lowest free one on, so that the number of a new one tells how many are in use.
 
-use std::cell::Cell;
 use std::os::fd::AsRawFd;
-use std::time::{Duration, Instant};
 
 use ringmq_pipe::remote::Ringers;
 use ringmq_sys::Reserve;
@@ -18,14 +16,14 @@ pub(crate) struct Supplies {
     pub(super) ringers: Ringers,
 }
 
-/// What shared memory may take.
+/// What shared memory may take of the descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Supply {
     /// What makes it quick: at most half of the descriptors are in use.
     Ample,
     /// Nothing that a connection would keep: at most three quarters are.
     Lean,
-    /// Nothing at all: more are, or shared memory has a quarter of the mappings.
+    /// Nothing at all: more are.
     Short,
 }
 
@@ -35,9 +33,6 @@ impl Supply {
         let Ok(number) = u64::try_from(descriptor.as_raw_fd()) else {
             return Supply::Ample;
         };
-        if ringmq_pipe::mappings() > most_mappings() / 4 {
-            return Supply::Short;
-        }
         Supply::of(number, ringmq_sys::most_descriptors())
     }
 
@@ -57,23 +52,6 @@ impl Supply {
     ) -> Supply {
         let supplies = descriptors.into_iter().map(Supply::at);
         supplies.max().unwrap_or(Supply::Ample)
-    }
-}
-
-/// How many mappings this process may have, as it was a second ago at the most.
-fn most_mappings() -> u64 {
-    thread_local! {
-        // One for each thread: a lock could be held by another one at the moment of a fork.
-        static SEEN: Cell<Option<(Instant, u64)>> = const { Cell::new(None) };
-    }
-    let now = Instant::now();
-    match SEEN.get() {
-        Some((at, most)) if now - at < Duration::from_secs(1) => most,
-        _ => {
-            let most = ringmq_sys::most_mappings();
-            SEEN.set(Some((now, most)));
-            most
-        }
     }
 }
 

@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Upgrade(PipeId, Box<Upgrade>),
     /// The pipe goes on with a session, in one direction at least: the connection is gone, or memory runs short.
     Downgrade(PipeId, Box<Downgrade>),
+    /// Mappings run short, here or at the peer: what is sent by a pipe is to go by ZMTP again.
+    GiveBack(PipeId),
     /// The context was shut down.
     Terminate,
 }

@@ -227,6 +227,18 @@ impl Outlet {
         }
     }
 
+    /// Sends nothing more in shared memory, for mappings run short; [`failure`](Outlet::failure) says so. A message that has
+    /// begun, or memory that is on its way to the peer, is finished first: then nothing changes.
+    pub(crate) fn give_back(&mut self) {
+        if let Outlet::Shared(shared) = self
+            && shared.failure.is_none()
+            && !shared.sender.waits_for_memory()
+        {
+            shared.sender.stop();
+            shared.failure = Some(Failure::CannotSend);
+        }
+    }
+
     /// Whether the memory for the next message is on its way to the peer.
     pub(crate) fn waits_for_memory(&self) -> bool {
         match self {

@@ -305,6 +305,13 @@ impl Peers {
         entry.far.activate(entry.id);
     }
 
+    /// Mappings run short: what is sent to a peer goes by ZMTP again, unless a message has begun.
+    pub(crate) fn give_back(&mut self, peer: Peer) {
+        if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
+            entry.give_back();
+        }
+    }
+
     /// Messages received so far.
     pub(crate) fn received(&self) -> u64 {
         self.received

@@ -192,6 +192,11 @@ impl Socket {
                         self.peers.set_session_marks(peer, self.options.marks());
                     }
                 }
+                Command::GiveBack(id) => {
+                    if let Some(peer) = self.peers.find(id) {
+                        self.peers.give_back(peer);
+                    }
+                }
                 Command::Terminate => {
                     self.terminated = true;
                     self.watch.stop();

@@ -79,7 +79,7 @@ pub use event::Event;
 pub use fork::ForkMark;
 pub use interface::{interface_addresses, interface_index, interface_name};
 pub use listener::{BindError, ListenOptions, Steal, UnixListener};
-pub use mapping::{Mapping, page_size};
+pub use mapping::{Mapping, can_map, page_size};
 pub use memory::{CreateError, OwnMemory};
 pub use process::has_ended;
 pub use readiness::{Epoll, Readiness, Wake, wait_poll};

@@ -23,6 +23,22 @@ pub(crate) fn fits(len: usize) -> bool {
     len > 0 && isize::try_from(len).is_ok() && len.is_multiple_of(page_size())
 }
 
+/// Returns true if this process can map one more page: it has not as many mappings as it may have (`vm.max_map_count`), nor
+/// as much address space (`RLIMIT_AS`).
+#[must_use]
+pub fn can_map() -> bool {
+    let len = page_size();
+    let (access, flags) = (ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE);
+    // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours.
+    let mapped = unsafe { rustix::mm::mmap_anonymous(std::ptr::null_mut(), len, access, flags) };
+    let Ok(start) = mapped else {
+        return false;
+    };
+    // SAFETY: the range is exactly the new mapping, to which nothing points.
+    let _ = unsafe { rustix::mm::munmap(start, len) };
+    true
+}
+
 /// A piece of shared memory in this process: an address and a length, unmapped on drop.
 ///
 /// It hands out no reference and no slice, because another process writes there (or reads what we

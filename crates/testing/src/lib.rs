@@ -51,7 +51,7 @@ pub use actor::Actor;
 pub use counters::Counters;
 pub use followed::Followed;
 pub use inherited::inherited;
-pub use limit::{limit_descriptors, limit_memory};
+pub use limit::{Mappings, limit_descriptors, limit_memory, use_up_mappings};
 pub use pattern::{Bytes, Messages};
 pub use random::{Random, mix, seed};
 pub use role::{fork_and, fork_and_linger, listen, role, role_args, say, spawn_role, under};

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use ringmq_sys::{ForkMark, Refusal, Ringer, adopt};
 
+use super::control::Slot;
 use super::offer::{FRAME, OfferFrame, SegmentNote};
 use super::segment;
 use crate::local::Waker;
@@ -45,6 +46,9 @@ pub trait Carry: Send + fmt::Debug {
 #[derive(Debug)]
 pub struct Courier {
     mark: ForkMark,
+    /// The words of this side. The peer may read them for as long as the connection lasts, also when both directions have
+    /// left shared memory: no other connection may have them.
+    _slot: Arc<Slot>,
     inside: Mutex<Inside>,
     /// A segment that waited has left, or cannot any more.
     left: Condvar,
@@ -131,14 +135,15 @@ pub enum SegmentError {
 impl Courier {
     /// Of a connection that has been agreed upon. The session holds it until it [says](Courier::hold) otherwise.
     pub(super) fn new(
-        mark: &ForkMark,
+        slot: &Arc<Slot>,
         carry: Box<dyn Carry>,
         ringer: Option<Arc<Ringer>>,
         session: Waker,
         socket: Waker,
     ) -> Courier {
         Courier {
-            mark: mark.clone(),
+            mark: slot.control().mark().clone(),
+            _slot: Arc::clone(slot),
             inside: Mutex::new(Inside {
                 carry: Some(carry),
                 held: true,
@@ -295,6 +300,13 @@ impl Courier {
         inside.came.push_back(memory);
         inside.wake_socket();
         Ok(())
+    }
+
+    /// Returns true if a segment waits that this process has no mapping or descriptor for.
+    pub fn is_short(&self) -> bool {
+        let inside = self.lock();
+        let mut came = inside.came.iter();
+        came.any(|came| matches!(came, Err(Missing::Short)))
     }
 
     /// Wakes the socket of this side, if it sleeps: the peer has asked for it.

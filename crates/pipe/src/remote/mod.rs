@@ -63,7 +63,7 @@ pub struct Marks {
 #[derive(Debug)]
 struct Common {
     mark: ForkMark,
-    slot: Slot,
+    slot: Arc<Slot>,
     /// The peer's first page, and the one with its slot for us, if that is another.
     page: Map,
     slot_page: Option<Map>,

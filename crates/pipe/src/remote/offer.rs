@@ -1,7 +1,8 @@
 //! How two sides meet. docs/handoff.md specifies it; this is its codec, and its checks.
 //!
 //! ```text
-//!  0  kind       u8     1 offer, 2 accept, 3 refuse, 4 switch, 5 back, 6 take back, 7 taken back, 8 segment, 9 ring
+//!  0  kind       u8     1 offer, 2 accept, 3 refuse, 4 switch, 5 back, 6 take back, 7 taken back, 8 segment, 9 ring,
+//!                   10 back accepted, 11 yield
 //!  1  version    u8     2
 //!  2  zero       u16
 //!  4  reason     u32    refuse: why; otherwise 0
@@ -43,8 +44,13 @@ pub enum OfferFrame {
     Refuse(Refuse),
     /// All that was sent by ZMTP is sent: the next message is in shared memory.
     Switch,
-    /// What comes behind the end in shared memory comes by ZMTP again.
+    /// The sender has no memory. What comes behind the end in shared memory comes by ZMTP, once the receiver has accepted
+    /// this, or has asked for what it cannot read.
     Back,
+    /// The receiver can read all that is in shared memory: the sender may send by ZMTP what comes behind.
+    BackAccepted,
+    /// The receiver is short of mappings: the sender says BACK when it can.
+    Yield,
     /// The receiver cannot read on in shared memory, for want of memory or descriptors. It asks for all that it has not
     /// read by ZMTP.
     TakeBack,
@@ -203,6 +209,8 @@ impl OfferFrame {
                 bytes[24..].copy_from_slice(&(note.capacity as u64).to_le_bytes());
             }
             OfferFrame::Ring => bytes[0] = 9,
+            OfferFrame::BackAccepted => bytes[0] = 10,
+            OfferFrame::Yield => bytes[0] = 11,
         }
         bytes
     }
@@ -244,6 +252,8 @@ impl OfferFrame {
                 Ok(OfferFrame::Segment(SegmentNote { number, capacity }))
             }
             9 => Ok(OfferFrame::Ring),
+            10 => Ok(OfferFrame::BackAccepted),
+            11 => Ok(OfferFrame::Yield),
             _ => Err(MeetError::Frame),
         }
     }
@@ -391,7 +401,8 @@ impl Own {
             session,
             socket,
         } = lines;
-        let courier = Courier::new(&mark, carry, peer.ringer, session, socket);
+        let slot = Arc::new(self.slot);
+        let courier = Courier::new(&slot, carry, peer.ringer, session, socket);
         let courier = Arc::new(courier);
         let common = Arc::new(Common {
             mark,
@@ -399,7 +410,7 @@ impl Own {
             page: peer.page,
             slot_page: peer.slot_page,
             courier: Arc::clone(&courier),
-            slot: self.slot,
+            slot,
         });
         let [to_send, to_receive] = self.reserved;
         let (sender, witness) = Sender::new(&common, limit, to_send);
@@ -447,6 +458,8 @@ mod tests {
             (OfferFrame::TakenBack, head(&[7, 2])),
             (OfferFrame::Segment(note), segment),
             (OfferFrame::Ring, head(&[9, 2])),
+            (OfferFrame::BackAccepted, head(&[10, 2])),
+            (OfferFrame::Yield, head(&[11, 2])),
         ];
         for (frame, bytes) in frames {
             assert_eq!(frame.encode(), bytes);

@@ -14,7 +14,7 @@ use ringmq_sys::cpu;
 use super::courier::Sent;
 use super::offer::SegmentNote;
 use super::patience::{LatePolicy, LatePolicySeen, LateReader, Patience, Seen};
-use super::segment::{self, Charge, FIRST, Segment, Segments};
+use super::segment::{self, Charge, Segment, Segments};
 use super::unread::Witness;
 use super::{Common, layout};
 use crate::maps::{Counted, Map, has_mappings_for_growth};
@@ -43,6 +43,8 @@ pub struct Sender {
     late: LatePolicySeen,
     /// It does not wait now, whatever the policy is.
     hurried: bool,
+    /// It sends nothing more: see [`stop`](Sender::stop).
+    stopped: bool,
 
     /// Messages that may wait; `u64::MAX` for no limit.
     mark: u64,
@@ -127,6 +129,7 @@ impl Sender {
             patience: None,
             late: LatePolicy::default().seen(),
             hurried: false,
+            stopped: false,
             mark: 0,
             own_mark,
             own_mark_is,
@@ -168,6 +171,9 @@ impl Sender {
 
     #[cold]
     fn look_for_credit(&mut self) -> bool {
+        if self.stopped {
+            return false;
+        }
         self.sure = self.sure.max(std::mem::take(&mut self.kept));
         if self.is_sure() {
             return true;
@@ -202,6 +208,12 @@ impl Sender {
 
     fn look_at_marks(&mut self) {
         self.mark = limit(together(self.own_mark_is, self.peer_mark.load()));
+    }
+
+    /// Has room for no message from now on. The socket is to send by another way.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+        (self.sure, self.kept) = (0, 0);
     }
 
     /// Changes our part of the mark; 0 for no limit.
@@ -556,61 +568,6 @@ impl Sender {
         }
         self.wake();
         Ok(())
-    }
-
-    /// Lets go of segments that the reader has passed.
-    fn retire(&mut self) -> Result<(), PushError> {
-        let Some(writer) = &mut self.writer else {
-            return Ok(());
-        };
-        let reported = writer.look_at_reader().map_err(PushError::Corrupt)?;
-        let segments = &mut segment::lock(&self.segments).list;
-        while segments.get(1).is_some_and(|next| next.start <= reported) {
-            segments.pop_front();
-        }
-        Ok(())
-    }
-
-    /// When the reader has taken everything, a large segment is left for a small one.
-    fn shrink(&mut self, len: usize) {
-        if !self.growth.large || self.retire().is_err() {
-            return;
-        }
-        let Some(writer) = &self.writer else {
-            return;
-        };
-        let capacity = writer.capacity();
-        let only = segment::lock(&self.segments).list.len() == 1;
-        if capacity <= SMALL {
-            self.growth.large = !only;
-            return;
-        }
-        let drained = only && writer.seen_reader() == writer.position();
-        let enough = segment::capacity_for(len).is_some_and(|needed| needed * 2 <= capacity);
-        let keep = if capacity <= MODEST {
-            AGAIN
-        } else {
-            self.growth.keep
-        };
-        let is_kept = self.growth.full.is_some_and(|full| full.elapsed() < keep);
-        if !drained || !enough || is_kept {
-            return;
-        }
-        let least = segment::capacity_for(len).unwrap_or(FIRST);
-        // Without memory for a small one the large one stays.
-        if self.jump(least).is_ok() {
-            self.growth.shrunk = Some(Instant::now());
-        }
-    }
-
-    /// Bytes of the segments that are not passed, as far as we have seen.
-    pub fn memory(&self) -> u64 {
-        let segments = segment::lock(&self.segments);
-        segments
-            .list
-            .iter()
-            .map(|segment| segment.memory.len() as u64)
-            .sum()
     }
 }
 

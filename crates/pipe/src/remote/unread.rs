@@ -145,6 +145,12 @@ impl Witness {
         again.into_unread().peek().is_none()
     }
 
+    /// Returns true if the sender has closed without a single message: the socket has not gone over, and will not.
+    pub fn is_unused(&self) -> bool {
+        let segments = segment::lock(&self.segments);
+        segments.closed && segments.list.is_empty()
+    }
+
     /// Messages that the receiver has not taken yet, `most` at most. The receiver may take some meanwhile.
     pub fn count(&self, most: u64) -> u64 {
         let again = Witness {

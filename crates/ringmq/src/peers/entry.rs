@@ -87,6 +87,24 @@ impl Entry {
         }
     }
 
+    /// Sends by ZMTP again, for mappings run short, unless a message has begun. A socket that has not gone over stays.
+    #[cold]
+    pub(super) fn give_back(&mut self) {
+        if self.is_in_midst() {
+            return;
+        }
+        if matches!(self.then, Some(Outlet::Shared(_))) {
+            self.then = None;
+            self.carrier = Carrier::Zmtp(WhyZmtp::Resources);
+            // The session unmaps what only this end needed.
+            self.far.activate(self.id);
+        }
+        self.sender.give_back();
+        if self.has_failed() {
+            self.report_failures();
+        }
+    }
+
     /// Whether a direction cannot go on in shared memory, and the session does not know it.
     #[inline]
     pub(super) fn has_failed(&self) -> bool {

@@ -7,6 +7,8 @@
 //!   Agreed, each direction: by ZMTP ── the socket has gone over ──▶ in shared memory ── no memory is left ──▶ by ZMTP again
 //! ```
 
+mod ways;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +70,17 @@ pub(crate) struct Handoff {
     has_refused: bool,
     /// The peer has asked for what it cannot read in shared memory, since the last look.
     takes_back: bool,
+    /// The peer has accepted BACK, since the last look.
+    back_accepted: bool,
+    /// This side has asked the peer to say BACK, and the peer this side: each may once.
+    yields: [bool; 2],
+    /// The peer has asked for it since the last look.
+    yield_asked: bool,
 }
+
+/// Which side has asked for BACK, in `Handoff::yields`.
+const OURS: usize = 0;
+const THEIRS: usize = 1;
 
 /// The peer sends by ZMTP already.
 #[derive(Debug)]
@@ -102,6 +114,8 @@ enum Stage {
 enum Way {
     Zmtp,
     Memory,
+    /// BACK was said, and not answered. Nothing is sent before the answer, which may be TAKE BACK.
+    Leaving,
     ZmtpAgain,
 }
 
@@ -164,6 +178,9 @@ impl Handoff {
             told: false,
             has_refused: false,
             takes_back: false,
+            back_accepted: false,
+            yields: [false; 2],
+            yield_asked: false,
         }
     }
 
@@ -413,18 +430,37 @@ impl Handoff {
             (OfferFrame::Switch, Stage::Agreed { theirs, .. }) if *theirs == Way::Zmtp => {
                 *theirs = Way::Memory;
             }
-            // Once the peer was asked to take back what is unread, anything but that is another order of messages.
-            (OfferFrame::Back, Stage::Agreed { theirs, asked, .. })
-                if *theirs == Way::Memory && !*asked =>
-            {
-                *theirs = Way::ZmtpAgain;
+            (
+                OfferFrame::Back,
+                Stage::Agreed {
+                    theirs,
+                    asked,
+                    courier,
+                    ..
+                },
+            ) if *theirs == Way::Memory => {
+                // Otherwise the peer is asked, or will be, to send first what cannot be read; TAKEN BACK is its answer.
+                if !*asked && !courier.is_short() {
+                    *theirs = Way::ZmtpAgain;
+                    connection.command(COMMAND, &OfferFrame::BackAccepted.encode());
+                }
+            }
+            (OfferFrame::BackAccepted, Stage::Agreed { ours, .. }) if *ours == Way::Leaving => {
+                *ours = Way::ZmtpAgain;
+                self.back_accepted = true;
+            }
+            (OfferFrame::Yield, Stage::Agreed { .. }) if !self.yields[THEIRS] => {
+                self.yields[THEIRS] = true;
+                self.yield_asked = true;
             }
             (OfferFrame::TakenBack, Stage::Agreed { theirs, asked, .. })
                 if *theirs == Way::Memory && *asked =>
             {
                 *theirs = Way::ZmtpAgain;
             }
-            (OfferFrame::TakeBack, Stage::Agreed { ours, .. }) if *ours == Way::Memory => {
+            (OfferFrame::TakeBack, Stage::Agreed { ours, .. })
+                if matches!(*ours, Way::Memory | Way::Leaving) =>
+            {
                 // SWITCH came behind everything that went by ZMTP before: this is between two messages.
                 *ours = Way::ZmtpAgain;
                 self.takes_back = true;
@@ -535,97 +571,6 @@ impl Handoff {
         if let Some(courier) = self.courier() {
             courier.close();
         }
-    }
-
-    /// How we send, as the peer was told, once both sides have agreed.
-    fn ours(&self) -> Option<Way> {
-        match &self.stage {
-            Stage::Agreed { ours, .. } => Some(*ours),
-            _ => None,
-        }
-    }
-
-    /// Whether the end of what the socket sends by us is to be told, because the rest comes in shared memory.
-    pub(crate) fn may_tell(&self) -> bool {
-        self.ours() == Some(Way::Zmtp)
-    }
-
-    /// Tells it.
-    pub(crate) fn tell(&mut self, connection: &mut Connection) {
-        if let Stage::Agreed { ours, .. } = &mut self.stage {
-            *ours = Way::Memory;
-            connection.command(COMMAND, &OfferFrame::Switch.encode());
-        }
-    }
-
-    /// Whether the peer can be told that the rest comes by ZMTP after all.
-    pub(crate) fn may_tell_back(&self) -> bool {
-        self.ours() == Some(Way::Memory)
-    }
-
-    /// Tells it.
-    pub(crate) fn tell_back(&mut self, connection: &mut Connection) {
-        if let Stage::Agreed { ours, .. } = &mut self.stage {
-            *ours = Way::ZmtpAgain;
-            connection.command(COMMAND, &OfferFrame::Back.encode());
-        }
-    }
-
-    /// Asks the peer to send by ZMTP what we cannot read in shared memory.
-    ///
-    /// # Errors
-    ///
-    /// It sends by ZMTP already, and what it would take back is older.
-    pub(crate) fn ask_to_take_back(&mut self, connection: &mut Connection) -> Result<(), TooLate> {
-        match &mut self.stage {
-            Stage::Agreed {
-                theirs: Way::Memory,
-                asked,
-                ..
-            } => {
-                if !std::mem::replace(asked, true) {
-                    connection.command(COMMAND, &OfferFrame::TakeBack.encode());
-                }
-                Ok(())
-            }
-            Stage::Agreed {
-                theirs: Way::ZmtpAgain,
-                ..
-            } => Err(TooLate),
-            // It was the connection before this one.
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether the peer has asked for what it cannot read, since the last call.
-    pub(crate) fn takes_back(&mut self) -> bool {
-        std::mem::take(&mut self.takes_back)
-    }
-
-    /// Why what comes from the peer comes by ZMTP again.
-    pub(crate) fn why_back(&self) -> WhyZmtp {
-        match &self.stage {
-            Stage::Agreed { asked: true, .. } => WhyZmtp::Resources,
-            _ => WhyZmtp::RefusedByPeer(Refuse::Resources),
-        }
-    }
-
-    /// How the peer sends, as it has told us, once both sides have agreed.
-    fn theirs(&self) -> Option<Way> {
-        match &self.stage {
-            Stage::Agreed { theirs, .. } => Some(*theirs),
-            _ => None,
-        }
-    }
-
-    /// Whether what comes from the peer comes in shared memory.
-    pub(crate) fn has_heard(&self) -> bool {
-        self.theirs() == Some(Way::Memory)
-    }
-
-    /// Whether it did, and comes by ZMTP again.
-    pub(crate) fn has_heard_back(&self) -> bool {
-        self.theirs() == Some(Way::ZmtpAgain)
     }
 }
 

@@ -20,6 +20,9 @@ use crate::command::{Command, Downgrade, Failure, Upgrade};
 const PAUSE: Duration = Duration::from_millis(1);
 const PAUSE_MOST: Duration = Duration::from_millis(64);
 
+/// Between two times that connections are asked to go back to ZMTP.
+const RELIEF: Duration = Duration::from_secs(1);
+
 /// Between looks at something of which nobody tells: short at first, and then not so short.
 #[derive(Debug)]
 pub(super) struct Pause(Duration);
@@ -41,6 +44,9 @@ impl Work {
     /// One direction cannot go on in shared memory. If that is for want of memory, both sides stay on the same
     /// connection, and what is left of that direction goes by ZMTP.
     pub(super) fn break_off(&mut self, slot: usize, why: Failure) {
+        if matches!(why, Failure::CannotSend | Failure::CannotReceive) {
+            self.relieve();
+        }
         match why {
             Failure::Corrupt => {
                 // A peer that broke the protocol gets ZMTP when it connects again.
@@ -58,16 +64,48 @@ impl Work {
         }
     }
 
+    /// Has the connections of this thread go back to ZMTP, once a second at most, if this process has no mapping left:
+    /// shared memory must not take those that the program needs.
+    #[cold]
+    pub(super) fn relieve(&mut self) {
+        if ringmq_sys::can_map() {
+            return;
+        }
+        let now = Instant::now();
+        self.short_until = Some(now + WITHOUT);
+        if self.relieved.is_some_and(|last| now - last < RELIEF) {
+            return;
+        }
+        self.relieved = Some(now);
+        for slot in self.slots() {
+            let session = &mut self.sessions[slot];
+            if let Io::Open(open) = &mut session.io
+                && open.handoff.is_agreed()
+            {
+                open.give_back();
+                // A socket that has closed sends nothing more.
+                let _ = session.link.post.send(Command::GiveBack(session.id));
+                self.enqueue(slot);
+            }
+        }
+    }
+
     /// There is no memory for what the socket sends. The peer reads what is there to its end, and then what comes by
     /// ZMTP.
     fn send_by_zmtp(&mut self, slot: usize) {
-        self.short_until = Some(Instant::now() + WITHOUT);
         let session = &mut self.sessions[slot];
+        let why = match &session.io {
+            Io::Open(open) => open.handoff.why_gone_back(),
+            _ => WhyZmtp::Resources,
+        };
+        if why == WhyZmtp::Resources {
+            self.short_until = Some(Instant::now() + WITHOUT);
+        }
         // Without a witness the connection is gone, and the socket hears of another way. Has it not gone over, it is the
         // connection before this one that was meant.
         let has_gone_over = session.witness.is_some() && session.ends.outbound.is_let_go();
         if has_gone_over && session.returned.is_none() {
-            session.go_back();
+            session.go_back(why);
             self.enqueue(slot);
         }
     }
@@ -92,11 +130,14 @@ impl Work {
     /// taken what was in shared memory, so that it can go.
     pub(super) fn look_again(&mut self, slot: usize) {
         self.send_late(slot);
-        if let Some(session) = self.sessions.get_mut(slot)
-            && session.returned.is_some()
-            && session.ends.back.is_none()
-            && session.witness.as_ref().is_some_and(Witness::is_drained)
-        {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let Some(witness) = &session.witness else {
+            return;
+        };
+        let has_returned = session.returned.is_some() && session.ends.back.is_none();
+        if has_returned && witness.is_drained() || witness.is_unused() {
             session.witness = None;
         }
     }
@@ -147,17 +188,17 @@ impl Session {
     }
 
     /// What is sent goes by ZMTP again, for want of memory.
-    fn go_back(&mut self) {
+    fn go_back(&mut self, why: WhyZmtp) {
         self.returned = Some(Pause::new());
         if let Some(late) = self.late.take() {
             self.ends.back = Some(Outbound::late(late.into_parts()));
         } else {
             let (sender, back) = outbound(&self.link, &self.ends.waker);
             self.ends.back = Some(back);
-            self.downgrade(Some(sender), None, WhyZmtp::Resources);
+            self.downgrade(Some(sender), None, why);
         }
-        self.tell_carrier(Carrier::Zmtp(WhyZmtp::Resources));
-        self.log_changed(Carrier::Zmtp(WhyZmtp::Resources));
+        self.tell_carrier(Carrier::Zmtp(why));
+        self.log_changed(Carrier::Zmtp(why));
     }
 
     /// The peer cannot read what is in shared memory. What it has not read goes by ZMTP, and then all that the socket
@@ -165,6 +206,7 @@ impl Session {
     pub(super) fn take_back(&mut self) {
         // Without a witness it has read everything, or nothing was ever sent.
         let Some(witness) = self.witness.take() else {
+            self.ends.go_back();
             return;
         };
         tracing::info!(pipe = self.id.0, "back to ZMTP, for the peer has no memory");

@@ -78,6 +78,8 @@ pub(crate) struct Open {
     /// Where that will come. Before the peer has told, there is a gap between the last message that came by ZMTP and the
     /// first one there; if it dies in between, nothing behind the gap is received.
     pub(crate) receiver: Option<remote::Receiver>,
+    /// It was dropped, for mappings run short: what the peer sends there has to be taken back.
+    receiver_dropped: bool,
     pub(crate) properties: Option<Arc<Properties>>,
     /// Whether the kernel tells of room.
     pub(super) told_of_room: bool,
@@ -195,6 +197,7 @@ impl Open {
             takes_back: false,
             sender: None,
             receiver: None,
+            receiver_dropped: false,
             properties: None,
             told_of_room: false,
             process: None,
@@ -206,6 +209,15 @@ impl Open {
     pub(crate) fn process_ended(&mut self) {
         self.is_dead = true;
         self.readable = true;
+    }
+
+    /// Gives mappings back: the peer is asked to send by ZMTP again. What it has not begun to send in shared memory is not
+    /// mapped any longer.
+    pub(super) fn give_back(&mut self) {
+        self.handoff.ask_to_yield(&mut self.connection);
+        if !self.handoff.has_heard() && self.receiver.take().is_some() {
+            self.receiver_dropped = true;
+        }
     }
 
     /// What frames of this connection tell of their peer.
@@ -310,7 +322,6 @@ impl Open {
             if ends.back.is_some() && self.handoff.may_tell_back() {
                 done = true;
                 self.handoff.tell_back(&mut self.connection);
-                ends.go_back();
             }
         }
         Ok(self.write()? || done)
@@ -568,8 +579,15 @@ impl Open {
             }
             ends.inbound = None;
             self.heard = true;
+            if self.receiver_dropped {
+                let asked = self.handoff.ask_to_take_back(&mut self.connection);
+                asked.map_err(|_| Broken::Handoff)?;
+            }
         }
         self.takes_back |= self.handoff.takes_back();
+        if self.handoff.back_accepted() {
+            ends.go_back();
+        }
         if self.handoff.has_heard_back() && ends.inbound.is_none() {
             let (inbound, receiver) = order::inbound(link, &ends.waker);
             ends.inbound = Some(inbound);

@@ -110,6 +110,8 @@ pub(crate) struct Work {
     pub(super) stopping: bool,
     /// Memory or descriptors have run short: until then, new connections stay on ZMTP.
     pub(super) short_until: Option<Instant>,
+    /// When connections were last asked to go back to ZMTP.
+    pub(super) relieved: Option<Instant>,
 }
 
 /// Numbers of one slot.
@@ -158,6 +160,7 @@ impl Work {
             scratch: vec![0; SCRATCH],
             stopping: false,
             short_until: None,
+            relieved: None,
         }
     }
 
@@ -427,6 +430,7 @@ impl Work {
         };
         let back = open.back.take();
         let takes_back = std::mem::take(&mut open.takes_back);
+        let yields = open.handoff.is_asked_to_yield();
         let properties = receiver.as_ref().and_then(|_| open.properties.clone());
         let stays = if open.connection.is_ready() {
             open.handoff.news()
@@ -476,9 +480,16 @@ impl Work {
         if let Some((receiver, why)) = back {
             session.comes_back(receiver, why);
         }
+        if yields {
+            // A socket that has closed sends nothing more.
+            let _ = session.link.post.send(Command::GiveBack(session.id));
+        }
         if takes_back {
             session.take_back();
             self.enqueue(slot);
+        }
+        if stays == Some(WhyZmtp::Resources) {
+            self.relieve();
         }
         match worked {
             Err(broken) => self.broken(slot, &broken),

@@ -1,10 +1,12 @@
 //! How much memory a direction may have, and whether its reader's reports allow more.
 
+use std::time::Instant;
+
 use ringmq_ring::{Corrupt, HEADER};
 
 use super::super::patience::LatePolicy;
 use super::super::segment::{self, FIRST, MOST};
-use super::{PushError, Sender};
+use super::{AGAIN, MODEST, PushError, SMALL, Sender};
 
 impl Sender {
     /// What the socket's other peers leave of the limit.
@@ -91,5 +93,60 @@ impl Sender {
     /// Whether a send makes memory at once, whatever the policy is.
     pub fn set_hurried(&mut self, hurried: bool) {
         self.hurried = hurried;
+    }
+
+    /// Lets go of segments that the reader has passed.
+    pub(super) fn retire(&mut self) -> Result<(), PushError> {
+        let Some(writer) = &mut self.writer else {
+            return Ok(());
+        };
+        let reported = writer.look_at_reader().map_err(PushError::Corrupt)?;
+        let segments = &mut segment::lock(&self.segments).list;
+        while segments.get(1).is_some_and(|next| next.start <= reported) {
+            segments.pop_front();
+        }
+        Ok(())
+    }
+
+    /// When the reader has taken everything, a large segment is left for a small one.
+    pub(super) fn shrink(&mut self, len: usize) {
+        if !self.growth.large || self.retire().is_err() {
+            return;
+        }
+        let Some(writer) = &self.writer else {
+            return;
+        };
+        let capacity = writer.capacity();
+        let only = segment::lock(&self.segments).list.len() == 1;
+        if capacity <= SMALL {
+            self.growth.large = !only;
+            return;
+        }
+        let drained = only && writer.seen_reader() == writer.position();
+        let enough = segment::capacity_for(len).is_some_and(|needed| needed * 2 <= capacity);
+        let keep = if capacity <= MODEST {
+            AGAIN
+        } else {
+            self.growth.keep
+        };
+        let is_kept = self.growth.full.is_some_and(|full| full.elapsed() < keep);
+        if !drained || !enough || is_kept {
+            return;
+        }
+        let least = segment::capacity_for(len).unwrap_or(FIRST);
+        // Without memory for a small one the large one stays.
+        if self.jump(least).is_ok() {
+            self.growth.shrunk = Some(Instant::now());
+        }
+    }
+
+    /// Bytes of the segments that are not passed, as far as we have seen.
+    pub fn memory(&self) -> u64 {
+        let segments = segment::lock(&self.segments);
+        segments
+            .list
+            .iter()
+            .map(|segment| segment.memory.len() as u64)
+            .sum()
     }
 }

@@ -149,7 +149,14 @@ extern "C" fn zmq_ctx_new() -> *mut c_void {
 unsafe extern "C" fn zmq_ctx_term(handle: *mut c_void) -> c_int {
     catch(|| {
         // SAFETY: the caller's contract.
-        let held = unsafe { Held::enter(handle) }?;
+        let held = match unsafe { Held::enter(handle) } {
+            Err(Errno::TERMINATED) => {
+                // SAFETY: as above.
+                unsafe { Slot::<Held>::find(handle) }?.abandon();
+                return Ok(0);
+            }
+            held => held?,
+        };
         let here = held.process == std::process::id();
         let context = held.context.clone();
         drop(held);
@@ -169,7 +176,11 @@ unsafe extern "C" fn zmq_ctx_term(handle: *mut c_void) -> c_int {
 unsafe extern "C" fn zmq_ctx_shutdown(handle: *mut c_void) -> c_int {
     catch(|| {
         // SAFETY: the caller's contract.
-        unsafe { Held::enter(handle) }?.context.shutdown();
+        match unsafe { Held::enter(handle) } {
+            // Of the calls that it would end, none is in this process.
+            Err(Errno::TERMINATED) => {}
+            held => held?.context.shutdown(),
+        }
         Ok(0)
     })
 }

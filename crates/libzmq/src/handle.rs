@@ -10,13 +10,18 @@
 //! whether the handle is still the same ([`Guard::life`]). A call that finds another one at work waits for it, for a
 //! second at most, after which it is `EBUSY`: only a call that a signal's handler makes in the midst of another comes
 //! to that.
+//!
+//! A forked child has copies of all slots, and of the calls inside only that of the thread that forked. A slot that
+//! another thread was inside is [`LOST`] there: its content may be half changed and is never looked at again. A call on it
+//! is `ETERM`, and a call that closes it succeeds.
 
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, TryLockError};
 use std::time::Duration;
 
 use crate::errors::Errno;
@@ -45,6 +50,8 @@ const FREE: u8 = 0;
 const BUSY: u8 = 1;
 /// No call is inside, but one sleeps that may be over after any other call.
 const ASLEEP: u8 = 2;
+/// A call was inside when the process was forked, and this is the child.
+const LOST: u8 = 3;
 
 /// Looks of a call that waits for another one: at first it spins between two, then it offers the CPU to others, then it
 /// sleeps.
@@ -62,16 +69,75 @@ impl<T> Pool<T> {
     pub(crate) const fn new() -> Pool<T> {
         Pool(Mutex::new(VecDeque::new()))
     }
+
+    /// The slots, unless the lock stays taken: another thread may have had it when this process was forked.
+    fn lock(&self) -> Option<MutexGuard<'_, VecDeque<&'static Slot<T>>>> {
+        for _ in 0..OFFERS {
+            match self.0.try_lock() {
+                Ok(slots) => return Some(slots),
+                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            }
+        }
+        None
+    }
+}
+
+/// The lock of a slot, whatever its content is.
+struct Lock {
+    /// Invariant: the call that turned it to [`BUSY`] from something else, and no other, uses the content.
+    state: AtomicU8,
+    /// Calls that wait for the state.
+    wanted: AtomicU32,
+    /// The one that was made before.
+    next: AtomicPtr<Lock>,
+}
+
+/// The locks of all slots that were ever made, the newest first. A slot is never freed, so that a list of them holds.
+static LOCKS: AtomicPtr<Lock> = AtomicPtr::new(ptr::null_mut());
+
+impl Lock {
+    /// Adds it to the list of all.
+    fn enlist(&'static self) {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            // SAFETY: the function stays for as long as this library does. Without memory for it, which is all that can
+            // go wrong, a call in a child is `EBUSY`.
+            let _ = unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+        });
+        let this = ptr::from_ref(self).cast_mut();
+        let mut first = LOCKS.load(Ordering::Relaxed);
+        loop {
+            self.next.store(first, Ordering::Relaxed);
+            // ORDERING: release, so that who sees it in the list sees what it is.
+            match LOCKS.compare_exchange_weak(first, this, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(other) => first = other,
+            }
+        }
+    }
+}
+
+/// Called in a forked child before fork(2) returns there, with no other thread beside: the calls that were inside of slots
+/// are not. The thread that forks may be inside of one itself, and leaves it later.
+extern "C" fn forked() {
+    // ORDERING: acquire, for the release in `enlist`.
+    let mut next = LOCKS.load(Ordering::Acquire);
+    // SAFETY: null, or a lock that stays, as all in the list do.
+    while let Some(lock) = unsafe { next.as_ref() } {
+        // ORDERING: relaxed, there is no other thread.
+        if lock.state.load(Ordering::Relaxed) == BUSY {
+            lock.state.store(LOST, Ordering::Relaxed);
+        }
+        next = lock.next.load(Ordering::Relaxed);
+    }
 }
 
 /// One handle. The tag comes first, wherever a pointer of another kind points.
 #[repr(C)]
 pub(crate) struct Slot<T> {
     tag: AtomicU32,
-    /// Invariant: the call that turned it to [`BUSY`] from something else, and no other, uses the content.
-    state: AtomicU8,
-    /// Calls that wait for the state.
-    wanted: AtomicU32,
+    lock: Lock,
     /// Handles that were closed in this slot. It changes under the lock.
     life: AtomicU32,
     content: UnsafeCell<Option<T>>,
@@ -83,27 +149,32 @@ unsafe impl<T: Send> Sync for Slot<T> {}
 impl<T: Content> Slot<T> {
     /// Makes a handle.
     pub(crate) fn make(mut content: T) -> *mut c_void {
-        let free = T::pool()
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front();
-        let slot = free.unwrap_or_else(|| {
-            Box::leak(Box::new(Slot {
+        // A call that has found the handle before may be inside for a moment, and in a forked child for ever.
+        let free = std::iter::from_fn(|| T::pool().lock()?.pop_front());
+        let mut entered = free.filter_map(|slot| slot.lock().ok());
+        let mut guard = entered.next().unwrap_or_else(|| {
+            let slot: &'static Slot<T> = Box::leak(Box::new(Slot {
                 tag: AtomicU32::new(DEAD),
-                state: AtomicU8::new(FREE),
-                wanted: AtomicU32::new(0),
+                lock: Lock {
+                    state: AtomicU8::new(FREE),
+                    wanted: AtomicU32::new(0),
+                    next: AtomicPtr::new(ptr::null_mut()),
+                },
                 life: AtomicU32::new(0),
                 content: UnsafeCell::new(None),
-            }))
+            }));
+            slot.lock.enlist();
+            // ORDERING: relaxed, no other thread knows it.
+            slot.lock.state.store(BUSY, Ordering::Relaxed);
+            Guard::of(slot)
         });
-        content.placed(&slot.wanted);
-        let mut guard = slot.lock();
+        let slot = guard.slot;
+        content.placed(&slot.lock.wanted);
         *guard.content_mut() = Some(content);
         // ORDERING: release, for the load in `find` of another thread that was given the handle.
         slot.tag.store(T::TAG, Ordering::Release);
         drop(guard);
-        std::ptr::from_ref(slot).cast_mut().cast()
+        ptr::from_ref(slot).cast_mut().cast()
     }
 
     /// The slot behind a handle.
@@ -131,8 +202,9 @@ impl<T: Content> Slot<T> {
     #[inline]
     pub(crate) fn try_enter(&'static self) -> Result<Guard<T>, Errno> {
         // ORDERING: acquire, for the release in the drop of the last guard.
-        match self.state.swap(BUSY, Ordering::Acquire) {
+        match self.lock.state.swap(BUSY, Ordering::Acquire) {
             BUSY => Err(Errno::BUSY),
+            LOST => Err(self.stays_lost()),
             leave => Guard { slot: self, leave }.checked(),
         }
     }
@@ -141,7 +213,7 @@ impl<T: Content> Slot<T> {
     #[inline]
     pub(crate) fn enter(&'static self) -> Result<Guard<T>, Errno> {
         // ORDERING: acquire, for the release in the drop of the last guard.
-        match self.state.swap(BUSY, Ordering::Acquire) {
+        match self.lock.state.swap(BUSY, Ordering::Acquire) {
             FREE => {}
             found => self.enter_late(found)?,
         }
@@ -150,8 +222,10 @@ impl<T: Content> Slot<T> {
 
     #[cold]
     fn enter_late(&'static self, mut found: u8) -> Result<(), Errno> {
-        if found == BUSY {
-            found = self.await_turn(Some(PATIENCE)).ok_or(Errno::BUSY)?;
+        match found {
+            BUSY => found = self.await_turn(Some(PATIENCE))?,
+            LOST => return Err(self.stays_lost()),
+            _ => {}
         }
         if found == ASLEEP {
             let mut guard = Guard::of(self);
@@ -165,12 +239,12 @@ impl<T: Content> Slot<T> {
 
     /// As [`enter`](Slot::enter), however long that takes.
     pub(crate) fn enter_at_last(&'static self) -> Result<Guard<T>, Errno> {
-        self.lock().checked()
+        self.lock()?.checked()
     }
 
     /// Enters it as [`enter`](Slot::enter) does, to ask for something that wakes no call.
     pub(crate) fn enter_to_ask(&'static self) -> Result<Guard<T>, Errno> {
-        let found = self.await_turn(Some(PATIENCE)).ok_or(Errno::BUSY)?;
+        let found = self.await_turn(Some(PATIENCE))?;
         let guard = Guard {
             slot: self,
             leave: found,
@@ -180,7 +254,7 @@ impl<T: Content> Slot<T> {
 
     /// Enters it again after a sleep, if it has not been closed since.
     pub(crate) fn enter_again(&'static self, life: u32) -> Result<Guard<T>, Errno> {
-        let found = self.await_turn(None).unwrap_or(FREE);
+        let found = self.await_turn(None)?;
         let guard = Guard {
             slot: self,
             leave: found,
@@ -192,40 +266,59 @@ impl<T: Content> Slot<T> {
         }
     }
 
-    fn lock(&'static self) -> Guard<T> {
-        // Without an end it does not fail.
-        let _found = self.await_turn(None);
-        Guard::of(self)
+    fn lock(&'static self) -> Result<Guard<T>, Errno> {
+        self.await_turn(None)?;
+        Ok(Guard::of(self))
     }
 
-    /// Turns the state to busy as soon as it is anything else, and says what it was; `None` after too many
-    /// looks.
+    /// A call has found it lost, and has turned it to busy for a moment.
+    #[cold]
+    fn stays_lost(&self) -> Errno {
+        // ORDERING: relaxed, nothing is published by it.
+        self.lock.state.store(LOST, Ordering::Relaxed);
+        Errno::TERMINATED
+    }
+
+    /// Ends a handle that was [lost](LOST), and leaves what is behind it as it is.
+    pub(crate) fn abandon(&self) {
+        // ORDERING: relaxed, a call that reads the old tag finds it lost.
+        self.tag.store(DEAD, Ordering::Relaxed);
+    }
+
+    /// Turns the state to busy as soon as it is anything else, and says what it was.
+    ///
+    /// # Errors
+    ///
+    /// `BUSY` after too many looks, `TERMINATED` if it is lost.
     #[inline]
-    fn await_turn(&self, patience: Option<u32>) -> Option<u8> {
+    fn await_turn(&self, patience: Option<u32>) -> Result<u8, Errno> {
         // ORDERING: acquire, for the release in the drop of the last guard.
-        match self.state.swap(BUSY, Ordering::Acquire) {
+        match self.lock.state.swap(BUSY, Ordering::Acquire) {
             BUSY => self.await_turn_while_busy(patience),
-            found => Some(found),
+            LOST => Err(self.stays_lost()),
+            found => Ok(found),
         }
     }
 
     #[cold]
-    fn await_turn_while_busy(&self, patience: Option<u32>) -> Option<u8> {
+    fn await_turn_while_busy(&self, patience: Option<u32>) -> Result<u8, Errno> {
         // ORDERING: relaxed, a hint to the call inside.
-        self.wanted.fetch_add(1, Ordering::Relaxed);
+        self.lock.wanted.fetch_add(1, Ordering::Relaxed);
         let mut looks = 0;
         let found = loop {
             // ORDERING: relaxed, the exchange decides.
-            if self.state.load(Ordering::Relaxed) != BUSY {
+            if self.lock.state.load(Ordering::Relaxed) != BUSY {
                 // ORDERING: as above.
-                let found = self.state.swap(BUSY, Ordering::Acquire);
-                if found != BUSY {
-                    break Some(found);
+                let found = self.lock.state.swap(BUSY, Ordering::Acquire);
+                match found {
+                    BUSY => {}
+                    LOST => break Err(self.stays_lost()),
+                    found => break Ok(found),
                 }
             }
             looks += 1;
             if patience.is_some_and(|patience| looks > patience) {
-                break None;
+                break Err(Errno::BUSY);
             } else if looks < SPINS {
                 std::hint::spin_loop();
             } else if looks < SPINS + OFFERS {
@@ -235,7 +328,7 @@ impl<T: Content> Slot<T> {
             }
         };
         // ORDERING: relaxed, as above.
-        self.wanted.fetch_sub(1, Ordering::Relaxed);
+        self.lock.wanted.fetch_sub(1, Ordering::Relaxed);
         found
     }
 
@@ -243,7 +336,7 @@ impl<T: Content> Slot<T> {
     pub(crate) fn let_in(&self) {
         for _ in 0..OFFERS {
             // ORDERING: relaxed, a hint.
-            if self.wanted.load(Ordering::Relaxed) == 0 {
+            if self.lock.wanted.load(Ordering::Relaxed) == 0 {
                 return;
             }
             std::thread::yield_now();
@@ -297,6 +390,8 @@ impl<T: Content> Guard<T> {
     }
 
     /// Ends the handle, and gives what was behind it.
+    ///
+    /// The slot is used again, unless the pool cannot be had.
     pub(crate) fn close(mut self) -> Option<T> {
         let slot = self.slot;
         // ORDERING: relaxed, a call that reads the old tag finds no content.
@@ -306,8 +401,9 @@ impl<T: Content> Guard<T> {
         self.leave = FREE;
         let content = self.content_mut().take();
         drop(self);
-        let mut pool = T::pool().0.lock().unwrap_or_else(PoisonError::into_inner);
-        pool.push_back(slot);
+        if let Some(mut slots) = T::pool().lock() {
+            slots.push_back(slot);
+        }
         content
     }
 }
@@ -360,7 +456,7 @@ impl<T> Drop for Guard<T> {
     #[inline]
     fn drop(&mut self) {
         // ORDERING: release, for the acquire of the next one to enter.
-        self.slot.state.store(self.leave, Ordering::Release);
+        self.slot.lock.state.store(self.leave, Ordering::Release);
     }
 }
 
@@ -447,7 +543,7 @@ mod tests {
         drop(guard);
         assert!(slot.enter().unwrap().close().is_some());
         assert_eq!(slot.enter_again(life).map(drop), Err(Errno::FAULT));
-        while !std::ptr::eq(made(), slot) {}
+        while !ptr::eq(made(), slot) {}
         assert_eq!(slot.enter_again(life).map(drop), Err(Errno::FAULT));
         assert!(slot.enter().is_ok());
     }

@@ -163,7 +163,11 @@ unsafe extern "C" fn zmq_socket(context: *mut c_void, kind: c_int) -> *mut c_voi
 unsafe extern "C" fn zmq_close(handle: *mut c_void) -> c_int {
     catch(|| {
         // SAFETY: the caller's contract.
-        drop(unsafe { Open::change(handle) }?.close());
+        match unsafe { Open::change(handle) } {
+            // SAFETY: as above.
+            Err(Errno::TERMINATED) => unsafe { Slot::<Open>::find(handle) }?.abandon(),
+            open => drop(open?.close()),
+        }
         Ok(0)
     })
 }

@@ -150,7 +150,11 @@ unsafe extern "C" fn zmq_timers_destroy(pointer: *mut *mut c_void) -> c_int {
         // SAFETY: the caller's contract.
         let pointer = unsafe { out(pointer) }?;
         // SAFETY: the caller's contract.
-        drop(unsafe { Timers::enter(*pointer) }?.close());
+        match unsafe { Timers::enter(*pointer) } {
+            // SAFETY: as above.
+            Err(Errno::TERMINATED) => unsafe { Slot::<Timers>::find(*pointer) }?.abandon(),
+            timers => drop(timers?.close()),
+        }
         *pointer = std::ptr::null_mut();
         Ok(0)
     })

@@ -259,6 +259,11 @@ fn forks() {
 }
 
 #[test]
+fn forked_inside() {
+    holds("forked_inside", With::Both);
+}
+
+#[test]
 fn stops() {
     holds("stops", With::Both);
 }

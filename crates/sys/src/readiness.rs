@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, epoll};
 
-use crate::deadline::{remaining, timespec};
+use crate::deadline::{remaining, sleep, timespec};
 use crate::doorbell::Doorbell;
 use crate::event::Event;
 use crate::signal::handlers;
@@ -194,10 +194,20 @@ impl Epoll {
     /// asked. Without a deadline no timer is set.
     ///
     /// # Errors
-    /// `Interrupted` when a signal was handled; in a program with handlers also after the process was
-    /// stopped and continued. Otherwise what epoll_wait(2) answers; nothing is expected.
+    /// `Interrupted` when a signal was handled, and within a second of the program's first handler also after the
+    /// process was stopped and continued. Otherwise what epoll_wait(2) answers; nothing is expected.
     pub fn wait(&self, deadline: Option<Instant>) -> io::Result<Wake> {
         loop {
+            if handlers::were_seen() {
+                // After a stop poll(2) goes on by itself, where epoll_wait(2) fails as it does for a handler.
+                let told = sleep(self.fd.as_fd(), PollFlags::IN, deadline)?;
+                let wake = self.pwait(Some(Duration::ZERO))?;
+                // Another thread may have taken what was there.
+                if wake.timed_out && told {
+                    continue;
+                }
+                return Ok(wake);
+            }
             let left = remaining(deadline);
             let wake = if self.precise {
                 self.pwait2(left)
@@ -205,6 +215,7 @@ impl Epoll {
                 self.pwait(left)
             };
             let wake = match wake {
+                // Nothing but a stop interrupts a program without handlers.
                 Err(error) if is_stop(&error) => continue,
                 wake => wake?,
             };

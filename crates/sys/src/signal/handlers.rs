@@ -1,5 +1,9 @@
 //! Which signals have a handler in this process.
 
+use std::cell::Cell;
+
+use rustix::thread::ClockId;
+
 use super::Mask;
 
 /// Linux has signals 1 to 64.
@@ -14,6 +18,25 @@ const OF_RUNTIME: [i32; 2] = [libc::SIGSEGV, libc::SIGBUS];
 /// attached.
 pub(crate) fn may_have_run() -> bool {
     Mask::current().map_or(true, |own| handled(&own, &OF_RUNTIME) != 0)
+}
+
+/// Whether a handler of the program could have run in the calling thread when that was last looked at, a second ago at
+/// most.
+pub(crate) fn were_seen() -> bool {
+    thread_local! {
+        /// The second of the look, and what was seen.
+        static SEEN: Cell<(i64, bool)> = const { Cell::new((i64::MIN, false)) };
+    }
+    let now = rustix::time::clock_gettime(ClockId::MonotonicCoarse).tv_sec;
+    // A thread whose locals are being torn down looks each time.
+    match SEEN.try_with(Cell::get) {
+        Ok((at, seen)) if at == now => seen,
+        _ => {
+            let seen = may_have_run();
+            let _ = SEEN.try_with(|last| last.set((now, seen)));
+            seen
+        }
+    }
 }
 
 /// The signals that have a handler and are neither in `blocked` nor in `left_out`; bit 0 is signal 1. Costs 5 µs.

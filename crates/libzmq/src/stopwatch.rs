@@ -1,7 +1,7 @@
 //! Stopwatches, and a nap.
 
 use std::ffi::{c_int, c_ulong, c_void};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::boundary::catch;
 
@@ -33,8 +33,9 @@ unsafe extern "C" fn zmq_stopwatch_stop(watch: *mut c_void) -> c_ulong {
     elapsed
 }
 
-/// Sleeps for so many seconds.
+/// Sleeps for so many seconds, or until a signal is handled, as sleep(3) does.
 #[unsafe(no_mangle)]
 extern "C" fn zmq_sleep(seconds: c_int) {
-    std::thread::sleep(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
+    // SAFETY: takes a number, and has no other precondition.
+    let _left = unsafe { libc::sleep(seconds.cast_unsigned()) };
 }

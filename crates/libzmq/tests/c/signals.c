@@ -214,6 +214,8 @@ enum { STOPS = 20 };
 static void stopped (const char *endpoint)
 {
     prctl (PR_SET_PDEATHSIG, SIGKILL);
+    struct sigaction action = {.sa_handler = handle};
+    CHECK (sigaction (SIGUSR1, &action, NULL) == 0);
     void *context = zmq_ctx_new (), *dealer = made (context, ZMQ_DEALER);
     CHECK (zmq_connect (dealer, endpoint) == 0);
     for (int round = 0; round < ROUNDS; round++) {
@@ -271,11 +273,61 @@ static void stop (void)
     CHECK (zmq_close (dealer) == 0 && zmq_ctx_term (context) == 0);
 }
 
+/* --- Sleeps */
+
+static void nothing (int signal)
+{
+    (void) signal;
+}
+
+static double seconds (void)
+{
+    struct timespec time;
+    CHECK (clock_gettime (CLOCK_MONOTONIC, &time) == 0);
+    return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+/* A signal that is handled ends zmq_sleep, as it ends sleep (3): a storm of them does not make it endless. Calls that wait
+   for less than a spin takes to look for signals end all the same. */
+static void naps (void)
+{
+    struct sigaction action = {.sa_handler = nothing};
+    CHECK (sigaction (SIGALRM, &action, NULL) == 0);
+    timer_t timer;
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+    struct itimerspec storm = {{0, 20000}, {0, 20000}}, calm = {{0, 0}, {0, 0}};
+    CHECK (timer_create (CLOCK_MONOTONIC, &event, &timer) == 0);
+    void *context = zmq_ctx_new (), *pair = made (context, ZMQ_PAIR);
+    CHECK (zmq_bind (pair, "inproc://naps") == 0);
+    set (pair, ZMQ_RCVTIMEO, 1);
+    zmq_pollitem_t item = {.socket = pair, .events = ZMQ_POLLIN};
+    double begin = seconds ();
+    CHECK (timer_settime (timer, 0, &storm, NULL) == 0);
+    zmq_sleep (1000);
+    CHECK (seconds () - begin < 500);
+    for (int round = 0; round < 100; round++) {
+        errno = 0;
+        CHECK (zmq_recv (pair, NULL, 0, 0) == -1 && (errno == EAGAIN || errno == EINTR));
+        errno = 0;
+        CHECK (zmq_poll (&item, 1, 1) == 0 || errno == EINTR);
+    }
+    CHECK (timer_settime (timer, 0, &calm, NULL) == 0 && timer_delete (timer) == 0);
+    begin = seconds ();
+    zmq_sleep (0);
+    CHECK (seconds () - begin < 500);
+    CHECK (zmq_close (pair) == 0 && zmq_ctx_term (context) == 0);
+}
+
 int main (void)
 {
     CHECK (sem_init (&go_on, 0, 0) == 0);
     threads ();
     stop ();
+    for (int way = 0; way < 3; way++) {
+        setenv ("RINGMQ_WAIT", (const char *[]){"spin", "adaptive", "park"}[way], 1);
+        naps ();
+    }
+    unsetenv ("RINGMQ_WAIT");
     const char *ways[] = {"spin", "adaptive", "park"};
     for (int way = 0; way < 3; way++)
         for (int others = 0; others <= 2; others += 2)

@@ -175,7 +175,7 @@ impl Work {
                 && error.kind() != std::io::ErrorKind::Interrupted
             {
                 // Nothing that the kernel can say here is expected; it is not asked again at once.
-                std::thread::sleep(SHORTAGE);
+                ringmq_sys::rest(SHORTAGE);
             }
             self.announcement.disarm();
             for event in &events {

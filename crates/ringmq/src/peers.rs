@@ -306,8 +306,10 @@ impl Peers {
     }
 
     /// Mappings run short: what is sent to a peer goes by ZMTP again, unless a message has begun.
-    pub(crate) fn give_back(&mut self, peer: Peer) {
-        if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
+    pub(crate) fn give_back(&mut self, id: PipeId) {
+        if let Some(peer) = self.find(id)
+            && let Some(entry) = self.entries.get_mut(peer.0 as usize)
+        {
             entry.give_back();
         }
     }

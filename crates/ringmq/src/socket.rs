@@ -192,11 +192,7 @@ impl Socket {
                         self.peers.set_session_marks(peer, self.options.marks());
                     }
                 }
-                Command::GiveBack(id) => {
-                    if let Some(peer) = self.peers.find(id) {
-                        self.peers.give_back(peer);
-                    }
-                }
+                Command::GiveBack(id) => self.peers.give_back(id),
                 Command::Terminate => {
                     self.terminated = true;
                     self.watch.stop();

@@ -87,5 +87,5 @@ pub use reserve::Reserve;
 pub use ringer::{Ringer, RingerRefusal};
 pub use setback::{Setback, most_descriptors, most_mappings};
 pub use signal::{SignalGate, without_signals};
-pub use socket::{Ancillary, Came, Credentials, RecvError, Stream};
+pub use socket::{Ancillary, Came, Credentials, NotConnected, RecvError, Stream};
 pub use transfer::{begin_connect, receive_some, send_some};

@@ -125,7 +125,8 @@ fn a_full_backlog_is_said_at_once() {
     let listener = bind(&path, &options);
     let _in_line = Stream::try_connect(listener.address()).unwrap();
     let refused = Stream::try_connect(listener.address()).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+    assert_eq!(refused.source.kind(), ErrorKind::WouldBlock);
+    assert!(refused.fd.is_some());
 }
 
 #[test]

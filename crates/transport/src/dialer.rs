@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
+use ringmq_sys::NotConnected;
 use socket2::Socket;
 
 use crate::endpoint::{Endpoint, EndpointError, Host, TcpPlace};
@@ -96,6 +97,8 @@ pub enum DialError {
         endpoint: String,
         /// The kernel's answer.
         source: io::Error,
+        /// The number of the socket that failed, which is closed by now; `None` if there was none.
+        fd: Option<RawFd>,
     },
     /// [`Options::connect_timeout`] passed.
     #[error("no answer from {endpoint} within {after:?}")]
@@ -108,6 +111,15 @@ pub enum DialError {
 }
 
 impl DialError {
+    /// The number of the socket that failed, where the kernel refused a step. It is closed by now.
+    #[must_use]
+    pub fn fd(&self) -> Option<RawFd> {
+        match self {
+            DialError::Os { fd, .. } => *fd,
+            _ => None,
+        }
+    }
+
     /// Whether somebody, or a dead socket, said no. See
     /// [`ReconnectStop`](crate::ReconnectStop).
     #[must_use]
@@ -145,10 +157,11 @@ pub fn dial(endpoint: &Endpoint, options: &Options, now: Instant) -> Result<Dial
         }
         Endpoint::Ipc(address) => match ringmq_sys::Stream::try_connect(address) {
             Ok(unix) => Ok(Dial::Connected(Stream::ipc(unix))),
-            Err(source) => Err(DialError::Os {
+            Err(NotConnected { source, fd }) => Err(DialError::Os {
                 step: "connect",
                 endpoint: endpoint.to_string(),
                 source,
+                fd,
             }),
         },
         Endpoint::IpcAnywhere | Endpoint::Inproc(_) => Err(DialError::NoStream {
@@ -185,7 +198,7 @@ impl Way {
             match self.begin(&to) {
                 Ok((socket, true)) => match tune(&socket, &self.options) {
                     Ok(()) => return Ok(Dial::Connected(Stream::tcp(socket))),
-                    Err(refused) => last = failed(to, refused),
+                    Err(refused) => last = failed(to, refused, Some(socket.as_raw_fd())),
                 },
                 Ok((socket, false)) => {
                     let timeout = self.options.connect_timeout;
@@ -197,29 +210,36 @@ impl Way {
                         way: self,
                     }));
                 }
-                Err(refused) => last = failed(to, refused),
+                Err((refused, fd)) => last = failed(to, refused, fd),
             }
         }
         Err(last)
     }
 
     /// A socket that is connected (true), or on its way.
-    fn begin(&self, to: &SocketAddr) -> Result<(Socket, bool), Refused> {
-        let socket = open(to, &self.options)?;
+    /// If it fails, the number of its socket is told, too.
+    fn begin(&self, to: &SocketAddr) -> Result<(Socket, bool), (Refused, Option<RawFd>)> {
+        let socket = open(to, &self.options).map_err(|refused| (refused, None))?;
+        let begun = self.begin_on(&socket, to);
+        let done = begun.map_err(|refused| (refused, Some(socket.as_raw_fd())))?;
+        Ok((socket, done))
+    }
+
+    fn begin_on(&self, socket: &Socket, to: &SocketAddr) -> Result<bool, Refused> {
         if let Some(source) = self.source {
             socket.set_reuse_address(true).map_err(at("SO_REUSEADDR"))?;
             socket.bind(&source.into()).map_err(at("bind"))?;
         }
-        let done = ringmq_sys::begin_connect(socket.as_fd(), to).map_err(at("connect"))?;
-        Ok((socket, done))
+        ringmq_sys::begin_connect(socket.as_fd(), to).map_err(at("connect"))
     }
 }
 
-fn failed(to: SocketAddr, Refused { step, source }: Refused) -> DialError {
+fn failed(to: SocketAddr, Refused { step, source }: Refused, fd: Option<RawFd>) -> DialError {
     DialError::Os {
         step,
         endpoint: Endpoint::Tcp(to.into()).to_string(),
         source,
+        fd,
     }
 }
 
@@ -230,10 +250,11 @@ impl Connecting {
     /// # Errors
     /// [`DialError`], when there is no next one.
     pub fn poll(self, now: Instant) -> Result<Dial, DialError> {
+        let fd = Some(self.socket.as_raw_fd());
         let error = match self.outcome() {
             Ok(true) => match tune(&self.socket, &self.way.options) {
                 Ok(()) => return Ok(Dial::Connected(Stream::tcp(self.socket))),
-                Err(refused) => failed(self.to, refused),
+                Err(refused) => failed(self.to, refused, fd),
             },
             Ok(false) if self.deadline.is_none_or(|deadline| now < deadline) => {
                 return Ok(Dial::Waiting(self));
@@ -242,7 +263,7 @@ impl Connecting {
                 endpoint: Endpoint::Tcp(self.to.into()).to_string(),
                 after: self.way.options.connect_timeout,
             },
-            Err(source) => failed(self.to, at("connect")(source)),
+            Err(source) => failed(self.to, at("connect")(source), fd),
         };
         // Before the next one begins, so that one descriptor is enough.
         drop(self.socket);

@@ -138,12 +138,13 @@ impl Work {
         }
     }
 
-    /// An attempt has failed; `fd` is what it had, as far as we know.
+    /// An attempt has failed; `fd` is what it had, if the error does not say so.
     fn not_dialed(&mut self, slot: usize, error: &DialError, fd: Option<RawFd>) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
         if let DialError::Os { .. } | DialError::TimedOut { .. } = error {
+            let fd = error.fd().or(fd);
             session.tell(Occurrence::Closed { fd });
         }
         match &session.origin {

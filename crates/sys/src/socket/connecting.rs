@@ -1,7 +1,7 @@
 //! Becoming connected.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Instant;
 
 use rustix::fs::OFlags;
@@ -12,6 +12,16 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use super::Stream;
 use crate::address::Address;
 use crate::deadline::remaining;
+
+/// Why [`Stream::try_connect`] has not connected.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+pub struct NotConnected {
+    /// The kernel's answer.
+    pub source: io::Error,
+    /// The number of the socket that failed, which is closed by now; `None` if there was none.
+    pub fd: Option<RawFd>,
+}
 
 impl Stream {
     /// Connects to a listener. When its backlog is full, sleeps in the kernel until there is room or
@@ -56,12 +66,17 @@ impl Stream {
     /// for](Stream::ask_for_pidfd).
     ///
     /// # Errors
-    /// `WouldBlock` when the listener's backlog is full (there is nothing to poll for: try later);
+    /// [`NotConnected`]: `WouldBlock` when the listener's backlog is full (there is nothing to poll for: try later);
     /// otherwise as [`connect`](Self::connect).
-    pub fn try_connect(address: &Address) -> io::Result<Stream> {
-        let (fd, to) = socket_for(address)?;
-        rustix::net::connect(&fd, &to)?;
-        Stream::of_known(fd)
+    pub fn try_connect(address: &Address) -> Result<Stream, NotConnected> {
+        let (fd, to) = socket_for(address).map_err(|source| NotConnected { source, fd: None })?;
+        let number = fd.as_raw_fd();
+        let connected = rustix::net::connect(&fd, &to).map_err(io::Error::from);
+        let stream = connected.and_then(|()| Stream::of_known(fd));
+        stream.map_err(|source| NotConnected {
+            source,
+            fd: Some(number),
+        })
     }
 }
 

@@ -89,6 +89,7 @@ fn what_ends_all_trying() {
         step: "connect",
         endpoint: "tcp://127.0.0.1:1".into(),
         source: kind.into(),
+        fd: None,
     };
     let refused = failed(std::io::ErrorKind::ConnectionRefused);
     let unreachable = failed(std::io::ErrorKind::HostUnreachable);

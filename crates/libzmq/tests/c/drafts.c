@@ -18,8 +18,66 @@ static void event (void *reader, uint64_t expected, uint64_t *values, uint64_t c
     remote[size] = 0;
 }
 
+/* The messages that wait at both ends of a socket's only connection. */
+static void waits (void *socket, void *reader, uint64_t out, uint64_t in)
+{
+    uint64_t values[2];
+    char local[256], remote[256];
+    /* What the I/O thread has said by now is known. */
+    (void) get (socket, ZMQ_EVENTS);
+    CHECK (zmq_socket_monitor_pipes_stats (socket) == 0);
+    event (reader, ZMQ_EVENT_PIPES_STATS, values, 2, local, remote);
+    if (values[0] != out || values[1] != in)
+        fprintf (stderr, "%d and %d wait\n", (int) values[0], (int) values[1]);
+    CHECK (values[0] == out && values[1] == in);
+}
+
+static void pass (void *push, void *pull, int count)
+{
+    char byte;
+    for (int sent = 0; sent < count; sent++)
+        CHECK (zmq_send (push, "x", 1, 0) == 1);
+    for (int received = 0; received < count; received++)
+        CHECK (zmq_recv (pull, &byte, 1, 0) == 1);
+}
+
+/* Over ZMTP messages count until a step of credit is complete, half of the mark, as in pipe_t of libzmq: also those that
+   were received. */
+static void steps (void)
+{
+    enum { STEP = 500 };
+    void *context = zmq_ctx_new ();
+    void *push = made (context, ZMQ_PUSH), *pull = made (context, ZMQ_PULL), *readers[2];
+    const char *names[] = {"inproc://push", "inproc://pull"};
+    void *sockets[] = {push, pull};
+    for (int at = 0; at < 2; at++) {
+        CHECK (zmq_socket_monitor_versioned (sockets[at], names[at], ZMQ_EVENT_PIPES_STATS, 2, ZMQ_PUSH) == 0);
+        readers[at] = made (context, ZMQ_PULL);
+        set (readers[at], ZMQ_RCVTIMEO, 20000);
+        CHECK (zmq_connect (readers[at], names[at]) == 0);
+    }
+    char endpoint[256];
+    size_t size = sizeof endpoint;
+    CHECK (zmq_bind (pull, "tcp://127.0.0.1:*") == 0);
+    CHECK (zmq_getsockopt (pull, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0);
+    CHECK (zmq_connect (push, endpoint) == 0);
+    pass (push, pull, 3);
+    waits (push, readers[0], 3, 0);
+    waits (pull, readers[1], 0, 3);
+    pass (push, pull, STEP - 3);
+    waits (push, readers[0], 0, 0);
+    waits (pull, readers[1], 0, 0);
+    pass (push, pull, 1);
+    waits (push, readers[0], 1, 0);
+    waits (pull, readers[1], 0, 1);
+    for (int at = 0; at < 2; at++)
+        CHECK (zmq_close (sockets[at]) == 0 && zmq_close (readers[at]) == 0);
+    CHECK (zmq_ctx_term (context) == 0);
+}
+
 int main (void)
 {
+    steps ();
     void *context = zmq_ctx_new ();
     void *push = made (context, ZMQ_PUSH), *pull = made (context, ZMQ_PULL);
     const char *name = "inproc://events";

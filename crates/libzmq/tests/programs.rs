@@ -259,6 +259,11 @@ fn forks() {
 }
 
 #[test]
+fn mappings() {
+    holds("mappings", With::Both);
+}
+
+#[test]
 fn forked_inside() {
     holds("forked_inside", With::Both);
 }

@@ -273,6 +273,17 @@ fn stops() {
     holds("stops", With::Both);
 }
 
+/// A call that spins uses its CPU anyway.
+#[test]
+fn storms() {
+    let folder = TempDir::new().unwrap();
+    fs::copy(ours(), folder.path().join("libzmq.so.5")).unwrap();
+    let program = compiled("storms", folder.path());
+    for wait in ["adaptive", "park"] {
+        eprintln!("{}", run_waiting(&program, folder.path(), "ours", wait));
+    }
+}
+
 #[test]
 fn signals() {
     holds("signals", With::Both);

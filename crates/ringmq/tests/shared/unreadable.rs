@@ -159,7 +159,11 @@ fn everything_comes(test: &str, lack: Lack) {
         ("REQ", "REP"),
         ("PUB", "SUB"),
     ];
-    let all = pairs.iter().flat_map(|pair| [(pair, true), (pair, false)]);
+    // A SUB that does nothing before the first message has not subscribed to it.
+    let all = pairs
+        .iter()
+        .filter(|(from, _)| lack.from > 0 || *from != "PUB")
+        .flat_map(|pair| [(pair, true), (pair, false)]);
     for (turn, ((from, to), binds)) in all.enumerate() {
         // A second peer is there that is silent, where there can be two.
         let others = usize::from(*to != "PAIR" && binds);

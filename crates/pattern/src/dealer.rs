@@ -1,13 +1,12 @@
 //! DEALER: to one peer after the other, from all peers in turn.
 
-use ringmq_message::Frame;
-
 use crate::balance::Balance;
 use crate::error::{BadOption, NotAttached, RecvRefused, Unrouted};
 use crate::fair::FairQueue;
 use crate::option::SetOption;
-use crate::pattern::Route;
 use crate::peer::{Peer, Pipes, Ready, Remote, Take};
+use crate::probe::probe;
+use crate::route::Route;
 
 #[derive(Debug)]
 pub(crate) struct Dealer {
@@ -23,13 +22,6 @@ impl Dealer {
             balance: Balance::new(),
             probe: false,
         }
-    }
-}
-
-/// Sends the empty message that tells a ROUTER that somebody is there.
-pub(crate) fn probe(peer: Peer, pipes: &mut impl Pipes) {
-    if pipes.can_write(peer) {
-        pipes.write(peer, Frame::new());
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::dealer::Dealer;
 use crate::error::{NotAttached, RecvRefused, Unrouted};
-use crate::pattern::Route;
 use crate::peer::{Peer, Pipes, Ready, Remote, Take};
+use crate::route::Route;
 
 /// A dealer that has one peer at most.
 #[derive(Debug)]

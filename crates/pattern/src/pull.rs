@@ -2,8 +2,8 @@
 
 use crate::error::{NotAttached, RecvRefused};
 use crate::fair::FairQueue;
-use crate::pattern::Route;
 use crate::peer::{Peer, Pipes, Ready, Remote, Take};
+use crate::route::Route;
 
 #[derive(Debug)]
 pub(crate) struct Pull {

@@ -2,8 +2,8 @@
 
 use crate::balance::Balance;
 use crate::error::{NotAttached, Unrouted};
-use crate::pattern::Route;
 use crate::peer::{Peer, Pipes, Ready, Remote};
+use crate::route::Route;
 
 #[derive(Debug)]
 pub(crate) struct Push {

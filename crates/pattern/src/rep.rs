@@ -2,14 +2,14 @@
 
 use ringmq_message::Frame;
 
-use crate::dealer::probe;
 use crate::error::{BadOption, NotAttached, RecvRefused, Unrouted};
 use crate::fair::{Drops, FairQueue};
 use crate::identities::Identities;
 use crate::option::SetOption;
 use crate::outgoing::Outgoing;
-use crate::pattern::Route;
 use crate::peer::{Peer, Pipes, Ready, Remote, Take};
+use crate::probe::probe;
+use crate::route::Route;
 
 /// Takes the envelope off each request, and puts it back on the reply:
 ///

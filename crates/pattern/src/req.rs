@@ -6,8 +6,8 @@ use crate::dealer::Dealer;
 use crate::error::{BadOption, NotAttached, RecvRefused, Unrouted};
 use crate::fair::Drops;
 use crate::option::SetOption;
-use crate::pattern::Route;
 use crate::peer::{Peer, Pipes, Ready, Remote, Take};
+use crate::route::Route;
 
 /// Parts of former replies that are dropped before a request. More than there can be, unless a peer writes as fast as
 /// they are dropped: that one could reply with anything.

@@ -2,14 +2,14 @@
 
 use ringmq_message::Frame;
 
-use crate::dealer::probe;
 use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
 use crate::fair::FairQueue;
 use crate::identities::Identities;
 use crate::option::SetOption;
 use crate::outgoing::Outgoing;
-use crate::pattern::Route;
 use crate::peer::{Peer, Pipes, Ready, Remote};
+use crate::probe::probe;
+use crate::route::Route;
 
 #[derive(Debug)]
 pub(crate) struct Router {

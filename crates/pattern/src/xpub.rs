@@ -7,13 +7,10 @@ use ringmq_message::Frame;
 use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
 use crate::fanout::Fanout;
 use crate::option::SetOption;
-use crate::pattern::Route;
 use crate::peer::{Peer, Pipes, Ready, Remote, Table};
+use crate::route::Route;
 use crate::subscribers::{Removed, Subscribers};
-
-/// The first byte of a subscription, and of an unsubscription. A topic follows.
-pub(crate) const SUBSCRIBE: u8 = 1;
-pub(crate) const UNSUBSCRIBE: u8 = 0;
+use crate::subscription::{SUBSCRIBE, UNSUBSCRIBE, subscription};
 
 /// What one peer may subscribe to, unless it is said: topics, and their bytes.
 const LIMITS: (usize, usize) = (1 << 20, 64 << 20);
@@ -245,14 +242,6 @@ impl Xpub {
             }
         });
     }
-}
-
-/// A subscription, or an unsubscription, as it goes to publishers.
-pub(crate) fn subscription(kind: u8, topic: &[u8]) -> Frame {
-    let mut bytes = Vec::with_capacity(1 + topic.len());
-    bytes.push(kind);
-    bytes.extend_from_slice(topic);
-    Frame::from(bytes)
 }
 
 impl Route for Xpub {

@@ -7,10 +7,10 @@ use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
 use crate::fair::{Drops, FairQueue};
 use crate::fanout::Fanout;
 use crate::option::SetOption;
-use crate::pattern::Route;
 use crate::peer::{Peer, Pipes, Ready, Remote, Table};
+use crate::route::Route;
+use crate::subscription::{SUBSCRIBE, UNSUBSCRIBE, subscription};
 use crate::topics::Topics;
-use crate::xpub::{SUBSCRIBE, UNSUBSCRIBE, subscription};
 
 #[derive(Debug)]
 pub(crate) struct Xsub {

@@ -1,0 +1,69 @@
+//! What a socket type implements.
+
+use ringmq_message::Frame;
+
+use crate::error::{BadOption, NotAttached, RecvRefused, Refused, Unrouted};
+use crate::option::SetOption;
+use crate::peer::{Peer, Pipes, Ready, Remote, Take};
+
+/// What a socket type does. Unless it says otherwise it neither sends nor receives, and has no options.
+pub(crate) trait Route {
+    fn attach<P: Pipes>(
+        &mut self,
+        peer: Peer,
+        remote: Remote<'_>,
+        pipes: &mut P,
+    ) -> Result<(), NotAttached>;
+
+    fn detach<P: Pipes>(&mut self, peer: Peer, pipes: &mut P);
+
+    fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, pipes: &mut P);
+
+    fn hiccup<P: Pipes>(&mut self, _peer: Peer, _pipes: &mut P) {}
+
+    /// Writes a part to whoever gets it; as it is, or else this looks at it and is another one.
+    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
+        match self.route(frame.more(), pipes) {
+            Ok(peer) => {
+                pipes.write(peer, frame);
+                Ok(())
+            }
+            Err(unrouted) => unrouted.with(frame),
+        }
+    }
+
+    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+        let mut part = None;
+        self.recv_to(pipes, &mut part)?;
+        part.ok_or(RecvRefused::Empty)
+    }
+
+    /// Who gets the next part.
+    fn route<P: Pipes>(&mut self, _more: bool, _pipes: &mut P) -> Result<Peer, Unrouted> {
+        Err(Unrouted::NotSupported)
+    }
+
+    /// The last part, which this peer was to get, was not written.
+    fn resume(&mut self, _peer: Peer) {}
+
+    /// Has the next part taken; says whether others follow.
+    fn recv_to<P: Pipes>(
+        &mut self,
+        _pipes: &mut P,
+        _to: &mut impl Take<P>,
+    ) -> Result<bool, RecvRefused> {
+        Err(RecvRefused::NotSupported)
+    }
+
+    fn can_send<P: Pipes>(&mut self, _pipes: &mut P) -> bool {
+        false
+    }
+
+    fn can_recv<P: Pipes>(&mut self, _pipes: &mut P) -> bool {
+        false
+    }
+
+    fn set<P: Pipes>(&mut self, _option: SetOption<'_>, _pipes: &mut P) -> Result<(), BadOption> {
+        Err(BadOption)
+    }
+}

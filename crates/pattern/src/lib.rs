@@ -75,34 +75,14 @@
 
 #![forbid(unsafe_code)]
 
-mod balance;
-mod changes;
-mod dealer;
-mod error;
-mod fair;
-mod fanout;
-mod identities;
-mod option;
-mod outgoing;
-mod pair;
 mod pattern;
-mod peer;
-mod probe;
-mod pull;
-mod push;
-mod rep;
-mod req;
-mod rotation;
+mod queues;
 mod route;
-mod router;
-mod subscribers;
-mod subscription;
 mod topics;
-mod trie;
-mod xpub;
-mod xsub;
+mod types;
 
-pub use error::{BadOption, NotAttached, RecvRefused, Refused, Unrouted};
-pub use option::SetOption;
 pub use pattern::{Kind, Pattern};
-pub use peer::{Peer, Pipes, Ready, Remote, Take};
+pub use route::{
+    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Refused, Remote, SetOption, Take,
+    Unrouted,
+};

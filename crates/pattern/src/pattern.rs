@@ -2,19 +2,11 @@
 
 use ringmq_message::Frame;
 
-use crate::dealer::Dealer;
-use crate::error::{BadOption, NotAttached, RecvRefused, Refused, Unrouted};
-use crate::option::SetOption;
-use crate::pair::Pair;
-use crate::peer::{Peer, Pipes, Ready, Remote, Take};
-use crate::pull::Pull;
-use crate::push::Push;
-use crate::rep::Rep;
-use crate::req::Req;
-use crate::route::Route;
-use crate::router::Router;
-use crate::xpub::Xpub;
-use crate::xsub::Xsub;
+use crate::route::{
+    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Refused, Remote, Route, SetOption,
+    Take, Unrouted,
+};
+use crate::types::{Dealer, Pair, Pull, Push, Rep, Req, Router, Xpub, Xsub};
 
 /// A socket type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 
 use ringmq_message::Frame;
 
-use crate::peer::{Peer, Pipes};
+use super::peer::{Peer, Pipes};
 
 /// Writes the empty message by which a ROUTER learns of a peer that has not sent anything yet.
 pub(crate) fn probe(peer: Peer, pipes: &mut impl Pipes) {

@@ -2,7 +2,7 @@
 
 use ringmq_message::Frame;
 
-use crate::peer::{Peer, Pipes, Table};
+use crate::route::{Peer, Pipes, Table};
 
 /// Gives one message to all peers that are picked and have room.
 #[derive(Debug)]

@@ -1,10 +1,17 @@
-//! What a socket type implements.
+//! What a socket type implements, and the values that pass between it and the socket.
+
+mod error;
+mod option;
+mod peer;
+mod probe;
 
 use ringmq_message::Frame;
 
-use crate::error::{BadOption, NotAttached, RecvRefused, Refused, Unrouted};
-use crate::option::SetOption;
-use crate::peer::{Peer, Pipes, Ready, Remote, Take};
+pub use error::{BadOption, NotAttached, RecvRefused, Refused, Unrouted};
+pub use option::SetOption;
+pub(crate) use peer::Table;
+pub use peer::{Peer, Pipes, Ready, Remote, Take};
+pub(crate) use probe::probe;
 
 /// What a socket type does. Unless it says otherwise it neither sends nor receives, and has no options.
 pub(crate) trait Route {

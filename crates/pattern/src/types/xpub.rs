@@ -4,13 +4,12 @@ use std::collections::VecDeque;
 
 use ringmq_message::Frame;
 
-use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
-use crate::fanout::Fanout;
-use crate::option::SetOption;
-use crate::peer::{Peer, Pipes, Ready, Remote, Table};
-use crate::route::Route;
-use crate::subscribers::{Removed, Subscribers};
-use crate::subscription::{SUBSCRIBE, UNSUBSCRIBE, subscription};
+use crate::queues::Fanout;
+use crate::route::{
+    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Refused, Remote, Route, SetOption,
+    Table,
+};
+use crate::topics::{Removed, SUBSCRIBE, Subscribers, UNSUBSCRIBE, subscription};
 
 /// What one peer may subscribe to, unless it is said: topics, and their bytes.
 const LIMITS: (usize, usize) = (1 << 20, 64 << 20);

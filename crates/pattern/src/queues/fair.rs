@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use ringmq_message::Frame;
 
-use crate::peer::{Peer, Pipes, Take};
-use crate::rotation::Rotation;
+use super::rotation::Rotation;
+use crate::route::{Peer, Pipes, Take};
 
 /// Messages that one call drops, at most, before it [puts off](Pipes::put_off) each peer that it drops another one of. A
 /// peer can write as fast as messages are dropped, so that a call that went on would never return.

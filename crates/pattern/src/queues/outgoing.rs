@@ -2,7 +2,7 @@
 
 use ringmq_message::Frame;
 
-use crate::peer::{Peer, Pipes};
+use crate::route::{Peer, Pipes};
 
 /// Where the remaining parts of a message go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,12 +2,12 @@
 
 use ringmq_message::Frame;
 
-use crate::dealer::Dealer;
-use crate::error::{BadOption, NotAttached, RecvRefused, Unrouted};
-use crate::fair::Drops;
-use crate::option::SetOption;
-use crate::peer::{Peer, Pipes, Ready, Remote, Take};
-use crate::route::Route;
+use super::dealer::Dealer;
+use crate::queues::Drops;
+use crate::route::{
+    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Remote, Route, SetOption, Take,
+    Unrouted,
+};
 
 /// Parts of former replies that are dropped before a request. More than there can be, unless a peer writes as fast as
 /// they are dropped: that one could reply with anything.

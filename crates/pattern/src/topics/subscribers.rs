@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::peer::{Peer, Table};
-use crate::trie::Trie;
+use super::trie::Trie;
+use crate::route::{Peer, Table};
 
 /// Topics, each with the peers that subscribe to it.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Whose turn it is.
 
-use crate::peer::{Peer, Table};
+use crate::route::{Peer, Table};
 
 /// Peers that take turns. Those that had nothing to offer when they were asked stand behind the others, and are not
 /// asked again before somebody says that they have:

@@ -1,12 +1,10 @@
 //! DEALER: to one peer after the other, from all peers in turn.
 
-use crate::balance::Balance;
-use crate::error::{BadOption, NotAttached, RecvRefused, Unrouted};
-use crate::fair::FairQueue;
-use crate::option::SetOption;
-use crate::peer::{Peer, Pipes, Ready, Remote, Take};
-use crate::probe::probe;
-use crate::route::Route;
+use crate::queues::{Balance, FairQueue};
+use crate::route::{
+    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Remote, Route, SetOption, Take,
+    Unrouted, probe,
+};
 
 #[derive(Debug)]
 pub(crate) struct Dealer {

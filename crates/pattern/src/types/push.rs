@@ -1,9 +1,7 @@
 //! PUSH: to one peer after the other.
 
-use crate::balance::Balance;
-use crate::error::{NotAttached, Unrouted};
-use crate::peer::{Peer, Pipes, Ready, Remote};
-use crate::route::Route;
+use crate::queues::Balance;
+use crate::route::{NotAttached, Peer, Pipes, Ready, Remote, Route, Unrouted};
 
 #[derive(Debug)]
 pub(crate) struct Push {

@@ -2,14 +2,11 @@
 
 use ringmq_message::Frame;
 
-use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
-use crate::fair::FairQueue;
-use crate::identities::Identities;
-use crate::option::SetOption;
-use crate::outgoing::Outgoing;
-use crate::peer::{Peer, Pipes, Ready, Remote};
-use crate::probe::probe;
-use crate::route::Route;
+use crate::queues::{FairQueue, Identities, Outgoing};
+use crate::route::{
+    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Refused, Remote, Route, SetOption,
+    probe,
+};
 
 #[derive(Debug)]
 pub(crate) struct Router {

@@ -1,9 +1,7 @@
 //! PULL: from all peers in turn.
 
-use crate::error::{NotAttached, RecvRefused};
-use crate::fair::FairQueue;
-use crate::peer::{Peer, Pipes, Ready, Remote, Take};
-use crate::route::Route;
+use crate::queues::FairQueue;
+use crate::route::{NotAttached, Peer, Pipes, Ready, RecvRefused, Remote, Route, Take};
 
 #[derive(Debug)]
 pub(crate) struct Pull {

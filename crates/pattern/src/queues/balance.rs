@@ -1,8 +1,7 @@
 //! Sending to one peer after the other.
 
-use crate::error::Unrouted;
-use crate::peer::{Peer, Pipes};
-use crate::rotation::Rotation;
+use super::rotation::Rotation;
+use crate::route::{Peer, Pipes, Unrouted};
 
 /// Gives one message to each peer that has room, in turn.
 #[derive(Debug)]

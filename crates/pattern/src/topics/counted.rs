@@ -1,6 +1,6 @@
 //! What a subscriber wants.
 
-use crate::trie::Trie;
+use super::trie::Trie;
 
 /// Topics, each with the number of times that it was asked for.
 #[derive(Debug)]

@@ -1,9 +1,7 @@
 //! PAIR: to and from the only peer.
 
-use crate::dealer::Dealer;
-use crate::error::{NotAttached, RecvRefused, Unrouted};
-use crate::peer::{Peer, Pipes, Ready, Remote, Take};
-use crate::route::Route;
+use super::dealer::Dealer;
+use crate::route::{NotAttached, Peer, Pipes, Ready, RecvRefused, Remote, Route, Take, Unrouted};
 
 /// A dealer that has one peer at most.
 #[derive(Debug)]

@@ -2,15 +2,12 @@
 
 use ringmq_message::Frame;
 
-use crate::changes::Changes;
-use crate::error::{BadOption, NotAttached, RecvRefused, Refused};
-use crate::fair::{Drops, FairQueue};
-use crate::fanout::Fanout;
-use crate::option::SetOption;
-use crate::peer::{Peer, Pipes, Ready, Remote, Table};
-use crate::route::Route;
-use crate::subscription::{SUBSCRIBE, UNSUBSCRIBE, subscription};
-use crate::topics::Topics;
+use crate::queues::{Drops, FairQueue, Fanout};
+use crate::route::{
+    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Refused, Remote, Route, SetOption,
+    Table,
+};
+use crate::topics::{Changes, SUBSCRIBE, Topics, UNSUBSCRIBE, subscription};
 
 #[derive(Debug)]
 pub(crate) struct Xsub {

@@ -2,14 +2,11 @@
 
 use ringmq_message::Frame;
 
-use crate::error::{BadOption, NotAttached, RecvRefused, Unrouted};
-use crate::fair::{Drops, FairQueue};
-use crate::identities::Identities;
-use crate::option::SetOption;
-use crate::outgoing::Outgoing;
-use crate::peer::{Peer, Pipes, Ready, Remote, Take};
-use crate::probe::probe;
-use crate::route::Route;
+use crate::queues::{Drops, FairQueue, Identities, Outgoing};
+use crate::route::{
+    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Remote, Route, SetOption, Take,
+    Unrouted, probe,
+};
 
 /// Takes the envelope off each request, and puts it back on the reply:
 ///

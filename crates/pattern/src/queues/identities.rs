@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use ringmq_message::Frame;
 
-use crate::error::NotAttached;
-use crate::peer::{Peer, Pipes, Remote, Table};
+use crate::route::{NotAttached, Peer, Pipes, Remote, Table};
 
 /// The longest routing id that a peer may give itself, in bytes.
 const LONGEST: usize = 255;

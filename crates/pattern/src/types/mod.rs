@@ -1,0 +1,21 @@
+//! The socket types, each with its rules.
+
+mod dealer;
+mod pair;
+mod pull;
+mod push;
+mod rep;
+mod req;
+mod router;
+mod xpub;
+mod xsub;
+
+pub(crate) use dealer::Dealer;
+pub(crate) use pair::Pair;
+pub(crate) use pull::Pull;
+pub(crate) use push::Push;
+pub(crate) use rep::Rep;
+pub(crate) use req::Req;
+pub(crate) use router::Router;
+pub(crate) use xpub::Xpub;
+pub(crate) use xsub::Xsub;

@@ -7,12 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::payload::Payload;
+use crate::payload::{INLINE, Payload};
 use crate::properties::Properties;
 use crate::spare::body_memory;
-
-/// The longest payload, in bytes, that a frame holds in itself.
-pub const INLINE: usize = 45;
 
 /// One part of a message: bytes, whether more parts follow, and what is known of the peer that it came from.
 ///

@@ -29,7 +29,8 @@ mod payload;
 mod properties;
 mod spare;
 
-pub use frame::{Frame, INLINE};
+pub use frame::Frame;
 pub use message::Message;
+pub use payload::INLINE;
 pub use properties::{Properties, names};
 pub use spare::body_memory;

@@ -23,8 +23,10 @@ use std::{fmt, ptr, slice};
 
 use bytes::Bytes;
 
-use crate::frame::INLINE;
 use crate::spare::{self, LONG};
+
+/// The longest payload, in bytes, that a frame holds in itself.
+pub const INLINE: usize = 45;
 
 const WORDS: usize = 5;
 /// Bytes of a payload.

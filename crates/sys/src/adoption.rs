@@ -7,8 +7,9 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::fork::ForkMark;
-use crate::mapping::{Mapping, fits, page_size};
+use crate::mapping::{Mapping, fits};
 use crate::memory::SEALS;
+use crate::page::page_size;
 
 /// `f_type` of the file system that memfds live in. Source: statfs(2).
 const TMPFS_MAGIC: u64 = 0x0102_1994;

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
+use crate::page::page_size;
+
 /// Says whether the caller runs in the process that made the mark, or in a child forked from it.
 ///
 /// The mark is a page that the kernel wipes in a forked child (`MADV_WIPEONFORK`), so
@@ -51,7 +53,7 @@ const ALIVE: u32 = 0x5249_4e47;
 
 impl Page {
     fn new() -> io::Result<Page> {
-        let len = crate::mapping::page_size();
+        let len = page_size();
         // SAFETY: an anonymous mapping at an address of the kernel's choice touches no memory of ours.
         let start = unsafe {
             rustix::mm::mmap_anonymous(

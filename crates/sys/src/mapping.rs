@@ -8,14 +8,7 @@ use std::ptr::NonNull;
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
 use crate::fork::ForkMark;
-
-/// Bytes in a page of memory; every length in this module is a multiple of it.
-#[must_use]
-pub fn page_size() -> usize {
-    // SAFETY: sysconf reads a constant of the system and has no preconditions.
-    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    usize::try_from(size).unwrap_or(4096)
-}
+use crate::page::page_size;
 
 /// Whether `len` can be the length of shared memory: a positive multiple of the page that fits in
 /// `isize`, as pointer arithmetic demands.

@@ -8,7 +8,8 @@ use rustix::io::Errno;
 use rustix::process::Resource;
 
 use crate::fork::ForkMark;
-use crate::mapping::{Mapping, fits, page_size};
+use crate::mapping::{Mapping, fits};
+use crate::page::page_size;
 
 /// The seals that make memory safe to read while its owner may be hostile: SHRINK (no SIGBUS), GROW,
 /// FUTURE_WRITE (nobody but the first mapping writes, nobody punches holes), SEAL (it stays so).

@@ -64,7 +64,7 @@ enum Task {
     Fmt,
     /// Clippy over all targets, warnings denied.
     Clippy,
-    /// The floors and walls of ARCHITECTURE.md against the crates and their sources.
+    /// The floors, walls and rooms of ARCHITECTURE.md against the crates and their sources, and circles of files.
     Layers,
     /// Lines of code per file: a note above 300, an error above 500.
     Sizes,

@@ -1,8 +1,8 @@
 //! Rust source as the checks see it: without comments, without what stands in string literals, and
 //! without the tests at the end of a file.
 //!
-//! This is a reader of tokens and `use` trees, not a compiler: it knows no macros and no renamed
-//! imports. Who wants to climb a wall can; the checks are there for those who do not see it.
+//! This is a reader of tokens and `use` trees, not a compiler: it expands no macros, and a wall is
+//! not seen through a renamed import. The checks find walls that are crossed by mistake.
 
 /// `source` with comments blanked and each character of a literal replaced by `"`. Lines stay lines.
 pub(crate) fn code(source: &str) -> String {
@@ -188,27 +188,65 @@ impl Path<'_> {
     }
 }
 
+/// A path and where it stands.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Mention<'a> {
+    pub(crate) path: Path<'a>,
+    /// The modules around it that the file itself opens, `mod x { ... }`, outermost first.
+    pub(crate) within: Vec<&'a str>,
+    /// The name that a `use` declaration gives it; `None` for any other path, for `as _` and for `*`.
+    pub(crate) name: Option<&'a str>,
+}
+
 /// All paths in `code`, which is what [`code`] answered.
 pub(crate) fn paths(code: &str) -> Vec<Path<'_>> {
+    let found = mentions(code).into_iter();
+    found.map(|mention| mention.path).collect()
+}
+
+/// All paths in `code`, with the modules around them and the names that `use` declarations give.
+pub(crate) fn mentions(code: &str) -> Vec<Mention<'_>> {
     let tokens = tokens(code);
     let mut found = Vec::new();
+    // The open modules, each with the number of braces that are open around it.
+    let mut modules: Vec<(&str, usize)> = Vec::new();
+    let mut depth = 0_usize;
     let mut at = 0;
     while at < tokens.len() {
         let before = at;
-        if tokens[at].1 == "use" {
-            at += 1;
-            use_tree(&tokens, &mut at, &[], &mut found);
-        } else {
-            simple_path(&tokens, &mut at, &mut found);
+        let mut here = Vec::new();
+        match tokens[at].1 {
+            "use" => {
+                at += 1;
+                use_tree(&tokens, &mut at, &[], &mut here);
+            }
+            "mod" if tokens.get(at + 2).is_some_and(|token| token.1 == "{") => {
+                modules.push((tokens[at + 1].1, depth));
+                depth += 1;
+                at += 3;
+            }
+            "{" => depth += 1,
+            "}" => {
+                depth = depth.saturating_sub(1);
+                modules.pop_if(|module| module.1 == depth);
+            }
+            _ => simple_path(&tokens, &mut at, &mut here),
         }
+        found.extend(here.into_iter().map(|(path, name)| Mention {
+            path,
+            within: modules.iter().map(|module| module.0).collect(),
+            name,
+        }));
         at = at.max(before + 1);
     }
     found
 }
 
 type Token<'a> = (usize, &'a str);
+/// A path, and the name that a `use` declaration gives it.
+type Named<'a> = (Path<'a>, Option<&'a str>);
 
-fn simple_path<'a>(tokens: &[Token<'a>], at: &mut usize, found: &mut Vec<Path<'a>>) {
+fn simple_path<'a>(tokens: &[Token<'a>], at: &mut usize, found: &mut Vec<Named<'a>>) {
     let mut segments = Vec::new();
     while let Some((_, word)) = tokens.get(*at).filter(|token| token.1.starts_with(is_word)) {
         segments.push(*word);
@@ -221,18 +259,27 @@ fn simple_path<'a>(tokens: &[Token<'a>], at: &mut usize, found: &mut Vec<Path<'a
     if !segments.is_empty() {
         // The line of the last word, where the path ends.
         let line = tokens[*at - 1].0;
-        found.push(Path { line, segments });
+        found.push((Path { line, segments }, None));
     }
 }
 
 /// Reads one tree of a `use` declaration, whose outer branches are `stem`.
-fn use_tree<'a>(tokens: &[Token<'a>], at: &mut usize, stem: &[&'a str], found: &mut Vec<Path<'a>>) {
+fn use_tree<'a>(
+    tokens: &[Token<'a>],
+    at: &mut usize,
+    stem: &[&'a str],
+    found: &mut Vec<Named<'a>>,
+) {
     let mut segments = stem.to_vec();
     let mut line = 0;
+    let mut renamed = None;
     while let Some(&(here, word)) = tokens.get(*at) {
         match word {
             "::" => *at += 1,
-            "as" => *at += 2,
+            "as" => {
+                renamed = tokens.get(*at + 1).map(|token| token.1);
+                *at += 2;
+            }
             "{" => {
                 *at += 1;
                 while tokens.get(*at).is_some_and(|token| token.1 != "}") {
@@ -254,7 +301,10 @@ fn use_tree<'a>(tokens: &[Token<'a>], at: &mut usize, stem: &[&'a str], found: &
         }
     }
     if line > 0 {
-        found.push(Path { line, segments });
+        let own = segments.iter().rfind(|segment| **segment != "self");
+        let name = renamed.or(own.copied());
+        let name = name.filter(|name| !matches!(*name, "_" | "*"));
+        found.push((Path { line, segments }, name));
     }
 }
 
@@ -326,6 +376,31 @@ mod tests {
                 .last()
                 .unwrap(),
             "_"
+        );
+    }
+
+    #[test]
+    fn use_declarations_give_names_and_modules_stand_around_paths() {
+        let code =
+            code("use a::{b as c, self, d::*, e as _};\nmod m { mod n { f::g } h::i }\nj::k");
+        let found: Vec<_> = mentions(&code)
+            .into_iter()
+            .filter(|one| one.path.segments.len() > 1)
+            .map(|one| (one.path.segments.join("::"), one.name, one.within))
+            .collect();
+        let with =
+            |path: &str, name, within: &[&'static str]| (path.to_owned(), name, within.to_vec());
+        assert_eq!(
+            found,
+            [
+                with("a::b", Some("c"), &[]),
+                with("a::self", Some("a"), &[]),
+                with("a::d::*", None, &[]),
+                with("a::e", None, &[]),
+                with("f::g", None, &["m", "n"]),
+                with("h::i", None, &["m"]),
+                with("j::k", None, &[]),
+            ]
         );
     }
 

@@ -1,8 +1,12 @@
-//! `cargo xtask layers`: the crates and their sources against the floors of ARCHITECTURE.md.
+//! `cargo xtask layers`: the crates and their sources against the floors, walls and rooms of
+//! ARCHITECTURE.md, and the files of each crate against circles.
 //!
-//! The table is data: a wall is moved by editing ARCHITECTURE.md, in the open, and nowhere else.
+//! The tables are data: a wall is moved by editing ARCHITECTURE.md, in the open, and nowhere else.
 
+mod circles;
 mod graph;
+mod imports;
+mod rooms;
 mod scan;
 mod table;
 
@@ -13,14 +17,15 @@ use cargo_metadata::DependencyKind;
 use crate::process::{Failure, Outcome};
 use crate::workspace::{self, Workspace};
 use graph::{Dependency, Package};
+use imports::Imports;
+use rooms::Rooms;
 use scan::File;
 use table::Table;
 
 const DOCUMENT: &str = "ARCHITECTURE.md";
 
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
-    let table = Table::parse(&workspace.read(DOCUMENT)?)
-        .map_err(|why| Failure::new(format!("{DOCUMENT}: {why}")))?;
+    let (table, rooms) = tables(workspace)?;
     let packages = packages(workspace);
     let files = files(workspace)?;
     let mut problems = misplaced(workspace);
@@ -28,12 +33,27 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
     problems.extend(scan::check(&table, &files, |name| {
         file_exists(workspace, name)
     }));
+    for package in &packages {
+        let imports = Imports::of(&package.name, &files);
+        problems.extend(rooms.check(&package.name, &imports, &table));
+    }
     let (crates, walls) = (packages.len(), table.walls.len());
+    let with_rooms: Vec<_> = rooms.crates().collect();
     println!(
-        "layers: {crates} crates, {} source files, {walls} walls",
-        files.len()
+        "layers: {crates} crates, {} source files, {walls} walls, rooms of {}",
+        files.len(),
+        with_rooms.join(" ")
     );
     Failure::of("walls crossed", &problems)
+}
+
+/// What ARCHITECTURE.md says.
+fn tables(workspace: &Workspace) -> Outcome<(Table, Rooms)> {
+    let document = workspace.read(DOCUMENT)?;
+    let wrong = |why| Failure::new(format!("{DOCUMENT}: {why}"));
+    let table = Table::parse(&document).map_err(wrong)?;
+    let rooms = Rooms::parse(&document, &table).map_err(wrong)?;
+    Ok((table, rooms))
 }
 
 /// The name of a package in the table: its folder's name.
@@ -138,8 +158,30 @@ mod tests {
 
     #[test]
     fn architecture_md_can_be_read() {
+        tables(&Workspace::find().unwrap()).unwrap();
+    }
+
+    /// The check finds an import that is planted in the sources as they are.
+    #[test]
+    fn an_import_against_the_table_is_found_in_pattern() {
         let workspace = Workspace::find().unwrap();
-        Table::parse(&workspace.read(DOCUMENT).unwrap()).unwrap();
+        let (table, rooms) = tables(&workspace).unwrap();
+        let mut files = files(&workspace).unwrap();
+        let problems =
+            |files: &[File]| rooms.check("pattern", &Imports::of("pattern", files), &table);
+        assert_eq!(problems(&files), [""; 0]);
+        let low = files
+            .iter_mut()
+            .find(|file| file.name == "pattern/src/route/probe.rs");
+        let low = low.expect("a file of the lowest room");
+        low.text.push_str("use crate::types::Dealer;");
+        let found = problems(&files);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found[0].ends_with("`route` must not import `types`"),
+            "{found:?}"
+        );
+        assert!(found[1].contains("circle"), "{found:?}");
     }
 
     #[test]

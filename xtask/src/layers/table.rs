@@ -188,7 +188,7 @@ fn but_for(side: &str) -> (Vec<String>, Vec<String>) {
 }
 
 /// What stands between `heading` and the next heading of its rank.
-fn section<'a>(document: &'a str, heading: &str) -> Result<&'a str, String> {
+pub(super) fn section<'a>(document: &'a str, heading: &str) -> Result<&'a str, String> {
     let mut offset = 0;
     let mut begin = None;
     for line in document.split_inclusive('\n') {
@@ -204,14 +204,17 @@ fn section<'a>(document: &'a str, heading: &str) -> Result<&'a str, String> {
         .ok_or_else(|| format!("there is no section `{heading}`"))
 }
 
+/// The lines of the first fenced block.
+pub(super) fn fenced(section: &str) -> impl Iterator<Item = &str> {
+    let is_fence = |line: &&str| line.starts_with("```");
+    let lines = section.lines().skip_while(move |line| !is_fence(line));
+    lines.skip(1).take_while(move |line| !is_fence(line))
+}
+
 /// Reads the fenced block, `4: ringmq` or `beside: bench testing` in each line.
 fn parse_floors(section: &str) -> Result<BTreeMap<String, Place>, String> {
-    let mut lines = section
-        .lines()
-        .skip_while(|line| !line.starts_with("```"))
-        .skip(1);
     let mut places = BTreeMap::new();
-    for line in lines.by_ref().take_while(|line| !line.starts_with("```")) {
+    for line in fenced(section) {
         let (floor, names) = line
             .split_once(':')
             .ok_or_else(|| format!("no `:` in `{line}`"))?;

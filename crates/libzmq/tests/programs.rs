@@ -273,6 +273,11 @@ fn stops() {
     holds("stops", With::Both);
 }
 
+#[test]
+fn dontwait() {
+    holds("dontwait", With::Both);
+}
+
 /// A call that spins uses its CPU anyway.
 #[test]
 fn storms() {

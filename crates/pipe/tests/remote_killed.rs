@@ -107,7 +107,7 @@ fn agree(stream: Stream) -> Side {
         witness,
         courier,
     } = own.meet(peer.unwrap(), lines, 1 << 30);
-    courier.hold(false);
+    courier.flush().unwrap();
     Side {
         sender,
         receiver,

@@ -9,7 +9,8 @@
 //!
 //! The application thread writes its frame by itself when the session has nothing unwritten, so that the peer has the
 //! descriptor before the jump that leads to it is published. Otherwise the frame waits here, the session writes it behind
-//! its own bytes, and wakes the socket. The sender waits for that for a moment, and takes its peer for full after that.
+//! its own bytes, and wakes the socket. The sender waits a moment for the session, and takes its peer for full after that.
+//! It does not wait for the peer: where the stream has no room, the peer is full at once.
 //! The session of the peer reads the frame, maps the memory, and wakes its socket.
 
 use std::collections::VecDeque;
@@ -27,8 +28,8 @@ use super::segment;
 use crate::local::Waker;
 use crate::maps::{Map, has_mappings_for_growth};
 
-/// How long a sender waits for its session to hand a segment over. That takes microseconds, unless the peer does not read
-/// its stream.
+/// How long a sender waits for its session to hand a segment over, or to find that the stream has no room. That takes
+/// microseconds, unless the I/O thread gets no CPU.
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// What carries frames to the session of the peer.
@@ -60,6 +61,8 @@ struct Inside {
     carry: Option<Box<dyn Carry>>,
     /// The session has bytes that are not written, so that nothing can go between.
     held: bool,
+    /// The stream had no room when it was last written to.
+    full: bool,
     /// The peer's bell; `None` if this process has no descriptor for it.
     ringer: Option<Arc<Ringer>>,
     leaving: Leaving,
@@ -133,7 +136,7 @@ pub enum SegmentError {
 }
 
 impl Courier {
-    /// Of a connection that has been agreed upon. The session holds it until it [says](Courier::hold) otherwise.
+    /// Of a connection that has been agreed upon. The session holds it until its first [flush](Courier::flush).
     pub(super) fn new(
         slot: &Arc<Slot>,
         carry: Box<dyn Carry>,
@@ -147,6 +150,7 @@ impl Courier {
             inside: Mutex::new(Inside {
                 carry: Some(carry),
                 held: true,
+                full: false,
                 ringer,
                 leaving: Leaving::None,
                 rings: false,
@@ -173,8 +177,9 @@ impl Courier {
             Ok(()) => Sent::Yes,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 inside.leaving = Leaving::Waits(frame, descriptor);
+                inside.full |= !inside.held;
                 inside.wake_session();
-                let waits = |inside: &mut Inside| inside.waits();
+                let waits = |inside: &mut Inside| inside.waits() && !inside.full;
                 let waited = self.left.wait_timeout_while(inside, PATIENCE, waits);
                 drop(waited);
                 self.look()
@@ -225,9 +230,18 @@ impl Courier {
 
     // --- For the session
 
-    /// The session has bytes that are not written, or has none any more.
-    pub fn hold(&self, held: bool) {
-        self.lock().held = held;
+    /// The session has bytes that are not written: nothing goes between them, until the next [flush](Courier::flush).
+    pub fn hold(&self) {
+        self.lock().held = true;
+    }
+
+    /// The stream has no room for all bytes of the session: a sender does not wait until it has.
+    pub fn full(&self) {
+        let mut inside = self.lock();
+        let first = !std::mem::replace(&mut inside.full, true);
+        if first && inside.waits() {
+            self.left.notify_all();
+        }
     }
 
     /// Whether something waits for the session to have written its own bytes.
@@ -244,6 +258,7 @@ impl Courier {
     pub fn flush(&self) -> io::Result<()> {
         let mut inside = self.lock();
         inside.held = false;
+        inside.full = false;
         if let Leaving::Waits(..) = inside.leaving
             && let Leaving::Waits(frame, descriptor) =
                 std::mem::replace(&mut inside.leaving, Leaving::None)
@@ -253,6 +268,8 @@ impl Courier {
                 && error.kind() == io::ErrorKind::WouldBlock
             {
                 inside.leaving = Leaving::Waits(frame, descriptor);
+                inside.full = true;
+                self.left.notify_all();
                 return sent;
             }
             inside.leaving = Leaving::Left(sent);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod jammed;
 mod memory;
 mod world;
 
@@ -362,6 +363,7 @@ fn a_control_that_is_made_late_wakes_from_the_next_sleep_on() {
         own,
         place: Place::default(),
         rings: true,
+        is_jammed: Arc::default(),
     };
     let (for_left, for_right) = (left.judge(&right).unwrap(), right.judge(&left).unwrap());
     let (mut sender, back_receiver, _) = left.meet(for_left, &right, GIB);

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use ringmq_pipe::Wait;
@@ -15,12 +16,16 @@ use ringmq_sys::{Ancillary, Credentials};
 /// Where the courier of one side is, once there is one, and for as long as that side has it.
 pub(crate) type Place = Arc<OnceLock<Weak<Courier>>>;
 
-/// Hands frames to the courier of the other side, as the two sessions do.
+/// Hands frames to the courier of the other side, as the two sessions do, unless there is no room.
 #[derive(Debug)]
-pub(crate) struct ToTheOther(Place);
+pub(crate) struct ToTheOther(Place, Arc<AtomicBool>);
 
 impl Carry for ToTheOther {
     fn carry(&mut self, frame: &[u8; FRAME], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        // ORDERING: one thread.
+        if self.1.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         let courier = self.0.get().unwrap().upgrade();
         let courier = courier.ok_or(io::ErrorKind::BrokenPipe)?;
         match OfferFrame::decode(frame).unwrap() {
@@ -42,6 +47,8 @@ pub(crate) struct Side {
     pub(crate) place: Place,
     /// Whether it keeps a descriptor of the other's bell.
     pub(crate) rings: bool,
+    /// Whether the stream has no room for what it sends.
+    pub(crate) is_jammed: Arc<AtomicBool>,
 }
 
 impl Side {
@@ -55,6 +62,7 @@ impl Side {
             own: Some(own),
             place: Place::default(),
             rings: true,
+            is_jammed: Arc::default(),
         }
     }
 
@@ -79,7 +87,10 @@ impl Side {
         limit: u64,
     ) -> (Sender, Receiver, Witness) {
         let lines = Lines {
-            carry: Box::new(ToTheOther(Arc::clone(&other.place))),
+            carry: Box::new(ToTheOther(
+                Arc::clone(&other.place),
+                Arc::clone(&self.is_jammed),
+            )),
             session: Waker::of_nobody(),
             socket: Waker::from(self.sleeper.bellpull()),
         };
@@ -89,7 +100,7 @@ impl Side {
             witness,
             courier,
         } = self.own.take().unwrap().meet(peer, lines, limit);
-        courier.hold(false);
+        courier.flush().unwrap();
         self.place.set(Arc::downgrade(&courier)).unwrap();
         (sender, receiver, witness)
     }
@@ -110,6 +121,9 @@ pub(crate) struct World {
     pub(crate) witness: Option<Witness>,
     pub(crate) sending: Sleeper,
     pub(crate) receiving: Sleeper,
+    /// The session's part of the sender's side, and whether its stream has no room.
+    pub(crate) courier: Place,
+    pub(crate) is_jammed: Arc<AtomicBool>,
     /// The other direction.
     pub(crate) _back: (Sender, Receiver),
 }
@@ -133,6 +147,8 @@ pub(crate) fn world_that_rings(rings: bool, sending: u64, receiving: u64, limit:
         witness: Some(witness),
         sending: left.sleeper,
         receiving: right.sleeper,
+        courier: left.place,
+        is_jammed: left.is_jammed,
         _back: (back_sender, back_receiver),
     }
 }

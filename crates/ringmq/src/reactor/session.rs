@@ -359,7 +359,7 @@ impl Open {
         if self.connection.pending() > 0
             && let Some(courier) = self.handoff.courier()
         {
-            courier.hold(true);
+            courier.hold();
         }
         while self.writable && self.connection.pending() > 0 {
             let written = {
@@ -384,12 +384,13 @@ impl Open {
                 },
             }
         }
-        if self.connection.pending() == 0
-            && let Some(courier) = self.handoff.courier()
-            && courier.flush().is_err()
-        {
-            // There is no room, and nothing else is an error here.
-            self.writable = false;
+        if let Some(courier) = self.handoff.courier() {
+            if self.connection.pending() > 0 {
+                courier.full();
+            } else if courier.flush().is_err() {
+                // There is no room, and nothing else is an error here.
+                self.writable = false;
+            }
         }
         Ok(done)
     }

@@ -152,7 +152,7 @@ impl Liar {
             witness,
             courier,
         } = own.meet(peer, lines, 1 << 30);
-        courier.hold(false);
+        courier.flush().unwrap();
         Liar {
             stream,
             sender: Some(sender),

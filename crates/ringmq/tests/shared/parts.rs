@@ -146,9 +146,9 @@ impl Held {
         }
     }
 
-    /// Waits until the process holds what it held, and no thread more: its sockets take notice of who is gone. The one that
-    /// stays may have its page by now, which is made for its first peer, and what it sleeps in once it has seen that: a
-    /// mapping and two descriptors, or three.
+    /// Waits until the process holds what it held, and no thread more: its sockets take notice of the peers that are gone.
+    /// The socket that stays may have its page by now, which is made for its first peer: a mapping and a descriptor. Once it
+    /// has agreed with a peer it has what it sleeps in, and a descriptor to receive memory with: two more at most.
     pub(crate) fn wait(&self, mut at_work: impl FnMut()) {
         loop {
             at_work();
@@ -156,10 +156,13 @@ impl Held {
             if now.threads.is_subset(&self.threads) {
                 now.threads.clone_from(&self.threads);
             }
-            let made = usize::from(now.pages > self.pages);
-            now.pages -= made;
-            let deep = usize::from(now.fds == self.fds + 3);
-            now.fds -= (2 + deep) * made;
+            if now.pages == self.pages + 1 {
+                now.pages = self.pages;
+                let own = now.fds.saturating_sub(self.fds);
+                if (1..=3).contains(&own) {
+                    now.fds = self.fds;
+                }
+            }
             if now == *self {
                 return;
             }

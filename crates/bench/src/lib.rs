@@ -48,33 +48,21 @@
 //! # Ok::<(), ringmq_bench::Error>(())
 //! ```
 
-pub mod compare;
-mod cpu;
 mod error;
-mod histogram;
-mod job;
-mod latency;
-mod load;
-mod memory;
-mod pause;
-mod peer;
-pub mod plot;
+mod plan;
 mod report;
-mod size;
-mod sockets;
-mod spec;
-mod supervise;
-mod throughput;
-mod transport;
+mod run;
 
-pub use cpu::{Pin, allowed_cpus, apart};
 pub use error::Error;
-pub use histogram::Samples;
-pub use pause::Pause;
-pub use peer::peer;
-pub use report::{Memory, Outcome, Rate, Report, Rtt};
-pub use size::Size;
-pub use sockets::libraries::{Described, Libraries, OWN_PATH, STOCK_PATH};
-pub use sockets::words::{Face, Pattern, Sockets};
-pub use spec::{Spec, Transport, Wait, Work};
-pub use supervise::{Measured, PEER_MARK, Program, run};
+pub use plan::cpu::{Pin, allowed_cpus, apart};
+pub use plan::libraries::{Described, Libraries, OWN_PATH, STOCK_PATH};
+pub use plan::size::Size;
+pub use plan::sockets::{Face, Pattern, Sockets};
+pub use plan::spec::{Spec, Transport, Wait, Work};
+pub use report::histogram::Samples;
+pub use report::plot;
+pub use report::single::{Memory, Outcome, Rate, Report, Rtt};
+pub use run::compare;
+pub use run::pause::Pause;
+pub use run::peer::peer;
+pub use run::supervise::{Measured, PEER_MARK, Program, run};

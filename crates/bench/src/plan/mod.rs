@@ -1,0 +1,8 @@
+//! What is measured: the choices of one run, and the rows of a comparison.
+
+pub(crate) mod cpu;
+pub(crate) mod libraries;
+pub(crate) mod rows;
+pub(crate) mod size;
+pub(crate) mod sockets;
+pub(crate) mod spec;

@@ -1,0 +1,319 @@
+//! The floors of this machine and the pipe, ringmq's sockets and stock libzmq's, side by side in one run.
+//!
+//! A [`Comparison`] is an iterator: each step is one run, or a section whose rows have had all their
+//! rounds. The rows of a section take turns, so that whatever else the machine does meets all of
+//! them; a row's figures are the medians of its rounds' figures.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::plan::size::Size;
+use crate::plan::spec::{Spec, Work};
+use crate::report::histogram::Samples;
+use crate::report::single::{Memory, Outcome, Rate, Rtt};
+use crate::run::load::Load;
+use crate::run::supervise::{Measured, Program, run};
+
+pub use crate::plan::rows::pipe::{Part, Plan, Row};
+pub use crate::report::machine::Machine;
+pub use crate::report::section::{Finished, FinishedRow, curves};
+
+/// How thorough a comparison is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effort {
+    /// Rounds of each row.
+    pub rounds: usize,
+    /// Time that a row takes in a round, about.
+    pub time: Duration,
+}
+
+impl Effort {
+    /// Five rounds: a minute for the pipe and six for sockets, about.
+    pub const FULL: Effort = Effort {
+        rounds: 5,
+        time: Duration::from_millis(150),
+    };
+    /// Three short rounds: for a first look.
+    pub const QUICK: Effort = Effort {
+        rounds: 3,
+        time: Duration::from_millis(20),
+    };
+
+    /// As many messages as take the time, if one takes `ns`.
+    fn count(self, spec: &Spec, ns: f64) -> u64 {
+        if let Some(pause) = spec.pause {
+            return pause.fill(self.time, 4, 1000);
+        }
+        let least = match spec.work {
+            Work::Latency => 1000,
+            Work::Throughput => 8,
+            Work::Connect => 50,
+            // So many connections, however long that takes.
+            Work::Memory => return spec.count,
+        };
+        ((self.time.as_nanos() as f64 / ns.max(0.5)) as u64).clamp(least, 1 << 30)
+    }
+}
+
+/// What a step of a [`Comparison`] brought.
+#[derive(Debug)]
+pub enum Step {
+    /// A run ended; so many of all have.
+    Ran {
+        /// Which row's it was.
+        name: String,
+        /// Runs that have ended.
+        done: usize,
+        /// Runs that there will be.
+        total: usize,
+    },
+    /// All runs of a section have ended.
+    Section(Finished),
+}
+
+/// A comparison under way.
+#[derive(Debug)]
+pub struct Comparison<'a> {
+    program: &'a Program,
+    effort: Effort,
+    sections: VecDeque<Section>,
+    done: usize,
+    total: usize,
+}
+
+/// A section under way.
+#[derive(Debug)]
+struct Section {
+    title: String,
+    base: &'static str,
+    rows: Vec<Running>,
+    /// So many processes compute meanwhile.
+    busy: usize,
+    load: Option<Load>,
+    /// Of the next run: 0 is the one that finds out how many messages there should be.
+    round: usize,
+    row: usize,
+}
+
+/// A row under way.
+#[derive(Debug)]
+struct Running {
+    row: Row,
+    outcomes: Vec<Outcome>,
+    samples: Samples,
+}
+
+impl<'a> Comparison<'a> {
+    /// Of what `plan` lists.
+    pub fn new(plan: Plan, effort: Effort, program: &'a Program) -> Comparison<'a> {
+        let running = |row| Running {
+            row,
+            outcomes: Vec::new(),
+            samples: Samples::new(),
+        };
+        let sections: VecDeque<_> = plan
+            .sections
+            .into_iter()
+            .map(|planned| {
+                let rows = planned.rows.into_iter().map(running).collect();
+                Section {
+                    title: planned.title,
+                    base: planned.base,
+                    rows,
+                    busy: planned.busy,
+                    load: None,
+                    round: 0,
+                    row: 0,
+                }
+            })
+            .collect();
+        let rows: usize = sections.iter().map(|section| section.rows.len()).sum();
+        Comparison {
+            program,
+            effort,
+            sections,
+            done: 0,
+            total: rows * (effort.rounds + 1),
+        }
+    }
+
+    fn step(&mut self, section: &mut Section) -> Result<Step, Error> {
+        if section.busy > 0 && section.load.is_none() {
+            section.load = Some(Load::start(self.program, section.busy)?);
+        }
+        let running = &mut section.rows[section.row];
+        let spec = &mut running.row.spec;
+        if section.round == 0 {
+            let measured = run(&first(spec), self.program)?;
+            let ns = match &measured {
+                Measured::Latency(samples) | Measured::Connect(samples) => samples.mean(),
+                Measured::Memory { .. } => 0.0,
+                Measured::Throughput(took) => took.as_nanos() as f64 / first(spec).count as f64,
+            };
+            *spec = spec.clone().with_count(self.effort.count(spec, ns));
+        } else {
+            let measured = run(spec, self.program)?;
+            running.outcomes.push(Outcome::of(spec, &measured));
+            if let Measured::Latency(samples) | Measured::Connect(samples) = measured {
+                running.samples.add(&samples);
+            }
+        }
+        let name = running.row.name.clone();
+        section.row += 1;
+        if section.row == section.rows.len() {
+            (section.row, section.round) = (0, section.round + 1);
+        }
+        self.done += 1;
+        Ok(Step::Ran {
+            name,
+            done: self.done,
+            total: self.total,
+        })
+    }
+}
+
+/// The run that finds out how long a message takes.
+fn first(spec: &Spec) -> Spec {
+    let count = match spec.work {
+        // It is known already, but for what there is to warm up.
+        Work::Latency if spec.pause.is_some() => 1,
+        Work::Latency => 500,
+        Work::Connect => 20,
+        Work::Memory => spec.count,
+        Work::Throughput => ((8 << 20) / spec.size.max(Size(1)).0 as u64).clamp(16, 20_000),
+    };
+    spec.clone().with_count(count)
+}
+
+impl Iterator for Comparison<'_> {
+    type Item = Result<Step, Error>;
+
+    /// Does the next run; after an error there is none.
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut section = self.sections.pop_front()?;
+        if section.round > self.effort.rounds {
+            return Some(Ok(Step::Section(section.finish())));
+        }
+        let step = self.step(&mut section);
+        if step.is_ok() {
+            self.sections.push_front(section);
+        } else {
+            self.sections.clear();
+        }
+        Some(step)
+    }
+}
+
+impl Section {
+    fn finish(self) -> Finished {
+        let outcomes: Vec<_> = self.rows.iter().map(|row| median(&row.outcomes)).collect();
+        let names: Vec<_> = self.rows.iter().map(|row| row.row.name.clone()).collect();
+        let rows = self
+            .rows
+            .into_iter()
+            .enumerate()
+            .map(|(at, running)| FinishedRow {
+                outcome: outcomes[at],
+                floor: names[running.row.floor].clone(),
+                is_floor: running.row.floor == at,
+                ratio: outcomes[at]
+                    .against(&outcomes[running.row.floor])
+                    .unwrap_or(f64::NAN),
+                name: running.row.name,
+                spec: running.row.spec,
+                samples: running.samples,
+            });
+        Finished {
+            title: self.title,
+            base: self.base,
+            rows: rows.collect(),
+        }
+    }
+}
+
+/// The median of each figure. There is at least one outcome, and all are of one kind.
+fn median(outcomes: &[Outcome]) -> Outcome {
+    let memory = |side: fn(&Memory) -> u64| {
+        let all = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Memory(memory) => Some(side(memory) as f64),
+            _ => None,
+        });
+        middle(all) as u64
+    };
+    if let Some(Outcome::Memory(_)) = outcomes.first() {
+        return Outcome::Memory(Memory {
+            near: memory(|memory| memory.near),
+            far: memory(|memory| memory.far),
+        });
+    }
+    let rtts: Vec<_> = outcomes.iter().filter_map(Outcome::rtt).collect();
+    if rtts.is_empty() {
+        let rates: Vec<_> = outcomes.iter().filter_map(Outcome::rate).collect();
+        return Outcome::Rate(Rate {
+            msgs_per_s: middle(rates.iter().map(|rate| rate.msgs_per_s)),
+            bytes_per_s: middle(rates.iter().map(|rate| rate.bytes_per_s)),
+        });
+    }
+    let of = |figure: fn(&Rtt) -> u64| middle(rtts.iter().map(|rtt| figure(rtt) as f64)) as u64;
+    let rtt = Rtt {
+        min: of(|rtt| rtt.min),
+        p50: of(|rtt| rtt.p50),
+        p99: of(|rtt| rtt.p99),
+        p999: of(|rtt| rtt.p999),
+        max: of(|rtt| rtt.max),
+    };
+    match outcomes.first() {
+        Some(Outcome::Reply(_)) => Outcome::Reply(rtt),
+        Some(Outcome::First(_)) => Outcome::First(rtt),
+        _ => Outcome::Rtt(rtt),
+    }
+}
+
+/// The median; between two, their mean; of none, 0.
+fn middle(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => 0.0,
+        n if n.is_multiple_of(2) => f64::midpoint(values[n / 2 - 1], values[n / 2]),
+        n => values[n / 2],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::spec::Transport;
+
+    #[test]
+    fn medians_are_of_each_figure() {
+        let rtt = |p50, max| {
+            Outcome::Rtt(Rtt {
+                min: 1,
+                p50,
+                p99: 10,
+                p999: 10,
+                max,
+            })
+        };
+        let median = median(&[rtt(5, 100), rtt(3, 300), rtt(4, 200)]);
+        assert_eq!(median, rtt(4, 200));
+        assert_eq!(middle([4.0, 1.0, 2.0, 3.0].into_iter()), 2.5);
+        assert_eq!(middle(std::iter::empty()), 0.0);
+    }
+
+    #[test]
+    fn a_row_takes_its_time() {
+        let spec = Spec::new(Work::Latency, Transport::Unix);
+        let effort = Effort {
+            rounds: 1,
+            time: Duration::from_millis(100),
+        };
+        assert_eq!(effort.count(&spec, 10_000.0), 10_000);
+        assert_eq!(effort.count(&spec, 1e9), 1000);
+        let bulk = Spec::new(Work::Throughput, Transport::Unix);
+        assert_eq!(effort.count(&bulk, 1e9), 8);
+        assert_eq!(effort.count(&bulk, 0.0), 200_000_000);
+    }
+}

@@ -1,0 +1,215 @@
+//! What the supervisor tells a side: one line of text, with descriptors beside it.
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+
+use crate::error::Error;
+use crate::plan::size::Size;
+use crate::plan::sockets::Sockets;
+use crate::plan::spec::Spec;
+use crate::run::pause::Pause;
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// It has the clock, and sends first.
+    Near,
+    /// It echoes, or counts.
+    Far,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Side::Near => "near",
+            Side::Far => "far",
+        })
+    }
+}
+
+/// A side's part in a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Job {
+    pub(crate) side: Side,
+    pub(crate) spec: Spec,
+    /// Process id of the supervisor.
+    pub(crate) supervisor: i32,
+    /// Where the sides meet, if not by descriptors; without spaces.
+    pub(crate) address: String,
+}
+
+/// More descriptors than any transport has.
+const MOST_DESCRIPTORS: usize = 8;
+/// Longer than any job.
+const MOST_TEXT: usize = 1024;
+
+impl fmt::Display for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Job {
+            side,
+            spec,
+            supervisor,
+            address,
+        } = self;
+        let Spec {
+            work,
+            transport,
+            sockets: Sockets { pattern, face },
+            wait,
+            size: Size(size),
+            count,
+            warmup,
+            pin,
+            pause,
+        } = spec;
+        let pause = pause.map_or(0, |pause| pause.0.as_nanos());
+        write!(
+            f,
+            "{side} {work} {transport} {pattern} {face} {wait} {size} {count} {warmup} {pin} {pause} {supervisor} @{address}"
+        )
+    }
+}
+
+impl Job {
+    fn parse(text: &str) -> Option<Job> {
+        let words: Vec<_> = text.split(' ').collect();
+        let [
+            side,
+            work,
+            transport,
+            pattern,
+            face,
+            wait,
+            size,
+            count,
+            warmup,
+            pin,
+            pause,
+            supervisor,
+            address,
+        ] = *words.as_array()?;
+        let side = [Side::Near, Side::Far]
+            .into_iter()
+            .find(|one| one.to_string() == side)?;
+        let pause = pause.parse().ok()?;
+        let spec = Spec {
+            work: work.parse().ok()?,
+            transport: transport.parse().ok()?,
+            sockets: Sockets {
+                pattern: pattern.parse().ok()?,
+                face: face.parse().ok()?,
+            },
+            wait: wait.parse().ok()?,
+            size: size.parse().ok()?,
+            count: count.parse().ok()?,
+            warmup: warmup.parse().ok()?,
+            pin: pin.parse().ok()?,
+            pause: (pause != 0).then_some(Pause(Duration::from_nanos(pause))),
+        };
+        let supervisor = supervisor.parse().ok()?;
+        let address = address.strip_prefix('@')?.to_owned();
+        Some(Job {
+            side,
+            spec,
+            supervisor,
+            address,
+        })
+    }
+
+    /// Sends this with `descriptors`.
+    pub(crate) fn send(&self, to: impl AsFd, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        let fits = ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+        assert!(fits, "{} descriptors", descriptors.len());
+        let text = format!("{self}\n");
+        assert!(text.len() <= MOST_TEXT, "a job of {} bytes", text.len());
+        // Into an empty Unix socket so few bytes go whole or not at all.
+        let text = [IoSlice::new(text.as_bytes())];
+        sendmsg(to, &text, &mut ancillary, SendFlags::NOSIGNAL)?;
+        Ok(())
+    }
+
+    /// Receives a job and its descriptors.
+    pub(crate) fn recv(from: impl AsFd) -> Result<(Job, Vec<OwnedFd>), Error> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut text = [0; MOST_TEXT];
+        let got = recvmsg(
+            from,
+            &mut [IoSliceMut::new(&mut text)],
+            &mut ancillary,
+            RecvFlags::CMSG_CLOEXEC,
+        )
+        .map_err(|error| Error::NoSupervisor(error.to_string()))?;
+        let mut descriptors = Vec::new();
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(received) = message {
+                descriptors.extend(received);
+            }
+        }
+        let job = str::from_utf8(&text[..got.bytes])
+            .ok()
+            .and_then(|text| Job::parse(text.strip_suffix('\n')?))
+            .ok_or_else(|| Error::NoSupervisor("what it was told is no job".to_owned()))?;
+        Ok((job, descriptors))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::cpu::Pin;
+    use crate::plan::spec::{Transport, Work};
+    use std::os::unix::net::UnixStream;
+
+    fn job() -> Job {
+        Job {
+            side: Side::Far,
+            spec: Spec::new(Work::Throughput, Transport::OsPipe)
+                .with_size(Size(1024))
+                .with_pin(Pin::Cpus(1, 0))
+                .with_pause(Pause(Duration::from_millis(7))),
+            supervisor: 42,
+            address: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_job_arrives_with_its_descriptors() {
+        let (one, other) = UnixStream::pair().unwrap();
+        let with_address = Job {
+            address: "ringmq-perf-1".to_owned(),
+            ..job()
+        };
+        with_address
+            .send(&one, &[one.as_fd(), other.as_fd()])
+            .unwrap();
+        let (received, descriptors) = Job::recv(&other).unwrap();
+        assert_eq!(received, with_address);
+        assert_eq!(descriptors.len(), 2);
+        job().send(&one, &[one.as_fd()]).unwrap();
+        assert_eq!(Job::recv(&other).unwrap().0, job());
+    }
+
+    #[test]
+    fn what_is_no_job_is_refused() {
+        let (one, other) = UnixStream::pair().unwrap();
+        rustix::io::write(&one, b"near latency\n").unwrap();
+        assert!(matches!(Job::recv(&other), Err(Error::NoSupervisor(_))));
+        drop(one);
+        assert!(matches!(Job::recv(&other), Err(Error::NoSupervisor(_))));
+        assert!(matches!(
+            Job::recv(io::stdin()),
+            Err(Error::NoSupervisor(_))
+        ));
+    }
+}

@@ -1,0 +1,102 @@
+//! The sockets of a loaded library, as a C program uses them: `zmq_send` and `zmq_recv`.
+
+use std::io;
+use std::sync::OnceLock;
+
+use crate::error::Error;
+use crate::plan::sockets::Face;
+use crate::plan::spec::Wait;
+use crate::run::sockets::joint::{Kind, SOCKETS, Sockets, Talk};
+use crate::run::sockets::library::{Context, Library, Socket};
+
+/// A context of stock libzmq.
+#[derive(Debug, Clone)]
+pub(crate) struct Stock(Context);
+
+/// A context of ringmq, by its C interface.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnC(Context);
+
+/// A context; `loaded` keeps the library, which is looked for once.
+fn context(loaded: &OnceLock<Library>, face: Face) -> Result<Context, Error> {
+    let library = match loaded.get() {
+        Some(library) => library,
+        None => {
+            let library = Library::open(face)?;
+            loaded.get_or_init(|| library)
+        }
+    };
+    Context::new(*library).map_err(Error::os("make a context", SOCKETS))
+}
+
+/// The type's number in libzmq's header.
+fn socket(context: &Context, kind: Kind) -> io::Result<Socket> {
+    context.socket(match kind {
+        Kind::Pair => 0,
+        Kind::Req => 3,
+        Kind::Rep => 4,
+        Kind::Pull => 7,
+        Kind::Push => 8,
+    })
+}
+
+impl Sockets for Stock {
+    type Socket = Socket;
+
+    const FACE: Face = Face::Stock;
+
+    fn new() -> Result<Stock, Error> {
+        static LOADED: OnceLock<Library> = OnceLock::new();
+        context(&LOADED, Face::Stock).map(Stock)
+    }
+
+    fn socket(&self, kind: Kind, _: Wait) -> io::Result<Socket> {
+        socket(&self.0, kind)
+    }
+}
+
+impl Sockets for OwnC {
+    type Socket = Socket;
+
+    const FACE: Face = Face::C;
+
+    fn new() -> Result<OwnC, Error> {
+        static LOADED: OnceLock<Library> = OnceLock::new();
+        context(&LOADED, Face::C).map(OwnC)
+    }
+
+    fn socket(&self, kind: Kind, _: Wait) -> io::Result<Socket> {
+        socket(&self.0, kind)
+    }
+}
+
+impl Talk for Socket {
+    fn set_backlog(&mut self, connections: i32) -> io::Result<()> {
+        Socket::set_backlog(self, connections)
+    }
+
+    fn bind(&mut self, endpoint: &str) -> io::Result<String> {
+        Socket::bind(self, endpoint)
+    }
+
+    fn connect(&mut self, endpoint: &str) -> io::Result<()> {
+        Socket::connect(self, endpoint)
+    }
+
+    #[inline]
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        Socket::send(self, message)
+    }
+
+    #[inline]
+    fn recv(&mut self, message: &mut Vec<u8>, size: usize) -> io::Result<()> {
+        message.resize(size, 0);
+        let len = Socket::recv(self, message)?;
+        if len == size {
+            return Ok(());
+        }
+        Err(io::Error::other(format!(
+            "a message of {len} bytes where {size} were sent"
+        )))
+    }
+}

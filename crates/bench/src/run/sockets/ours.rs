@@ -1,0 +1,98 @@
+//! ringmq's sockets, as a Rust program uses them.
+
+use std::io;
+
+use crate::error::Error;
+use crate::plan::sockets::Face;
+use crate::plan::spec::Wait;
+use crate::run::sockets::joint::{Kind, SOCKETS, Sockets, Talk};
+
+/// A context of `ringmq`.
+#[derive(Debug, Clone)]
+pub(crate) struct Ours(ringmq::Context);
+
+/// The same, whose ipc connections stay on ZMTP.
+#[derive(Debug, Clone)]
+pub(crate) struct Plain(ringmq::Context);
+
+impl Sockets for Ours {
+    type Socket = ringmq::Socket;
+
+    const FACE: Face = Face::Rust;
+
+    fn new() -> Result<Ours, Error> {
+        context().map(Ours)
+    }
+
+    fn socket(&self, kind: Kind, wait: Wait) -> io::Result<ringmq::Socket> {
+        socket(&self.0, kind, wait)
+    }
+}
+
+impl Sockets for Plain {
+    type Socket = ringmq::Socket;
+
+    const FACE: Face = Face::Plain;
+
+    fn new() -> Result<Plain, Error> {
+        let context = context()?;
+        context.set_shared_memory(false);
+        Ok(Plain(context))
+    }
+
+    fn socket(&self, kind: Kind, wait: Wait) -> io::Result<ringmq::Socket> {
+        socket(&self.0, kind, wait)
+    }
+}
+
+fn context() -> Result<ringmq::Context, Error> {
+    let context = ringmq::Context::new().map_err(io::Error::other);
+    context.map_err(Error::os("make a context", SOCKETS))
+}
+
+fn socket(context: &ringmq::Context, kind: Kind, wait: Wait) -> io::Result<ringmq::Socket> {
+    let kind = match kind {
+        Kind::Pair => ringmq::Kind::Pair,
+        Kind::Req => ringmq::Kind::Req,
+        Kind::Rep => ringmq::Kind::Rep,
+        Kind::Push => ringmq::Kind::Push,
+        Kind::Pull => ringmq::Kind::Pull,
+    };
+    let mut socket = context.socket(kind).map_err(io::Error::other)?;
+    socket.set_wait(match wait {
+        Wait::Spin => ringmq::Wait::Spin,
+        Wait::Park => ringmq::Wait::Park,
+        Wait::Adaptive => ringmq::Wait::Adaptive,
+    });
+    Ok(socket)
+}
+
+impl Talk for ringmq::Socket {
+    fn set_backlog(&mut self, connections: i32) -> io::Result<()> {
+        ringmq::Socket::set_backlog(self, connections);
+        Ok(())
+    }
+
+    fn bind(&mut self, endpoint: &str) -> io::Result<String> {
+        ringmq::Socket::bind(self, endpoint).map_err(io::Error::other)?;
+        Ok(self.last_endpoint().to_owned())
+    }
+
+    fn connect(&mut self, endpoint: &str) -> io::Result<()> {
+        ringmq::Socket::connect(self, endpoint).map_err(io::Error::other)
+    }
+
+    #[inline]
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        self.send_slice(message).map_err(io::Error::other)
+    }
+
+    #[inline]
+    fn recv(&mut self, message: &mut Vec<u8>, size: usize) -> io::Result<()> {
+        // Room for one more, so that a part that is too long shows.
+        message.resize(size + 1, 0);
+        let len = self.recv_slice(message).map_err(io::Error::other)?;
+        message.truncate(len);
+        Ok(())
+    }
+}

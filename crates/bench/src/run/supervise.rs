@@ -1,0 +1,325 @@
+//! Starting the two sides, and watching over them.
+
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::error::{Error, SHORT_OF};
+use crate::plan::spec::{Spec, Work};
+use crate::report::histogram::Samples;
+use crate::run::job::{Job, Side};
+use crate::run::mechanism::{self, Mechanism, Visit, Wires};
+use crate::run::memory::Progress;
+use crate::run::peer::{DONE, FAILED};
+
+/// The environment variable that both sides find set, so that a program can tell that it is one.
+pub const PEER_MARK: &str = "RINGMQ_PERF_PEER";
+
+/// How long nothing may move, if nothing else is said.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often that is looked at. Rarely: each look takes a CPU from one of the sides for a moment.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a side may take to say why it failed, after the other has.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// How to start a side: a program that then calls [`peer`](crate::peer()).
+#[derive(Debug, Clone)]
+pub struct Program {
+    path: PathBuf,
+    args: Vec<OsString>,
+    patience: Duration,
+}
+
+impl Program {
+    /// This program with other arguments.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`] if the kernel does not say which program this is.
+    pub fn this<A: Into<OsString>>(args: impl IntoIterator<Item = A>) -> Result<Program, Error> {
+        let path = std::env::current_exe().map_err(Error::os(
+            "find this program's file",
+            "see that /proc is mounted",
+        ))?;
+        let args = args.into_iter().map(A::into).collect();
+        Ok(Program {
+            path,
+            args,
+            patience: PATIENCE,
+        })
+    }
+
+    /// Starts it.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(&self.args);
+        command
+    }
+
+    /// With another time for which nothing may move before a run is given up, to the second; ten seconds if
+    /// nothing is said.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Program {
+        Program { patience, ..self }
+    }
+}
+
+/// What a run found out.
+#[derive(Debug, Clone)]
+pub enum Measured {
+    /// The round-trip times.
+    Latency(Samples),
+    /// From before the first message until the far side said that it has the last.
+    Throughput(Duration),
+    /// The times until a first reply.
+    Connect(Samples),
+    /// By how many bytes each side has grown.
+    Memory {
+        /// The side that connected.
+        near: u64,
+        /// The side that was bound.
+        far: u64,
+    },
+}
+
+/// Measures `spec` between two new processes.
+///
+/// # Errors
+///
+/// What [`Spec::check`] answers; [`Error::Os`] if a process or a descriptor is refused; [`Error::Side`] if
+/// a side fails or dies; [`Error::Stalled`] if nothing moves for too long. No process is left.
+pub fn run(spec: &Spec, program: &Program) -> Result<Measured, Error> {
+    spec.check()?;
+    let wires = mechanism::with(spec, Prepare(spec))?;
+    let (progress, told) = Progress::create()?;
+    let Wires { near, far, address } = wires;
+    // The far side first: it needs nothing of the near one.
+    let mut far = Running::start(program, spec, Side::Far, &address, &told, &far)?;
+    let mut near = Running::start(program, spec, Side::Near, &address, &told, &near)?;
+    drop(told);
+    watch(spec, program.patience, &progress, &mut near, &mut far)?;
+    let [near, far] = [near, far].map(|side| side.answer().unwrap_or_default().to_owned());
+    decode(spec, &near, &far).ok_or_else(|| Error::Side {
+        run: spec.to_string(),
+        causes: "what the sides answer makes no sense".to_owned(),
+        remedy: "this is a bug",
+    })
+}
+
+struct Prepare<'a>(&'a Spec);
+
+impl Visit for Prepare<'_> {
+    type Answer = Result<Wires, Error>;
+    fn visit<M: Mechanism>(self) -> Result<Wires, Error> {
+        M::prepare(self.0)
+    }
+}
+
+fn decode(spec: &Spec, answer: &str, far: &str) -> Option<Measured> {
+    // After pauses the far side has the samples; within a process both sides are the near one's.
+    let answer = match answer {
+        "" if spec.pause.is_some() => far,
+        answer => answer,
+    };
+    let samples = || Samples::decode(answer).filter(|samples| samples.count() == spec.count);
+    match spec.work {
+        Work::Latency => samples().map(Measured::Latency),
+        Work::Connect => samples().map(Measured::Connect),
+        Work::Memory => Some(Measured::Memory {
+            near: answer.parse().ok()?,
+            far: far.parse().ok()?,
+        }),
+        Work::Throughput => answer
+            .parse()
+            .ok()
+            .map(Duration::from_nanos)
+            .map(Measured::Throughput),
+    }
+}
+
+/// Waits until both sides have ended well, or one has not.
+fn watch(
+    spec: &Spec,
+    patience: Duration,
+    progress: &Progress,
+    near: &mut Running,
+    far: &mut Running,
+) -> Result<(), Error> {
+    let (mut done, mut moved) = (progress.get(), Instant::now());
+    loop {
+        listen(near, far, LOOK)?;
+        if near.failed() || far.failed() {
+            let until = Instant::now() + LAST_WORDS;
+            while !(near.ended() && far.ended()) && Instant::now() < until {
+                listen(near, far, until.saturating_duration_since(Instant::now()))?;
+            }
+            let causes: Vec<_> = [far, near].into_iter().filter_map(Running::cause).collect();
+            return Err(Error::Side {
+                run: spec.to_string(),
+                causes: causes.join("; "),
+                remedy: "if it was killed, look for what kills it (the out-of-memory killer?); else run it once more",
+            });
+        }
+        if near.ended() && far.ended() {
+            return Ok(());
+        }
+        if progress.get() != done {
+            (done, moved) = (progress.get(), Instant::now());
+        } else if moved.elapsed() > patience {
+            return Err(Error::Stalled {
+                run: spec.to_string(),
+                seconds: patience.as_secs(),
+                done,
+                count: spec.warmup + spec.count,
+            });
+        }
+    }
+}
+
+/// Sleeps until a side says something, ends, or `most` has passed.
+fn listen(near: &mut Running, far: &mut Running, most: Duration) -> Result<(), Error> {
+    let mut speaking: Vec<_> = [near, far]
+        .into_iter()
+        .filter(|side| !side.ended())
+        .collect();
+    let mut polled: Vec<_> = speaking
+        .iter()
+        .map(|side| PollFd::new(&side.socket, PollFlags::IN))
+        .collect();
+    let timeout = Timespec {
+        tv_sec: most.as_secs() as i64,
+        tv_nsec: most.subsec_nanos().into(),
+    };
+    match poll(&mut polled, Some(&timeout)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(Error::os("wait for the two sides", SHORT_OF)(error)),
+    }
+    let ready: Vec<_> = polled.iter().map(|one| !one.revents().is_empty()).collect();
+    for (side, _) in speaking.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
+        side.hear();
+    }
+    Ok(())
+}
+
+/// A side that was started. Dropping it ends it.
+struct Running {
+    side: Side,
+    child: Child,
+    socket: UnixStream,
+    heard: Vec<u8>,
+    /// How it ended, once it has.
+    end: Option<io::Result<ExitStatus>>,
+}
+
+impl Running {
+    fn start(
+        program: &Program,
+        spec: &Spec,
+        side: Side,
+        address: &str,
+        progress: &OwnedFd,
+        descriptors: &[OwnedFd],
+    ) -> Result<Running, Error> {
+        let (socket, stdin) =
+            UnixStream::pair().map_err(Error::os("create a pair of Unix sockets", SHORT_OF))?;
+        let child = program
+            .command()
+            .env(PEER_MARK, side.to_string())
+            .stdin(Stdio::from(OwnedFd::from(stdin)))
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(Error::os(
+                "start this program again",
+                "see that its file is still there, and raise the limit of processes (ulimit -u)",
+            ))?;
+        let running = Running {
+            side,
+            child,
+            socket,
+            heard: Vec::new(),
+            end: None,
+        };
+        let job = Job {
+            side,
+            spec: spec.clone(),
+            supervisor: rustix::process::getpid().as_raw_nonzero().get(),
+            address: address.to_owned(),
+        };
+        let all: Vec<_> = std::iter::once(progress)
+            .chain(descriptors)
+            .map(AsFd::as_fd)
+            .collect();
+        match job.send(&running.socket, &all) {
+            // It has died already; `watch` finds out how.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(running),
+            sent => sent
+                .map(|()| running)
+                .map_err(Error::os("send a job to the other process", SHORT_OF)),
+        }
+    }
+
+    /// Takes what it said; nothing more means that it has ended.
+    fn hear(&mut self) {
+        let mut bytes = [0; 64 << 10];
+        match self.socket.read(&mut bytes) {
+            Ok(0) => self.end = Some(self.child.wait()),
+            Ok(got) => self.heard.extend_from_slice(&bytes[..got]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // Reset: it died with words of ours unread.
+            Err(_) => self.end = Some(self.child.wait()),
+        }
+    }
+
+    fn ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// What it answered, if it did what it should.
+    fn answer(&self) -> Option<&str> {
+        let said = str::from_utf8(&self.heard).ok()?;
+        said.strip_prefix(DONE).map(str::trim)
+    }
+
+    fn failed(&self) -> bool {
+        self.ended() && self.answer().is_none() || self.heard.starts_with(FAILED.as_bytes())
+    }
+
+    /// Why it failed, if it did.
+    fn cause(&mut self) -> Option<String> {
+        let side = self.side;
+        let said = String::from_utf8_lossy(&self.heard);
+        if let Some(words) = said.strip_prefix(FAILED) {
+            return Some(format!("the {side} side says:{words}"));
+        }
+        if self.answer().is_some() {
+            return None;
+        }
+        match self.end.as_ref()? {
+            Ok(status) => Some(match (status.signal(), status.code()) {
+                (Some(signal), _) => format!("the {side} side was killed by signal {signal}"),
+                (_, code) => format!(
+                    "the {side} side ended without an answer, with status {}; its own words stand above",
+                    code.unwrap_or(-1)
+                ),
+            }),
+            Err(error) => Some(format!("the {side} side is lost: {error}")),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.ended() {
+            // Errors mean that it has ended by itself.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}

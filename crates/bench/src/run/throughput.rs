@@ -1,0 +1,42 @@
+//! Messages one way, as many as go.
+
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, MOVED};
+use crate::plan::spec::Spec;
+use crate::run::mechanism::{End, check_stamp, stamp};
+use crate::run::memory::Progress;
+
+/// Sends all and waits until the far side says that it has them: first to warm up, then with the clock.
+pub(crate) fn near<E: End>(
+    end: &mut E,
+    spec: &Spec,
+    progress: &Progress,
+) -> Result<Duration, Error> {
+    let mut message = vec![0; spec.size.0];
+    let mut answer = Vec::with_capacity(spec.size.0);
+    let mut took = Duration::ZERO;
+    for count in [spec.warmup, spec.count] {
+        let start = Instant::now();
+        end.send_many(&mut message, count, progress)
+            .map_err(Error::os("send", MOVED))?;
+        end.recv(&mut answer).map_err(Error::os("receive", MOVED))?;
+        took = start.elapsed();
+        check_stamp(&answer, count)?;
+    }
+    progress.set(spec.count);
+    Ok(took)
+}
+
+/// Receives all, sees that the last carries their number, and says so.
+pub(crate) fn far<E: End>(end: &mut E, spec: &Spec) -> Result<(), Error> {
+    let mut message = vec![0; spec.size.0];
+    for count in [spec.warmup, spec.count] {
+        end.recv_many(&mut message, count)
+            .map_err(Error::os("receive", MOVED))?;
+        check_stamp(&message, count)?;
+        stamp(&mut message, count);
+        end.send(&message).map_err(Error::os("send", MOVED))?;
+    }
+    Ok(())
+}

@@ -55,14 +55,34 @@ mod run;
 
 pub use error::Error;
 pub use plan::cpu::{Pin, allowed_cpus, apart};
-pub use plan::libraries::{Described, Libraries, OWN_PATH, STOCK_PATH};
+pub use plan::libraries::{Described, Libraries};
+pub use plan::pause::Pause;
 pub use plan::size::Size;
 pub use plan::sockets::{Face, Pattern, Sockets};
-pub use plan::spec::{Spec, Transport, Wait, Work};
+pub use plan::spec::Spec;
+pub use plan::words::{Transport, Wait, Work};
 pub use report::histogram::Samples;
+pub use report::measured::Measured;
+pub use report::outcome::{Memory, Outcome, Rate, Rtt};
 pub use report::plot;
-pub use report::single::{Memory, Outcome, Rate, Report, Rtt};
-pub use run::compare;
-pub use run::pause::Pause;
+pub use report::single::Report;
 pub use run::peer::peer;
-pub use run::supervise::{Measured, PEER_MARK, Program, run};
+pub use run::program::Program;
+pub use run::protocol::PEER_MARK;
+pub use run::sockets::library::{OWN_PATH, STOCK_PATH};
+pub use run::supervise::run;
+
+/// A comparison: the floors of this machine and the pipe, and the sockets of ringmq and of stock libzmq, side by side in
+/// one run.
+///
+/// A [`Comparison`] is an iterator. Each step is one run, or a section whose rows have had all their rounds. The rows of
+/// a section take turns, so that other load of the machine affects all of them. The figures of a row are the medians of
+/// its rounds' figures.
+pub mod compare {
+    pub use crate::plan::part::Part;
+    pub use crate::plan::rows::Plan;
+    pub use crate::plan::rows::planned::Row;
+    pub use crate::report::machine::Machine;
+    pub use crate::report::section::{Finished, FinishedRow, curves};
+    pub use crate::run::compare::{Comparison, Effort, Step};
+}

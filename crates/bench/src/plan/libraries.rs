@@ -1,48 +1,29 @@
-//! Which libraries can be measured here.
+//! The libraries of ZeroMQ sockets that can be measured on this machine.
 
 use std::fmt;
 
 use crate::plan::sockets::Face;
-use crate::run::sockets::library::Library;
 
-/// The environment variable that names the stock libzmq to load, instead of the one that the loader finds.
-pub const STOCK_PATH: &str = "RINGMQ_BENCH_LIBZMQ";
-/// The environment variable that names ringmq's `libzmq.so`, instead of the one beside this program.
-pub const OWN_PATH: &str = "RINGMQ_BENCH_OWN_LIBZMQ";
-
-/// A library that was found.
+/// A loaded library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Described {
-    /// Its version, as it says itself.
+    /// The version that it reports.
     pub version: String,
-    /// Its file.
+    /// The path of its file.
     pub path: String,
 }
 
-/// What can be loaded here, and why the rest cannot.
+/// The libraries that can be loaded. An error says why one cannot.
 #[derive(Debug, Clone)]
 pub struct Libraries {
-    /// The machine's libzmq.
+    /// The libzmq of this machine.
     pub stock: Result<Described, String>,
-    /// ringmq's C interface.
+    /// The C interface of ringmq.
     pub own: Result<Described, String>,
 }
 
 impl Libraries {
-    /// Looks for both.
-    pub fn look() -> Libraries {
-        let describe = |face| {
-            let library = Library::open(face).map_err(|error| error.to_string())?;
-            Ok(library.describe())
-        };
-        // In this order: a library that is loaded already is found by the name that it gives itself, which is the
-        // same for both.
-        let stock = describe(Face::Stock);
-        let own = describe(Face::C);
-        Libraries { stock, own }
-    }
-
-    /// Can rows of `face` be measured?
+    /// Returns true if sockets of `face` can be measured.
     pub fn has(&self, face: Face) -> bool {
         match face {
             Face::Rust | Face::Plain => true,
@@ -50,10 +31,8 @@ impl Libraries {
             Face::Stock => self.stock.is_ok(),
         }
     }
-}
 
-impl Libraries {
-    /// Why rows are missing, for each library that is.
+    /// For each library that cannot be loaded, why.
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         [&self.stock, &self.own]
             .into_iter()
@@ -62,7 +41,7 @@ impl Libraries {
     }
 }
 
-/// Two lines: which libraries are measured, and why one is not.
+/// Prints a line for each library: its file, or why its rows are left out.
 impl fmt::Display for Libraries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.stock {

@@ -1,46 +1,46 @@
-//! What distinguishes one measurement of sockets from another.
+//! Which ZeroMQ sockets are measured.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::Error;
-use crate::plan::spec::{Work, by_name};
+use crate::plan::words::{Work, by_name};
 
-/// Which two sockets talk.
+/// The types of the two sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pattern {
     /// PAIR and PAIR.
     Pair,
     /// REQ on the near side, REP on the far one.
     ReqRep,
-    /// PUSH on the near side, PULL on the far one; and another two, the other way, for what comes back.
+    /// PUSH on the near side, PULL on the far one, and a second such pair for the other direction.
     PushPull,
 }
 
-/// Whose sockets they are, and by which interface they are used.
+/// The library of the sockets, and its interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Face {
-    /// ringmq's, by its Rust interface.
+    /// ringmq by its Rust interface.
     Rust,
-    /// The same, without shared memory: ipc is ZMTP over a Unix socket.
+    /// The same without shared memory: ipc is ZMTP over a Unix socket.
     Plain,
-    /// ringmq's, by its C interface: a `libzmq.so` that is loaded at run time.
+    /// ringmq by its C interface: a `libzmq.so` that is loaded at run time.
     C,
-    /// Those of the libzmq that is installed on this machine, loaded at run time.
+    /// The libzmq that is installed on this machine, loaded at run time.
     Stock,
 }
 
-/// What is to be known of sockets beyond their transport.
+/// The choices for sockets beside their transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sockets {
-    /// Which two.
+    /// The socket types.
     pub pattern: Pattern,
-    /// Whose.
+    /// The library and interface.
     pub face: Face,
 }
 
 impl Sockets {
-    /// What `work` is measured with if nothing else is said.
+    /// The default for `work`.
     pub(crate) fn of(work: Work) -> Sockets {
         let pattern = match work {
             Work::Latency | Work::Connect => Pattern::ReqRep,
@@ -52,10 +52,10 @@ impl Sockets {
 }
 
 impl Pattern {
-    /// All of them.
+    /// All patterns.
     pub const ALL: [Pattern; 3] = [Pattern::Pair, Pattern::ReqRep, Pattern::PushPull];
 
-    /// Its name, as it is read and written.
+    /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Pattern::Pair => "pair",
@@ -66,10 +66,10 @@ impl Pattern {
 }
 
 impl Face {
-    /// All of them.
+    /// All libraries and interfaces.
     pub const ALL: [Face; 4] = [Face::Rust, Face::Plain, Face::C, Face::Stock];
 
-    /// Its name, as it is read and written.
+    /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Face::Rust => "ringmq",

@@ -3,12 +3,15 @@
 use std::fmt;
 
 use crate::plan::cpu::Pin;
-use crate::plan::rows::pipe::PAYLOAD;
+use crate::plan::rows::planned::PAYLOAD;
 use crate::plan::sockets::Pattern;
-use crate::plan::spec::{Spec, Transport, Work};
+use crate::plan::spec::Spec;
+use crate::plan::words::{Transport, Work};
+use crate::report::figures::{figures, grouped, scaled};
 use crate::report::histogram::Samples;
+use crate::report::outcome::{Memory, Outcome};
 use crate::report::plot::Curve;
-use crate::report::single::{Memory, Outcome, Report, figures, grouped, scaled};
+use crate::report::single::Report;
 
 /// A row with its figures.
 #[derive(Debug, Clone)]
@@ -145,8 +148,8 @@ impl fmt::Display for Finished {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::spec::Transport;
-    use crate::report::single::Rtt;
+    use crate::plan::words::Transport;
+    use crate::report::outcome::Rtt;
 
     fn finished() -> Finished {
         let row = |name: &str, p50, is_floor| FinishedRow {

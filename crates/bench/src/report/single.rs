@@ -1,142 +1,26 @@
-//! The result of one run, as text for people and as JSON for programs.
+//! The report of one run: text for people and JSON for programs.
 
 use std::fmt;
-use std::time::Duration;
 
+use crate::plan::pause::Pause;
 use crate::plan::sockets::Sockets;
-use crate::plan::spec::{Spec, Work};
-use crate::report::histogram::Samples;
-use crate::run::pause::Pause;
-use crate::run::supervise::Measured;
+use crate::plan::spec::Spec;
+use crate::plan::words::Work;
+use crate::report::figures::{grouped, scaled};
+use crate::report::measured::Measured;
+use crate::report::outcome::{Memory, Outcome, Rate, Rtt};
 
-/// Round-trip times in nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "percentiles explain themselves")]
-pub struct Rtt {
-    pub min: u64,
-    pub p50: u64,
-    pub p99: u64,
-    pub p999: u64,
-    pub max: u64,
-}
-
-/// What went through one way.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct Rate {
-    pub msgs_per_s: f64,
-    pub bytes_per_s: f64,
-}
-
-/// Bytes that a connection costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Memory {
-    /// The side that connects.
-    pub near: u64,
-    /// The side that is bound.
-    pub far: u64,
-}
-
-/// The figures of a run.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Outcome {
-    /// Of round trips.
-    Rtt(Rtt),
-    /// Of first messages after a pause, one way.
-    First(Rtt),
-    /// Of messages one way.
-    Rate(Rate),
-    /// Of first replies.
-    Reply(Rtt),
-    /// Of silent connections.
-    Memory(Memory),
-}
-
-/// A run and its figures: printed as a line of text (`Display`) or as [JSON](Report::json).
+/// A run and its figures, printed as a line of text (`Display`) or as [JSON](Report::json).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// What was measured.
     pub spec: Spec,
-    /// What came out.
+    /// The figures.
     pub outcome: Outcome,
 }
 
-impl Rtt {
-    /// Of these samples.
-    pub fn of(samples: &Samples) -> Rtt {
-        Rtt {
-            min: samples.min(),
-            p50: samples.at(0.5),
-            p99: samples.at(0.99),
-            p999: samples.at(0.999),
-            max: samples.max(),
-        }
-    }
-}
-
-impl Rate {
-    /// Of `count` messages of `size` bytes in `took`.
-    pub fn of(count: u64, size: usize, took: Duration) -> Rate {
-        let msgs_per_s = count as f64 / took.as_secs_f64().max(1e-9);
-        Rate {
-            msgs_per_s,
-            bytes_per_s: msgs_per_s * size as f64,
-        }
-    }
-}
-
-impl Outcome {
-    /// Of a run of `spec`.
-    pub fn of(spec: &Spec, measured: &Measured) -> Outcome {
-        match measured {
-            Measured::Latency(samples) if spec.pause.is_some() => Outcome::First(Rtt::of(samples)),
-            Measured::Latency(samples) => Outcome::Rtt(Rtt::of(samples)),
-            Measured::Throughput(took) => Outcome::Rate(Rate::of(spec.count, spec.size.0, *took)),
-            Measured::Connect(samples) => Outcome::Reply(Rtt::of(samples)),
-            Measured::Memory { near, far } => Outcome::Memory(Memory {
-                near: near / spec.count.max(1),
-                far: far / spec.count.max(1),
-            }),
-        }
-    }
-
-    /// The times, if it is of round trips, first messages or first replies.
-    pub fn rtt(&self) -> Option<Rtt> {
-        match self {
-            Outcome::Rtt(rtt) | Outcome::First(rtt) | Outcome::Reply(rtt) => Some(*rtt),
-            Outcome::Rate(_) | Outcome::Memory(_) => None,
-        }
-    }
-
-    /// The rate, if it is of messages one way.
-    pub fn rate(&self) -> Option<Rate> {
-        match self {
-            Outcome::Rate(rate) => Some(*rate),
-            Outcome::Rtt(_) | Outcome::First(_) | Outcome::Reply(_) | Outcome::Memory(_) => None,
-        }
-    }
-
-    /// How this compares with `floor`: how many times as long or, both sides together, as many bytes; or which part of
-    /// the rate. `None` if they
-    /// are of different kinds.
-    pub fn against(&self, floor: &Outcome) -> Option<f64> {
-        match (self, floor) {
-            (Outcome::Rtt(own), Outcome::Rtt(floor))
-            | (Outcome::First(own), Outcome::First(floor))
-            | (Outcome::Reply(own), Outcome::Reply(floor)) => {
-                Some(own.p50 as f64 / floor.p50.max(1) as f64)
-            }
-            (Outcome::Rate(own), Outcome::Rate(floor)) => Some(own.msgs_per_s / floor.msgs_per_s),
-            (Outcome::Memory(own), Outcome::Memory(floor)) => {
-                Some((own.near + own.far) as f64 / (floor.near + floor.far).max(1) as f64)
-            }
-            _ => None,
-        }
-    }
-}
-
 impl Report {
-    /// Of a run of `spec`.
+    /// The report of a run of `spec`.
     pub fn new(spec: &Spec, measured: &Measured) -> Report {
         Report {
             spec: spec.clone(),
@@ -144,14 +28,14 @@ impl Report {
         }
     }
 
-    /// One JSON object, on one line: `work`, `transport`, for ZeroMQ sockets `pattern` and `library`, `wait`, `size`,
-    /// `count`, `pin`, `pause_ns` if there is one, and by work `rtt_ns` (`one_way_ns` after a pause),
-    /// `msgs_per_s` and `bytes_per_s`, `first_reply_ns`, or `bytes_per_connection`.
+    /// One JSON object on one line. Its members are `work`, `transport`, for ZeroMQ sockets `pattern` and `library`,
+    /// `wait`, `size`, `count`, `pin`, `pause_ns` if there is a pause, and the figures of the work: `rtt_ns`
+    /// (`one_way_ns` after a pause), `msgs_per_s` and `bytes_per_s`, `first_reply_ns`, or `bytes_per_connection`.
     pub fn json(&self) -> String {
         self.json_with("")
     }
 
-    /// The same with `more` members, each of which ends with a comma.
+    /// The same object with `more` members in front, each of which ends with a comma.
     pub(crate) fn json_with(&self, more: &str) -> String {
         let Spec {
             work,
@@ -179,7 +63,7 @@ impl Report {
                      }: Rtt| {
             format!(r#""{what}":{{"min":{min},"p50":{p50},"p99":{p99},"p999":{p999},"max":{max}}}"#)
         };
-        // Words, numbers and pins: nothing that JSON would have to escape.
+        // Words, numbers and pins need no escapes in JSON.
         let figures = match self.outcome {
             Outcome::Rtt(rtt) => times("rtt_ns", rtt),
             Outcome::First(rtt) => times("one_way_ns", rtt),
@@ -209,22 +93,11 @@ impl fmt::Display for Report {
         let Spec {
             work,
             transport,
-            sockets: Sockets { pattern, face },
-            wait,
-            size,
             count,
-            pin,
             pause,
             ..
-        } = &self.spec;
-        write!(f, "{work} of {transport}: ")?;
-        if transport.is_zmq() {
-            write!(f, "{pattern}, {face}, ")?;
-        }
-        write!(f, "{wait}, {size}, pin {pin}, ")?;
-        if let Some(pause) = pause {
-            write!(f, "after {pause}, ")?;
-        }
+        } = self.spec;
+        write!(f, "{work} of {transport}: {}, ", self.spec.choices())?;
         let trips = match work {
             Work::Latency if pause.is_some() => "messages",
             Work::Latency => "round trips",
@@ -232,7 +105,7 @@ impl fmt::Display for Report {
             Work::Connect => "peers",
             Work::Memory => "connections",
         };
-        writeln!(f, "{} {trips}", grouped(*count))?;
+        writeln!(f, "{} {trips}", grouped(count))?;
         match self.outcome {
             Outcome::Rtt(rtt) | Outcome::First(rtt) | Outcome::Reply(rtt) => {
                 let Rtt {
@@ -277,44 +150,13 @@ impl fmt::Display for Report {
     }
 }
 
-/// `1234567` as `1,234,567`.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number with three digits that count and, after a space, the letter of its power of 1,000.
-pub(crate) fn scaled(number: f64) -> String {
-    let letters = [(1e9, " G"), (1e6, " M"), (1e3, " k"), (1.0, " ")];
-    let (unit, letter) = letters
-        .into_iter()
-        .find(|(unit, _)| number >= *unit)
-        .unwrap_or((1.0, " "));
-    format!("{}{letter}", figures(number / unit))
-}
-
-/// A number with about three digits that count.
-pub(crate) fn figures(number: f64) -> String {
-    match number {
-        n if n >= 99.95 => format!("{n:.0}"),
-        n if n >= 9.995 => format!("{n:.1}"),
-        n if n >= 0.0995 => format!("{n:.2}"),
-        n => format!("{n:.3}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::plan::cpu::Pin;
-    use crate::plan::spec::Transport;
+    use crate::plan::words::Transport;
+    use crate::report::histogram::Samples;
+    use std::time::Duration;
 
     fn spec(work: Work) -> Spec {
         Spec::new(work, Transport::Unix)
@@ -379,52 +221,5 @@ mod tests {
             text.contains("1,000 messages") && text.contains("1.00 M msg/s"),
             "{text}"
         );
-    }
-
-    #[test]
-    fn ratios_are_of_one_kind() {
-        let rtt = |p50| {
-            Outcome::Rtt(Rtt {
-                min: 1,
-                p50,
-                p99: 9,
-                p999: 9,
-                max: 9,
-            })
-        };
-        let rate = |n| {
-            Outcome::Rate(Rate {
-                msgs_per_s: n,
-                bytes_per_s: n,
-            })
-        };
-        assert_eq!(rtt(6).against(&rtt(4)), Some(1.5));
-        assert_eq!(rate(3.0).against(&rate(4.0)), Some(0.75));
-        assert_eq!(rtt(6).against(&rate(4.0)), None);
-        let memory = |near, far| Outcome::Memory(Memory { near, far });
-        assert_eq!(memory(1, 2).against(&memory(2, 4)), Some(0.5));
-    }
-
-    #[test]
-    fn numbers_are_readable() {
-        assert_eq!(
-            [grouped(7), grouped(1234), grouped(1_234_567)],
-            ["7", "1,234", "1,234,567"]
-        );
-        let rounded = [
-            figures(123.4),
-            figures(12.34),
-            figures(1.234),
-            figures(0.0123),
-        ];
-        assert_eq!(rounded, ["123", "12.3", "1.23", "0.012"]);
-        let all = [
-            scaled(1.5e9),
-            scaled(2e6),
-            scaled(1500.0),
-            scaled(7.0),
-            scaled(0.5),
-        ];
-        assert_eq!(all, ["1.50 G", "2.00 M", "1.50 k", "7.00 ", "0.50 "]);
     }
 }

@@ -1,23 +1,22 @@
-//! The floors of this machine and the pipe, ringmq's sockets and stock libzmq's, side by side in one run.
-//!
-//! A [`Comparison`] is an iterator: each step is one run, or a section whose rows have had all their
-//! rounds. The rows of a section take turns, so that whatever else the machine does meets all of
-//! them; a row's figures are the medians of its rounds' figures.
+//! A comparison: the runs of a plan, row by row and round by round.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::plan::rows::Plan;
+use crate::plan::rows::planned::Row;
 use crate::plan::size::Size;
-use crate::plan::spec::{Spec, Work};
+use crate::plan::spec::Spec;
+use crate::plan::words::Work;
 use crate::report::histogram::Samples;
-use crate::report::single::{Memory, Outcome, Rate, Rtt};
+use crate::report::measured::Measured;
+use crate::report::median::median;
+use crate::report::outcome::Outcome;
+use crate::report::section::{Finished, FinishedRow};
 use crate::run::load::Load;
-use crate::run::supervise::{Measured, Program, run};
-
-pub use crate::plan::rows::pipe::{Part, Plan, Row};
-pub use crate::report::machine::Machine;
-pub use crate::report::section::{Finished, FinishedRow, curves};
+use crate::run::program::Program;
+use crate::run::supervise::run;
 
 /// How thorough a comparison is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,76 +231,10 @@ impl Section {
     }
 }
 
-/// The median of each figure. There is at least one outcome, and all are of one kind.
-fn median(outcomes: &[Outcome]) -> Outcome {
-    let memory = |side: fn(&Memory) -> u64| {
-        let all = outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Memory(memory) => Some(side(memory) as f64),
-            _ => None,
-        });
-        middle(all) as u64
-    };
-    if let Some(Outcome::Memory(_)) = outcomes.first() {
-        return Outcome::Memory(Memory {
-            near: memory(|memory| memory.near),
-            far: memory(|memory| memory.far),
-        });
-    }
-    let rtts: Vec<_> = outcomes.iter().filter_map(Outcome::rtt).collect();
-    if rtts.is_empty() {
-        let rates: Vec<_> = outcomes.iter().filter_map(Outcome::rate).collect();
-        return Outcome::Rate(Rate {
-            msgs_per_s: middle(rates.iter().map(|rate| rate.msgs_per_s)),
-            bytes_per_s: middle(rates.iter().map(|rate| rate.bytes_per_s)),
-        });
-    }
-    let of = |figure: fn(&Rtt) -> u64| middle(rtts.iter().map(|rtt| figure(rtt) as f64)) as u64;
-    let rtt = Rtt {
-        min: of(|rtt| rtt.min),
-        p50: of(|rtt| rtt.p50),
-        p99: of(|rtt| rtt.p99),
-        p999: of(|rtt| rtt.p999),
-        max: of(|rtt| rtt.max),
-    };
-    match outcomes.first() {
-        Some(Outcome::Reply(_)) => Outcome::Reply(rtt),
-        Some(Outcome::First(_)) => Outcome::First(rtt),
-        _ => Outcome::Rtt(rtt),
-    }
-}
-
-/// The median; between two, their mean; of none, 0.
-fn middle(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => 0.0,
-        n if n.is_multiple_of(2) => f64::midpoint(values[n / 2 - 1], values[n / 2]),
-        n => values[n / 2],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::spec::Transport;
-
-    #[test]
-    fn medians_are_of_each_figure() {
-        let rtt = |p50, max| {
-            Outcome::Rtt(Rtt {
-                min: 1,
-                p50,
-                p99: 10,
-                p999: 10,
-                max,
-            })
-        };
-        let median = median(&[rtt(5, 100), rtt(3, 300), rtt(4, 200)]);
-        assert_eq!(median, rtt(4, 200));
-        assert_eq!(middle([4.0, 1.0, 2.0, 3.0].into_iter()), 2.5);
-        assert_eq!(middle(std::iter::empty()), 0.0);
-    }
+    use crate::plan::words::Transport;
 
     #[test]
     fn a_row_takes_its_time() {

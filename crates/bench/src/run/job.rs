@@ -12,10 +12,10 @@ use rustix::net::{
 };
 
 use crate::error::Error;
+use crate::plan::pause::Pause;
 use crate::plan::size::Size;
 use crate::plan::sockets::Sockets;
 use crate::plan::spec::Spec;
-use crate::run::pause::Pause;
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +168,7 @@ impl Job {
 mod tests {
     use super::*;
     use crate::plan::cpu::Pin;
-    use crate::plan::spec::{Transport, Work};
+    use crate::plan::words::{Transport, Work};
     use std::os::unix::net::UnixStream;
 
     fn job() -> Job {

@@ -6,7 +6,7 @@ use crate::error::{Error, MOVED};
 use crate::plan::spec::Spec;
 use crate::report::histogram::Samples;
 use crate::run::mechanism::{End, check_stamp, stamp};
-use crate::run::memory::Progress;
+use crate::run::progress::Progress;
 
 /// Sends, waits for the echo, and records how long it took: from before the call that sends until
 /// after the one that receives. One reading of the clock is part of it.

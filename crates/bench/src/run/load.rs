@@ -1,4 +1,4 @@
-//! A busy machine: processes that compute for as long as others are measured.
+//! A busy machine: processes that compute while others are measured.
 
 use std::ffi::OsStr;
 use std::hint::black_box;
@@ -7,17 +7,18 @@ use std::process::{Child, Stdio};
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal, setsid};
 
 use crate::error::Error;
-use crate::run::supervise::{PEER_MARK, Program};
+use crate::run::program::Program;
+use crate::run::protocol::PEER_MARK;
 
-/// What the mark of such a process begins with; the id of the supervisor follows.
+/// The start of the mark of such a process. The process id of the supervisor follows.
 const BUSY: &str = "busy-";
 
-/// Processes that compute. Dropping this ends them.
+/// The processes that compute. Dropping this ends them.
 #[derive(Debug)]
 pub(crate) struct Load(Vec<Child>);
 
 impl Load {
-    /// Starts `count` of them.
+    /// Starts `count` processes.
     pub(crate) fn start(program: &Program, count: usize) -> Result<Load, Error> {
         let supervisor = getpid().as_raw_nonzero();
         let mut load = Load(Vec::new());
@@ -40,14 +41,14 @@ impl Load {
 impl Drop for Load {
     fn drop(&mut self) {
         for child in &mut self.0 {
-            // Errors mean that it has ended by itself.
+            // An error means that the process has ended by itself.
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 }
 
-/// The supervisor of such a process, if `mark` says that this is one.
+/// The process id of the supervisor, if `mark` is the mark of such a process.
 pub(crate) fn supervisor(mark: &OsStr) -> Option<i32> {
     mark.to_str()?.strip_prefix(BUSY)?.parse().ok()
 }
@@ -58,12 +59,12 @@ pub(crate) fn compute(supervisor: i32) -> Error {
     if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
         return lost(&error.to_string());
     }
-    // One that has died before sends no signal.
+    // A supervisor that died before the call above sends no signal.
     if getppid().map_or(0, |pid| pid.as_raw_nonzero().get()) != supervisor {
         return lost("it has died");
     }
-    // As other programs of the machine: where the scheduler groups by sessions, each has a share of its own. It is
-    // refused to whoever leads a session already.
+    // A session of its own, as other programs have: a scheduler that groups by sessions then gives each process its own
+    // share. An error means that this process leads a session already.
     let _ = setsid();
     let mut number = 1_u64;
     loop {

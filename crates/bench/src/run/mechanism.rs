@@ -1,38 +1,35 @@
-//! What carries the messages of a run. One file each; the hot loops are compiled for each of them.
+//! What every mechanism that carries the messages of a run offers. The hot loops are compiled for each of them.
 
 use std::hint::black_box;
 use std::io;
 use std::os::fd::OwnedFd;
 
 use crate::error::Error;
-use crate::plan::sockets::Face;
-use crate::plan::spec::{Spec, Transport, Work};
+use crate::plan::spec::Spec;
 use crate::run::job::Side;
-use crate::run::memory::Progress;
-use crate::run::sockets::joint::{Joint, Ours, OwnC, Plain, Stock};
-use crate::run::transports::{cacheline, chunks, eventfd, os_pipe, pipe, tcp, unix};
+use crate::run::progress::Progress;
 
-/// How the two sides are joined.
+/// A way to join the two sides.
 pub(crate) trait Mechanism {
-    /// What a side sends and receives with.
+    /// The end with which a side sends and receives.
     type End: End;
 
-    /// In the supervisor: what each side needs.
+    /// Runs in the supervisor: creates what each side needs.
     fn prepare(spec: &Spec) -> Result<Wires, Error>;
 
-    /// In a side: its end, of what was prepared for it.
+    /// Runs in a side: makes its end from what was created for it.
     fn attach(spec: &Spec, side: Side, wires: Ends) -> Result<Self::End, Error>;
 }
 
-/// One side's end: messages of one size in both directions.
+/// The end of one side. It carries messages of one size in both directions.
 pub(crate) trait End {
     /// Sends one message, and waits for room.
     fn send(&mut self, message: &[u8]) -> io::Result<()>;
 
-    /// Waits for one message, and makes `message` it.
+    /// Waits for one message, and replaces the contents of `message` by it.
     fn recv(&mut self, message: &mut Vec<u8>) -> io::Result<()>;
 
-    /// Sends `count` messages, of which the last carries `count` as its stamp.
+    /// Sends `count` messages. The last one carries `count` as its stamp.
     fn send_many(&mut self, message: &mut [u8], count: u64, progress: &Progress) -> io::Result<()> {
         stamp(message, 0);
         let tick = tick(message.len());
@@ -49,7 +46,7 @@ pub(crate) trait End {
         self.send(message)
     }
 
-    /// Receives `count` messages and makes `message` the last of them.
+    /// Receives `count` messages, and leaves the last one in `message`.
     fn recv_many(&mut self, message: &mut Vec<u8>, count: u64) -> io::Result<()> {
         for _ in 0..count {
             self.recv(message)?;
@@ -59,12 +56,12 @@ pub(crate) trait End {
     }
 }
 
-/// After how many messages of `size` the watchdog is told: every MiB, or more often.
+/// The number of messages of `size` after which progress is stored: a MiB of payload, or less.
 fn tick(size: usize) -> u64 {
     ((1 << 20) / size.max(1) as u64).clamp(1, 1024)
 }
 
-/// Descriptors of both sides, and where they meet.
+/// The descriptors of both sides, and the address at which they meet.
 #[derive(Debug, Default)]
 pub(crate) struct Wires {
     pub(crate) near: Vec<OwnedFd>,
@@ -73,7 +70,7 @@ pub(crate) struct Wires {
 }
 
 impl Wires {
-    /// The same descriptors for both.
+    /// Gives both sides the same descriptors.
     pub(crate) fn shared(fds: Vec<OwnedFd>) -> Result<Wires, Error> {
         let copies: io::Result<Vec<_>> = fds.iter().map(OwnedFd::try_clone).collect();
         let far = copies.map_err(Error::os("copy a descriptor", crate::error::SHORT_OF))?;
@@ -85,7 +82,7 @@ impl Wires {
     }
 }
 
-/// What one side got of the [`Wires`].
+/// The part of the [`Wires`] that one side gets.
 #[derive(Debug)]
 pub(crate) struct Ends {
     pub(crate) fds: Vec<OwnedFd>,
@@ -93,7 +90,7 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
-    /// The descriptors, of which there have to be `N`.
+    /// Returns the descriptors; an error if there are not exactly `N`.
     pub(crate) fn take<const N: usize>(self) -> Result<[OwnedFd; N], Error> {
         let found = self.fds.len();
         self.fds.try_into().map_err(|_| {
@@ -102,44 +99,23 @@ impl Ends {
     }
 }
 
-/// What a function has to be to be called with the mechanism of a [`Spec`].
+/// A function that can be called with any mechanism.
 pub(crate) trait Visit {
-    /// What it answers.
+    /// Its result.
     type Answer;
 
-    /// Does it for one mechanism.
+    /// Runs for one mechanism.
     fn visit<M: Mechanism>(self) -> Self::Answer;
 }
 
-/// Calls `visit` with the mechanism of `spec`.
-pub(crate) fn with<V: Visit>(spec: &Spec, visit: V) -> V::Answer {
-    match (spec.transport, spec.work) {
-        (Transport::Cacheline, Work::Latency) => visit.visit::<cacheline::Cacheline>(),
-        (Transport::Cacheline, _) => visit.visit::<chunks::Chunks>(),
-        (Transport::Eventfd, _) => visit.visit::<eventfd::Eventfd>(),
-        (Transport::OsPipe, _) => visit.visit::<os_pipe::OsPipe>(),
-        (Transport::Unix, _) => visit.visit::<unix::Unix>(),
-        (Transport::Tcp, _) => visit.visit::<tcp::Tcp>(),
-        (Transport::Pipe, _) => visit.visit::<pipe::Pipe>(),
-        (Transport::ZmqInproc | Transport::ZmqIpc | Transport::ZmqTcp, _) => {
-            match spec.sockets.face {
-                Face::Rust => visit.visit::<Joint<Ours>>(),
-                Face::Plain => visit.visit::<Joint<Plain>>(),
-                Face::C => visit.visit::<Joint<OwnC>>(),
-                Face::Stock => visit.visit::<Joint<Stock>>(),
-            }
-        }
-    }
-}
-
-/// Writes `n` into the first 8 bytes of `message`, or as many as there are.
+/// Writes `n` into the first 8 bytes of `message`, or into all of a shorter message.
 #[inline]
 pub(crate) fn stamp(message: &mut [u8], n: u64) {
     let len = message.len().min(8);
     message[..len].copy_from_slice(&n.to_le_bytes()[..len]);
 }
 
-/// Does `message` carry the stamp `n`?
+/// Checks that `message` carries the stamp `n`.
 #[inline]
 pub(crate) fn check_stamp(message: &[u8], n: u64) -> Result<(), Error> {
     let len = message.len().min(8);

@@ -5,7 +5,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
@@ -111,42 +111,10 @@ impl Drop for Shared {
     }
 }
 
-/// How far the near side has come, for the watchdog.
-#[derive(Debug)]
-pub(crate) struct Progress(Shared);
-
-impl Progress {
-    /// Bytes of the memfd.
-    const BYTES: usize = 4096;
-
-    /// Of a run that is about to begin, with the descriptor for the near side.
-    pub(crate) fn create() -> Result<(Progress, OwnedFd), Error> {
-        let fd = create(Self::BYTES)?;
-        Ok((Progress(Shared::map(&fd, Self::BYTES)?), fd))
-    }
-
-    /// Of the run whose descriptor this is.
-    pub(crate) fn adopt(fd: OwnedFd) -> Result<Progress, Error> {
-        Ok(Progress(Shared::map(fd, Self::BYTES)?))
-    }
-
-    /// `done` messages so far.
-    #[inline(always)]
-    pub(crate) fn set(&self, done: u64) {
-        // ORDERING: relaxed; a number that nothing depends on but the watchdog's patience.
-        self.0.word(0).store(done, Ordering::Relaxed);
-    }
-
-    /// What was set last.
-    pub(crate) fn get(&self) -> u64 {
-        // ORDERING: as in `set`.
-        self.0.word(0).load(Ordering::Relaxed)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::Ordering;
 
     #[test]
     fn two_mappings_are_one_memory() {
@@ -168,13 +136,5 @@ mod tests {
     fn what_is_out_of_bounds_is_refused() {
         let shared = Shared::map(create(LINE).unwrap(), LINE).unwrap();
         shared.word(LINE);
-    }
-
-    #[test]
-    fn progress_is_seen_by_the_watchdog() {
-        let (watched, fd) = Progress::create().unwrap();
-        let near = Progress::adopt(fd).unwrap();
-        near.set(41);
-        assert_eq!(watched.get(), 41);
     }
 }

@@ -1,14 +1,19 @@
 //! The run of a measurement: two processes, what carries their messages, and a supervisor.
 
-pub mod compare;
-pub(crate) mod job;
-pub(crate) mod latency;
-pub(crate) mod load;
-pub(crate) mod mechanism;
-pub(crate) mod memory;
-pub(crate) mod pause;
+mod choose;
+pub(crate) mod compare;
+mod job;
+mod latency;
+mod load;
+mod mechanism;
+mod memory;
+mod pause;
 pub(crate) mod peer;
+pub(crate) mod program;
+mod progress;
+pub(crate) mod protocol;
+mod side;
 pub(crate) mod sockets;
 pub(crate) mod supervise;
-pub(crate) mod throughput;
-pub(crate) mod transports;
+mod throughput;
+mod transports;

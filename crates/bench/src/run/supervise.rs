@@ -1,106 +1,43 @@
-//! Starting the two sides, and watching over them.
+//! Starts the two sides of a run, and watches them.
 
-use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::{Error, SHORT_OF};
-use crate::plan::spec::{Spec, Work};
+use crate::plan::spec::Spec;
+use crate::plan::words::Work;
 use crate::report::histogram::Samples;
+use crate::report::measured::Measured;
+use crate::run::choose;
 use crate::run::job::{Job, Side};
-use crate::run::mechanism::{self, Mechanism, Visit, Wires};
-use crate::run::memory::Progress;
-use crate::run::peer::{DONE, FAILED};
+use crate::run::mechanism::{Mechanism, Visit, Wires};
+use crate::run::program::Program;
+use crate::run::progress::Progress;
+use crate::run::protocol::{DONE, FAILED, PEER_MARK};
 
-/// The environment variable that both sides find set, so that a program can tell that it is one.
-pub const PEER_MARK: &str = "RINGMQ_PERF_PEER";
-
-/// How long nothing may move, if nothing else is said.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How often that is looked at. Rarely: each look takes a CPU from one of the sides for a moment.
+/// How often progress is checked. Rarely, because each check takes the CPU of a side for a moment.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a side may take to say why it failed, after the other has.
+/// How long the second side may take to say why it failed, after the first.
 const LAST_WORDS: Duration = Duration::from_millis(300);
-
-/// How to start a side: a program that then calls [`peer`](crate::peer()).
-#[derive(Debug, Clone)]
-pub struct Program {
-    path: PathBuf,
-    args: Vec<OsString>,
-    patience: Duration,
-}
-
-impl Program {
-    /// This program with other arguments.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Os`] if the kernel does not say which program this is.
-    pub fn this<A: Into<OsString>>(args: impl IntoIterator<Item = A>) -> Result<Program, Error> {
-        let path = std::env::current_exe().map_err(Error::os(
-            "find this program's file",
-            "see that /proc is mounted",
-        ))?;
-        let args = args.into_iter().map(A::into).collect();
-        Ok(Program {
-            path,
-            args,
-            patience: PATIENCE,
-        })
-    }
-
-    /// Starts it.
-    pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(&self.path);
-        command.args(&self.args);
-        command
-    }
-
-    /// With another time for which nothing may move before a run is given up, to the second; ten seconds if
-    /// nothing is said.
-    #[must_use]
-    pub fn with_patience(self, patience: Duration) -> Program {
-        Program { patience, ..self }
-    }
-}
-
-/// What a run found out.
-#[derive(Debug, Clone)]
-pub enum Measured {
-    /// The round-trip times.
-    Latency(Samples),
-    /// From before the first message until the far side said that it has the last.
-    Throughput(Duration),
-    /// The times until a first reply.
-    Connect(Samples),
-    /// By how many bytes each side has grown.
-    Memory {
-        /// The side that connected.
-        near: u64,
-        /// The side that was bound.
-        far: u64,
-    },
-}
 
 /// Measures `spec` between two new processes.
 ///
 /// # Errors
 ///
-/// What [`Spec::check`] answers; [`Error::Os`] if a process or a descriptor is refused; [`Error::Side`] if
-/// a side fails or dies; [`Error::Stalled`] if nothing moves for too long. No process is left.
+/// The errors of [`Spec::check`]; [`Error::Os`] if the kernel refuses a process or a descriptor; [`Error::Side`] if a
+/// side fails or dies; [`Error::Stalled`] if the near side makes no progress. Both processes have ended in each case.
 pub fn run(spec: &Spec, program: &Program) -> Result<Measured, Error> {
     spec.check()?;
-    let wires = mechanism::with(spec, Prepare(spec))?;
+    let wires = choose::with(spec, Prepare(spec))?;
     let (progress, told) = Progress::create()?;
     let Wires { near, far, address } = wires;
-    // The far side first: it needs nothing of the near one.
+    // The far side starts first, because it does not wait for the near side.
     let mut far = Running::start(program, spec, Side::Far, &address, &told, &far)?;
     let mut near = Running::start(program, spec, Side::Near, &address, &told, &near)?;
     drop(told);
@@ -122,8 +59,9 @@ impl Visit for Prepare<'_> {
     }
 }
 
+/// Reads the answers of both sides.
 fn decode(spec: &Spec, answer: &str, far: &str) -> Option<Measured> {
-    // After pauses the far side has the samples; within a process both sides are the near one's.
+    // With pauses, the far side has the samples. Over inproc, both sides are in the near process.
     let answer = match answer {
         "" if spec.pause.is_some() => far,
         answer => answer,
@@ -144,7 +82,7 @@ fn decode(spec: &Spec, answer: &str, far: &str) -> Option<Measured> {
     }
 }
 
-/// Waits until both sides have ended well, or one has not.
+/// Waits until both sides have ended well. Fails as soon as one side fails.
 fn watch(
     spec: &Spec,
     patience: Duration,
@@ -183,7 +121,7 @@ fn watch(
     }
 }
 
-/// Sleeps until a side says something, ends, or `most` has passed.
+/// Sleeps until a side writes or ends, but at most for `most`.
 fn listen(near: &mut Running, far: &mut Running, most: Duration) -> Result<(), Error> {
     let mut speaking: Vec<_> = [near, far]
         .into_iter()
@@ -208,13 +146,13 @@ fn listen(near: &mut Running, far: &mut Running, most: Duration) -> Result<(), E
     Ok(())
 }
 
-/// A side that was started. Dropping it ends it.
+/// A side that was started. Dropping this ends the process.
 struct Running {
     side: Side,
     child: Child,
     socket: UnixStream,
     heard: Vec<u8>,
-    /// How it ended, once it has.
+    /// The exit status, once the side has ended.
     end: Option<io::Result<ExitStatus>>,
 }
 
@@ -257,7 +195,7 @@ impl Running {
             .map(AsFd::as_fd)
             .collect();
         match job.send(&running.socket, &all) {
-            // It has died already; `watch` finds out how.
+            // The side has died already; `watch` finds out how.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(running),
             sent => sent
                 .map(|()| running)
@@ -265,14 +203,14 @@ impl Running {
         }
     }
 
-    /// Takes what it said; nothing more means that it has ended.
+    /// Reads what the side wrote. At the end of the stream, waits for the process.
     fn hear(&mut self) {
         let mut bytes = [0; 64 << 10];
         match self.socket.read(&mut bytes) {
             Ok(0) => self.end = Some(self.child.wait()),
             Ok(got) => self.heard.extend_from_slice(&bytes[..got]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // Reset: it died with words of ours unread.
+            // A reset: the side died before it read the job.
             Err(_) => self.end = Some(self.child.wait()),
         }
     }
@@ -281,7 +219,7 @@ impl Running {
         self.end.is_some()
     }
 
-    /// What it answered, if it did what it should.
+    /// The answer of a side that did its job.
     fn answer(&self) -> Option<&str> {
         let said = str::from_utf8(&self.heard).ok()?;
         said.strip_prefix(DONE).map(str::trim)
@@ -291,7 +229,7 @@ impl Running {
         self.ended() && self.answer().is_none() || self.heard.starts_with(FAILED.as_bytes())
     }
 
-    /// Why it failed, if it did.
+    /// Why the side failed; `None` if it did not.
     fn cause(&mut self) -> Option<String> {
         let side = self.side;
         let said = String::from_utf8_lossy(&self.heard);
@@ -317,7 +255,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.ended() {
-            // Errors mean that it has ended by itself.
+            // An error means that the side has ended by itself.
             let _ = self.child.kill();
             let _ = self.child.wait();
         }

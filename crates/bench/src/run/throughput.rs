@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, MOVED};
 use crate::plan::spec::Spec;
 use crate::run::mechanism::{End, check_stamp, stamp};
-use crate::run::memory::Progress;
+use crate::run::progress::Progress;
 
 /// Sends all and waits until the far side says that it has them: first to warm up, then with the clock.
 pub(crate) fn near<E: End>(

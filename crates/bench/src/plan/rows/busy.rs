@@ -1,28 +1,29 @@
-//! Rows of round trips while others keep the machine busy: whoever spins beside them takes from his own peer.
+//! The rows of round trips on a busy machine, where a spinning side takes time from its own peer.
 
 use crate::plan::cpu::{self, Pin};
 use crate::plan::libraries::Libraries;
-use crate::plan::rows::pipe::{PAYLOAD, Plan};
+use crate::plan::rows::planned::{PAYLOAD, Planned};
 use crate::plan::sockets::{Face, Pattern, Sockets};
-use crate::plan::spec::{Spec, Transport, Wait, Work};
+use crate::plan::spec::Spec;
+use crate::plan::words::{Transport, Wait, Work};
 
-/// What the rows are measured by: who sleeps at once.
+/// The base: the row that sleeps at once.
 const BASE: &str = "park";
 
-/// Adds the sections, with two busy processes for each CPU: on `two` CPUs, on `one`, and on none in particular.
-pub(crate) fn add(plan: &mut Plan, two: (usize, usize), one: usize, libraries: &Libraries) {
+/// The sections, with two busy processes for each CPU: on `two` CPUs, on `one`, and not pinned.
+pub(super) fn sections(two: (usize, usize), one: usize, libraries: &Libraries) -> Vec<Planned> {
     let busy = 2 * cpu::allowed_cpus().len();
-    for (pin, place) in [
+    let places = [
         (Pin::Cpus(two.0, two.1), "two cores"),
         (Pin::Cpus(one, one), "one core"),
         (Pin::None, "not pinned"),
-    ] {
+    ];
+    let section = |(pin, place)| {
         let title = format!("Round trips beside {busy} busy processes, {place}");
-        plan.add(title, BASE, blocks(pin, libraries));
-        if let Some(section) = plan.sections.last_mut() {
-            section.busy = busy;
-        }
-    }
+        let section = Planned::new(title, BASE, blocks(pin, libraries));
+        Planned { busy, ..section }
+    };
+    places.map(section).to_vec()
 }
 
 fn blocks(pin: Pin, libraries: &Libraries) -> Vec<Vec<Spec>> {
@@ -45,7 +46,8 @@ fn blocks(pin: Pin, libraries: &Libraries) -> Vec<Vec<Spec>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::rows::pipe::Part;
+    use crate::plan::part::Part;
+    use crate::plan::rows::Plan;
 
     #[test]
     fn every_row_stands_beside_one_that_sleeps_at_once() {

@@ -1,32 +1,36 @@
-//! Rows of the first message after a pause: the pipe and PAIR sockets beside a bare wake-up.
+//! The rows of the first message after a pause: the pipe and PAIR sockets beside a bare wake-up.
 
 use std::time::Duration;
 
 use crate::plan::cpu::Pin;
 use crate::plan::libraries::Libraries;
-use crate::plan::rows::pipe::{FLOOR, PAYLOAD, Plan};
+use crate::plan::pause::Pause;
+use crate::plan::rows::planned::{FLOOR, PAYLOAD, Planned};
 use crate::plan::sockets::{Face, Pattern, Sockets};
-use crate::plan::spec::{Spec, Transport, Wait, Work};
-use crate::run::pause::Pause;
+use crate::plan::spec::Spec;
+use crate::plan::words::{Transport, Wait, Work};
 
 /// The pauses, in microseconds.
 const PAUSES: [u64; 4] = [100, 1000, 10_000, 100_000];
 
-/// Adds the sections: on `two` CPUs if there are two, and on `one`.
-pub(crate) fn add(plan: &mut Plan, two: Option<(usize, usize)>, one: usize, libraries: &Libraries) {
-    let places = two.map(|(near, far)| (Pin::Cpus(near, far), "two cores"));
-    for (pin, name) in places
-        .into_iter()
-        .chain([(Pin::Cpus(one, one), "one core")])
-    {
+/// The sections: on `two` CPUs if there are two, and on `one`.
+pub(super) fn sections(
+    two: Option<(usize, usize)>,
+    one: usize,
+    libraries: &Libraries,
+) -> Vec<Planned> {
+    let two = two.map(|(near, far)| (Pin::Cpus(near, far), "two cores"));
+    let one = (Pin::Cpus(one, one), "one core");
+    let section = |(pin, place)| {
         let blocks = PAUSES.map(|micros| {
             let mut rows = rows(Pause(Duration::from_micros(micros)), pin);
             rows.retain(|spec| !spec.transport.is_zmq() || libraries.has(spec.sockets.face));
             rows
         });
-        let title = format!("First message after a pause, one way, {name}");
-        plan.add(title, FLOOR, blocks.to_vec());
-    }
+        let title = format!("First message after a pause, one way, {place}");
+        Planned::new(title, FLOOR, blocks.to_vec())
+    };
+    two.into_iter().chain([one]).map(section).collect()
 }
 
 fn rows(pause: Pause, pin: Pin) -> Vec<Spec> {
@@ -52,7 +56,8 @@ fn rows(pause: Pause, pin: Pin) -> Vec<Spec> {
 mod tests {
     use super::*;
     use crate::plan::cpu;
-    use crate::plan::rows::pipe::Part;
+    use crate::plan::part::Part;
+    use crate::plan::rows::Plan;
 
     #[test]
     fn every_row_stands_beside_a_wake_up_after_the_same_pause() {

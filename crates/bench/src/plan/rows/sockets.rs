@@ -1,31 +1,32 @@
-//! Rows of ZeroMQ sockets: ringmq's beside those of stock libzmq.
+//! The rows of ZeroMQ sockets: ringmq beside stock libzmq.
 
 use crate::plan::cpu::Pin;
 use crate::plan::libraries::Libraries;
-use crate::plan::rows::pipe::{PAYLOAD, Part, Plan};
+use crate::plan::part::Part;
+use crate::plan::rows::planned::{FLOOR, PAYLOAD, Planned};
 use crate::plan::size::Size;
 use crate::plan::sockets::{Face, Pattern, Sockets};
-use crate::plan::spec::{Spec, Transport, Wait, Work};
+use crate::plan::spec::Spec;
+use crate::plan::words::{Transport, Wait, Work};
 
-/// What the rows of a section are measured by, if it is there; else by the first.
+/// The base of sections in which stock libzmq can be measured. Otherwise the first row is the base.
 const STOCK: &str = "libzmq";
 
 /// Where the two sides run.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     pin: Pin,
-    /// As it stands in a title.
+    /// The words in a title.
     name: &'static str,
 }
 
-/// Adds the sections that `only` asks for: on `two` CPUs if there are two, on `one`, and on none in particular.
-pub(crate) fn add(
-    plan: &mut Plan,
+/// The sections of the parts in `only`: on `two` CPUs if there are two, on `one`, and not pinned.
+pub(super) fn sections(
     two: Option<(usize, usize)>,
     one: usize,
     only: &[Part],
     libraries: &Libraries,
-) {
+) -> Vec<Planned> {
     let asked = |part: Part| part.is_among(only);
     let place = |pin, name| Place { pin, name };
     let mut places = vec![place(Pin::Cpus(one, one), "one core")];
@@ -33,59 +34,50 @@ pub(crate) fn add(
         places.insert(0, place(Pin::Cpus(near, far), "two cores"));
         places.push(place(Pin::None, "not pinned"));
     }
+    let mut sections = Vec::new();
     if let Some((near, far)) = two
         && asked(Part::Latency)
     {
         let title = "Spinning sockets beside a cache line, two cores".to_owned();
-        let rows = spinning(Pin::Cpus(near, far)).into_iter().map(|block| {
-            let rows = block.into_iter();
-            rows.filter(|spec| libraries.has(spec.sockets.face))
-                .collect()
-        });
-        plan.add(title, "floor", rows.collect());
+        let blocks = loadable(spinning(Pin::Cpus(near, far)), libraries);
+        sections.push(Planned::new(title, FLOOR, blocks));
     }
+    let base = match libraries.has(Face::Stock) {
+        true => STOCK,
+        false => "first",
+    };
     for place in &places {
-        let name = place.name;
         let works = [
             (Part::Latency, "round trips", round_trips as fn(Place) -> _),
             (Part::Throughput, "one way", one_way),
             (Part::Connect, "connect to first reply", first_replies),
         ];
         for (_, what, blocks) in works.into_iter().filter(|(part, ..)| asked(*part)) {
-            add_blocks(
-                plan,
-                format!("Sockets, {what}, {name}"),
-                blocks(*place),
-                libraries,
-            );
+            let title = format!("Sockets, {what}, {}", place.name);
+            let blocks = loadable(blocks(*place), libraries);
+            sections.push(Planned::new(title, base, blocks));
         }
     }
     if let Some(place) = places.last().filter(|_| asked(Part::Memory)) {
         let title = "Sockets, memory of a silent connection".to_owned();
-        add_blocks(plan, title, memory(*place), libraries);
+        let blocks = loadable(memory(*place), libraries);
+        sections.push(Planned::new(title, base, blocks));
     }
+    sections
 }
 
-/// Leaves out what cannot be loaded here, and blocks of which nothing is left.
-fn add_blocks(plan: &mut Plan, title: String, blocks: Vec<Vec<Spec>>, libraries: &Libraries) {
-    let base = match libraries.has(Face::Stock) {
-        true => STOCK,
-        false => "first",
-    };
-    let there = |block: Vec<Spec>| {
+/// The rows whose library can be loaded, in the blocks that are not empty then.
+fn loadable(blocks: Vec<Vec<Spec>>, libraries: &Libraries) -> Vec<Vec<Spec>> {
+    let rows = |block: Vec<Spec>| {
         let rows = block.into_iter();
-        rows.filter(|spec| libraries.has(spec.sockets.face))
-            .collect::<Vec<_>>()
+        let rows = rows.filter(|spec| libraries.has(spec.sockets.face));
+        rows.collect::<Vec<_>>()
     };
-    let blocks = blocks.into_iter().map(there);
-    plan.add(
-        title,
-        base,
-        blocks.filter(|block| !block.is_empty()).collect(),
-    );
+    let blocks = blocks.into_iter().map(rows);
+    blocks.filter(|block| !block.is_empty()).collect()
 }
 
-/// Spinning sockets by the bare cache line.
+/// Spinning sockets beside a bare cache line.
 fn spinning(pin: Pin) -> Vec<Vec<Spec>> {
     let floor = Spec::new(Work::Latency, Transport::Cacheline).with_pin(pin);
     let mut rows = vec![floor];
@@ -107,7 +99,7 @@ fn spinning(pin: Pin) -> Vec<Vec<Spec>> {
     vec![rows]
 }
 
-/// Stock libzmq, ringmq as `waits` say, and ringmq by its C interface.
+/// Stock libzmq, ringmq with each of `waits`, and ringmq by its C interface.
 fn sides(spec: &Spec, pattern: Pattern, waits: &[Wait]) -> Vec<Spec> {
     let of = |face| spec.clone().with_sockets(Sockets { pattern, face });
     let mut rows = vec![of(Face::Stock)];
@@ -127,7 +119,7 @@ fn round_trips(place: Place) -> Vec<Vec<Spec>> {
             let spec = Spec::new(Work::Latency, transport);
             let spec = spec.with_size(PAYLOAD).with_pin(place.pin);
             let waits: &[Wait] = match (apart, transport) {
-                // Elsewhere it keeps the CPU from the I/O thread, or from the other side.
+                // Elsewhere a spinning side keeps the CPU from the I/O thread or from the other side.
                 (true, Transport::ZmqInproc | Transport::ZmqIpc) => &Wait::ALL,
                 _ => &[Wait::Park, Wait::Adaptive],
             };
@@ -165,28 +157,12 @@ fn between_processes(work: Work, pattern: Pattern, place: Place) -> Vec<Vec<Spec
     [Transport::ZmqIpc, Transport::ZmqTcp].map(block).to_vec()
 }
 
-/// A row's name: which sockets, over what, how much, and whose.
-pub(crate) fn name(spec: &Spec) -> String {
-    let pattern = match spec.sockets.pattern {
-        Pattern::Pair => "PAIR",
-        Pattern::ReqRep => "REQ/REP",
-        Pattern::PushPull => "PUSH/PULL",
-    };
-    let over = spec.transport.name().trim_start_matches("zmq-");
-    let whose = match spec.sockets.face {
-        Face::Rust => format!("ringmq {}", spec.wait),
-        Face::Plain => "ringmq without shared memory".to_owned(),
-        Face::C => "ringmq C".to_owned(),
-        Face::Stock => "libzmq".to_owned(),
-    };
-    format!("{pattern} {over} {}, {whose}", spec.size)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::plan::cpu;
     use crate::plan::libraries::Described;
+    use crate::plan::rows::Plan;
 
     fn libraries(stock: bool) -> Libraries {
         let found = || Described {

@@ -12,8 +12,13 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::plan::libraries::{Described, OWN_PATH, STOCK_PATH};
+use crate::plan::libraries::Described;
 use crate::plan::sockets::Face;
+
+/// The environment variable that names the stock libzmq to load, instead of the one that the loader finds.
+pub const STOCK_PATH: &str = "RINGMQ_BENCH_LIBZMQ";
+/// The environment variable that names ringmq's `libzmq.so`, instead of the one beside this program.
+pub const OWN_PATH: &str = "RINGMQ_BENCH_OWN_LIBZMQ";
 
 type Version = unsafe extern "C" fn(*mut c_int, *mut c_int, *mut c_int);
 type Has = unsafe extern "C" fn(*const c_char) -> c_int;

@@ -3,21 +3,23 @@
 use std::io;
 use std::sync::OnceLock;
 
+use ringmq::Kind;
+
 use crate::error::Error;
 use crate::plan::sockets::Face;
-use crate::plan::spec::Wait;
-use crate::run::sockets::joint::{Kind, SOCKETS, Sockets, Talk};
+use crate::plan::words::Wait;
 use crate::run::sockets::library::{Context, Library, Socket};
+use crate::run::sockets::talk::{SOCKETS, Sockets, Talk};
 
 /// A context of stock libzmq.
 #[derive(Debug, Clone)]
 pub(crate) struct Stock(Context);
 
-/// A context of ringmq, by its C interface.
+/// A context of ringmq by its C interface.
 #[derive(Debug, Clone)]
 pub(crate) struct OwnC(Context);
 
-/// A context; `loaded` keeps the library, which is looked for once.
+/// Makes a context. `loaded` keeps the library, which is loaded once.
 fn context(loaded: &OnceLock<Library>, face: Face) -> Result<Context, Error> {
     let library = match loaded.get() {
         Some(library) => library,
@@ -29,14 +31,20 @@ fn context(loaded: &OnceLock<Library>, face: Face) -> Result<Context, Error> {
     Context::new(*library).map_err(Error::os("make a context", SOCKETS))
 }
 
-/// The type's number in libzmq's header.
+/// Makes a socket of the type that libzmq's header gives this number.
 fn socket(context: &Context, kind: Kind) -> io::Result<Socket> {
     context.socket(match kind {
         Kind::Pair => 0,
+        Kind::Pub => 1,
+        Kind::Sub => 2,
         Kind::Req => 3,
         Kind::Rep => 4,
+        Kind::Dealer => 5,
+        Kind::Router => 6,
         Kind::Pull => 7,
         Kind::Push => 8,
+        Kind::Xpub => 9,
+        Kind::Xsub => 10,
     })
 }
 

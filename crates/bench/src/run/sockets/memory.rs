@@ -1,82 +1,90 @@
-//! What a connection costs each side in memory, when it has carried one message and then nothing.
+//! The memory that a connection costs each side, after it has carried one message and become idle.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io;
 
+use ringmq::Kind;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::Error;
 use crate::plan::spec::Spec;
 use crate::run::job::Side;
-use crate::run::mechanism::Ends;
-use crate::run::memory::Progress;
-use crate::run::sockets::joint::{
-    Kind, SOCKETS, Sockets, Talk, end, endpoints, hear, say, wait_for_end, wire,
-};
+use crate::run::progress::Progress;
+use crate::run::side::Run;
+use crate::run::sockets::talk::{SOCKETS, Sockets, Talk};
+use crate::run::sockets::wire::{Wire, endpoints};
 
-/// Descriptors that a side needs beside one for each connection.
+/// The descriptors that a side needs beside one for each connection.
 const OTHERS: u64 = 64;
 
-/// All connections come at once, and for one that finds no room the kernel waits a second or more before it asks again.
+/// All connections come at once. The kernel repeats a connect that finds the backlog full only after a second or more.
 const BACKLOG: i32 = 4096;
 
 /// A PUSH connects `spec.count` times to a PULL, and sends each connection one message, which shows that it is there.
-/// Each side answers by how many bytes it has grown meanwhile; what the first connection costs does not count.
-pub(crate) fn side<C: Sockets>(
-    spec: &Spec,
-    side: Side,
-    ends: Ends,
-    progress: &Progress,
-) -> Result<String, Error> {
-    let (mut wire, address) = wire(ends)?;
-    raise_limit(spec.count + OTHERS).map_err(Error::os(
+/// Each side answers by how many bytes it has grown meanwhile. The cost of the first connection does not count.
+pub(crate) fn side<C: Sockets>(run: Run<'_>) -> Result<String, Error> {
+    raise_limit(run.spec.count + OTHERS).map_err(Error::os(
         "open a descriptor for each connection",
         "raise the hard limit of open files (ulimit -Hn), or use a smaller --count",
     ))?;
     let context = C::new()?;
-    let mut message = vec![0; spec.size.0];
-    let mut grow = || -> io::Result<u64> {
-        if side == Side::Far {
-            let mut pull = context.socket(Kind::Pull, spec.wait)?;
-            pull.set_backlog(BACKLOG)?;
-            let [endpoint, _] = endpoints(spec, &address);
-            say(&mut wire, &[pull.bind(&endpoint)?])?;
-            pull.recv(&mut message, spec.size.0)?;
-            let before = resident()?;
-            wire.write_all(&[1])?;
-            for _ in 0..=spec.count {
-                pull.recv(&mut message, spec.size.0)?;
-            }
-            let after = resident()?;
-            wire.write_all(&[2])?;
-            wait_for_end(&mut wire);
-            return Ok(after.saturating_sub(before));
-        }
-        let heard = hear(&wire)?;
-        let endpoint = heard.first().map(String::as_str).unwrap_or_default();
-        let mut push = context.socket(Kind::Push, spec.wait)?;
-        push.connect(endpoint)?;
-        push.send(&message)?;
-        wire.read_exact(&mut [0])?;
-        let before = resident()?;
-        for n in 0..spec.count {
-            push.connect(endpoint)?;
-            progress.set(n + 1);
-        }
-        // They take turns, the first one included.
-        for _ in 0..=spec.count {
-            push.send(&message)?;
-        }
-        wire.read_exact(&mut [0])?;
-        let after = resident()?;
-        end(&wire);
-        Ok(after.saturating_sub(before))
+    let (wire, address) = Wire::of(run.ends)?;
+    let grown = match run.side {
+        Side::Near => near(&context, run.spec, run.progress, wire),
+        Side::Far => far(&context, run.spec, wire, &address),
     };
-    let grown = grow().map_err(Error::os("connect many times", SOCKETS))?;
+    let grown = grown.map_err(Error::os("connect many times", SOCKETS))?;
     Ok(grown.to_string())
 }
 
-/// Bytes of this process that are in memory. Source: proc_pid_statm(5).
+/// The side with the PUSH socket.
+fn near<C: Sockets>(
+    context: &C,
+    spec: &Spec,
+    progress: &Progress,
+    mut wire: Wire,
+) -> io::Result<u64> {
+    let message = vec![0; spec.size.0];
+    let endpoint = wire.receive_endpoint()?;
+    let mut push = context.socket(Kind::Push, spec.wait)?;
+    push.connect(&endpoint)?;
+    push.send(&message)?;
+    wire.receive_step()?;
+    let before = resident()?;
+    for n in 0..spec.count {
+        push.connect(&endpoint)?;
+        progress.set(n + 1);
+    }
+    // The connections take turns, the first one included.
+    for _ in 0..=spec.count {
+        push.send(&message)?;
+    }
+    wire.receive_step()?;
+    let after = resident()?;
+    wire.end();
+    Ok(after.saturating_sub(before))
+}
+
+/// The side with the PULL socket.
+fn far<C: Sockets>(context: &C, spec: &Spec, mut wire: Wire, address: &str) -> io::Result<u64> {
+    let mut message = Vec::new();
+    let mut pull = context.socket(Kind::Pull, spec.wait)?;
+    pull.set_backlog(BACKLOG)?;
+    let [endpoint, _] = endpoints(spec, address);
+    wire.send_endpoints(&[pull.bind(&endpoint)?])?;
+    pull.recv(&mut message, spec.size.0)?;
+    let before = resident()?;
+    wire.send_step()?;
+    for _ in 0..=spec.count {
+        pull.recv(&mut message, spec.size.0)?;
+    }
+    let after = resident()?;
+    wire.send_step()?;
+    wire.wait_for_end();
+    Ok(after.saturating_sub(before))
+}
+
+/// The resident bytes of this process. Source: proc_pid_statm(5).
 fn resident() -> io::Result<u64> {
     let text = fs::read_to_string("/proc/self/statm")?;
     let pages = text
@@ -87,7 +95,7 @@ fn resident() -> io::Result<u64> {
     Ok(pages * rustix::param::page_size() as u64)
 }
 
-/// Lets this process have `most` descriptors.
+/// Raises the limit of open files of this process to `most`.
 fn raise_limit(most: u64) -> io::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= most) {

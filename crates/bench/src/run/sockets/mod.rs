@@ -1,8 +1,11 @@
-//! ZeroMQ sockets as a mechanism.
+//! ZeroMQ sockets: one interface to each library, and what is measured with them.
 
 pub(crate) mod connect;
 pub(crate) mod joint;
+mod libraries;
 pub(crate) mod library;
-mod loaded;
+pub(crate) mod loaded;
 pub(crate) mod memory;
-mod ours;
+pub(crate) mod ours;
+pub(crate) mod talk;
+mod wire;

@@ -1,17 +1,19 @@
-//! ringmq's sockets, as a Rust program uses them.
+//! The sockets of ringmq, by its Rust interface.
 
 use std::io;
 
+use ringmq::Kind;
+
 use crate::error::Error;
 use crate::plan::sockets::Face;
-use crate::plan::spec::Wait;
-use crate::run::sockets::joint::{Kind, SOCKETS, Sockets, Talk};
+use crate::plan::words::Wait;
+use crate::run::sockets::talk::{SOCKETS, Sockets, Talk};
 
 /// A context of `ringmq`.
 #[derive(Debug, Clone)]
 pub(crate) struct Ours(ringmq::Context);
 
-/// The same, whose ipc connections stay on ZMTP.
+/// A context of `ringmq` whose ipc connections stay on ZMTP.
 #[derive(Debug, Clone)]
 pub(crate) struct Plain(ringmq::Context);
 
@@ -51,13 +53,6 @@ fn context() -> Result<ringmq::Context, Error> {
 }
 
 fn socket(context: &ringmq::Context, kind: Kind, wait: Wait) -> io::Result<ringmq::Socket> {
-    let kind = match kind {
-        Kind::Pair => ringmq::Kind::Pair,
-        Kind::Req => ringmq::Kind::Req,
-        Kind::Rep => ringmq::Kind::Rep,
-        Kind::Push => ringmq::Kind::Push,
-        Kind::Pull => ringmq::Kind::Pull,
-    };
     let mut socket = context.socket(kind).map_err(io::Error::other)?;
     socket.set_wait(match wait {
         Wait::Spin => ringmq::Wait::Spin,
@@ -89,7 +84,7 @@ impl Talk for ringmq::Socket {
 
     #[inline]
     fn recv(&mut self, message: &mut Vec<u8>, size: usize) -> io::Result<()> {
-        // Room for one more, so that a part that is too long shows.
+        // Room for one byte more shows a part that is too long.
         message.resize(size + 1, 0);
         let len = self.recv_slice(message).map_err(io::Error::other)?;
         message.truncate(len);

@@ -1,10 +1,10 @@
-//! The mechanisms that carry messages, one file each.
+//! The mechanisms that carry messages without ZeroMQ sockets, one file each.
 
 pub(crate) mod cacheline;
 pub(crate) mod chunks;
 pub(crate) mod eventfd;
 pub(crate) mod os_pipe;
 pub(crate) mod pipe;
-mod stream;
-pub(crate) mod tcp;
-pub(crate) mod unix;
+pub(crate) mod stream;
+mod tcp;
+mod unix;

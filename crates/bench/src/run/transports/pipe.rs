@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use ringmq_pipe::{ConnectError, Listener, Options, Receiver, Sender};
 
 use crate::error::Error;
-use crate::plan::spec::{Spec, Wait};
+use crate::plan::spec::Spec;
+use crate::plan::words::Wait;
 use crate::run::job::Side;
 use crate::run::mechanism::{End, Ends, Mechanism, Wires};
 

@@ -1,12 +1,16 @@
-//! Messages over a byte stream of the kernel: of one size, so nothing stands between them.
+//! Messages over a byte stream of the kernel. All have one size, so that no length stands between them.
 //!
-//! Each message is written with one call and read with another. A reader that took as much as there is
-//! with each call was two to three times slower across two cores: it runs dry and sleeps, and the
-//! writer pays for waking it.
+//! Each message is written with one call and read with another. A reader that took as much as there is with each call
+//! was two to three times slower across two cores: it empties the stream and sleeps, and the writer pays for the wake.
 
 use std::io::{self, Read, Write};
+use std::marker::PhantomData;
+use std::os::fd::OwnedFd;
 
-use crate::run::mechanism::End;
+use crate::error::{Error, SHORT_OF};
+use crate::plan::spec::Spec;
+use crate::run::job::Side;
+use crate::run::mechanism::{End, Ends, Mechanism, Wires};
 
 /// An end that reads one stream and writes another, or the same.
 #[derive(Debug)]
@@ -36,6 +40,37 @@ impl<R: Read, W: Write> End for Stream<R, W> {
     fn recv(&mut self, message: &mut Vec<u8>) -> io::Result<()> {
         message.resize(self.size, 0);
         self.reader.read_exact(message)
+    }
+}
+
+/// A socket that is a byte stream in both directions.
+pub(crate) trait StreamSocket: Read + Write + From<OwnedFd> + Into<OwnedFd> {
+    /// Creates the two ends of one connection.
+    fn pair() -> Result<(Self, Self), Error>;
+}
+
+/// The mechanism of such a socket.
+#[derive(Debug)]
+pub(crate) struct Duplex<S>(PhantomData<S>);
+
+impl<S: StreamSocket> Mechanism for Duplex<S> {
+    type End = Stream<S, S>;
+
+    fn prepare(_: &Spec) -> Result<Wires, Error> {
+        let (near, far) = S::pair()?;
+        Ok(Wires {
+            near: vec![near.into()],
+            far: vec![far.into()],
+            address: String::new(),
+        })
+    }
+
+    fn attach(spec: &Spec, _: Side, wires: Ends) -> Result<Self::End, Error> {
+        let [reader] = wires.take()?;
+        let writer = reader
+            .try_clone()
+            .map_err(Error::os("copy a descriptor", SHORT_OF))?;
+        Ok(Stream::new(S::from(reader), S::from(writer), spec.size.0))
     }
 }
 

@@ -1,12 +1,12 @@
-//! Who pays for the order before a sleep: a fence with every publication, or a barrier with every sleep.
+//! The cost of the order before a sleep: a fence with each publication, or a barrier with each sleep.
 //!
 //! ```text
 //! cargo bench -p ringmq-bench --bench ordering
 //! ```
 //!
-//! Two threads of one process and a pipe between them; each end is told once and for all who pays. On
-//! two CPUs: messages of 64 bytes one way, and round trips. On one CPU: round trips, where every message is a
-//! sleep. Rounds are interleaved; medians are printed.
+//! Two threads of one process, and a pipe between them. Each end has a fixed choice of the two. On two CPUs: messages
+//! of 64 bytes in one direction, and round trips. On one CPU: round trips, where each message is a sleep. Rounds are
+//! interleaved, and medians are printed.
 #![allow(clippy::print_stdout, reason = "a bench prints")]
 #![allow(clippy::unwrap_used, reason = "a bench may stop where it stands")]
 #![allow(missing_docs, reason = "a bench has no interface")]

@@ -1,13 +1,13 @@
-//! Publication in the record's header against publication by an index of its own.
+//! Publication in the header of the record against publication by a separate index.
 //!
 //! ```text
 //! cargo bench -p ringmq-bench --bench publication
 //! ```
 //!
-//! Two threads on two CPUs, one ring each way, memory shared as between processes. `header` is the
-//! project's ring; `index` is the same with a published position in a line of its own, which the reader caches and
-//! loads when what it knows of is read (as in rigtorp/SPSCQueue). Both copy in and out with the same
-//! functions. Rounds are interleaved; medians are printed.
+//! Two threads on two CPUs, one ring in each direction, memory shared as between processes. `header` is the ring of
+//! this project. `index` is the same with a published position in a cache line of its own. The reader caches that
+//! position, and loads it again when it has read all records up to it (as in rigtorp/SPSCQueue). Both copy in and out
+//! by the same functions. Rounds are interleaved, and medians are printed.
 #![allow(clippy::print_stdout, reason = "a bench prints")]
 #![allow(clippy::unwrap_used, reason = "a bench may stop where it stands")]
 #![allow(missing_docs, reason = "a bench has no interface")]

@@ -1,28 +1,28 @@
-//! What can go wrong, with the cause and the remedy.
+//! The errors of a measurement, each with its cause and its remedy.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why nothing was measured or drawn.
+/// Why a measurement or a picture failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A word that names nothing.
+    /// A word that is not a valid choice.
     #[error("`{word}` is no {what}; use {remedy}")]
     Word {
-        /// What was given.
+        /// The word.
         word: String,
-        /// What it should have been.
+        /// The kind of choice.
         what: &'static str,
-        /// What can be given.
+        /// The valid words.
         remedy: String,
     },
-    /// Two choices that do not go together.
+    /// Two choices that exclude each other.
     #[error("{what}; {remedy}")]
     Choice {
-        /// Which.
+        /// Why they do.
         what: String,
-        /// What to choose.
+        /// What to choose instead.
         remedy: String,
     },
     /// A CPU that this process may not use.
@@ -32,15 +32,15 @@ pub enum Error {
     Cpu {
         /// The CPU that was asked for.
         cpu: usize,
-        /// Those that may be used.
+        /// The CPUs that this process may use.
         allowed: Vec<usize>,
     },
-    /// The kernel refused.
+    /// A system call or a library call failed.
     #[error("cannot {step}: {source}; {remedy}")]
     Os {
-        /// What was tried.
+        /// What was attempted.
         step: &'static str,
-        /// What the kernel answered.
+        /// The error of the call.
         source: io::Error,
         /// What may help.
         remedy: &'static str,
@@ -50,12 +50,12 @@ pub enum Error {
     Side {
         /// What was measured.
         run: String,
-        /// What became of each side.
+        /// How each side ended.
         causes: String,
         /// What may help.
         remedy: &'static str,
     },
-    /// Nothing moved for too long.
+    /// The near side made no progress for too long.
     #[error(
         "{run} hangs: no message for {seconds} s, {done} of {count} done; both sides were ended. \
          Look for a stopped or starved process (is another program pinned to the same CPUs?), or try --pin none"
@@ -63,11 +63,11 @@ pub enum Error {
     Stalled {
         /// What was measured.
         run: String,
-        /// How long nothing came, in seconds.
+        /// The time without progress, in seconds.
         seconds: u64,
-        /// Messages that were counted before.
+        /// The messages that were done before.
         done: u64,
-        /// Messages that there should have been.
+        /// The messages of the whole run.
         count: u64,
     },
     /// This process was not started by a supervisor.
@@ -75,22 +75,22 @@ pub enum Error {
         "this command is one side of a measurement and is started by `ringmq perf` itself: {0}"
     )]
     NoSupervisor(String),
-    /// Something came back that was not sent.
+    /// A message arrived that was not sent.
     #[error(
         "{what} came back where {expected} was sent: the transport lost or mixed up messages, which is a bug"
     )]
     Stamp {
-        /// What came.
+        /// The stamp that arrived.
         what: u64,
-        /// What should have come.
+        /// The stamp that was sent.
         expected: u64,
     },
-    /// A library that is to be measured cannot be.
+    /// A library cannot be loaded.
     #[error("no {what}: {cause}; {remedy}")]
     Library {
-        /// Which.
+        /// The library.
         what: &'static str,
-        /// Why.
+        /// The reason.
         cause: String,
         /// What may help.
         remedy: &'static str,
@@ -100,13 +100,13 @@ pub enum Error {
     Plot {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         cause: String,
     },
 }
 
 impl Error {
-    /// A refusal of the kernel at `step`, with what may help.
+    /// Makes an [`Error::Os`] of a failure of `step`.
     pub(crate) fn os<E: Into<io::Error>>(
         step: &'static str,
         remedy: &'static str,
@@ -122,5 +122,5 @@ impl Error {
 /// The remedy where the kernel refuses memory or descriptors.
 pub(crate) const SHORT_OF: &str = "free memory or raise the limit of open files (ulimit -n)";
 
-/// The remedy where a message cannot be moved.
+/// The remedy where a message cannot be sent or received.
 pub(crate) const MOVED: &str = "look whether the other side's message stands beside this one";

@@ -1,9 +1,8 @@
-//! Floors of this machine and the benches of ringmq: the bare pipe, and ZeroMQ sockets beside stock libzmq's.
+//! Benchmarks of ringmq: the bare pipe beside the floors of this machine, and its sockets beside those of stock libzmq.
 //!
-//! A *floor* is the least that a message between two processes can cost on this machine: a cache line
-//! that travels to another core and back, an eventfd that wakes a sleeper, a copy in and a copy out. An
-//! absolute figure moves with the machine; what carries over is the ratio of a row to its floor, both
-//! taken in one run.
+//! A *floor* is the least that a message between two processes can cost on this machine: a cache line that travels to
+//! another core and back, an eventfd that wakes a sleeper, a copy in and a copy out. Absolute figures differ between
+//! machines. The ratio of a row to its floor, both measured in one run, can be compared.
 //!
 //! ```text
 //!            supervisor: asleep in poll(2), the watchdog of both
@@ -18,24 +17,23 @@
 //!
 //! # The contract
 //!
-//! * **Two processes, never threads.** The supervisor starts this program twice ([`Program`]); neither
-//!   side's memory, clock or CPU is that of whoever watches. Only sockets over inproc are two threads, of the near
-//!   process.
-//! * **Rivals take the same path.** ringmq's sockets and those of stock libzmq, which is loaded at run time
-//!   ([`Libraries`]), are driven by the same code, which differs only in the calls.
-//! * **A run ends.** A side that dies or makes no progress for ten seconds ends the run with an error
-//!   that says which and what to do; the sides die with the supervisor.
-//! * **What is measured took place.** Payload is written and read; each message of a round trip carries
-//!   a stamp that the near side checks, and the last one of a one-way run carries their number.
+//! * **Two processes, never threads.** The supervisor starts this program twice ([`Program`]) and sleeps during the run.
+//!   The sides read the clock. The one exception is inproc, where the sides are two threads of the near process.
+//! * **Both libraries take the same path.** The sockets of ringmq and of stock libzmq, which is loaded at run time
+//!   ([`Libraries`]), are driven by the same code. Only the calls of the library differ.
+//! * **A run ends.** A side that dies, or makes no progress for ten seconds, ends the run with an error that names the
+//!   side and a remedy. Both sides die with the supervisor.
+//! * **Everything that is measured happened.** The payload is written and read. Each message of a round trip carries a
+//!   stamp that the near side checks, and the last message of a one-way run carries the number of messages.
 //!
 //! # The path of one round trip
 //!
-//! 1. [`run`] checks the [`Spec`], makes the transport's descriptors and starts both sides.
-//! 2. Each side receives its job over a Unix socket, which is its standard input, and pins itself.
-//! 3. The near side stamps a message, looks at the clock, sends and waits for the echo.
-//! 4. The far side takes the message out and sends it back.
-//! 5. The near side looks at the clock, records the difference and checks the stamp.
-//! 6. At the end it sends the histogram to the supervisor.
+//! 1. [`run()`] checks the [`Spec`], creates the descriptors of the transport and starts both sides.
+//! 2. Each side receives its job over a Unix socket, which is its standard input, and pins itself to its CPU.
+//! 3. The near side stamps a message, reads the clock, sends the message and waits for the echo.
+//! 4. The far side receives the message and sends it back.
+//! 5. The near side reads the clock, records the difference and checks the stamp.
+//! 6. At the end, the near side sends the histogram to the supervisor.
 //!
 //! ```no_run
 //! use ringmq_bench::{Program, Report, Spec, Transport, Work, run};
@@ -47,6 +45,11 @@
 //! println!("{}", report.json());
 //! # Ok::<(), ringmq_bench::Error>(())
 //! ```
+//!
+//! # The order of the modules
+//!
+//! `run` starts processes and measures, `report` prints and draws the figures, `plan` says what is measured. Each may
+//! use the modules after it, and all use `error`.
 
 mod error;
 mod plan;
@@ -72,13 +75,14 @@ pub use run::protocol::PEER_MARK;
 pub use run::sockets::library::{OWN_PATH, STOCK_PATH};
 pub use run::supervise::run;
 
-/// A comparison: the floors of this machine and the pipe, and the sockets of ringmq and of stock libzmq, side by side in
-/// one run.
-///
-/// A [`Comparison`] is an iterator. Each step is one run, or a section whose rows have had all their rounds. The rows of
-/// a section take turns, so that other load of the machine affects all of them. The figures of a row are the medians of
-/// its rounds' figures.
 pub mod compare {
+    //! A comparison: the floors of this machine and the pipe, and the sockets of ringmq and of stock libzmq, side by
+    //! side in one run.
+    //!
+    //! A [`Comparison`] is an iterator. Each step is one run, or a section whose rows have had all their rounds. The
+    //! rows of a section take turns, so that other load of the machine affects all of them. The figures of a row are
+    //! the medians of its rounds' figures.
+
     pub use crate::plan::part::Part;
     pub use crate::plan::rows::Plan;
     pub use crate::plan::rows::planned::Row;

@@ -1,4 +1,4 @@
-//! CPUs: which there are, and pinning to one.
+//! The CPUs of this process, and pinning to one of them.
 
 use std::fmt;
 use std::fs;
@@ -11,14 +11,14 @@ use crate::error::Error;
 /// The CPUs of the two sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pin {
-    /// Wherever the scheduler puts them.
+    /// Not pinned.
     None,
-    /// The near side on the first, the far side on the second, which may be the same.
+    /// The CPU of the near side and that of the far side. Both may be the same.
     Cpus(usize, usize),
 }
 
 impl Pin {
-    /// May this process run there?
+    /// Checks that this process may run on these CPUs.
     pub(crate) fn check(self) -> Result<(), Error> {
         let Pin::Cpus(near, far) = self else {
             return Ok(());
@@ -68,8 +68,8 @@ pub fn allowed_cpus() -> Vec<usize> {
     }
 }
 
-/// The first CPU that this process may use and another that is no hyper-thread of the same core (or, if
-/// there is none, any other); `None` if there is only one.
+/// The first CPU that this process may use, and one of another core. If there is no other core, the second is a
+/// hyper-thread of the same core. `None` if this process may use only one CPU.
 pub fn apart() -> Option<(usize, usize)> {
     let allowed = allowed_cpus();
     let (first, others) = allowed.split_first()?;
@@ -78,7 +78,7 @@ pub fn apart() -> Option<(usize, usize)> {
     Some((*first, *far.or(others.first())?))
 }
 
-/// Two CPUs if there are two, else the same one twice.
+/// The two CPUs of [`apart`], or the only CPU twice.
 pub(crate) fn default_pin() -> Pin {
     match apart() {
         Some((near, far)) => Pin::Cpus(near, far),
@@ -89,18 +89,18 @@ pub(crate) fn default_pin() -> Pin {
     }
 }
 
-/// Are these two hyper-threads of one core?
+/// Returns true if these two CPUs are hyper-threads of one core.
 pub(crate) fn share_a_core(one: usize, other: usize) -> bool {
     one != other && siblings(one).contains(&other)
 }
 
-/// The CPUs that share a core with `cpu`, itself among them; empty where the kernel does not say.
+/// The CPUs of the core of `cpu`, including `cpu`. Empty if the kernel does not list them.
 fn siblings(cpu: usize) -> Vec<usize> {
     let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
     parse_list(&fs::read_to_string(path).unwrap_or_default())
 }
 
-/// The kernel's list format: `0-2,8`.
+/// Reads a list of CPUs in the format of the kernel: `0-2,8`.
 fn parse_list(text: &str) -> Vec<usize> {
     let mut cpus = Vec::new();
     for part in text.trim().split(',') {

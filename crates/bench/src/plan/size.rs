@@ -1,20 +1,20 @@
-//! How large a message is.
+//! The size of a message.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::Error;
 
-/// A number of bytes, written as `64`, `1KiB`, `1MiB`; read as [`bytes`](Size::bytes) says.
+/// A number of bytes. Printed as `64 B`, `1 KiB` or `1 MiB`; read by the rules of [`bytes`](Size::bytes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Size(pub usize);
 
 impl Size {
-    /// The greatest message that is measured.
+    /// The size of the largest message that can be measured.
     pub const MOST: Size = Size(256 << 20);
 
-    /// Reads a number of bytes: `65536`, `64K` or `64KiB`, with K, M or G for powers of 1,024 in either case. `None` if
-    /// it is no such number, or more than memory can hold.
+    /// Reads a number of bytes: `65536`, `64K` or `64KiB`. K, M and G are powers of 1,024, in upper or lower case.
+    /// `None` if `word` has another form, or if the number does not fit into a `usize`.
     ///
     /// ```
     /// use ringmq_bench::Size;

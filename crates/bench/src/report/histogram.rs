@@ -1,12 +1,12 @@
-//! The round-trip times of a run.
+//! The times that a run measured.
 
 use hdrhistogram::Histogram;
 
-/// Round-trip times in nanoseconds, to three digits, up to a minute.
+/// A histogram of times in nanoseconds, with three significant digits, up to a minute.
 #[derive(Debug, Clone)]
 pub struct Samples(Histogram<u64>);
 
-/// A minute: what takes longer is counted as a minute.
+/// A minute. Longer times are recorded as a minute.
 const MOST_NS: u64 = 60_000_000_000;
 
 impl Default for Samples {
@@ -16,7 +16,7 @@ impl Default for Samples {
 }
 
 impl Samples {
-    /// None yet, with room for all: recording allocates nothing.
+    /// An empty histogram. It has room for all times, so that recording does not allocate.
     #[expect(
         clippy::missing_panics_doc,
         reason = "the bounds are constants that are in order"
@@ -26,39 +26,39 @@ impl Samples {
         Samples(histogram.expect("bounds and digits are constants that are in order"))
     }
 
-    /// One more, in nanoseconds.
+    /// Records a time in nanoseconds.
     #[inline]
     pub fn record(&mut self, ns: u64) {
         self.0.saturating_record(ns);
     }
 
-    /// How many there are.
+    /// The number of recorded times.
     pub fn count(&self) -> u64 {
         self.0.len()
     }
 
-    /// The least, in nanoseconds; 0 if there is none.
+    /// The least time in nanoseconds; 0 if there is none.
     pub fn min(&self) -> u64 {
         self.0.min()
     }
 
-    /// The greatest, in nanoseconds; 0 if there is none.
+    /// The greatest time in nanoseconds; 0 if there is none.
     pub fn max(&self) -> u64 {
         self.0.max()
     }
 
-    /// The time within which `fraction` of all round trips ended, in nanoseconds.
+    /// The time in nanoseconds that `fraction` (0 to 1) of all times do not exceed.
     pub fn at(&self, fraction: f64) -> u64 {
         self.0.value_at_quantile(fraction)
     }
 
-    /// The mean, in nanoseconds; 0 if there is none.
+    /// The mean in nanoseconds; 0 if there is none.
     pub fn mean(&self) -> f64 {
         self.0.mean()
     }
 
-    /// The steps of the distribution: times in nanoseconds, ascending, each with the fraction of all round
-    /// trips that took so long or less. The last fraction is 1.
+    /// The steps of the distribution: ascending times in nanoseconds, each with the fraction of all times that do not
+    /// exceed it. The last fraction is 1.
     pub fn steps(&self) -> impl Iterator<Item = (u64, f64)> {
         let all = self.count().max(1) as f64;
         let mut so_far = 0;
@@ -68,7 +68,7 @@ impl Samples {
         })
     }
 
-    /// These and those.
+    /// Adds all times of another histogram.
     pub fn add(&mut self, others: &Samples) {
         for step in others.0.iter_recorded() {
             let (ns, count) = (step.value_iterated_to(), step.count_at_value());
@@ -76,7 +76,7 @@ impl Samples {
         }
     }
 
-    /// All of them as text: `nanoseconds:count` for each step of the histogram.
+    /// Writes all times as text: `nanoseconds:count` for each step of the histogram.
     pub(crate) fn encode(&self) -> String {
         let steps = self.0.iter_recorded();
         let words: Vec<_> = steps
@@ -85,7 +85,7 @@ impl Samples {
         words.join(" ")
     }
 
-    /// What [`encode`](Samples::encode) wrote.
+    /// Reads what [`encode`](Samples::encode) wrote; `None` if it is not of that form.
     pub(crate) fn decode(text: &str) -> Option<Samples> {
         let mut samples = Samples::new();
         for word in text.split_whitespace() {

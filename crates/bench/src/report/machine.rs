@@ -1,4 +1,4 @@
-//! What has to be known of a machine to read its figures.
+//! The properties of a machine that its figures depend on.
 
 use std::fmt;
 use std::fs;
@@ -8,32 +8,32 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::plan::cpu::{self, Pin};
 
-/// The machine, as far as its figures depend on it.
+/// The machine of a comparison, printed above its figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Machine {
-    /// The processor's name, if the kernel tells.
+    /// The name of the processor, if the kernel reports one.
     pub processor: Option<String>,
-    /// CPUs that this process may use.
+    /// The number of CPUs that this process may use.
     pub cpus: usize,
-    /// Version of the kernel.
+    /// The version of the kernel.
     pub kernel: String,
     /// The two CPUs of the rows that need two; `None` if there is only one.
     pub pair: Option<(usize, usize)>,
-    /// How many CPUs others kept busy just now (0.5 is half of one).
+    /// The number of CPUs that other programs kept busy just now (0.5 is half of one).
     pub busy: f64,
 }
 
-/// How long others are watched.
+/// How long the load of other programs is measured.
 const GLANCE: Duration = Duration::from_millis(300);
-/// What is worth a warning.
+/// The load above which a warning is printed, in CPUs.
 const BUSY: f64 = 0.15;
 
 impl Machine {
-    /// This one, with the CPUs of `pin` or two that are apart. Takes a third of a second.
+    /// This machine, with the CPUs of `pin` or of [`apart`](crate::apart). Takes a third of a second.
     ///
     /// # Errors
     ///
-    /// [`Error::Cpu`] for a CPU that is not ours, [`Error::Choice`] for none.
+    /// [`Error::Cpu`] for a CPU that this process may not use, [`Error::Choice`] for [`Pin::None`].
     pub fn this(pin: Option<Pin>) -> Result<Machine, Error> {
         let pair = match pin {
             None => cpu::apart(),
@@ -66,7 +66,7 @@ impl Machine {
     }
 }
 
-/// How many CPUs are busy while this process sleeps; 0 where the kernel does not say.
+/// The number of CPUs that are busy while this process sleeps; 0 if the kernel does not report it.
 fn watch_others() -> f64 {
     let look = || times(&fs::read_to_string("/proc/stat").unwrap_or_default());
     let before = look();
@@ -77,14 +77,14 @@ fn watch_others() -> f64 {
     share * thread::available_parallelism().map_or(1.0, |all| all.get() as f64)
 }
 
-/// Ticks in which any CPU was busy, and idle, in the text of /proc/stat. What a hypervisor gave to
-/// others counts as busy. Source: proc_stat(5).
+/// The busy and the idle ticks of all CPUs in the text of /proc/stat. Ticks that a hypervisor gave to other guests
+/// count as busy. Source: proc_stat(5).
 fn times(stat: &str) -> (f64, f64) {
     let line = stat
         .lines()
         .find_map(|line| line.strip_prefix("cpu "))
         .unwrap_or_default();
-    // user nice system idle iowait irq softirq steal; what guests got is in user already
+    // user nice system idle iowait irq softirq steal; the ticks of guests are part of user
     let ticks = line
         .split_whitespace()
         .map(|word| word.parse().unwrap_or(0.0));
@@ -93,7 +93,7 @@ fn times(stat: &str) -> (f64, f64) {
     (ticks.iter().sum::<f64>() - idle, idle)
 }
 
-/// The first processor's name in the text of /proc/cpuinfo.
+/// The name of the first processor in the text of /proc/cpuinfo.
 fn processor(cpuinfo: &str) -> Option<String> {
     let line = cpuinfo
         .lines()

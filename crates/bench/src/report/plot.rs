@@ -1,8 +1,8 @@
 //! Percentile curves as a picture.
 //!
-//! x is the percentile, drawn by the number of its nines: the step from 90 % to 99 % is as wide as that
-//! from 99 % to 99.9 %, so that the rare slow round trips get as much room as the usual ones. y is the
-//! time, with a logarithmic scale.
+//! The x axis is the percentile by its number of nines: the step from 90 % to 99 % is as wide as the step from 99 % to
+//! 99.9 %, so that the rare slow round trips get as much room as the usual ones. The y axis is the time on a
+//! logarithmic scale.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -16,15 +16,15 @@ use crate::report::histogram::Samples;
 /// A curve and its name.
 #[derive(Debug, Clone)]
 pub struct Curve {
-    /// As it stands in the legend.
+    /// The name in the legend.
     pub name: String,
-    /// What it shows.
+    /// The times.
     pub samples: Samples,
 }
 
-/// Width and height in pixels.
+/// The width and height of the picture in pixels.
 const SIZE: (u32, u32) = (960, 560);
-/// Colours that are told apart with any kind of colour vision (Okabe and Ito, "Color Universal Design").
+/// Colours that differ with every kind of colour vision (Okabe and Ito, "Color Universal Design").
 const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -36,7 +36,7 @@ const COLOURS: [RGBColor; 7] = [
 ];
 const FONT: &str = "sans-serif";
 
-/// Draws `curves` into the SVG file at `path`, which is replaced once the picture is written whole.
+/// Draws `curves` into the SVG file at `path`. An existing file is replaced only after the picture is complete.
 ///
 /// # Errors
 ///
@@ -51,8 +51,8 @@ pub fn draw(path: &Path, title: &str, curves: &[Curve]) -> Result<(), Error> {
     write_whole(path, text.as_bytes()).map_err(|error| plot(error.to_string()))
 }
 
-/// Writes a file whole or not at all: beside its place first, then there. A file that stood there stays if it fails. A
-/// device or a pipe is written to.
+/// Writes a complete file or none: to a file beside `path` first, which is then renamed. An existing file stays if that
+/// fails. A device or a pipe is written directly.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let is_special = fs::metadata(path).is_ok_and(|found| !found.is_file());
     let Some(name) = path.file_name().filter(|_| !is_special) else {
@@ -63,22 +63,22 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_file_name(beside);
     let written = File::create_new(&beside).and_then(|mut file| {
         file.write_all(bytes)?;
-        // Some file systems say only then that there is no room.
+        // Some file systems report a full disk only here.
         file.sync_all()?;
         fs::rename(&beside, path)
     });
     if written.is_err() {
-        // If it cannot be removed either, the error that is told is the one that matters.
+        // If this fails, too, the first error is the one to report.
         let _ = fs::remove_file(&beside);
     }
     written
 }
 
-/// Can a picture be written to `path`? To be asked before a long measurement.
+/// Checks that a picture can be written to `path`. To be called before a long measurement.
 ///
 /// # Errors
 ///
-/// [`Error::Plot`] if `path` is a folder, lies in none, or does not end in `.svg`: there is no other format.
+/// [`Error::Plot`] if `path` is a folder, if its folder does not exist, or if it does not end in `.svg`.
 pub fn check(path: &Path) -> Result<(), Error> {
     let plot = |cause: &str| {
         Err(Error::Plot {
@@ -102,12 +102,12 @@ pub fn check(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Where a fraction stands on the x axis: the number of its nines.
+/// The place of a fraction on the x axis: its number of nines.
 fn nines(fraction: f64) -> f64 {
     -(1.0 - fraction).log10()
 }
 
-/// The percentile that stands at `x`: 0, 90, 99, 99.9 and so on at the whole numbers.
+/// The percentile at `x`: 0, 90, 99, 99.9 and so on at the whole numbers.
 fn percentile(x: f64) -> String {
     match x.round() as usize {
         0 => "0 %".to_owned(),
@@ -117,7 +117,7 @@ fn percentile(x: f64) -> String {
     }
 }
 
-/// A time with the unit that suits it; for the powers of ten on the y axis.
+/// A time in the largest unit that fits, for the powers of ten on the y axis.
 fn time(ns: f64) -> String {
     match ns {
         ns if ns >= 1e9 => format!("{} s", ns / 1e9),
@@ -127,13 +127,13 @@ fn time(ns: f64) -> String {
     }
 }
 
-/// Steps that are both narrower (in nines) and lower (as a ratio) than this are left out: they would be
-/// lost between two pixels.
+/// Steps that are both narrower (in nines) and lower (as a ratio) than this are left out, because they are smaller than
+/// a pixel.
 const SEEN: (f64, f64) = (0.004, 1.01);
 
-/// The points of a curve, which goes right and then up at each step: so long a time holds for all
-/// percentiles from the step before to its own. The slowest round trip, at 100 %, has no place on this
-/// axis: it ends the curve as an upright line.
+/// The points of a curve. At each step the curve goes right and then up, because the time of a step holds for all
+/// percentiles from the step before to its own. The slowest time is at 100 %, which this axis does not have: a vertical
+/// line to it ends the curve.
 fn points(samples: &Samples) -> Vec<(f64, f64)> {
     let mut points: Vec<(f64, f64)> = Vec::new();
     let mut from = 0.0;

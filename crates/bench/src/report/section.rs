@@ -1,4 +1,4 @@
-//! A section whose rows have been measured, as a table or as JSON.
+//! A measured section, as a table or as JSON.
 
 use std::fmt;
 
@@ -16,42 +16,42 @@ use crate::report::single::Report;
 /// A row with its figures.
 #[derive(Debug, Clone)]
 pub struct FinishedRow {
-    /// As it is printed.
+    /// The name in the table.
     pub name: String,
-    /// What was run, in each round.
+    /// What was run in each round.
     pub spec: Spec,
     /// The medians of the rounds' figures.
     pub outcome: Outcome,
     /// The name of its floor.
     pub floor: String,
-    /// Is it one itself?
+    /// True if the row is a floor.
     pub is_floor: bool,
-    /// How many times as long as its floor, by the median, or which part of its floor's rate.
+    /// The ratio of its median time, rate or memory to that of its floor.
     pub ratio: f64,
-    /// All round trips of all rounds; none in a row of rates.
+    /// The times of all rounds; empty in a row of rates or memory.
     pub samples: Samples,
 }
 
 /// A section: rows that took turns.
 #[derive(Debug, Clone)]
 pub struct Finished {
-    /// What it is about.
+    /// The title of the table.
     pub title: String,
-    /// What the rows that others are measured by are called: `floor`, or `libzmq`.
+    /// What the table calls the rows that other rows are compared with: `floor`, `libzmq`, `park` or `first`.
     pub base: &'static str,
-    /// In the order of the plan: a floor stands before what it is the floor of.
+    /// The rows in the order of the plan: a floor comes before the rows that are compared with it.
     pub rows: Vec<FinishedRow>,
 }
 
 impl Finished {
-    /// A line of JSON for each row: what a [`Report`] has, and `section`, `floor` and `ratio`.
+    /// A line of JSON for each row: the members of a [`Report`], and `section`, `row`, `floor` and `ratio`.
     pub fn json(&self) -> impl Iterator<Item = String> {
         self.rows.iter().map(|row| {
             let report = Report {
                 spec: row.spec.clone(),
                 outcome: row.outcome,
             };
-            // Our own words: nothing that JSON would have to escape.
+            // These words of ours need no escapes in JSON.
             report.json_with(&format!(
                 r#""section":"{}","row":"{}","floor":"{}","ratio":{:.4},"#,
                 self.title, row.name, row.floor, row.ratio
@@ -60,8 +60,8 @@ impl Finished {
     }
 }
 
-/// The curves of the pipe and its floors; where these were not measured, of REQ/REP over ipc, ringmq's and libzmq's. Round
-/// trips of 64 bytes between two CPUs, each row once.
+/// The curves of a comparison: round trips of 64 bytes between two CPUs, each row once. They are of the pipe and its
+/// floors or, if these were not measured, of REQ/REP over ipc with ringmq and libzmq.
 pub fn curves(sections: &[Finished]) -> Vec<Curve> {
     let of_pipe = pick(sections, |spec| !spec.transport.is_zmq());
     if !of_pipe.is_empty() {
@@ -72,6 +72,7 @@ pub fn curves(sections: &[Finished]) -> Vec<Curve> {
     })
 }
 
+/// The curves of round trips of 64 bytes between two CPUs whose spec is `wanted`.
 fn pick(sections: &[Finished], wanted: impl Fn(&Spec) -> bool) -> Vec<Curve> {
     let mut curves: Vec<Curve> = Vec::new();
     for row in sections.iter().flat_map(|section| &section.rows) {
@@ -221,7 +222,7 @@ mod tests {
             row.spec = Spec::new(Work::Latency, Transport::Unix).with_pin(two);
         }
         assert_eq!(curves(&[finished.clone(), finished.clone()]).len(), 2);
-        // Sockets are drawn where there is no pipe.
+        // Sockets are drawn if there is no pipe.
         let mut sockets = finished.clone();
         sockets.rows[0].spec = Spec::new(Work::Latency, Transport::ZmqIpc).with_pin(two);
         assert_eq!(curves(&[sockets.clone(), finished.clone()]).len(), 2);

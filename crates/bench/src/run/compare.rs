@@ -18,28 +18,28 @@ use crate::run::load::Load;
 use crate::run::program::Program;
 use crate::run::supervise::run;
 
-/// How thorough a comparison is.
+/// The number and length of the runs of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effort {
-    /// Rounds of each row.
+    /// The number of rounds of each row.
     pub rounds: usize,
-    /// Time that a row takes in a round, about.
+    /// The time that a row takes in a round, about.
     pub time: Duration,
 }
 
 impl Effort {
-    /// Five rounds: a minute for the pipe and six for sockets, about.
+    /// Five rounds. The pipe takes about a minute, the sockets about six.
     pub const FULL: Effort = Effort {
         rounds: 5,
         time: Duration::from_millis(150),
     };
-    /// Three short rounds: for a first look.
+    /// Three short rounds, for a first impression.
     pub const QUICK: Effort = Effort {
         rounds: 3,
         time: Duration::from_millis(20),
     };
 
-    /// As many messages as take the time, if one takes `ns`.
+    /// The number of messages that takes `time`, if one message takes `ns`.
     fn count(self, spec: &Spec, ns: f64) -> u64 {
         if let Some(pause) = spec.pause {
             return pause.fill(self.time, 4, 1000);
@@ -48,30 +48,30 @@ impl Effort {
             Work::Latency => 1000,
             Work::Throughput => 8,
             Work::Connect => 50,
-            // So many connections, however long that takes.
+            // The number of connections is fixed.
             Work::Memory => return spec.count,
         };
         ((self.time.as_nanos() as f64 / ns.max(0.5)) as u64).clamp(least, 1 << 30)
     }
 }
 
-/// What a step of a [`Comparison`] brought.
+/// The result of a step of a [`Comparison`].
 #[derive(Debug)]
 pub enum Step {
-    /// A run ended; so many of all have.
+    /// A run has ended.
     Ran {
-        /// Which row's it was.
+        /// The name of its row.
         name: String,
-        /// Runs that have ended.
+        /// The number of runs that have ended.
         done: usize,
-        /// Runs that there will be.
+        /// The number of all runs.
         total: usize,
     },
     /// All runs of a section have ended.
     Section(Finished),
 }
 
-/// A comparison under way.
+/// A comparison in progress, an iterator over its steps.
 #[derive(Debug)]
 pub struct Comparison<'a> {
     program: &'a Program,
@@ -81,21 +81,21 @@ pub struct Comparison<'a> {
     total: usize,
 }
 
-/// A section under way.
+/// A section in progress.
 #[derive(Debug)]
 struct Section {
     title: String,
     base: &'static str,
     rows: Vec<Running>,
-    /// So many processes compute meanwhile.
+    /// The number of processes that compute meanwhile.
     busy: usize,
     load: Option<Load>,
-    /// Of the next run: 0 is the one that finds out how many messages there should be.
+    /// The round of the next run. Round 0 finds the number of messages for the others.
     round: usize,
     row: usize,
 }
 
-/// A row under way.
+/// A row in progress.
 #[derive(Debug)]
 struct Running {
     row: Row,
@@ -104,7 +104,7 @@ struct Running {
 }
 
 impl<'a> Comparison<'a> {
-    /// Of what `plan` lists.
+    /// A comparison of the rows of `plan`.
     pub fn new(plan: Plan, effort: Effort, program: &'a Program) -> Comparison<'a> {
         let running = |row| Running {
             row,
@@ -172,10 +172,10 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// The run that finds out how long a message takes.
+/// The spec of round 0, which finds how long a message takes.
 fn first(spec: &Spec) -> Spec {
     let count = match spec.work {
-        // It is known already, but for what there is to warm up.
+        // The pause says how long a message takes. This run only warms up.
         Work::Latency if spec.pause.is_some() => 1,
         Work::Latency => 500,
         Work::Connect => 20,
@@ -188,7 +188,7 @@ fn first(spec: &Spec) -> Spec {
 impl Iterator for Comparison<'_> {
     type Item = Result<Step, Error>;
 
-    /// Does the next run; after an error there is none.
+    /// Does the next run. The comparison ends after an error.
     fn next(&mut self) -> Option<Self::Item> {
         let mut section = self.sections.pop_front()?;
         if section.round > self.effort.rounds {

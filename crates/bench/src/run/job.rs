@@ -1,4 +1,4 @@
-//! What the supervisor tells a side: one line of text, with descriptors beside it.
+//! The job that the supervisor sends to a side: one line of text, with descriptors beside it.
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -17,12 +17,12 @@ use crate::plan::size::Size;
 use crate::plan::sockets::Sockets;
 use crate::plan::spec::Spec;
 
-/// Which of the two.
+/// One of the two sides of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// It has the clock, and sends first.
+    /// The side that has the clock and sends first.
     Near,
-    /// It echoes, or counts.
+    /// The side that echoes or counts the messages.
     Far,
 }
 
@@ -42,13 +42,13 @@ pub(crate) struct Job {
     pub(crate) spec: Spec,
     /// Process id of the supervisor.
     pub(crate) supervisor: i32,
-    /// Where the sides meet, if not by descriptors; without spaces.
+    /// The address at which the sides meet, without spaces; empty if they meet by descriptors.
     pub(crate) address: String,
 }
 
-/// More descriptors than any transport has.
+/// The room for descriptors. Each transport has fewer.
 const MOST_DESCRIPTORS: usize = 8;
-/// Longer than any job.
+/// The room for the text. Each job is shorter.
 const MOST_TEXT: usize = 1024;
 
 impl fmt::Display for Job {
@@ -124,7 +124,7 @@ impl Job {
         })
     }
 
-    /// Sends this with `descriptors`.
+    /// Sends the job with `descriptors`.
     pub(crate) fn send(&self, to: impl AsFd, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -132,7 +132,7 @@ impl Job {
         assert!(fits, "{} descriptors", descriptors.len());
         let text = format!("{self}\n");
         assert!(text.len() <= MOST_TEXT, "a job of {} bytes", text.len());
-        // Into an empty Unix socket so few bytes go whole or not at all.
+        // An empty Unix socket takes so few bytes as a whole or not at all.
         let text = [IoSlice::new(text.as_bytes())];
         sendmsg(to, &text, &mut ancillary, SendFlags::NOSIGNAL)?;
         Ok(())

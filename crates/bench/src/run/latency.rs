@@ -8,8 +8,8 @@ use crate::report::histogram::Samples;
 use crate::run::mechanism::{End, check_stamp, stamp};
 use crate::run::progress::Progress;
 
-/// Sends, waits for the echo, and records how long it took: from before the call that sends until
-/// after the one that receives. One reading of the clock is part of it.
+/// The near side: sends a message, waits for the echo, and records the time from before the send call to after the
+/// receive call. The time includes one reading of the clock.
 pub(crate) fn near<E: End>(
     end: &mut E,
     spec: &Spec,
@@ -33,7 +33,7 @@ pub(crate) fn near<E: End>(
     Ok(samples)
 }
 
-/// Sends back what comes.
+/// The far side: sends each message back.
 pub(crate) fn far<E: End>(end: &mut E, spec: &Spec) -> Result<(), Error> {
     let mut message = Vec::with_capacity(spec.size.0);
     for _ in 0..spec.warmup + spec.count {

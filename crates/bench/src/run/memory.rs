@@ -1,7 +1,7 @@
-//! Shared memory of the two sides, as bare as it can be.
+//! The bare shared memory of the two sides.
 //!
-//! Both sides are this program and trust each other: no seals, no checks of what comes. The pipe does
-//! without neither, which is part of what its distance from the floor shows.
+//! Both sides are this program and trust each other, so there are no seals and no checks of the contents. The pipe has
+//! both, and its distance from the floor includes their cost.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
@@ -12,11 +12,10 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use crate::error::{Error, SHORT_OF};
 
-/// What no two writers may share: a cache line and the one beside it, which some processors fetch
-/// along with it.
+/// The bytes that no two writers may share: a cache line, and the next one, which some processors fetch along with it.
 pub(crate) const LINE: usize = 128;
 
-/// A memfd of `bytes` zeros.
+/// Creates a memfd of `bytes` zeros.
 pub(crate) fn create(bytes: usize) -> Result<OwnedFd, Error> {
     let fd = memfd_create(c"ringmq-perf", MemfdFlags::CLOEXEC)
         .map_err(Error::os("create shared memory", SHORT_OF))?;
@@ -24,7 +23,7 @@ pub(crate) fn create(bytes: usize) -> Result<OwnedFd, Error> {
     Ok(fd)
 }
 
-/// A mapped memfd, writable.
+/// A memfd that is mapped for reading and writing.
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// Mapped for `len` bytes until this is dropped; nothing else unmaps it.
@@ -62,51 +61,51 @@ impl Shared {
         Ok(Shared { base, len })
     }
 
-    /// The word at `at`, which both sides use as an atomic only.
+    /// The word at offset `at`. Both sides use it only as an atomic.
     #[inline(always)]
     pub(crate) fn word(&self, at: usize) -> &AtomicU64 {
         assert!(at.is_multiple_of(8) && at < self.len && self.len - at >= 8);
         // SAFETY: `at` is in bounds, as just checked.
         let word = unsafe { self.base.add(at) };
-        // SAFETY: aligned (the base is a page's), mapped while `self` lives, and every place of this
-        // crate that is used as a word is used through this function, or is not yet published.
+        // SAFETY: aligned, because the base is that of a page; mapped while `self` lives. This crate uses each place as
+        // a word through this function only, or the place is not yet published.
         unsafe { AtomicU64::from_ptr(word.as_ptr().cast()) }
     }
 
-    /// Copies `bytes` to `at`.
+    /// Copies `bytes` to offset `at`.
     ///
     /// # Safety
     ///
-    /// Until this side publishes, by a release store, nobody else reads or writes this place.
+    /// No other thread or process reads or writes this place until this side publishes it by a release store.
     #[inline(always)]
     pub(crate) unsafe fn copy_in(&self, at: usize, bytes: &[u8]) {
         assert!(at <= self.len && self.len - at >= bytes.len());
         // SAFETY: in bounds, as just checked.
         let to = unsafe { self.base.add(at) };
-        // SAFETY: in bounds; a mapping does not overlap a Rust object; the caller vouches for the rest.
+        // SAFETY: in bounds; a mapping does not overlap a Rust object; the caller guarantees the rest.
         unsafe { to.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
     }
 
-    /// Copies what is at `at` to `bytes`.
+    /// Copies from offset `at` to `bytes`.
     ///
     /// # Safety
     ///
-    /// This side saw this place published, by an acquire load, and nobody writes it until this side
+    /// This side saw this place published by an acquire load. No thread or process writes the place until this side
     /// gives it back.
     #[inline(always)]
     pub(crate) unsafe fn copy_out(&self, at: usize, bytes: &mut [u8]) {
         assert!(at <= self.len && self.len - at >= bytes.len());
         // SAFETY: in bounds, as just checked.
         let from = unsafe { self.base.add(at) };
-        // SAFETY: in bounds; a mapping does not overlap a Rust object; the caller vouches for the rest.
+        // SAFETY: in bounds; a mapping does not overlap a Rust object; the caller guarantees the rest.
         unsafe { from.copy_to_nonoverlapping(NonNull::from(&mut *bytes).cast(), bytes.len()) };
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // SAFETY: `map` mapped exactly this; references into it ended with the borrow of `self`. An error
-        // would mean that there is no such mapping: nothing to do.
+        // SAFETY: `map` mapped exactly this, and references into it ended with the borrow of `self`. An error would
+        // mean that there is no such mapping.
         let _ = unsafe { munmap(self.base.as_ptr().cast(), self.len) };
     }
 }
@@ -122,11 +121,11 @@ mod tests {
         let one = Shared::map(&fd, 3 * LINE).unwrap();
         let other = Shared::map(&fd, 3 * LINE).unwrap();
         let mut seen = [0; 5];
-        // SAFETY: one thread: nobody else reads or writes.
+        // SAFETY: there is only this thread.
         unsafe { one.copy_in(LINE, b"hello") };
         one.word(0).store(7, Ordering::Release);
         assert_eq!(other.word(0).load(Ordering::Acquire), 7);
-        // SAFETY: one thread, as above.
+        // SAFETY: there is only this thread.
         unsafe { other.copy_out(LINE, &mut seen) };
         assert_eq!(&seen, b"hello");
     }

@@ -11,7 +11,7 @@ use crate::run::memory::{self, Shared};
 pub(crate) struct Progress(Shared);
 
 impl Progress {
-    /// Bytes of the memfd.
+    /// The bytes of the memfd.
     const BYTES: usize = 4096;
 
     /// Creates the memory of a new run. Also returns its descriptor, for the sides.
@@ -20,7 +20,7 @@ impl Progress {
         Ok((Progress(Shared::map(&fd, Self::BYTES)?), fd))
     }
 
-    /// Maps the memory of the run that `fd` is of.
+    /// Maps the memory of a run by its descriptor.
     pub(crate) fn adopt(fd: OwnedFd) -> Result<Progress, Error> {
         Ok(Progress(Shared::map(fd, Self::BYTES)?))
     }

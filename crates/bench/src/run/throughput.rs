@@ -1,4 +1,4 @@
-//! Messages one way, as many as go.
+//! Messages in one direction, as many as possible.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,8 @@ use crate::plan::spec::Spec;
 use crate::run::mechanism::{End, check_stamp, stamp};
 use crate::run::progress::Progress;
 
-/// Sends all and waits until the far side says that it has them: first to warm up, then with the clock.
+/// The near side: sends all messages and waits until the far side confirms them. The first pass warms up, the second is
+/// measured.
 pub(crate) fn near<E: End>(
     end: &mut E,
     spec: &Spec,
@@ -28,7 +29,7 @@ pub(crate) fn near<E: End>(
     Ok(took)
 }
 
-/// Receives all, sees that the last carries their number, and says so.
+/// The far side: receives all messages, checks that the last one carries their number, and confirms them.
 pub(crate) fn far<E: End>(end: &mut E, spec: &Spec) -> Result<(), Error> {
     let mut message = vec![0; spec.size.0];
     for count in [spec.warmup, spec.count] {

@@ -1,7 +1,7 @@
 //! A libzmq that is loaded at run time: the machine's own, or ringmq's under the same interface.
 //!
-//! This is the only file that calls it. The contract of each function is that of its manual page
-//! (<https://libzmq.readthedocs.io/>), and what keeps it stands at each call.
+//! This is the only file that calls the library. The manual page of each function has its contract
+//! (<https://libzmq.readthedocs.io/>). The comment at each call says why the contract holds.
 
 use std::env;
 use std::ffi::{CStr, CString, OsString, c_char, c_int, c_void};
@@ -33,7 +33,7 @@ type Recv = unsafe extern "C" fn(*mut c_void, *mut c_void, usize, c_int) -> c_in
 type Errno = unsafe extern "C" fn() -> c_int;
 type Strerror = unsafe extern "C" fn(c_int) -> *const c_char;
 
-/// The functions of a loaded library, which stays loaded: it may have threads.
+/// The functions of a loaded library. It stays loaded, because it may have threads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Library {
     version: Version,
@@ -56,14 +56,14 @@ pub(crate) struct Library {
 const LAST_ENDPOINT: c_int = 32;
 /// `ZMQ_BACKLOG`, whose value is an `int`.
 const BACKLOG: c_int = 19;
-/// Longer than any endpoint that it says.
+/// The room for an endpoint. Each endpoint of a run is shorter.
 const MOST_ENDPOINT: usize = 256;
 
-/// Finds `name` in what `dlopen` answered, as a function of type `F`.
+/// Finds the function `name` of type `F` in a library.
 ///
 /// # Safety
 ///
-/// The library's `name`, if it has one, is a function of type `F`, a pointer.
+/// If the library has a `name`, this is a function of type `F`, and `F` is a function pointer.
 unsafe fn find<F: Copy>(library: NonNull<c_void>, name: &CStr) -> Result<F, String> {
     // SAFETY: a handle of a library that is never closed, and a C string.
     let found = unsafe { libc::dlsym(library.as_ptr(), name.as_ptr()) };
@@ -71,24 +71,24 @@ unsafe fn find<F: Copy>(library: NonNull<c_void>, name: &CStr) -> Result<F, Stri
         return Err(format!("it has no {}", name.to_string_lossy()));
     }
     const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
-    // SAFETY: of the same size, not null, and the caller vouches for the type.
+    // SAFETY: both have the same size, the pointer is not null, and the caller guarantees the type.
     Ok(unsafe { std::mem::transmute_copy::<*mut c_void, F>(&found) })
 }
 
-/// What `dlopen` or `dlsym` say about their last failure.
+/// The message of the last failure of `dlopen` or `dlsym`.
 fn last_words() -> String {
-    // SAFETY: no arguments; what it answers is valid until this thread's next call of the family.
+    // SAFETY: no arguments. The result is valid until the next `dl*` call of this thread.
     let words = unsafe { libc::dlerror() };
     if words.is_null() {
         return "the loader does not say why".to_owned();
     }
-    // SAFETY: a C string, as just said.
+    // SAFETY: not null, so that it is a C string.
     unsafe { CStr::from_ptr(words) }
         .to_string_lossy()
         .into_owned()
 }
 
-/// Where `face` is to be loaded from.
+/// The file name of the library of `face`.
 fn name_of(face: Face) -> Result<OsString, String> {
     if face == Face::Stock {
         return Ok(env::var_os(STOCK_PATH).unwrap_or_else(|| "libzmq.so.5".into()));
@@ -97,7 +97,7 @@ fn name_of(face: Face) -> Result<OsString, String> {
         return Ok(path);
     }
     let program = env::current_exe().map_err(|error| error.to_string())?;
-    // A test stands one folder further down than the command.
+    // The program of a test is one folder below that of the command.
     let mut candidates = program
         .ancestors()
         .skip(1)
@@ -110,7 +110,7 @@ fn name_of(face: Face) -> Result<OsString, String> {
 }
 
 impl Library {
-    /// Loads what `face` stands for, which has to be what it says: stock libzmq is not ringmq, and ringmq's is.
+    /// Loads the library of `face`. Checks that a stock libzmq is not ringmq's, and that ringmq's own is.
     pub(crate) fn open(face: Face) -> Result<Library, Error> {
         let remedy = if face == Face::Stock {
             "install it (Debian: apt install libzmq5), or name its file in RINGMQ_BENCH_LIBZMQ"
@@ -142,15 +142,15 @@ impl Library {
     }
 
     fn load(name: &CStr) -> Result<Library, String> {
-        // SAFETY: a C string. What a library does when it is loaded is the business of who names it; both have no
-        // constructors that touch what is ours.
+        // SAFETY: a C string. The constructors of both libraries touch no memory of this program. The environment
+        // variable makes the user responsible for any other library.
         let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
         let handle = NonNull::new(handle).ok_or_else(last_words)?;
-        /// The function of this name, of the type that its field has.
+        /// Finds the function of this name, with the type of its field.
         macro_rules! find {
             ($name:literal) => {
-                // SAFETY: the field's type is that of the function in libzmq's header, which has not changed within
-                // the major version that the file name says.
+                // SAFETY: the type of the field is the type in libzmq's header, which does not change within the major
+                // version of the file name.
                 unsafe { find(handle, $name) }?
             };
         }
@@ -172,20 +172,20 @@ impl Library {
         })
     }
 
-    /// Which it is.
+    /// The version and file of the library.
     pub(crate) fn describe(&self) -> Described {
         let (mut major, mut minor, mut patch) = (0, 0, 0);
         // SAFETY: three integers of ours.
         unsafe { (self.version)(&raw mut major, &raw mut minor, &raw mut patch) };
         let mut place = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
-        // SAFETY: any address may be asked for, and the answer is ours to be written.
+        // SAFETY: any address is allowed, and the result is written to a place of ours.
         let found = unsafe { libc::dladdr(self.version as *const c_void, place.as_mut_ptr()) };
-        // SAFETY: zeros are a value of it: null pointers.
+        // SAFETY: zeros are a valid value: null pointers.
         let place = unsafe { place.assume_init() };
         let path = if found == 0 || place.dli_fname.is_null() {
             "a file that the loader does not name".to_owned()
         } else {
-            // SAFETY: a C string of the loader's, for as long as the library is loaded, which is for ever.
+            // SAFETY: a C string of the loader, valid while the library is loaded, which is for ever.
             let path = unsafe { CStr::from_ptr(place.dli_fname) };
             path.to_string_lossy().into_owned()
         };
@@ -195,7 +195,7 @@ impl Library {
         }
     }
 
-    /// What its `errno` says after a call that failed.
+    /// The error of a call that failed, from the `errno` of the library.
     #[cold]
     fn error(&self) -> io::Error {
         // SAFETY: no arguments.
@@ -203,9 +203,9 @@ impl Library {
         if number == libc::EINTR {
             return io::ErrorKind::Interrupted.into();
         }
-        // SAFETY: any number may be asked for.
+        // SAFETY: any number is allowed.
         let words = unsafe { (self.strerror)(number) };
-        // SAFETY: libzmq's answer is a C string that this thread's next call may write again, but not before.
+        // SAFETY: the result is a C string that is valid until the next such call of this thread.
         let words = unsafe { CStr::from_ptr(words) };
         io::Error::other(words.to_string_lossy().into_owned())
     }
@@ -218,23 +218,23 @@ impl Library {
     }
 }
 
-/// A context, which is terminated when nobody has it any more.
+/// A context, which is terminated when the last [`Context`] of it is dropped.
 #[derive(Debug)]
 struct Owned {
     library: Library,
-    /// Of `zmq_ctx_new`, and not yet terminated.
+    /// The result of `zmq_ctx_new`, not yet terminated.
     context: NonNull<c_void>,
 }
 
 // SAFETY: libzmq's contexts may be used by any thread.
 unsafe impl std::marker::Send for Owned {}
-// SAFETY: as above, and by several at a time.
+// SAFETY: as above, and several threads may use one at the same time.
 unsafe impl Sync for Owned {}
 
 impl Drop for Owned {
     fn drop(&mut self) {
         // SAFETY: made by this library, and terminated nowhere else. All of its sockets hold an `Arc` of this, so
-        // they are closed. It fails only for a signal, or a context that is none.
+        // they are closed. The call fails only for a signal, or for an invalid context.
         while unsafe { (self.library.context_term)(self.context.as_ptr()) } < 0
             && self.library.error().kind() == io::ErrorKind::Interrupted
         {}
@@ -246,6 +246,7 @@ impl Drop for Owned {
 pub(crate) struct Context(Arc<Owned>);
 
 impl Context {
+    /// Makes a context.
     pub(crate) fn new(library: Library) -> io::Result<Context> {
         // SAFETY: no arguments.
         let context = NonNull::new(unsafe { (library.context_new)() });
@@ -253,7 +254,7 @@ impl Context {
         Ok(Context(Arc::new(Owned { library, context })))
     }
 
-    /// A socket of the type that has this number in libzmq's header.
+    /// Makes a socket of the type that has this number in libzmq's header.
     pub(crate) fn socket(&self, kind: c_int) -> io::Result<Socket> {
         let library = self.0.library;
         // SAFETY: a context that is not terminated while `self` has it.
@@ -271,19 +272,19 @@ impl Context {
 #[derive(Debug)]
 pub(crate) struct Socket {
     library: Library,
-    /// Of `zmq_socket`, and not yet closed.
+    /// The result of `zmq_socket`, not yet closed.
     socket: NonNull<c_void>,
-    /// So that the context is terminated after the socket was closed.
+    /// Keeps the context until the socket is closed.
     _context: Context,
 }
 
-// SAFETY: libzmq's sockets may be moved to another thread with a full fence between, which is what a program needs to
-// move this value; nobody has a reference to it meanwhile, and it is not `Sync`.
+// SAFETY: libzmq's sockets may be moved to another thread with a full fence between. A program needs such a fence to
+// move this value. No other thread has a reference meanwhile, because this is not `Sync`.
 unsafe impl std::marker::Send for Socket {}
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // SAFETY: open until now, and not used afterwards. It fails only for what is no socket.
+        // SAFETY: open until now, and not used afterwards. The call fails only for an invalid socket.
         let _ = unsafe { (self.library.close)(self.socket.as_ptr()) };
     }
 }
@@ -297,6 +298,7 @@ impl Socket {
         self.library.done(set)
     }
 
+    /// Binds, and returns the endpoint with the port that was chosen.
     pub(crate) fn bind(&mut self, endpoint: &str) -> io::Result<String> {
         let endpoint = CString::new(endpoint)?;
         // SAFETY: an open socket, and a C string.
@@ -313,6 +315,7 @@ impl Socket {
         text.to_str().map(str::to_owned).map_err(io::Error::other)
     }
 
+    /// Connects.
     pub(crate) fn connect(&mut self, endpoint: &str) -> io::Result<()> {
         let endpoint = CString::new(endpoint)?;
         // SAFETY: an open socket, and a C string.
@@ -320,6 +323,7 @@ impl Socket {
         self.library.done(connected)
     }
 
+    /// Sends a message of one part.
     #[inline]
     pub(crate) fn send(&mut self, message: &[u8]) -> io::Result<()> {
         let (from, len) = (message.as_ptr().cast(), message.len());
@@ -333,7 +337,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Receives a message of at most `message.len()` bytes, and says how long it is.
+    /// Receives a message, and returns its length. A message longer than `message` is truncated.
     #[inline]
     pub(crate) fn recv(&mut self, message: &mut [u8]) -> io::Result<usize> {
         let (to, len) = (message.as_mut_ptr().cast(), message.len());

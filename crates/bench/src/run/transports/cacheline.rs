@@ -1,4 +1,4 @@
-//! The floor of latency: one cache line each way, and payload in further lines.
+//! The floor of latency: one cache line in each direction, and payload in further lines.
 //!
 //! ```text
 //!   0        128                         (for each direction; one writer)
@@ -7,8 +7,7 @@
 //!   └────────┴──────────────── ─ ─ ┘
 //! ```
 //!
-//! The flag is the number of the message. Nothing else is shared, checked or waited for: no ring, no
-//! length, no sleep.
+//! The flag is the number of the message. There is no ring, no length, no check and no sleep.
 
 use std::hint::{black_box, spin_loop};
 use std::io;
@@ -20,9 +19,10 @@ use crate::run::job::Side;
 use crate::run::mechanism::{End, Ends, Mechanism, Wires};
 use crate::run::memory::{self, LINE, Shared};
 
+/// The mechanism of a cache line.
 pub(crate) struct Cacheline;
 
-/// Bytes of one direction.
+/// The bytes of one direction.
 fn direction(spec: &Spec) -> usize {
     LINE + spec.size.0.next_multiple_of(LINE)
 }
@@ -61,7 +61,9 @@ pub(crate) struct Lines {
     out: usize,
     /// Offset of the direction that it reads.
     into: usize,
+    /// Messages sent.
     sent: u64,
+    /// Messages received.
     received: u64,
     size: usize,
 }
@@ -70,12 +72,12 @@ impl End for Lines {
     #[inline]
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
         if self.size > 0 {
-            // SAFETY: the other side reads this place after the store below, and has read what was there
-            // before it answered, which we waited for: messages go there and back one at a time.
+            // SAFETY: the other side reads this place only after the store below. It read the last message before it
+            // answered, and this side has received that answer, because messages go back and forth one at a time.
             unsafe { self.shared.copy_in(self.out + LINE, black_box(message)) };
         }
         self.sent += 1;
-        // ORDERING: release, with the acquire load of the other side's `recv`: the payload comes first.
+        // ORDERING: release, pairs with the acquire load in the other side's `recv`: it sees the payload.
         self.shared
             .word(self.out)
             .store(self.sent, Ordering::Release);
@@ -86,13 +88,14 @@ impl End for Lines {
     fn recv(&mut self, message: &mut Vec<u8>) -> io::Result<()> {
         self.received += 1;
         let flag = self.shared.word(self.into);
-        // ORDERING: acquire, with the release store of the other side's `send`.
+        // ORDERING: acquire, pairs with the release store in the other side's `send`.
         while flag.load(Ordering::Acquire) != self.received {
             spin_loop();
         }
         if self.size > 0 {
             message.resize(self.size, 0);
-            // SAFETY: published, as just seen; written again only after we have sent.
+            // SAFETY: the load above saw the payload published. The other side writes it again only after this side
+            // has sent.
             unsafe { self.shared.copy_out(self.into + LINE, message) };
             black_box(message);
         }

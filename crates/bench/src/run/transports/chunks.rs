@@ -8,10 +8,11 @@
 //!     reader     writer
 //! ```
 //!
-//! All chunks are of one size, and messages of one size are cut into them. A flag is the lap in which its
-//! chunk was written, so that nothing has to be cleared. The reader says how far it is eight times a
-//! lap, in a line that the writer looks at only when what it knows is spent. It is the fastest such
-//! ring that we know: what it lacks against a pipe is a length in each record, distrust and sleep.
+//! All chunks have one size. Messages have one size, too, and are cut into chunks. A flag is the number of the lap in
+//! which its chunk was written, so that no flag has to be cleared. The reader stores its position eight times a lap.
+//! The writer loads that position only when it has no room left by the last one that it loaded. This is the fastest
+//! such ring that we know. Unlike a pipe, it has no length in each record, no checks against a hostile peer, and no
+//! sleep.
 
 use std::hint::{black_box, spin_loop};
 use std::io;
@@ -24,29 +25,31 @@ use crate::run::job::Side;
 use crate::run::mechanism::{End, Ends, Mechanism, Wires};
 use crate::run::memory::{self, LINE, Shared};
 
+/// The mechanism of a ring of chunks.
 pub(crate) struct Chunks;
 
-/// Payload of a chunk at most, and of a ring about: the best of those tried, on one machine.
+/// The largest payload of a chunk, the best of several values on one machine.
 const CHUNK: usize = 64 << 10;
+/// The approximate payload of a ring, chosen in the same way.
 const RING: usize = 1 << 20;
 
-/// Where everything is, for messages of one size.
+/// The layout of a ring for messages of one size.
 #[derive(Debug, Clone, Copy)]
 struct Layout {
-    /// Bytes of payload in each chunk but a message's last.
+    /// The payload bytes of a chunk. The last chunk of a message may have less.
     chunk: usize,
-    /// Bytes before them.
+    /// The bytes before the payload.
     header: usize,
-    /// Bytes from one chunk to the next.
+    /// The bytes from one chunk to the next.
     stride: usize,
-    /// Chunks of a ring, as a power of two: 8 at least.
+    /// The binary logarithm of the number of chunks, which is 8 at least.
     shift: u32,
 }
 
 impl Layout {
     fn of(size: Size) -> Layout {
         let chunk = size.0.clamp(1, CHUNK);
-        // Small payload shares the flag's line; large payload begins a line of its own.
+        // Small payload shares the cache line of the flag. Large payload begins in a line of its own.
         let (header, align) = if chunk < 4096 { (8, 8) } else { (64, 64) };
         let stride = (header + chunk).next_multiple_of(align);
         Layout {
@@ -57,18 +60,18 @@ impl Layout {
         }
     }
 
-    /// Chunks of a ring.
+    /// The number of chunks of a ring.
     #[inline(always)]
     fn chunks(&self) -> u64 {
         1 << self.shift
     }
 
-    /// Bytes of one direction.
+    /// The bytes of one direction.
     fn bytes(&self) -> usize {
         (LINE + (self.stride << self.shift)).next_multiple_of(LINE)
     }
 
-    /// Where chunk `n` begins, counted over all laps, and the flag that says that it is there.
+    /// The offset of chunk `n`, counted over all laps, and the flag that publishes it.
     #[inline(always)]
     fn place(&self, n: u64) -> (usize, u64) {
         let at = (n & (self.chunks() - 1)) as usize;
@@ -117,7 +120,7 @@ pub(crate) struct Ring {
     into: usize,
     /// Chunks written.
     written: u64,
-    /// Chunks that may have been written before the reader's position is looked at again.
+    /// The value of `written` at which the reader's position has to be loaded again.
     room: u64,
     /// Chunks read.
     read: u64,
@@ -125,11 +128,12 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
+    /// Spins until the reader has made room.
     #[cold]
     fn wait_for_room(&mut self) {
         let position = self.shared.word(self.out);
         loop {
-            // ORDERING: acquire, with the release store of the reader's `recv`: it has copied out.
+            // ORDERING: acquire, pairs with the release store in the reader's `recv`: its copy out is done.
             self.room = position.load(Ordering::Acquire) + self.layout.chunks();
             if self.written < self.room {
                 return;
@@ -148,10 +152,10 @@ impl End for Ring {
             }
             let (at, lap) = self.layout.place(self.written);
             let at = self.out + at;
-            // SAFETY: the reader's position says that it is done with this chunk, and it reads it again
-            // after the store below.
+            // SAFETY: the position of the reader is behind this chunk, so that the reader reads it again only after the
+            // store below.
             unsafe { self.shared.copy_in(at + self.layout.header, piece) };
-            // ORDERING: release, with the acquire load of the reader's `recv`: the payload comes first.
+            // ORDERING: release, pairs with the acquire load in the reader's `recv`: it sees the payload.
             self.shared.word(at).store(lap, Ordering::Release);
             self.written += 1;
         }
@@ -165,16 +169,17 @@ impl End for Ring {
             let (at, lap) = self.layout.place(self.read);
             let at = self.into + at;
             let flag = self.shared.word(at);
-            // ORDERING: acquire, with the release store of the writer's `send`.
+            // ORDERING: acquire, pairs with the release store in the writer's `send`.
             while flag.load(Ordering::Acquire) != lap {
                 spin_loop();
             }
-            // SAFETY: published, as just seen; the writer waits for our position before it writes again.
+            // SAFETY: the load above saw the chunk published. The writer waits for the position of this side before it
+            // writes the chunk again.
             unsafe { self.shared.copy_out(at + self.layout.header, piece) };
             black_box(piece);
             self.read += 1;
             if self.read & (self.layout.chunks() / 8 - 1) == 0 {
-                // ORDERING: release, with the acquire load of `wait_for_room`: the copy out comes first.
+                // ORDERING: release, pairs with the acquire load in `wait_for_room`: the copy out is done.
                 self.shared
                     .word(self.into)
                     .store(self.read, Ordering::Release);

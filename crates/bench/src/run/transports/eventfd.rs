@@ -1,4 +1,4 @@
-//! The floor of waking: an eventfd in each direction.
+//! The floor of wake-ups: an eventfd in each direction.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -10,6 +10,7 @@ use crate::plan::spec::Spec;
 use crate::run::job::Side;
 use crate::run::mechanism::{End, Ends, Mechanism, Wires};
 
+/// The mechanism of two eventfds.
 pub(crate) struct Eventfd;
 
 impl Mechanism for Eventfd {
@@ -39,7 +40,7 @@ pub(crate) struct Counters {
 }
 
 impl End for Counters {
-    /// Adds the message, as a number, and one: a read waits while the sum is 0.
+    /// Adds the number that the message is, plus one, because a read waits while the sum is 0.
     #[inline]
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
         let number = <[u8; 8]>::try_from(message).map_err(io::Error::other)?;
@@ -47,7 +48,7 @@ impl End for Counters {
         self.writer.write_all(&number.to_ne_bytes())
     }
 
-    /// Takes the sum, which is one message while they go there and back one at a time.
+    /// Takes the sum. It is one message, because messages go back and forth one at a time.
     #[inline]
     fn recv(&mut self, message: &mut Vec<u8>) -> io::Result<()> {
         let mut number = [0; 8];

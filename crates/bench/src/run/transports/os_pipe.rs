@@ -1,4 +1,4 @@
-//! A pipe of the kernel in each direction.
+//! A kernel pipe in each direction.
 
 use std::fs::File;
 
@@ -10,6 +10,7 @@ use crate::run::job::Side;
 use crate::run::mechanism::{Ends, Mechanism, Wires};
 use crate::run::transports::stream::Stream;
 
+/// The mechanism of two kernel pipes.
 pub(crate) struct OsPipe;
 
 impl Mechanism for OsPipe {

@@ -1,4 +1,4 @@
-//! The pipe of `ringmq-pipe`, as any program would use it.
+//! The pipe of `ringmq-pipe`, by its public interface.
 
 use std::io;
 use std::process;
@@ -14,12 +14,13 @@ use crate::plan::words::Wait;
 use crate::run::job::Side;
 use crate::run::mechanism::{End, Ends, Mechanism, Wires};
 
+/// The mechanism of a pipe.
 pub(crate) struct Pipe;
 
-/// How long the near side waits until the far side listens.
+/// How long the near side waits for the far side to listen.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is set apart from the way to wait: the memory is touched before the clock runs.
+/// The options of both ends. The memory is touched before the clock runs.
 fn options(spec: &Spec) -> Options {
     let wait = match spec.wait {
         Wait::Spin => ringmq_pipe::Wait::Spin,
@@ -29,11 +30,12 @@ fn options(spec: &Spec) -> Options {
     Options::new().wait(wait).prefault(true)
 }
 
+/// Connects as soon as the far side listens.
 fn connect(address: &str, options: &Options) -> Result<ringmq_pipe::Pipe, ConnectError> {
     let until = Instant::now() + PATIENCE;
     loop {
         match options.connect(address) {
-            // The far side is not there yet. On one CPU, it needs ours.
+            // The far side does not listen yet. The sleep gives it the CPU if both share one.
             Err(ConnectError::Unreachable { .. }) if Instant::now() < until => {
                 thread::sleep(Duration::from_millis(1));
             }
@@ -45,10 +47,10 @@ fn connect(address: &str, options: &Options) -> Result<ringmq_pipe::Pipe, Connec
 impl Mechanism for Pipe {
     type End = Halves;
 
-    /// An abstract address, of which nothing can be left behind.
+    /// Makes up an abstract address, which leaves no file behind.
     fn prepare(_: &Spec) -> Result<Wires, Error> {
         static RUNS: AtomicU64 = AtomicU64::new(0);
-        // ORDERING: relaxed; only that no two are the same.
+        // ORDERING: relaxed; the numbers only have to differ.
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let address = format!("@ringmq-perf-{}-{run}", process::id());
         Ok(Wires {
@@ -75,7 +77,7 @@ impl Mechanism for Pipe {
     }
 }
 
-/// A side's two halves.
+/// The two halves of a side's pipe.
 pub(crate) struct Halves {
     sender: Sender,
     receiver: Receiver,

@@ -44,6 +44,15 @@ mod setting;
 mod slices;
 mod socket;
 mod socket_options;
+// Its tests use all of it.
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "sessions still keep this state in flags; they will be driven by it"
+    )
+)]
+mod switch;
 mod waiting;
 
 pub use carrier::{Carrier, Connection, WhyZmtp};

@@ -1,0 +1,90 @@
+//! Where the messages of the peer come from.
+
+use super::{Action, Frame, RESOURCES, Switch, Why};
+
+/// How the peer sends, as it has said, and what this side has asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Receiving {
+    /// By ZMTP. The sides have not agreed on shared memory.
+    Zmtp,
+    /// By ZMTP. The sides have agreed, and this type of socket receives nothing in shared memory.
+    Idle,
+    /// By ZMTP. The session keeps the receiver until SWITCH.
+    Agreed,
+    /// SWITCH came.
+    Shared,
+    /// SWITCH came, and this side has said TAKE BACK.
+    Asked,
+    /// BACK or TAKEN BACK came: by ZMTP again.
+    Back,
+    /// The connection has ended.
+    Lost,
+}
+
+impl Receiving {
+    /// Returns true if nothing may come by ZMTP.
+    #[inline]
+    pub(super) fn is_shared(self) -> bool {
+        matches!(self, Receiving::Shared | Receiving::Asked)
+    }
+}
+
+impl Switch {
+    pub(super) fn switch_came(&mut self, in_midst: bool) {
+        match self.receiving {
+            Receiving::Idle | Receiving::Agreed if in_midst => self.violation(),
+            Receiving::Idle => {
+                self.act(Action::CloseInbound);
+                self.receiving = Receiving::Shared;
+            }
+            Receiving::Agreed => {
+                self.act(Action::CloseInbound);
+                self.act(Action::GiveReceiver);
+                self.tell_shared();
+                self.receiving = Receiving::Shared;
+            }
+            _ => self.violation(),
+        }
+    }
+
+    pub(super) fn back_came(&mut self) {
+        match self.receiving {
+            Receiving::Shared => {
+                self.receiving = Receiving::Back;
+                self.act(Action::OpenInbound(Why::RefusedByPeer(RESOURCES)));
+            }
+            // After TAKE BACK, anything but TAKEN BACK would be another order of messages.
+            _ => self.violation(),
+        }
+    }
+
+    pub(super) fn taken_back_came(&mut self) {
+        match self.receiving {
+            Receiving::Asked => {
+                self.receiving = Receiving::Back;
+                self.act(Action::OpenInbound(Why::Resources));
+            }
+            _ => self.violation(),
+        }
+    }
+
+    pub(super) fn cannot_receive(&mut self) {
+        self.act(Action::ShortOfMemory);
+        match self.receiving {
+            Receiving::Shared => {
+                self.receiving = Receiving::Asked;
+                self.say(Frame::TakeBack);
+            }
+            // The peer has no memory, either: what it has sent since by ZMTP is newer than what it would take back.
+            Receiving::Back => self.violation(),
+            // The order is about an earlier connection, or the second one about this.
+            _ => {}
+        }
+    }
+
+    pub(super) fn message_came(&mut self) {
+        if self.receiving.is_shared() {
+            self.violation();
+        }
+    }
+}

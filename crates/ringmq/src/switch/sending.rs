@@ -1,0 +1,168 @@
+//! Where the messages of this side go.
+
+use super::{Action, Frame, RESOURCES, Switch, Why};
+
+/// How this side sends, as the peer was told, and what it keeps for that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Sending {
+    /// By ZMTP. The sides have not agreed on shared memory.
+    Zmtp,
+    /// By ZMTP. The sides have agreed, and this type of socket sends nothing in shared memory.
+    Idle,
+    /// By ZMTP. The session keeps the sender while messages for an older peer are unsent: those are not counted by the
+    /// mark of shared memory.
+    Held,
+    /// The socket has the sender. The session sends the rest of the chain by ZMTP.
+    Draining,
+    /// SWITCH was said.
+    Shared,
+    /// SWITCH was said by a socket that sends nothing in shared memory, because it closes.
+    IdleSwitched,
+    /// The socket has no memory. The rest of the chain goes by ZMTP, then SWITCH and BACK.
+    Retreating,
+    /// The socket has no memory, SWITCH was said, and BACK follows.
+    FallingBack,
+    /// BACK was said. Messages go by ZMTP; the peer still reads segments.
+    Reading,
+    /// BACK or TAKEN BACK was said. Messages go by ZMTP; no segment is needed.
+    Back,
+    /// The connection has ended.
+    Lost,
+}
+
+impl Sending {
+    /// Returns true if segments exist that the peer may still read.
+    #[inline]
+    pub(super) fn has_segments(self) -> bool {
+        matches!(
+            self,
+            Sending::Draining
+                | Sending::Shared
+                | Sending::Retreating
+                | Sending::FallingBack
+                | Sending::Reading
+        )
+    }
+
+    /// Returns true if the socket sends by ZMTP after it has sent in shared memory.
+    #[inline]
+    pub(super) fn has_fallen_back(self) -> bool {
+        matches!(
+            self,
+            Sending::Retreating | Sending::FallingBack | Sending::Reading | Sending::Back
+        )
+    }
+
+    /// Returns true if what the socket sends now is held back until BACK.
+    #[inline]
+    pub(super) fn holds(self) -> bool {
+        matches!(self, Sending::Retreating | Sending::FallingBack)
+    }
+
+    /// Returns true if the end of the chain is to be told to the peer.
+    #[inline]
+    pub(super) fn wants_end(self) -> bool {
+        matches!(
+            self,
+            Sending::Idle | Sending::Held | Sending::Draining | Sending::Retreating
+        )
+    }
+}
+
+impl Switch {
+    pub(super) fn fresh(&mut self) {
+        if self.sending == Sending::Held {
+            self.sending = Sending::Draining;
+            self.give_sender();
+        }
+    }
+
+    fn give_sender(&mut self) {
+        self.act(Action::GiveSender);
+        self.tell_shared();
+    }
+
+    pub(super) fn output(&mut self, at_end: bool) {
+        match self.sending {
+            Sending::Idle if at_end => {
+                self.say(Frame::Switch);
+                self.sending = Sending::IdleSwitched;
+            }
+            Sending::Held if at_end => {
+                // The socket has closed, or sent its last message on another connection.
+                self.say(Frame::Switch);
+                self.sending = Sending::Shared;
+                self.give_sender();
+            }
+            Sending::Draining if at_end => {
+                self.say(Frame::Switch);
+                self.sending = Sending::Shared;
+            }
+            Sending::Retreating if at_end => {
+                self.say(Frame::Switch);
+                self.go_back();
+            }
+            Sending::FallingBack => self.go_back(),
+            _ => {}
+        }
+    }
+
+    /// Sends by ZMTP from here on. The peer's application first reads what is in shared memory.
+    fn go_back(&mut self) {
+        self.say(Frame::Back);
+        self.act(Action::AppendHeld);
+        self.sending = Sending::Reading;
+    }
+
+    pub(super) fn cannot_send(&mut self, let_go: bool) {
+        self.act(Action::ShortOfMemory);
+        self.sending = match self.sending {
+            Sending::Draining if let_go => Sending::Retreating,
+            Sending::Shared => Sending::FallingBack,
+            // The order is about an earlier connection, or the second one about this.
+            _ => return,
+        };
+        self.act(Action::HoldPipe(Why::Resources));
+    }
+
+    pub(super) fn take_back_came(&mut self) {
+        // SWITCH came behind everything that went by ZMTP: this is between two messages.
+        match self.sending {
+            Sending::Shared => {
+                self.say(Frame::TakenBack);
+                self.act(Action::TakeUnread);
+                self.act(Action::OpenPipe(Why::RefusedByPeer(RESOURCES)));
+            }
+            Sending::FallingBack => {
+                self.say(Frame::TakenBack);
+                self.act(Action::TakeUnread);
+                self.act(Action::AppendHeld);
+            }
+            Sending::IdleSwitched => self.say(Frame::TakenBack),
+            // In `Reading` it has crossed BACK: neither side has memory.
+            _ => return self.violation(),
+        }
+        self.sending = Sending::Back;
+    }
+
+    pub(super) fn peer_drained(&mut self) {
+        if self.sending == Sending::Reading {
+            self.sending = Sending::Back;
+            self.act(Action::DropSegments);
+        }
+    }
+
+    pub(super) fn closed(&mut self, unsent: bool, immediate: bool) {
+        if !unsent {
+            return;
+        }
+        self.act(match self.sending {
+            Sending::Draining | Sending::Shared => Action::RetryUnsent,
+            // The socket had not heard that it sends by ZMTP again.
+            sending if sending.has_fallen_back() => Action::AppendUnsent,
+            // The message is of an earlier connection, of whose end the socket had not heard.
+            _ if immediate => Action::DropUnsent,
+            _ => Action::AppendUnsent,
+        });
+    }
+}

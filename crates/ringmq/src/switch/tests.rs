@@ -1,0 +1,251 @@
+//! Two switches against each other, in every order, and the table of one.
+
+mod explore;
+mod oracle;
+mod rows;
+mod table;
+mod walk;
+mod world;
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use ringmq_testing::{Random, seed, watchdog};
+
+use self::explore::{Explored, explore};
+use self::walk::{Choices, walk};
+use self::world::{Budget, Fault, Item, Setup, Step, Uses, World};
+use super::*;
+
+const LIMIT: Duration = Duration::from_secs(240);
+
+/// One direction: the first side, which has dialed, sends to the second.
+fn one_way(budget: Budget) -> Setup {
+    Setup {
+        uses: [Uses::SENDS, Uses::RECEIVES],
+        possible: [Ok(()); 2],
+        dialer: 0,
+        budget,
+        wire: 4,
+        agreed: true,
+        fault: None,
+    }
+}
+
+/// Explores, and demands that there are so many states: fewer would show that something is not tried any more.
+fn every_order(setup: &Setup, states: usize) -> Explored {
+    let _guard = watchdog(LIMIT);
+    let explored = explore(setup).unwrap_or_else(|why| panic!("{why}"));
+    println!(
+        "{} states, {} quiet, {} violations, {} ways",
+        explored.states,
+        explored.quiet,
+        explored.violations,
+        explored.ways.len()
+    );
+    assert!(explored.quiet > 0);
+    assert_eq!(explored.states, states, "{setup:?}");
+    explored
+}
+
+#[test]
+fn agreement_in_every_order() {
+    for (refusals, states) in [(0, 433), (1, 2762)] {
+        let budget = Budget {
+            messages: [1, 0],
+            refusals,
+            ..Budget::NONE
+        };
+        let setup = Setup {
+            uses: [Uses::BOTH; 2],
+            agreed: false,
+            ..one_way(budget)
+        };
+        every_order(&setup, states);
+    }
+}
+
+#[test]
+fn one_direction_in_every_order() {
+    let budget = Budget {
+        messages: [4, 0],
+        send_short: [1, 0],
+        send_full: [1, 0],
+        receive_short: [0, 1],
+        ..Budget::NONE
+    };
+    for dialer in 0..2 {
+        let setup = Setup {
+            dialer,
+            ..one_way(budget)
+        };
+        every_order(&setup, 9571);
+    }
+}
+
+#[test]
+fn two_directions_in_every_order() {
+    let budget = Budget {
+        messages: [2, 1],
+        send_short: [1, 0],
+        receive_short: [1, 1],
+        ..Budget::NONE
+    };
+    let setup = Setup {
+        uses: [Uses::BOTH; 2],
+        wire: 3,
+        ..one_way(budget)
+    };
+    every_order(&setup, 21882);
+}
+
+#[test]
+fn closes_in_every_order() {
+    let mut ways = HashSet::new();
+    for (closes, dialer, states) in [
+        ([1, 0], 0, 4243),
+        ([1, 0], 1, 4243),
+        ([0, 1], 0, 16984),
+        ([0, 1], 1, 16489),
+    ] {
+        let budget = Budget {
+            messages: [2, 0],
+            send_short: [1, 0],
+            send_full: [1, 0],
+            receive_short: [0, 1],
+            closes,
+            ..Budget::NONE
+        };
+        let setup = Setup {
+            dialer,
+            ..one_way(budget)
+        };
+        ways.extend(every_order(&setup, states).ways);
+    }
+    // Every state that a side can be in after the agreement, but one: the sender is held only after a death.
+    let sending: HashSet<Sending> = ways.iter().map(|way| way.0).collect();
+    let receiving: HashSet<Receiving> = ways.iter().map(|way| way.1).collect();
+    assert_eq!((sending.len(), receiving.len()), (9, 6), "{ways:?}");
+}
+
+#[test]
+fn deaths_in_every_order() {
+    let mut held = false;
+    for (deaths, states) in [([1, 0], 1021), ([0, 1], 59720)] {
+        let budget = Budget {
+            messages: [2, 0],
+            send_short: [1, 0],
+            receive_short: [0, 1],
+            deaths,
+            reconnects: 1,
+            ..Budget::NONE
+        };
+        let explored = every_order(&one_way(budget), states);
+        held |= explored.ways.iter().any(|way| way.0 == Sending::Held);
+    }
+    assert!(held);
+}
+
+#[test]
+fn a_liar_in_every_order() {
+    for (agreed, send_short, states) in [(false, 0, 19475), (true, 1, 53946)] {
+        let budget = Budget {
+            messages: [2, 0],
+            send_short: [send_short, 0],
+            lies: 2,
+            ..Budget::NONE
+        };
+        let setup = Setup {
+            uses: [Uses::BOTH; 2],
+            agreed,
+            ..one_way(budget)
+        };
+        let explored = every_order(&setup, states);
+        assert!(explored.violations > 1000, "{explored:?}");
+    }
+}
+
+/// The oracle finds each deliberate fault of a session, which shows that it can fail.
+#[test]
+fn every_fault_is_found() {
+    let _guard = watchdog(LIMIT);
+    let setup = |fault| Setup {
+        fault,
+        ..one_way(Budget {
+            messages: [3, 0],
+            send_short: [1, 0],
+            receive_short: [0, 1],
+            ..Budget::NONE
+        })
+    };
+    for fault in Fault::ALL {
+        let found = explore(&setup(Some(fault)));
+        let why = found
+            .err()
+            .unwrap_or_else(|| panic!("{fault:?} was not found"));
+        println!("{fault:?}: {}", why.lines().next().unwrap_or_default());
+    }
+}
+
+/// A SUB or PULL says SWITCH when its socket closes, though it sends nothing in shared memory.
+#[test]
+fn a_socket_that_only_receives_says_switch_when_it_closes() {
+    let setup = one_way(Budget {
+        closes: [0, 1],
+        ..Budget::NONE
+    });
+    let mut world = oracle::finish(World::new(&setup)).unwrap();
+    for step in [Step::Close(1), Step::Order(1), Step::Output(1)] {
+        assert!(world.step(step).unwrap(), "{step:?}");
+    }
+    assert!(world.wires[1].contains(&Item::Frame(Frame::Switch)));
+    let world = oracle::finish(world).unwrap();
+    assert!(!world.record.has_violation());
+}
+
+/// A seed's choices.
+struct Seeded {
+    random: Random,
+    left: u64,
+}
+
+impl Choices for Seeded {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.left = self.left.saturating_sub(1);
+        self.random.below(limit)
+    }
+
+    fn is_over(&self) -> bool {
+        self.left == 0
+    }
+}
+
+#[test]
+fn seeded_walks() {
+    let _guard = watchdog(LIMIT);
+    let mut seeds = Random::new(seed());
+    let mut seen: HashMap<(Sending, Receiving), usize> = HashMap::new();
+    for number in 0..10_000 {
+        let mut choices = Seeded {
+            random: Random::new(seeds.next()),
+            left: 3000,
+        };
+        let count = |world: &World| {
+            for side in &world.sides {
+                *seen.entry(side.session.switch.ways()).or_default() += 1;
+            }
+        };
+        if let Err(why) = walk(&mut choices, count) {
+            panic!("walk {number}: {why}");
+        }
+    }
+    let ways: HashSet<(Sending, Receiving)> = seen.keys().copied().collect();
+    println!(
+        "{} worlds, {} ways",
+        seen.values().sum::<usize>() / 2,
+        ways.len()
+    );
+    let sending: HashSet<Sending> = ways.iter().map(|way| way.0).collect();
+    let receiving: HashSet<Receiving> = ways.iter().map(|way| way.1).collect();
+    assert_eq!((sending.len(), receiving.len()), (11, 7), "{seen:?}");
+}

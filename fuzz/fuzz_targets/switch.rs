@@ -1,0 +1,42 @@
+//! Two switches between ZMTP and shared memory keep to the rules of the handoff, whatever happens to their processes, and
+//! one of them does whatever the other one says.
+#![no_main]
+
+#[allow(dead_code, reason = "the session and the tests use more of it")]
+#[path = "../../crates/ringmq/src/switch/mod.rs"]
+mod switch;
+
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../../crates/ringmq/src/switch/tests/oracle.rs"]
+mod oracle;
+#[path = "../../crates/ringmq/src/switch/tests/walk.rs"]
+mod walk;
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../../crates/ringmq/src/switch/tests/world/mod.rs"]
+mod world;
+
+use libfuzzer_sys::arbitrary::Unstructured;
+use libfuzzer_sys::fuzz_target;
+use switch::{Action, Frame, Input, RESOURCES, Short, Switch, Unread, Why};
+use walk::Choices;
+
+/// Choices by the fuzzer's bytes.
+struct Bytes<'a>(Unstructured<'a>);
+
+impl Choices for Bytes<'_> {
+    fn below(&mut self, limit: u64) -> u64 {
+        // When the bytes are over this is 0, and soon nobody asks any more.
+        self.0.int_in_range(0..=limit - 1).unwrap_or(0)
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut choices = Bytes(Unstructured::new(bytes));
+    if let Err(why) = walk::walk(&mut choices, |_| {}) {
+        panic!("{why}");
+    }
+});

@@ -7,11 +7,14 @@
 //!   sending     Zmtp ─▶ Held ─▶ Draining ── SWITCH ─▶ Shared ── TAKEN BACK ──────────▶ Back
 //!                                  │                    │                              ▲
 //!                        no memory ▼                    ▼ no memory                    │ all was read
-//!                             Retreating           FallingBack ── BACK ─▶ Reading ─────┘
-//!                                  └─────── SWITCH, BACK ────────────────────▲
+//!                             Retreating           FallingBack                         │
+//!                                  └── SWITCH, BACK ──▶ │ BACK                           │
+//!                                                       ▼                              │
+//!                                                    Leaving ── BACK ACCEPTED ─▶ Reading
+//!                                                       └────── TAKEN BACK ────▶ Back
 //!
 //!   receiving   Zmtp ─▶ Agreed ── SWITCH ─▶ Shared ── TAKE BACK ─▶ Asked
-//!                                             └─── BACK ─▶ Back ◀─── TAKEN BACK
+//!                                             └── BACK ACCEPTED ─▶ Back ◀─── TAKEN BACK came
 //! ```
 //!
 //! [`Switch::input`] takes one [`Input`]: a frame of the peer, an order of the socket, an answer to an action. It changes
@@ -43,6 +46,7 @@ pub(crate) struct Switch {
     agreement: Agreement,
     sending: Sending,
     receiving: Receiving,
+    yields: Yields,
     told: Told,
     actions: VecDeque<Action>,
 }
@@ -52,6 +56,15 @@ pub(crate) struct Switch {
 enum Told {
     Zmtp,
     Shared,
+}
+
+/// The sides that have said YIELD. Each may once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Yields {
+    Neither,
+    Ours,
+    Theirs,
+    Both,
 }
 
 /// Why messages go by ZMTP. The numbers are codes of refusals.
@@ -81,6 +94,8 @@ pub(crate) enum Frame {
     Back,
     TakeBack,
     TakenBack,
+    BackAccepted,
+    Yield,
 }
 
 /// No memory or descriptors for an offer.
@@ -106,8 +121,13 @@ pub(crate) enum Input {
     Undecodable(u32),
     /// The answer to [`Action::Meet`]: the directions in which this type of socket uses shared memory.
     Met { sends: bool, receives: bool },
-    /// A frame of the peer. `in_midst`: the last message part before it has more to follow.
-    Frame { frame: Frame, in_midst: bool },
+    /// A frame of the peer. `in_midst`: the last message part before it has more to follow. `short`: a segment waits
+    /// that this side could not map.
+    Frame {
+        frame: Frame,
+        in_midst: bool,
+        short: bool,
+    },
     /// A message part or a subscription came by ZMTP.
     Message,
     /// The socket has no memory for a message. `let_go`: it has left the pipe that is the last of the session's chain.
@@ -120,6 +140,10 @@ pub(crate) enum Input {
     Fresh,
     /// The peer has read all segments of this side.
     PeerDrained,
+    /// The socket has dropped the sender without a segment.
+    Unused,
+    /// This process has no mapping left: its connections are to go back to ZMTP.
+    GiveBack,
     /// The socket has closed. `unsent`: with a message that shared memory had no room for. `immediate`: a pipe lasts no
     /// longer than its connection (`ZMQ_IMMEDIATE`).
     Closed { unsent: bool, immediate: bool },
@@ -147,6 +171,10 @@ pub(crate) enum Action {
     GiveSender,
     /// Give the socket the kept receiver.
     GiveReceiver,
+    /// Drop the kept receiver, which gives mappings back.
+    DropReceiver,
+    /// Ask the socket to send by ZMTP again as soon as it is between two messages.
+    GiveBack,
     /// Tell monitor and log that messages go by shared memory. At most once for a connection.
     CarrierShared,
     /// Close the pipe to the socket. What was in it is received before what is in shared memory.
@@ -163,7 +191,7 @@ pub(crate) enum Action {
     /// Append a new pipe from the socket to the chain, tell socket and monitor. If a message is unsent at close, append
     /// that instead and tell the monitor only.
     OpenPipe(Why),
-    /// Drop the witness: the peer has read everything.
+    /// Drop the witness: the peer has read everything, or there was nothing.
     DropSegments,
     /// Retry the message that was unsent at close, in shared memory.
     RetryUnsent,
@@ -208,7 +236,7 @@ pub(crate) struct Keeps {
     pub(crate) receiver: bool,
     /// A pipe to the socket.
     pub(crate) inbound: bool,
-    /// A pipe from the socket, or an unsent message, until BACK or TAKEN BACK.
+    /// A pipe from the socket, or an unsent message, until BACK ACCEPTED or TAKEN BACK.
     pub(crate) held: bool,
 }
 
@@ -222,6 +250,7 @@ impl Switch {
             },
             sending: Sending::Zmtp,
             receiving: Receiving::Zmtp,
+            yields: Yields::Neither,
             told: Told::Zmtp,
             actions: VecDeque::new(),
         }
@@ -239,14 +268,20 @@ impl Switch {
             Input::Judged(judged) => self.judged(judged),
             Input::Undecodable(code) => self.undecodable(code),
             Input::Met { sends, receives } => self.met(sends, receives),
-            Input::Frame { frame, in_midst } => match frame {
+            Input::Frame {
+                frame,
+                in_midst,
+                short,
+            } => match frame {
                 Frame::Offer => self.offer_came(),
                 Frame::Accept => self.accept_came(),
                 Frame::Refuse(code) => self.refuse_came(code),
                 Frame::Switch => self.switch_came(in_midst),
-                Frame::Back => self.back_came(),
+                Frame::Back => self.back_came(short),
                 Frame::TakeBack => self.take_back_came(),
                 Frame::TakenBack => self.taken_back_came(),
+                Frame::BackAccepted => self.back_accepted_came(),
+                Frame::Yield => self.yield_came(),
             },
             Input::Message => self.message_came(),
             Input::CannotSend { let_go } => self.cannot_send(let_go),
@@ -254,6 +289,8 @@ impl Switch {
             Input::Output { at_end } => self.output(at_end),
             Input::Fresh => self.fresh(),
             Input::PeerDrained => self.peer_drained(),
+            Input::Unused => self.unused(),
+            Input::GiveBack => self.give_back(),
             Input::Closed { unsent, immediate } => self.closed(unsent, immediate),
             Input::Ended { survives, closing } => self.ended(survives, closing),
         }
@@ -285,11 +322,48 @@ impl Switch {
         }
     }
 
+    /// This process has no mapping left. The socket sends by ZMTP again, and the peer is asked to, once.
+    fn give_back(&mut self) {
+        if !self.is_agreed() || self.sending == Sending::Lost {
+            return;
+        }
+        let after = match self.yields {
+            Yields::Neither => Yields::Ours,
+            Yields::Theirs => Yields::Both,
+            after => after,
+        };
+        if std::mem::replace(&mut self.yields, after) != after {
+            self.say(Frame::Yield);
+        }
+        self.drop_receiver();
+        self.act(Action::GiveBack);
+    }
+
+    fn yield_came(&mut self) {
+        self.yields = match self.yields {
+            Yields::Neither if self.is_agreed() => Yields::Theirs,
+            Yields::Ours if self.is_agreed() => Yields::Both,
+            _ => return self.violation(),
+        };
+        self.act(Action::GiveBack);
+    }
+
+    /// Returns true if this side has asked the peer to send by ZMTP.
+    fn has_yielded(&self) -> bool {
+        matches!(self.yields, Yields::Ours | Yields::Both)
+    }
+
+    /// Returns true if the peer has asked this side to send by ZMTP.
+    fn is_asked_to_yield(&self) -> bool {
+        matches!(self.yields, Yields::Theirs | Yields::Both)
+    }
+
     /// The stream has ended. A session that dialed sends to its next peer what this one has not read.
     fn ended(&mut self, survives: bool, closing: bool) {
         let sending = std::mem::replace(&mut self.sending, Sending::Lost);
         let receiving = std::mem::replace(&mut self.receiving, Receiving::Lost);
         let tell = std::mem::replace(&mut self.told, Told::Zmtp) == Told::Shared;
+        self.yields = Yields::Neither;
         let gone_over = tell || sending.has_segments() || receiving.is_shared();
         if !gone_over || !survives {
             return;
@@ -403,6 +477,12 @@ impl Switch {
     #[inline]
     pub(crate) fn wants_drained(&self) -> bool {
         matches!(self.sending, Sending::Reading)
+    }
+
+    /// Returns true if the session has to give [`Input::Unused`] when the socket has dropped the sender without a segment.
+    #[inline]
+    pub(crate) fn wants_unused(&self) -> bool {
+        matches!(self.sending, Sending::Draining | Sending::Shared)
     }
 
     /// Returns what the session keeps, once it has performed all actions. Before a connection and after it, that follows

@@ -11,11 +11,13 @@ pub(crate) enum Receiving {
     Idle,
     /// By ZMTP. The session keeps the receiver until SWITCH.
     Agreed,
+    /// By ZMTP. The receiver was dropped to give mappings back: TAKE BACK follows SWITCH.
+    Dropped,
     /// SWITCH came.
     Shared,
     /// SWITCH came, and this side has said TAKE BACK.
     Asked,
-    /// BACK or TAKEN BACK came: by ZMTP again.
+    /// BACK was accepted, or TAKEN BACK came: by ZMTP again.
     Back,
     /// The connection has ended.
     Lost,
@@ -32,7 +34,9 @@ impl Receiving {
 impl Switch {
     pub(super) fn switch_came(&mut self, in_midst: bool) {
         match self.receiving {
-            Receiving::Idle | Receiving::Agreed if in_midst => self.violation(),
+            Receiving::Idle | Receiving::Agreed | Receiving::Dropped if in_midst => {
+                self.violation();
+            }
             Receiving::Idle => {
                 self.act(Action::CloseInbound);
                 self.receiving = Receiving::Shared;
@@ -43,17 +47,35 @@ impl Switch {
                 self.tell_shared();
                 self.receiving = Receiving::Shared;
             }
+            Receiving::Dropped => {
+                self.act(Action::CloseInbound);
+                self.say(Frame::TakeBack);
+                self.receiving = Receiving::Asked;
+            }
             _ => self.violation(),
         }
     }
 
-    pub(super) fn back_came(&mut self) {
+    pub(super) fn drop_receiver(&mut self) {
+        if self.receiving == Receiving::Agreed {
+            self.receiving = Receiving::Dropped;
+            self.act(Action::DropReceiver);
+        }
+    }
+
+    pub(super) fn back_came(&mut self, short: bool) {
         match self.receiving {
-            Receiving::Shared => {
+            Receiving::Shared if !short => {
                 self.receiving = Receiving::Back;
-                self.act(Action::OpenInbound(Why::RefusedByPeer(RESOURCES)));
+                self.say(Frame::BackAccepted);
+                self.act(Action::OpenInbound(if self.has_yielded() {
+                    Why::Resources
+                } else {
+                    Why::RefusedByPeer(RESOURCES)
+                }));
             }
-            // After TAKE BACK, anything but TAKEN BACK would be another order of messages.
+            // TAKE BACK is the answer, or will be: the peer first sends what cannot be read.
+            Receiving::Shared | Receiving::Asked => {}
             _ => self.violation(),
         }
     }
@@ -75,7 +97,7 @@ impl Switch {
                 self.receiving = Receiving::Asked;
                 self.say(Frame::TakeBack);
             }
-            // The peer has no memory, either: what it has sent since by ZMTP is newer than what it would take back.
+            // This side has accepted BACK: what the peer sends since is newer than what it would take back.
             Receiving::Back => self.violation(),
             // The order is about an earlier connection, or the second one about this.
             _ => {}

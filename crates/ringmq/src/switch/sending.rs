@@ -7,7 +7,8 @@ use super::{Action, Frame, RESOURCES, Switch, Why};
 pub(crate) enum Sending {
     /// By ZMTP. The sides have not agreed on shared memory.
     Zmtp,
-    /// By ZMTP. The sides have agreed, and this type of socket sends nothing in shared memory.
+    /// By ZMTP. The sides have agreed, and this socket sends nothing in shared memory: its type does not, or it has
+    /// dropped the sender.
     Idle,
     /// By ZMTP. The session keeps the sender while messages for an older peer are unsent: those are not counted by the
     /// mark of shared memory.
@@ -16,15 +17,17 @@ pub(crate) enum Sending {
     Draining,
     /// SWITCH was said.
     Shared,
-    /// SWITCH was said by a socket that sends nothing in shared memory, because it closes.
+    /// SWITCH was said for a socket that sends nothing in shared memory, and has closed.
     IdleSwitched,
     /// The socket has no memory. The rest of the chain goes by ZMTP, then SWITCH and BACK.
     Retreating,
     /// The socket has no memory, SWITCH was said, and BACK follows.
     FallingBack,
-    /// BACK was said. Messages go by ZMTP; the peer still reads segments.
+    /// BACK was said, and not answered. Nothing is sent before the answer, which may be TAKE BACK.
+    Leaving,
+    /// BACK was accepted. Messages go by ZMTP; the peer still reads segments.
     Reading,
-    /// BACK or TAKEN BACK was said. Messages go by ZMTP; no segment is needed.
+    /// BACK was accepted, or TAKEN BACK was said. Messages go by ZMTP; no segment is needed.
     Back,
     /// The connection has ended.
     Lost,
@@ -40,6 +43,7 @@ impl Sending {
                 | Sending::Shared
                 | Sending::Retreating
                 | Sending::FallingBack
+                | Sending::Leaving
                 | Sending::Reading
         )
     }
@@ -49,14 +53,21 @@ impl Sending {
     pub(super) fn has_fallen_back(self) -> bool {
         matches!(
             self,
-            Sending::Retreating | Sending::FallingBack | Sending::Reading | Sending::Back
+            Sending::Retreating
+                | Sending::FallingBack
+                | Sending::Leaving
+                | Sending::Reading
+                | Sending::Back
         )
     }
 
-    /// Returns true if what the socket sends now is held back until BACK.
+    /// Returns true if what the socket sends now is held back until BACK was answered.
     #[inline]
     pub(super) fn holds(self) -> bool {
-        matches!(self, Sending::Retreating | Sending::FallingBack)
+        matches!(
+            self,
+            Sending::Retreating | Sending::FallingBack | Sending::Leaving
+        )
     }
 
     /// Returns true if the end of the chain is to be told to the peer.
@@ -107,22 +118,35 @@ impl Switch {
         }
     }
 
-    /// Sends by ZMTP from here on. The peer's application first reads what is in shared memory.
     fn go_back(&mut self) {
         self.say(Frame::Back);
-        self.act(Action::AppendHeld);
-        self.sending = Sending::Reading;
+        self.sending = Sending::Leaving;
+    }
+
+    /// Sends by ZMTP from here on. The peer's application first reads what is in shared memory.
+    pub(super) fn back_accepted_came(&mut self) {
+        if self.sending == Sending::Leaving {
+            self.act(Action::AppendHeld);
+            self.sending = Sending::Reading;
+        } else {
+            self.violation();
+        }
     }
 
     pub(super) fn cannot_send(&mut self, let_go: bool) {
-        self.act(Action::ShortOfMemory);
+        let why = if self.is_asked_to_yield() {
+            Why::RefusedByPeer(RESOURCES)
+        } else {
+            self.act(Action::ShortOfMemory);
+            Why::Resources
+        };
         self.sending = match self.sending {
             Sending::Draining if let_go => Sending::Retreating,
             Sending::Shared => Sending::FallingBack,
             // The order is about an earlier connection, or the second one about this.
             _ => return,
         };
-        self.act(Action::HoldPipe(Why::Resources));
+        self.act(Action::HoldPipe(why));
     }
 
     pub(super) fn take_back_came(&mut self) {
@@ -133,13 +157,12 @@ impl Switch {
                 self.act(Action::TakeUnread);
                 self.act(Action::OpenPipe(Why::RefusedByPeer(RESOURCES)));
             }
-            Sending::FallingBack => {
+            Sending::FallingBack | Sending::Leaving => {
                 self.say(Frame::TakenBack);
                 self.act(Action::TakeUnread);
                 self.act(Action::AppendHeld);
             }
             Sending::IdleSwitched => self.say(Frame::TakenBack),
-            // In `Reading` it has crossed BACK: neither side has memory.
             _ => return self.violation(),
         }
         self.sending = Sending::Back;
@@ -150,6 +173,16 @@ impl Switch {
             self.sending = Sending::Back;
             self.act(Action::DropSegments);
         }
+    }
+
+    /// The socket has gone on by ZMTP, or closed, before its first message in shared memory.
+    pub(super) fn unused(&mut self) {
+        self.sending = match self.sending {
+            Sending::Draining => Sending::Idle,
+            Sending::Shared => Sending::IdleSwitched,
+            _ => return,
+        };
+        self.act(Action::DropSegments);
     }
 
     pub(super) fn closed(&mut self, unsent: bool, immediate: bool) {

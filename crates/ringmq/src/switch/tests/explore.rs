@@ -31,6 +31,8 @@ fn steps(setup: &Setup) -> Vec<Step> {
             Step::RetryShort(side),
             Step::Receive(side),
             Step::ReceiveShort(side),
+            Step::Miss(side),
+            Step::GiveBack(side),
             Step::Command(side),
             Step::Order(side),
             Step::Take(side),
@@ -53,7 +55,7 @@ fn steps(setup: &Setup) -> Vec<Step> {
     steps
 }
 
-pub(super) const FRAMES: [Frame; 7] = [
+pub(super) const FRAMES: [Frame; 9] = [
     Frame::Offer,
     Frame::Accept,
     Frame::Refuse(2),
@@ -61,6 +63,8 @@ pub(super) const FRAMES: [Frame; 7] = [
     Frame::Back,
     Frame::TakeBack,
     Frame::TakenBack,
+    Frame::BackAccepted,
+    Frame::Yield,
 ];
 
 /// Makes every step in every state that can be reached, and checks each. Fails with the steps that lead to what the

@@ -33,6 +33,8 @@ struct Said {
     back: bool,
     take_back: bool,
     taken_back: bool,
+    back_accepted: bool,
+    yields: bool,
 }
 
 /// What the application of a side has heard.
@@ -101,6 +103,7 @@ impl Record {
 
     /// The order and the number of frames (I4).
     pub(crate) fn said(&mut self, number: usize, frame: Frame) -> Verdict<()> {
+        let other = self.said[1 - number];
         let said = &mut self.said[number];
         demand(self.capable || self.liar, || {
             format!("{frame:?}, which the peer does not know")
@@ -116,13 +119,26 @@ impl Record {
                 once(&mut said.switch, "SWITCH")
             }
             Frame::TakeBack => once(&mut said.take_back, "TAKE BACK"),
-            Frame::Back | Frame::TakenBack => {
-                let first = said.switch && !said.back && !said.taken_back;
+            Frame::Back => {
+                let first = said.switch && !said.taken_back;
                 demand(first, || format!("{frame:?} out of turn: {said:?}"))?;
-                match frame {
-                    Frame::Back => once(&mut said.back, "BACK"),
-                    _ => once(&mut said.taken_back, "TAKEN BACK"),
-                }
+                once(&mut said.back, "BACK")
+            }
+            Frame::TakenBack => {
+                let asked = said.switch && (other.take_back || self.liar) && !other.back_accepted;
+                demand(asked, || format!("{frame:?} out of turn: {said:?}"))?;
+                once(&mut said.taken_back, "TAKEN BACK")
+            }
+            Frame::BackAccepted => {
+                let asked = (other.back || self.liar) && !said.take_back;
+                demand(asked, || format!("{frame:?} out of turn: {said:?}"))?;
+                once(&mut said.back_accepted, "BACK ACCEPTED")
+            }
+            Frame::Yield => {
+                demand(said.accept && said.offer, || {
+                    "YIELD before an agreement".to_owned()
+                })?;
+                once(&mut said.yields, "YIELD")
             }
         }
     }
@@ -130,7 +146,8 @@ impl Record {
     /// A side writes a message to its wire.
     pub(crate) fn wrote(&mut self, number: usize, message: Number) -> Verdict<()> {
         let said = &self.said[number];
-        let by_zmtp = !said.switch || said.back || said.taken_back;
+        let accepted = self.said[1 - number].back_accepted || self.liar;
+        let by_zmtp = !said.switch || said.back && accepted || said.taken_back;
         demand(by_zmtp, || format!("{message:?} by ZMTP after SWITCH"))?;
         self.arrives(number, message)?;
         self.wrote[number] |= bit(message);
@@ -163,8 +180,8 @@ impl Record {
         demand(before.is_none_or(|before| before < last), || {
             format!("received {last:?} behind {before:?}")
         })?;
-        // Where BACK crosses the want of memory, the socket goes on to what came behind BACK until its session ends the
-        // connection.
+        // A socket that has no memory after its session has accepted BACK goes on to what came behind that, until its
+        // session ends the connection.
         if last.life != self.lives[1 - number] || self.crosses(1 - number) {
             return Ok(());
         }
@@ -198,7 +215,7 @@ impl Record {
         }
     }
 
-    /// Honest sides violate nothing but where both are short of memory in one direction (I5).
+    /// Honest sides violate nothing, but a receiver that has accepted BACK and then has no memory (I5).
     pub(crate) fn violated(&mut self, number: usize) -> Verdict<()> {
         self.violations[number] += 1;
         demand(self.violations[number] == 1, || "two violations".to_owned())?;
@@ -207,12 +224,17 @@ impl Record {
         })
     }
 
+    /// Returns true if a side has no memory for what it receives, or has said TAKE BACK.
+    fn asks(&self, number: usize) -> bool {
+        self.short[number] || self.said[number].take_back
+    }
+
     fn crossed(&self) -> bool {
         (0..2).any(|sender| self.crosses(sender))
     }
 
     fn crosses(&self, sender: usize) -> bool {
-        self.said[sender].back && self.short[1 - sender]
+        self.said[1 - sender].back_accepted && self.short[1 - sender]
     }
 
     pub(crate) fn has_violation(&self) -> bool {
@@ -355,7 +377,7 @@ pub(crate) fn check_quiet(world: &mut World) -> Verdict<()> {
             || sender.session.rests()
             // A sender that has closed does not hear TAKE BACK, and leaves its messages to the peer that has them in its
             // memory, even if that dies.
-            || sender.socket.closed && (world.record.short[1 - number] || receiver.life > 1);
+            || sender.socket.closed && (world.record.asks(1 - number) || receiver.life > 1);
         if kept_apart {
             continue;
         }

@@ -14,12 +14,22 @@ pub(super) const SINCE: Duration = Duration::from_millis(5);
 pub(super) const YOUNG: Duration = Duration::from_micros(5999);
 pub(super) const RIPE: Duration = Duration::from_millis(6);
 
+/// BACK, when a segment waits that this side could not map.
+pub(super) const BACK_WHEN_SHORT: Input = Input::Frame {
+    frame: Frame::Back,
+    in_midst: false,
+    short: true,
+};
+
 /// From a state, by an input, to a state, with actions.
 pub(super) type Row<State> = (State, Input, State, Vec<Action>);
 
 pub(super) fn frame(frame: Frame) -> Input {
-    let in_midst = false;
-    Input::Frame { frame, in_midst }
+    Input::Frame {
+        frame,
+        in_midst: false,
+        short: false,
+    }
 }
 
 pub(super) fn sending_states() -> Vec<Sending> {
@@ -33,6 +43,7 @@ pub(super) fn sending_states() -> Vec<Sending> {
         IdleSwitched,
         Retreating,
         FallingBack,
+        Leaving,
         Reading,
         Back,
         Lost,
@@ -41,7 +52,7 @@ pub(super) fn sending_states() -> Vec<Sending> {
         // A new state is a new entry above.
         match state {
             Zmtp | Idle | Held | Draining | Shared | IdleSwitched => {}
-            Retreating | FallingBack | Reading | Back | Lost => {}
+            Retreating | FallingBack | Leaving | Reading | Back | Lost => {}
         }
     }
     states
@@ -72,14 +83,23 @@ pub(super) fn sending_rows() -> Vec<Row<Sending>> {
         ),
         (Idle, end(true), IdleSwitched, vec![switch]),
         (Draining, end(true), Shared, vec![switch]),
+        (Retreating, end(true), Leaving, vec![switch, back]),
+        (FallingBack, end(true), Leaving, vec![back]),
+        (FallingBack, end(false), Leaving, vec![back]),
         (
-            Retreating,
-            end(true),
+            Leaving,
+            frame(Frame::BackAccepted),
             Reading,
-            vec![switch, back, AppendHeld],
+            vec![AppendHeld],
         ),
-        (FallingBack, end(true), Reading, vec![back, AppendHeld]),
-        (FallingBack, end(false), Reading, vec![back, AppendHeld]),
+        (Draining, Input::Unused, Idle, vec![DropSegments]),
+        (Shared, Input::Unused, IdleSwitched, vec![DropSegments]),
+        (
+            Leaving,
+            take_back,
+            Back,
+            vec![taken_back, TakeUnread, AppendHeld],
+        ),
         (Draining, cannot(true), Retreating, held.clone()),
         (Shared, cannot(true), FallingBack, held.clone()),
         (Shared, cannot(false), FallingBack, held),
@@ -107,7 +127,7 @@ pub(super) fn sending_rows() -> Vec<Row<Sending>> {
         for immediate in [false, true] {
             let what = match state {
                 Draining | Shared => RetryUnsent,
-                Retreating | FallingBack | Reading | Back => AppendUnsent,
+                Retreating | FallingBack | Leaving | Reading | Back => AppendUnsent,
                 _ if immediate => DropUnsent,
                 _ => AppendUnsent,
             };
@@ -125,10 +145,10 @@ pub(super) fn sending_rows() -> Vec<Row<Sending>> {
 
 pub(super) fn receiving_states() -> Vec<Receiving> {
     use Receiving::*;
-    let states = vec![Zmtp, Idle, Agreed, Shared, Asked, Back, Lost];
+    let states = vec![Zmtp, Idle, Agreed, Dropped, Shared, Asked, Back, Lost];
     for state in &states {
         match state {
-            Zmtp | Idle | Agreed | Shared | Asked | Back | Lost => {}
+            Zmtp | Idle | Agreed | Dropped | Shared | Asked | Back | Lost => {}
         }
     }
     states
@@ -150,12 +170,26 @@ pub(super) fn receiving_rows() -> Vec<Row<Receiving>> {
             Back,
             vec![ShortOfMemory, Action::Violation],
         ),
-        (Shared, frame(Frame::Back), Back, vec![refused]),
+        (
+            Shared,
+            frame(Frame::Back),
+            Back,
+            vec![Say(Frame::BackAccepted), refused],
+        ),
+        (Shared, BACK_WHEN_SHORT, Shared, vec![]),
+        (Asked, frame(Frame::Back), Asked, vec![]),
+        (Asked, BACK_WHEN_SHORT, Asked, vec![]),
+        (
+            Dropped,
+            frame(Frame::Switch),
+            Asked,
+            vec![CloseInbound, Say(Frame::TakeBack)],
+        ),
         (Asked, frame(Frame::TakenBack), Back, vec![short]),
         (Shared, Input::Message, Shared, vec![Action::Violation]),
         (Asked, Input::Message, Asked, vec![Action::Violation]),
     ];
-    for state in [Zmtp, Idle, Agreed, Asked, Lost] {
+    for state in [Zmtp, Idle, Agreed, Dropped, Asked, Lost] {
         rows.push((state, Input::CannotReceive, state, vec![ShortOfMemory]));
     }
     rows

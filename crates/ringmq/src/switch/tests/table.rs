@@ -6,10 +6,19 @@ use std::time::Duration;
 use super::super::agreement::{Ours, Theirs};
 use super::super::*;
 use super::rows::{
-    RIPE, Row, SINCE, YOUNG, agreement_rows, agreement_states, frame, receiving_rows,
-    receiving_states, sending_rows, sending_states,
+    BACK_WHEN_SHORT, RIPE, Row, SINCE, YOUNG, agreement_rows, agreement_states, frame,
+    receiving_rows, receiving_states, sending_rows, sending_states,
 };
 use Action::{CarrierShared, TellAgreed};
+
+/// What was said about carriers and YIELD.
+const TOLD: [(Told, Yields); 5] = [
+    (Told::Zmtp, Yields::Neither),
+    (Told::Shared, Yields::Neither),
+    (Told::Shared, Yields::Ours),
+    (Told::Shared, Yields::Theirs),
+    (Told::Shared, Yields::Both),
+];
 
 /// Every input but those that change more than one of the three states: `Met` and `Ended`.
 fn inputs() -> Vec<Input> {
@@ -28,6 +37,8 @@ fn inputs() -> Vec<Input> {
         Input::CannotReceive,
         Input::Fresh,
         Input::PeerDrained,
+        Input::Unused,
+        Input::GiveBack,
     ];
     for flag in [false, true] {
         inputs.extend([
@@ -45,10 +56,13 @@ fn inputs() -> Vec<Input> {
             });
         }
         for frame in super::explore::FRAMES {
-            inputs.push(Input::Frame {
-                frame,
-                in_midst: flag,
-            });
+            for short in [false, true] {
+                inputs.push(Input::Frame {
+                    frame,
+                    in_midst: flag,
+                    short,
+                });
+            }
         }
     }
     for input in &inputs {
@@ -57,13 +71,15 @@ fn inputs() -> Vec<Input> {
             Input::OfferSent | Input::Judged(_) | Input::Undecodable(_) | Input::Met { .. } => {}
             Input::Frame { .. } | Input::Message | Input::CannotSend { .. } => {}
             Input::CannotReceive | Input::Output { .. } | Input::Fresh | Input::PeerDrained => {}
+            Input::Unused | Input::GiveBack => {}
             Input::Closed { .. } | Input::Ended { .. } => {}
         }
     }
     inputs
 }
 
-/// The row for a state and an input: only SWITCH asks whether it is in the midst of a message.
+/// The row for a state and an input: only SWITCH asks whether it is in the midst of a message, and only BACK whether a
+/// segment waits.
 fn find<State: Copy + PartialEq>(
     rows: &[Row<State>],
     from: State,
@@ -73,7 +89,17 @@ fn find<State: Copy + PartialEq>(
         Input::Frame {
             frame: Frame::Switch,
             in_midst: true,
-        } => input,
+            ..
+        } => Input::Frame {
+            frame: Frame::Switch,
+            in_midst: true,
+            short: false,
+        },
+        Input::Frame {
+            frame: Frame::Back,
+            short: true,
+            ..
+        } => BACK_WHEN_SHORT,
         Input::Frame { frame: what, .. } => frame(what),
         input => input,
     };
@@ -98,11 +124,12 @@ fn every_state_and_every_input() {
     for agreement in agreement_states() {
         for sending in sending_states() {
             for receiving in receiving_states() {
-                for told in [Told::Zmtp, Told::Shared] {
+                for (told, yields) in TOLD {
                     let state = Switch {
                         agreement,
                         sending,
                         receiving,
+                        yields,
                         told,
                         actions: VecDeque::new(),
                     };
@@ -114,7 +141,10 @@ fn every_state_and_every_input() {
             }
         }
     }
-    assert_eq!(seen, agreement_states().len() * 11 * 7 * 2 * inputs().len());
+    assert_eq!(
+        seen,
+        agreement_states().len() * 12 * 8 * TOLD.len() * inputs().len()
+    );
 }
 
 /// The rows of the three states.
@@ -125,6 +155,17 @@ struct Rows {
 }
 
 fn every_row(rows: &Rows, before: &Switch, input: Input) {
+    if input == Input::GiveBack
+        || matches!(
+            input,
+            Input::Frame {
+                frame: Frame::Yield,
+                ..
+            }
+        )
+    {
+        return every_yield(before, input);
+    }
     let agreement = find(&rows.agreement, before.agreement, input);
     let sending = find(&rows.sending, before.sending, input);
     let receiving = find(&rows.receiving, before.receiving, input);
@@ -149,6 +190,18 @@ fn every_row(rows: &Rows, before: &Switch, input: Input) {
     if before.told == Told::Shared {
         expected.retain(|action| *action != CarrierShared);
     }
+    if matches!(input, Input::CannotSend { .. })
+        && matches!(before.yields, Yields::Theirs | Yields::Both)
+    {
+        // The peer runs short, not this side.
+        expected.retain(|action| *action != Action::ShortOfMemory);
+        expected.fill(Action::HoldPipe(Why::RefusedByPeer(5)));
+    }
+    if matches!(before.yields, Yields::Ours | Yields::Both)
+        && let Some(action @ Action::OpenInbound(_)) = expected.last_mut()
+    {
+        *action = Action::OpenInbound(Why::Resources);
+    }
     let mut after = before.clone();
     after.input(input);
     assert_eq!(actions(&mut after), expected, "{input:?} in {before:?}");
@@ -156,10 +209,45 @@ fn every_row(rows: &Rows, before: &Switch, input: Input) {
         agreement,
         sending,
         receiving,
+        yields: before.yields,
         told,
         actions: VecDeque::new(),
     };
     assert_eq!(after, state, "{input:?} in {before:?}");
+}
+
+/// This process has no mapping left, or the peer's.
+fn every_yield(before: &Switch, input: Input) {
+    let mut after = before.clone();
+    after.input(input);
+    let heard = actions(&mut after);
+    let mut expected = before.clone();
+    let agreed = before.agreement == Agreement::Agreed;
+    let (ours, theirs) = match before.yields {
+        Yields::Neither => (false, false),
+        Yields::Ours => (true, false),
+        Yields::Theirs => (false, true),
+        Yields::Both => (true, true),
+    };
+    let mut does = Vec::new();
+    if input == Input::GiveBack {
+        if agreed && before.sending != Sending::Lost {
+            does.extend((!ours).then_some(Action::Say(Frame::Yield)));
+            expected.yields = if theirs { Yields::Both } else { Yields::Ours };
+            if before.receiving == Receiving::Agreed {
+                expected.receiving = Receiving::Dropped;
+                does.push(Action::DropReceiver);
+            }
+            does.push(Action::GiveBack);
+        }
+    } else if agreed && !theirs {
+        expected.yields = if ours { Yields::Both } else { Yields::Theirs };
+        does.push(Action::GiveBack);
+    } else {
+        does.push(Action::Violation);
+    }
+    assert_eq!(heard, does, "{input:?} in {before:?}");
+    assert_eq!(after, expected, "{input:?} in {before:?}");
 }
 
 #[test]
@@ -214,7 +302,7 @@ fn what_is_left_at_the_end() {
                         }
                         Draining | Shared if closing => (Unread::None, false, true),
                         Draining | Shared => (Unread::BehindThenPipe, false, true),
-                        Retreating | FallingBack => (Unread::Behind, true, true),
+                        Retreating | FallingBack | Leaving => (Unread::Behind, true, true),
                         Reading => (Unread::Front, false, true),
                     };
                     let tell = told == Told::Shared;
@@ -283,6 +371,7 @@ fn questions() {
             Held => [true, false, true, false, false],
             Retreating => [true, false, false, true, false],
             FallingBack => [false, true, false, true, false],
+            Leaving => [false, false, false, true, false],
             Reading => [false, false, false, true, true],
         };
         assert_eq!(asked, expected, "{sending:?}");

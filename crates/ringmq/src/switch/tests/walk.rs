@@ -50,6 +50,7 @@ fn setup(choices: &mut impl Choices) -> Setup {
     let mut few = |limit| [0, 1].map(|_| choices.below(limit) as u8);
     let (messages, send_short, send_full) = (few(50), few(3), few(3));
     let (receive_short, closes, deaths) = (few(3), few(2), few(2));
+    let (misses, give_backs) = (few(2), few(2));
     Setup {
         uses,
         possible,
@@ -64,6 +65,8 @@ fn setup(choices: &mut impl Choices) -> Setup {
             send_short,
             send_full,
             receive_short,
+            misses,
+            give_backs,
             closes,
             deaths: deaths.map(|deaths| deaths * 2),
             reconnects: if lies > 0 { 0 } else { 3 },
@@ -80,7 +83,7 @@ fn step(choices: &mut impl Choices, setup: &Setup) -> Step {
     let side = choices.below(2) as usize;
     let rare = choices.below(48);
     if rare == 0 {
-        return match choices.below(9) {
+        return match choices.below(11) {
             0 => Step::SendShort(side),
             1 => Step::SendFull(side),
             2 => Step::RetryShort(side),
@@ -89,11 +92,13 @@ fn step(choices: &mut impl Choices, setup: &Setup) -> Step {
             5 => Step::Distrust(side),
             6 => Step::Close(side),
             7 => Step::Die(side),
+            8 => Step::Miss(side),
+            9 => Step::GiveBack(side),
             _ => Step::Reconnect,
         };
     }
     if rare < 7 && setup.budget.lies > 0 {
-        return match choices.below(12) {
+        return match choices.below(14) {
             0 => Step::Foreign(Frame::Refuse(choices.below(7) as u32)),
             1 => Step::Foreign(Frame::Back),
             2 => Step::Foreign(Frame::TakeBack),
@@ -103,6 +108,8 @@ fn step(choices: &mut impl Choices, setup: &Setup) -> Step {
             6 | 7 => Step::Foreign(Frame::Switch),
             8 => Step::Foreign(Frame::Accept),
             9 => Step::Foreign(Frame::Offer),
+            10 => Step::Foreign(Frame::BackAccepted),
+            11 => Step::Foreign(Frame::Yield),
             _ => Step::ForeignRead,
         };
     }

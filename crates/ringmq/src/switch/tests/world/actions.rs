@@ -68,6 +68,8 @@ impl World {
                 session.receiver = false;
                 side.commands.push_back(Command::Receiver(connection));
             }
+            Action::DropReceiver => session.receiver = false,
+            Action::GiveBack => side.commands.push_back(Command::GiveBack),
             Action::CloseInbound => {
                 if let Some(pipe) = session.inbound.take() {
                     side.inbound[pipe].ended = true;

@@ -62,6 +62,10 @@ pub(crate) struct Memory {
     pub(crate) read: usize,
     /// *end* was published.
     pub(crate) ended: bool,
+    /// The receiver has no mapping for what is published from here on.
+    pub(crate) missing: Option<usize>,
+    /// The socket has come to that.
+    pub(crate) met: bool,
 }
 
 /// What may happen.
@@ -78,6 +82,10 @@ pub(crate) enum Step {
     /// The socket receives a message, or finds no memory for that.
     Receive(usize),
     ReceiveShort(usize),
+    /// The session cannot map the next segment.
+    Miss(usize),
+    /// The process has no mapping left.
+    GiveBack(usize),
     /// The socket takes a command of its session.
     Command(usize),
     /// The session takes an order of its socket.
@@ -86,7 +94,7 @@ pub(crate) enum Step {
     Take(usize),
     /// The session writes one item, or finds that it has none.
     Output(usize),
-    /// The session sees that all segments were read.
+    /// The session sees that all segments were read, or that there are none.
     Drained(usize),
     /// A millisecond passes, and both sessions work.
     Tick,
@@ -112,6 +120,8 @@ pub(crate) struct Budget {
     pub(crate) send_short: [u8; 2],
     pub(crate) send_full: [u8; 2],
     pub(crate) receive_short: [u8; 2],
+    pub(crate) misses: [u8; 2],
+    pub(crate) give_backs: [u8; 2],
     pub(crate) closes: [u8; 2],
     pub(crate) deaths: [u8; 2],
     pub(crate) reconnects: u8,
@@ -128,6 +138,8 @@ impl Budget {
         send_short: [0; 2],
         send_full: [0; 2],
         receive_short: [0; 2],
+        misses: [0; 2],
+        give_backs: [0; 2],
         closes: [0; 2],
         deaths: [0; 2],
         reconnects: 0,
@@ -267,11 +279,16 @@ impl World {
             Step::RetryShort(side) => self.budget.send_short[side] > 0 && self.unsent(side),
             Step::Receive(side) => !self.sides[side].socket.closed,
             Step::ReceiveShort(side) => self.budget.receive_short[side] > 0,
+            Step::Miss(side) => self.budget.misses[side] > 0,
+            Step::GiveBack(side) => works(side) && self.budget.give_backs[side] > 0,
             Step::Command(side) => !self.sides[side].commands.is_empty(),
             Step::Order(side) => !self.sides[side].orders.is_empty(),
             Step::Take(side) => works(side) && !self.wires[1 - side].is_empty(),
             Step::Output(side) => works(side) && self.wires[side].len() < self.wire,
-            Step::Drained(side) => self.sides[side].session.switch.wants_drained(),
+            Step::Drained(side) => {
+                let switch = &self.sides[side].session.switch;
+                switch.wants_drained() || switch.wants_unused()
+            }
             Step::RunShort(_) | Step::Distrust(_) => self.budget.refusals > 0,
             Step::Close(side) => self.budget.closes[side] > 0,
             Step::Die(side) => self.budget.deaths[side] > 0,
@@ -295,6 +312,8 @@ impl World {
             Step::RetryShort(side) => self.retry(side, false),
             Step::Receive(side) => self.receive(side, true),
             Step::ReceiveShort(side) => self.receive(side, false),
+            Step::Miss(side) => Ok(self.miss(side)),
+            Step::GiveBack(side) => self.give_back(side),
             Step::Command(side) => Ok(self.take_command(side)),
             Step::Order(side) => self.take_order(side),
             Step::Take(side) => self.take_item(side),

@@ -241,7 +241,7 @@ impl World {
         if stream == Stream::Farewell || self.is_liar(number) || unknown {
             return Ok(true);
         }
-        let in_midst = false;
+        let (in_midst, short) = (false, self.misses(number));
         match item {
             Item::Ready(peer_can) => {
                 self.sides[number].session.ready = true;
@@ -252,9 +252,23 @@ impl World {
             Item::Offer(offer) => {
                 self.sides[number].session.came = offer == Offer::WithDescriptors;
                 let frame = Frame::Offer;
-                self.input(number, Input::Frame { frame, in_midst })?;
+                self.input(
+                    number,
+                    Input::Frame {
+                        frame,
+                        in_midst,
+                        short,
+                    },
+                )?;
             }
-            Item::Frame(frame) => self.input(number, Input::Frame { frame, in_midst })?,
+            Item::Frame(frame) => self.input(
+                number,
+                Input::Frame {
+                    frame,
+                    in_midst,
+                    short,
+                },
+            )?,
             Item::Message(message) => {
                 self.input(number, Input::Message)?;
                 let side = &mut self.sides[number];
@@ -373,13 +387,39 @@ impl World {
     pub(super) fn drained(&mut self, number: usize) -> Verdict<bool> {
         let side = &self.sides[number];
         let memory = &self.memories[self.connection()][number];
-        if !side.alive
-            || !side.session.switch.wants_drained()
-            || memory.read < memory.published.len()
-        {
+        let switch = &side.session.switch;
+        let unused = switch.wants_unused() && memory.ended && memory.published.is_empty();
+        let drained = switch.wants_drained() && memory.read == memory.published.len();
+        if !side.alive || !unused && !drained {
             return Ok(false);
         }
-        self.input(number, Input::PeerDrained)?;
+        let seen = if drained {
+            Input::PeerDrained
+        } else {
+            Input::Unused
+        };
+        self.input(number, seen)?;
+        self.work(number)?;
+        Ok(true)
+    }
+
+    /// A segment waits that this side could not map.
+    fn misses(&self, number: usize) -> bool {
+        let memory = &self.memories[self.connection()][1 - number];
+        !memory.met
+            && memory
+                .missing
+                .is_some_and(|from| from < memory.published.len())
+    }
+
+    pub(super) fn give_back(&mut self, number: usize) -> Verdict<bool> {
+        let session = &self.sides[number].session;
+        let open = self.sides[number].alive && session.stream == Stream::Open;
+        if !open || !session.switch.is_agreed() || self.budget.give_backs[number] == 0 {
+            return Ok(false);
+        }
+        self.budget.give_backs[number] -= 1;
+        self.input(number, Input::GiveBack)?;
         Ok(true)
     }
 

@@ -57,6 +57,8 @@ pub(crate) enum Command {
     },
     /// The peer's session will send again what is unread in shared memory.
     Stop,
+    /// Send by ZMTP again.
+    GiveBack,
     Gone,
 }
 
@@ -105,6 +107,7 @@ impl World {
             || socket.closed
             || socket.gone
             || socket.waiting.is_some()
+            || socket.failed
             || self.budget.messages[number] == 0
             || budget.as_ref().is_some_and(|left| **left == 0)
         {
@@ -195,12 +198,14 @@ impl World {
             Some(Source::Shared { connection, ends }) if !*ends => {
                 let memory = &mut self.memories[*connection][1 - number];
                 let message = memory.published.get(memory.read).copied();
-                if message.is_some() && !ample {
-                    if self.budget.receive_short[number] == 0 {
+                let missing = memory.missing.is_some_and(|from| from <= memory.read);
+                if message.is_some() && (missing || !ample) {
+                    if !missing && self.budget.receive_short[number] == 0 {
                         return Ok(false);
                     }
-                    self.budget.receive_short[number] -= 1;
+                    self.budget.receive_short[number] -= u8::from(!missing);
                     self.record.short[number] = true;
+                    memory.met |= missing;
                     *ends = true;
                     if !side.socket.gone {
                         side.orders.push_back(Order::CannotReceive);
@@ -276,6 +281,16 @@ impl World {
                     }
                 }
             }
+            Command::GiveBack => {
+                if let Some(next) = socket.next.take() {
+                    memories[next][number].ended = true;
+                    side.orders.push_back(Order::Activate);
+                }
+                if matches!(socket.outlet, Outlet::Shared(_)) && !socket.failed {
+                    socket.failed = true;
+                    side.orders.push_back(Order::CannotSend);
+                }
+            }
             Command::Gone => {
                 socket.copy_out(memories, number);
                 socket.gone = true;
@@ -283,6 +298,25 @@ impl World {
                 socket.outlet = Outlet::Closed;
             }
         }
+        true
+    }
+
+    /// The next segment of the peer cannot be mapped.
+    pub(super) fn miss(&mut self, number: usize) -> bool {
+        let Some(memories) = self.memories.last_mut() else {
+            return false;
+        };
+        let memory = &mut memories[1 - number];
+        let side = &self.sides[number];
+        if self.budget.misses[number] == 0
+            || !side.alive
+            || !side.session.switch.is_agreed()
+            || memory.missing.is_some()
+        {
+            return false;
+        }
+        self.budget.misses[number] -= 1;
+        memory.missing = Some(memory.published.len());
         true
     }
 

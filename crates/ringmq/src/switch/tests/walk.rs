@@ -20,17 +20,19 @@ pub(crate) fn walk(choices: &mut impl Choices, mut observe: impl FnMut(&World)) 
     if setup.agreed {
         world = oracle::finish(world)?;
     }
+    let mut steps = Vec::new();
     while !choices.is_over() {
         let step = step(choices, &setup);
         if world.may(step) && world.step(step)? {
-            oracle::check(&world)?;
+            steps.push(step);
+            oracle::check(&world).map_err(|why| format!("{why}\nsteps: {steps:?}\n{world:?}"))?;
             observe(&world);
         }
         if world.record.has_violation() {
             return Ok(world);
         }
     }
-    oracle::finish(world)
+    oracle::finish(world).map_err(|why| format!("{why}\nsteps: {steps:?}"))
 }
 
 fn setup(choices: &mut impl Choices) -> Setup {

@@ -201,9 +201,13 @@ impl Courier {
         }
     }
 
-    /// Takes the next segment of the peer's.
+    /// Takes the next segment of the peer's. One that cannot be used for want of a mapping or descriptor stays: until the
+    /// session hears of it from the socket, [`is_short`](Courier::is_short) says so.
     pub(super) fn take(&self) -> Result<Map, Missing> {
         let mut inside = self.lock();
+        if let Some(Err(Missing::Short)) = inside.came.front() {
+            return Err(Missing::Short);
+        }
         match inside.came.pop_front() {
             Some(came) => came,
             None if inside.carry.is_some() => Err(Missing::Yet),

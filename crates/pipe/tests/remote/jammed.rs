@@ -36,11 +36,11 @@ fn refused(world: &mut World, finder: Finder, message: &[u8]) -> u64 {
             courier.hold();
             courier.full();
             assert_eq!(world.sender.push(message), Err(PushError::Full));
-            world.is_jammed.store(true, Ordering::Relaxed);
+            world.stream.is_jammed.store(true, Ordering::Relaxed);
             assert!(courier.flush().is_err());
         }
     }
-    world.is_jammed.store(true, Ordering::Relaxed);
+    world.stream.is_jammed.store(true, Ordering::Relaxed);
     let activity = || Activity::of(std::process::id(), thread_id());
     let before = activity().sleeps;
     for _ in 0..3 {
@@ -69,7 +69,7 @@ fn a_peer_that_does_not_read_its_stream_is_not_waited_for() {
                         assert_eq!(take(&mut world.receiver).unwrap()[0], b"small");
                     }
                 }
-                world.is_jammed.store(false, Ordering::Relaxed);
+                world.stream.is_jammed.store(false, Ordering::Relaxed);
                 session(&world).flush().unwrap();
                 world.sender.push(&message).unwrap();
                 assert_eq!(take(&mut world.receiver).unwrap()[0], message);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod jammed;
+mod lost;
 mod memory;
 mod world;
 
@@ -363,7 +364,7 @@ fn a_control_that_is_made_late_wakes_from_the_next_sleep_on() {
         own,
         place: Place::default(),
         rings: true,
-        is_jammed: Arc::default(),
+        stream: Arc::default(),
     };
     let (for_left, for_right) = (left.judge(&right).unwrap(), right.judge(&left).unwrap());
     let (mut sender, back_receiver, _) = left.meet(for_left, &right, GIB);

@@ -16,14 +16,23 @@ use ringmq_sys::{Ancillary, Credentials};
 /// Where the courier of one side is, once there is one, and for as long as that side has it.
 pub(crate) type Place = Arc<OnceLock<Weak<Courier>>>;
 
+/// What the stream between the two sides does.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    /// It has no room.
+    pub(crate) is_jammed: AtomicBool,
+    /// The other side's kernel cannot hand over descriptors.
+    pub(crate) loses: AtomicBool,
+}
+
 /// Hands frames to the courier of the other side, as the two sessions do, unless there is no room.
 #[derive(Debug)]
-pub(crate) struct ToTheOther(Place, Arc<AtomicBool>);
+pub(crate) struct ToTheOther(Place, Arc<Stream>);
 
 impl Carry for ToTheOther {
     fn carry(&mut self, frame: &[u8; FRAME], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
         // ORDERING: one thread.
-        if self.1.load(Ordering::Relaxed) {
+        if self.1.is_jammed.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let courier = self.0.get().unwrap().upgrade();
@@ -31,7 +40,12 @@ impl Carry for ToTheOther {
         match OfferFrame::decode(frame).unwrap() {
             OfferFrame::Segment(note) => {
                 let descriptor = descriptor.unwrap().try_clone_to_owned().unwrap();
-                courier.deliver(note, Descriptor::Came(descriptor)).unwrap();
+                // ORDERING: one thread.
+                let came = match self.1.loses.load(Ordering::Relaxed) {
+                    true => Descriptor::Lost,
+                    false => Descriptor::Came(descriptor),
+                };
+                courier.deliver(note, came).unwrap();
             }
             OfferFrame::Ring => courier.wake_socket(),
             other => panic!("{other:?}"),
@@ -47,8 +61,8 @@ pub(crate) struct Side {
     pub(crate) place: Place,
     /// Whether it keeps a descriptor of the other's bell.
     pub(crate) rings: bool,
-    /// Whether the stream has no room for what it sends.
-    pub(crate) is_jammed: Arc<AtomicBool>,
+    /// What its stream to the other does.
+    pub(crate) stream: Arc<Stream>,
 }
 
 impl Side {
@@ -62,7 +76,7 @@ impl Side {
             own: Some(own),
             place: Place::default(),
             rings: true,
-            is_jammed: Arc::default(),
+            stream: Arc::default(),
         }
     }
 
@@ -89,7 +103,7 @@ impl Side {
         let lines = Lines {
             carry: Box::new(ToTheOther(
                 Arc::clone(&other.place),
-                Arc::clone(&self.is_jammed),
+                Arc::clone(&self.stream),
             )),
             session: Waker::of_nobody(),
             socket: Waker::from(self.sleeper.bellpull()),
@@ -121,9 +135,11 @@ pub(crate) struct World {
     pub(crate) witness: Option<Witness>,
     pub(crate) sending: Sleeper,
     pub(crate) receiving: Sleeper,
-    /// The session's part of the sender's side, and whether its stream has no room.
+    /// The session's part of the sender's side, and its stream.
     pub(crate) courier: Place,
-    pub(crate) is_jammed: Arc<AtomicBool>,
+    pub(crate) stream: Arc<Stream>,
+    /// The session's part of the receiver's side.
+    pub(crate) receiving_courier: Place,
     /// The other direction.
     pub(crate) _back: (Sender, Receiver),
 }
@@ -148,7 +164,8 @@ pub(crate) fn world_that_rings(rings: bool, sending: u64, receiving: u64, limit:
         sending: left.sleeper,
         receiving: right.sleeper,
         courier: left.place,
-        is_jammed: left.is_jammed,
+        stream: left.stream,
+        receiving_courier: right.place,
         _back: (back_sender, back_receiver),
     }
 }

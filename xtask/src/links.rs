@@ -5,19 +5,29 @@ use std::path::{Component, Path, PathBuf};
 use crate::process::{Failure, Outcome};
 use crate::workspace::{self, Workspace};
 
-/// The documents at the root whose links are checked; the others are in docs/.
+/// The documents at the root; the others are in docs/ and with each crate.
 const AT_THE_ROOT: &[&str] = &[
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "SECURITY.md",
 ];
 
-pub(crate) fn run(workspace: &Workspace) -> Outcome {
+/// The Markdown files of the repository.
+pub(crate) fn documents(workspace: &Workspace) -> Outcome<Vec<PathBuf>> {
     let root = workspace.root();
     let mut documents: Vec<_> = AT_THE_ROOT.iter().map(|name| root.join(name)).collect();
     documents.retain(|path| path.is_file());
-    documents.extend(workspace::files_below(&root.join("docs"), "md")?);
+    for folder in ["docs", "crates"] {
+        documents.extend(workspace::files_below(&root.join(folder), "md")?);
+    }
+    Ok(documents)
+}
+
+pub(crate) fn run(workspace: &Workspace) -> Outcome {
+    let root = workspace.root();
+    let documents = documents(workspace)?;
     let mut problems = Vec::new();
     let mut checked = 0;
     for document in &documents {

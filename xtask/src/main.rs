@@ -38,6 +38,7 @@ mod tools;
 mod tsan;
 mod unit;
 mod workspace;
+mod wrap;
 
 use std::process::ExitCode;
 

@@ -18,32 +18,17 @@
 //! No other thread has a hand in it.
 #![forbid(unsafe_code)]
 
-mod bounds;
-mod carrier;
-mod command;
 mod context;
-mod endpoints;
-mod environment;
 mod error;
-mod events;
-mod inlet;
-mod inproc;
-mod log;
+mod mail;
 mod monitor;
-mod options;
-mod outlet;
-mod parts;
-mod patience;
-mod pause;
 mod peers;
 mod poller;
 mod proxy;
 mod reactor;
-mod reply;
-mod setting;
-mod slices;
+mod registry;
+mod session;
 mod socket;
-mod socket_options;
 // Its tests use all of it.
 #[cfg_attr(
     not(test),
@@ -53,26 +38,24 @@ mod socket_options;
     )
 )]
 mod switch;
-mod waiting;
 
-pub use carrier::{Carrier, Connection, WhyZmtp};
-pub use context::Context;
 pub use error::{
     EndpointRefusal, OptionError, RecvError, SendError, SendRefusal, SocketError, TerminateError,
 };
-pub use events::{Events, Watched};
-pub use monitor::{
-    EventFormat, HandshakeFailure, Monitor, MonitorError, MonitorEvent, Occurrence,
-    PlainMonitorError,
-};
-pub use pause::{Pause, Woken};
+pub use mail::carrier::{Carrier, Connection, WhyZmtp};
+pub use mail::event::{HandshakeFailure, MonitorEvent, Occurrence};
+pub use monitor::plain::EventFormat;
+pub use monitor::{Monitor, MonitorError, PlainMonitorError};
 pub use poller::{Interest, Item, PollError, PollPause, PollStep, PollWait, Poller, Readiness};
 pub use proxy::{Proxy, ProxyEnd, ProxyError, ProxyPause, ProxyProgress, ProxyStep, proxy};
+pub use registry::Context;
 pub use ringmq_message::{Frame, Message, Properties};
 pub use ringmq_pattern::{Kind, SetOption};
 pub use ringmq_pipe::Wait;
 pub use ringmq_pipe::remote::Refuse;
 pub use ringmq_sys::ErrorNumber;
+pub use socket::pause::{Pause, Woken};
+pub use socket::readiness::{Events, Watched};
 // For the face of C, which shares sockets between threads.
 #[doc(hidden)]
 pub use ringmq_sys::rest;

@@ -4,7 +4,7 @@ use ringmq_message::{Frame, Message};
 use ringmq_sys::ErrorNumber;
 use ringmq_transport::endpoint_bytes;
 
-use super::event::{HandshakeFailure, MonitorEvent, Occurrence};
+use crate::mail::event::{HandshakeFailure, MonitorEvent, Occurrence};
 
 /// How an event becomes a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,18 +17,18 @@ pub enum EventFormat {
 
 /// An event in numbers.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     /// Its bit.
-    pub(super) event: u64,
+    pub(crate) event: u64,
     value: u64,
     second: Option<u64>,
 }
 
 /// The bit of [`Occurrence::PipeStats`], for which the first format has no room.
-pub(super) const PIPE_STATS: u64 = 0x1_0000;
+pub(crate) const PIPE_STATS: u64 = 0x1_0000;
 
 /// An event in numbers. What is ours alone has none.
-pub(super) fn numbers(occurrence: &Occurrence) -> Option<Numbers> {
+pub(crate) fn numbers(occurrence: &Occurrence) -> Option<Numbers> {
     let (event, value) = match occurrence {
         Occurrence::Connected { fd } => (0x0001, signed(*fd)),
         Occurrence::ConnectDelayed => (0x0002, of(ErrorNumber::UNDER_WAY)),
@@ -77,7 +77,7 @@ fn of(error: ErrorNumber) -> u64 {
 }
 
 /// The message that an event is.
-pub(super) fn message(event: &MonitorEvent, numbers: Numbers, format: EventFormat) -> Message {
+pub(crate) fn message(event: &MonitorEvent, numbers: Numbers, format: EventFormat) -> Message {
     let mut message = Message::new();
     let mut put = |bytes: &[u8]| message.push(Frame::copy_from_slice(bytes));
     match format {
@@ -117,8 +117,8 @@ fn bare<'a>(event: &MonitorEvent, endpoint: &'a str) -> &'a str {
 mod tests {
     use std::io::ErrorKind;
 
-    use super::super::event::Addresses;
     use super::*;
+    use crate::mail::event::Addresses;
 
     fn bytes(event: &MonitorEvent, format: EventFormat) -> Vec<Vec<u8>> {
         let numbers = numbers(&event.occurrence).unwrap();

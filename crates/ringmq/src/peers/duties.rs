@@ -1,6 +1,6 @@
 //! What each call of a socket does first, if it is due.
 
-use super::Peers;
+use crate::peers::Peers;
 
 impl Peers {
     /// Returns true if a peer may be ready to be removed, or a message waits for room in shared memory.

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use ringmq_message::Frame;
 
-use crate::carrier::{Carrier, WhyZmtp};
-use crate::command::{Far, Marks, PipeId};
-use crate::inlet::Inlet;
-use crate::outlet::Outlet;
+use crate::mail::carrier::{Carrier, WhyZmtp};
+use crate::mail::commands::{Far, Marks, PipeId};
+use crate::peers::inlet::Inlet;
+use crate::peers::outlet::Outlet;
 
 /// One peer, and our ends of its pipe.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Whether there is something to read, or room to write: what waits ask.
 
-use super::Peers;
+use crate::peers::Peers;
 
 impl Peers {
     /// Whether any peer that had nothing to read has something, or cannot go on in shared memory.

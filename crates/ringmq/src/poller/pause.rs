@@ -8,11 +8,11 @@ use ringmq_pipe::local::{Slept, Storm};
 use ringmq_sys::Event;
 use ringmq_sys::poll::{Conditions, Set};
 
-use super::{Interest, Item, PollError};
-use crate::patience::later;
-use crate::pause::{BRIEF, MOST_YIELDS};
+use crate::poller::{Interest, Item, PollError};
+use crate::socket::patience::later;
+use crate::socket::pause::{BRIEF, MOST_YIELDS};
 
-/// What a [step](super::Poller::step) of a wait comes to.
+/// What a [step](crate::poller::Poller::step) of a wait comes to.
 #[derive(Debug)]
 pub enum PollStep {
     /// So many items are ready, or none, and the time has passed.
@@ -21,7 +21,7 @@ pub enum PollStep {
     Pause(PollPause),
 }
 
-/// A wait for several sockets that is taken in [steps](super::Poller::step).
+/// A wait for several sockets that is taken in [steps](crate::poller::Poller::step).
 #[derive(Debug)]
 pub struct PollWait {
     deadline: Option<Instant>,

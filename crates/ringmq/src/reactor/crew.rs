@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ringmq_pipe::local::Post;
 
-use super::order::Order;
+use crate::mail::orders::Order;
 
 /// All I/O threads of a context.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// Of the thread.
-    pub(super) fn number(&self) -> usize {
+    pub(crate) fn number(&self) -> usize {
         self.number
     }
 
@@ -48,14 +48,14 @@ impl Drop for Place {
 }
 
 impl Crew {
-    pub(super) fn new(posts: Vec<Post<Order>>) -> Crew {
+    pub(crate) fn new(posts: Vec<Post<Order>>) -> Crew {
         let loads = Mutex::new(vec![0; posts.len()]);
         Crew { posts, loads }
     }
 
     /// Who has the least to do, and has one thing more from now on. `affinity` says who may be chosen, a bit for each
     /// of the first 64; 0 for everybody.
-    pub(super) fn choose(self: &Arc<Crew>, affinity: u64) -> Option<Place> {
+    pub(crate) fn choose(self: &Arc<Crew>, affinity: u64) -> Option<Place> {
         let mut loads = self.loads();
         let may = |number: usize| affinity == 0 || number < 64 && affinity >> number & 1 == 1;
         let numbers = (0..loads.len()).filter(|number| may(*number));
@@ -69,13 +69,13 @@ impl Crew {
     }
 
     /// This one has one thing less to do.
-    pub(super) fn relieve(&self, number: usize) {
+    pub(crate) fn relieve(&self, number: usize) {
         let mut loads = self.loads();
         loads[number] = loads[number].saturating_sub(1);
     }
 
     /// Everybody but this one.
-    pub(super) fn others(&self, number: usize) -> impl Iterator<Item = &Post<Order>> {
+    pub(crate) fn others(&self, number: usize) -> impl Iterator<Item = &Post<Order>> {
         let posts = self.posts.iter().enumerate();
         posts.filter_map(move |(other, post)| (other != number).then_some(post))
     }
@@ -91,7 +91,7 @@ mod tests {
 
     use ringmq_pipe::local::{Mailbox, Waker};
 
-    use super::{Arc, Crew};
+    use crate::reactor::crew::{Arc, Crew};
 
     #[test]
     fn whoever_has_least_to_do_is_chosen_among_those_who_may() {

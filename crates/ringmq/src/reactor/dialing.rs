@@ -10,33 +10,33 @@ use ringmq_transport::{
     Answer, Backoff, Dial, DialError, Endpoint, Named, Options, ReconnectStop, dial,
 };
 
-use super::order::{Connect, Order, session_pipe};
-use super::timers::earlier;
-use super::work::{Io, Origin, Session, Work, session_number};
-use crate::command::Command;
-use crate::command::PipeId;
-use crate::monitor::{Addresses, Occurrence};
+use crate::mail::commands::Command;
+use crate::mail::commands::PipeId;
+use crate::mail::event::{Addresses, Occurrence};
+use crate::mail::orders::{Connect, Order, session_pipe};
+use crate::reactor::event_loop::{Io, Origin, Session, Work, session_number};
+use crate::reactor::timers::earlier;
 
 /// Where a session connects to, and when it tries again.
 #[derive(Debug)]
-pub(super) struct Dialed {
-    pub(super) endpoint: Endpoint,
-    pub(super) options: Options,
-    pub(super) backoff: Backoff,
-    pub(super) stop: ReconnectStop,
+pub(crate) struct Dialed {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) options: Options,
+    pub(crate) backoff: Backoff,
+    pub(crate) stop: ReconnectStop,
     /// The application has disconnected.
-    pub(super) disconnected: bool,
+    pub(crate) disconnected: bool,
 }
 
 impl Session {
     /// Returns true if the application has disconnected from the peer.
-    pub(super) fn is_disconnected(&self) -> bool {
+    pub(crate) fn is_disconnected(&self) -> bool {
         matches!(&self.origin, Origin::Dialed(dialed) if dialed.disconnected)
     }
 }
 
 impl Work {
-    pub(super) fn connect(&mut self, connect: Connect) {
+    pub(crate) fn connect(&mut self, connect: Connect) {
         let remote = connect.endpoint.to_string();
         let slot = self.add(Session {
             id: connect.id,
@@ -70,14 +70,14 @@ impl Work {
         self.begin_dialing(slot);
     }
 
-    pub(super) fn add(&mut self, session: Session) -> usize {
+    pub(crate) fn add(&mut self, session: Session) -> usize {
         let id = session.id;
         let slot = self.sessions.insert(session);
         self.by_id.insert(id, slot);
         slot
     }
 
-    pub(super) fn begin_dialing(&mut self, slot: usize) {
+    pub(crate) fn begin_dialing(&mut self, slot: usize) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
@@ -102,7 +102,7 @@ impl Work {
     }
 
     /// The name of a host was looked up. A session that has ended meanwhile has no use for the answer.
-    pub(super) fn resolved(&mut self, id: PipeId, answer: &Answer) {
+    pub(crate) fn resolved(&mut self, id: PipeId, answer: &Answer) {
         let Some(slot) = self.by_id.get(&id).copied() else {
             return;
         };
@@ -118,7 +118,7 @@ impl Work {
         }
     }
 
-    pub(super) fn go_on_dialing(&mut self, slot: usize) {
+    pub(crate) fn go_on_dialing(&mut self, slot: usize) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
@@ -169,7 +169,7 @@ impl Work {
     }
 
     /// The application has disconnected.
-    pub(super) fn disconnected(&mut self, id: PipeId) {
+    pub(crate) fn disconnected(&mut self, id: PipeId) {
         if let Some(slot) = self.by_id.get(&id)
             && let Some(session) = self.sessions.get_mut(*slot)
             && let Origin::Dialed(dialed) = &mut session.origin
@@ -219,7 +219,7 @@ impl Work {
     }
 
     /// Tries again later, if it is to be tried again.
-    pub(super) fn rest(&mut self, slot: usize) {
+    pub(crate) fn rest(&mut self, slot: usize) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };

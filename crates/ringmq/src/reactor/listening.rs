@@ -9,10 +9,10 @@ use mio::{Interest, Token};
 use ringmq_sys::ErrorNumber;
 use ringmq_transport::{AcceptError, Listener, Stream};
 
-use super::order::{Link, Listen, Newcomer, Order, session_pipe};
-use super::work::{Io, Origin, SHORTAGE, Session, Work, listener_number};
-use crate::command::PipeId;
-use crate::monitor::{Addresses, MonitorEvent, Occurrence};
+use crate::mail::commands::PipeId;
+use crate::mail::event::{Addresses, MonitorEvent, Occurrence};
+use crate::mail::orders::{Link, Listen, Newcomer, Order, session_pipe};
+use crate::reactor::event_loop::{Io, Origin, SHORTAGE, Session, Work, listener_number};
 
 /// Connections that are accepted before others have their turn: peers can connect as fast as they are accepted.
 const TURN: usize = 64;
@@ -70,7 +70,7 @@ impl Listening {
 }
 
 impl Work {
-    pub(super) fn listen(&mut self, listen: Listen) {
+    pub(crate) fn listen(&mut self, listen: Listen) {
         let slot = self.listeners.insert(Listening {
             number: listen.number,
             listener: listen.listener,
@@ -89,7 +89,7 @@ impl Work {
         self.accept(slot);
     }
 
-    pub(super) fn unlisten(&mut self, number: u64) {
+    pub(crate) fn unlisten(&mut self, number: u64) {
         let mut listeners = self.listeners.iter();
         if let Some((slot, _)) = listeners.find(|(_, listening)| listening.number == number) {
             self.timers.set(listener_number(slot), None);
@@ -104,7 +104,7 @@ impl Work {
     }
 
     /// Lets go of the connections of a listener. As in libzmq, what they have not sent is not sent any more.
-    pub(super) fn leave(&mut self, number: u64) {
+    pub(crate) fn leave(&mut self, number: u64) {
         for slot in self.slots() {
             let session = &self.sessions[slot];
             let ours = matches!(session.origin, Origin::Accepted(by) if by == number);
@@ -125,7 +125,7 @@ impl Work {
             .tell(|| MonitorEvent::at(&endpoint, Occurrence::Closed { fd }));
     }
 
-    pub(super) fn accept(&mut self, slot: usize) {
+    pub(crate) fn accept(&mut self, slot: usize) {
         let Some(listening) = self.listeners.get(slot) else {
             return;
         };
@@ -166,7 +166,7 @@ impl Work {
         }
     }
 
-    pub(super) fn welcome(&mut self, newcomer: Newcomer) {
+    pub(crate) fn welcome(&mut self, newcomer: Newcomer) {
         let Newcomer {
             stream,
             listener,

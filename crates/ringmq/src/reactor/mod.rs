@@ -10,24 +10,13 @@
 //!         +------------------------------------------>+---- commands (a mailbox) ---> socket
 //! ```
 
-mod crew;
-mod dialing;
-mod directions;
-mod ending;
-mod handoff;
-mod listening;
-mod order;
-mod outbound;
-mod over_stream;
-mod processes;
-mod resolver;
-mod returning;
-mod session;
-mod supply;
-mod telling;
-mod timers;
-mod watching;
-mod work;
+pub(crate) mod crew;
+pub(crate) mod dialing;
+pub(crate) mod event_loop;
+pub(crate) mod listening;
+pub(crate) mod processes;
+pub(crate) mod resolver;
+pub(crate) mod timers;
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -37,11 +26,10 @@ use mio::{Poll, Token, Waker as MioWaker};
 use ringmq_pipe::local::{Announcement, Bell, Mailbox, Post, Waker};
 use ringmq_sys::without_signals;
 
-use crew::Crew;
-pub(crate) use crew::Place;
-pub(crate) use handoff::Sharing;
-pub(crate) use order::{Connect, Link, Listen, Order, Stats, session_pipe};
-use resolver::Resolver;
+use crate::mail::orders::Order;
+use crate::reactor::crew::Crew;
+use crate::reactor::crew::Place;
+use crate::reactor::resolver::Resolver;
 
 /// What wakes the reactor.
 const WAKE: Token = Token(usize::MAX);
@@ -115,7 +103,7 @@ impl Reactors {
             let crew = Arc::clone(&reactors.crew);
             let lingering = Arc::clone(lingering);
             let resolver = Arc::clone(&resolver);
-            let work = work::Work::new(beginning, number, crew, lingering, resolver);
+            let work = event_loop::Work::new(beginning, number, crew, lingering, resolver);
             let builder = std::thread::Builder::new().name("ringmq io".to_owned());
             // Those that run already end with the handle, if this one cannot be started.
             let thread = without_signals(|| builder.spawn(move || work.run()))??;

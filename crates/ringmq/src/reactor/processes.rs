@@ -9,8 +9,8 @@ use mio::{Interest, Registry, Token};
 use ringmq_sys::has_ended;
 use slab::Slab;
 
-use super::session::Open;
-use super::work::{Io, Work, process_number};
+use crate::reactor::event_loop::{Io, Work, process_number};
+use crate::session::stream::Open;
 
 /// A process, as the kernel named it.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Process {
 
 /// Those that are watched.
 #[derive(Debug, Default)]
-pub(super) struct Processes {
+pub(crate) struct Processes {
     watched: Slab<Watched>,
     by_pid: HashMap<i32, usize>,
 }
@@ -38,7 +38,7 @@ struct Watched {
 impl Processes {
     /// Has the end of a session's process told. Says by which number; `None` without memory for that in the kernel, when
     /// the end of the stream has to do.
-    pub(super) fn watch(
+    pub(crate) fn watch(
         &mut self,
         process: Process,
         session: usize,
@@ -70,14 +70,14 @@ impl Processes {
     }
 
     /// The sessions of a process that has ended.
-    pub(super) fn sessions(&self, number: usize) -> Vec<usize> {
+    pub(crate) fn sessions(&self, number: usize) -> Vec<usize> {
         let watched = self.watched.get(number);
         watched.map_or_else(Vec::new, |watched| watched.sessions.clone())
     }
 
     /// A session does not need to know any more. A child of ours may have the descriptor, too, and its events would go
     /// on.
-    pub(super) fn unwatch(&mut self, number: usize, session: usize, registry: &Registry) {
+    pub(crate) fn unwatch(&mut self, number: usize, session: usize, registry: &Registry) {
         let Some(watched) = self.watched.get_mut(number) else {
             return;
         };
@@ -88,7 +88,7 @@ impl Processes {
     }
 
     /// Lets go of all of them: descriptors run short.
-    pub(super) fn shed(&mut self, registry: &Registry) {
+    pub(crate) fn shed(&mut self, registry: &Registry) {
         let numbers: Vec<usize> = self.watched.iter().map(|(number, _)| number).collect();
         for number in numbers {
             self.remove(number, registry);
@@ -108,7 +108,7 @@ impl Processes {
 }
 
 impl Work {
-    pub(super) fn process_ended(&mut self, slot: usize) {
+    pub(crate) fn process_ended(&mut self, slot: usize) {
         if let Some(session) = self.sessions.get_mut(slot)
             && let Io::Open(open) = &mut session.io
         {
@@ -118,7 +118,7 @@ impl Work {
     }
 
     /// Has the end of a session's process not told any more.
-    pub(super) fn unwatch(&mut self, slot: usize, open: &mut Open) {
+    pub(crate) fn unwatch(&mut self, slot: usize, open: &mut Open) {
         if let Some(process) = open.process.take() {
             let registry = self.poll.registry();
             self.processes.unwatch(process, slot, registry);
@@ -127,7 +127,7 @@ impl Work {
 
     /// Descriptors run short: closes those that only make shared memory quicker.
     #[cold]
-    pub(super) fn shed(&mut self) {
+    pub(crate) fn shed(&mut self) {
         self.processes.shed(self.poll.registry());
         for (_, session) in &mut self.sessions {
             if let Io::Open(open) = &mut session.io {

@@ -18,8 +18,8 @@ use ringmq_pipe::local::Post;
 use ringmq_sys::without_signals;
 use ringmq_transport::Answer;
 
-use super::order::Order;
-use crate::command::PipeId;
+use crate::mail::commands::PipeId;
+use crate::mail::orders::Order;
 
 /// Lookups at the same time.
 const MOST: usize = 16;

@@ -1,0 +1,110 @@
+//! `RINGMQ_LOG=1`: the events of `tracing` as lines on standard error, for a program that knows nothing of them.
+//!
+//! ```text
+//!   ringmq[4711] loaded version=0.1.0 shared_memory=true wait=Adaptive
+//!   ringmq[4711] connected endpoint=ipc:///tmp/upper.sock type=REQ peer=4712 carrier=ZMTP reason="..."
+//!   ringmq[4711] carrier changed endpoint=ipc:///tmp/upper.sock type=REQ peer=4712 carrier=shared-memory
+//!   ringmq[4711] disconnected endpoint=ipc:///tmp/upper.sock type=REQ reason="..."
+//! ```
+
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+use std::sync::Once;
+
+use ringmq_pattern::Kind;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+use crate::context::environment::Environment;
+
+/// Prints events of ringmq, one a line.
+struct Printer;
+
+/// The text of one event.
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // Writing to a string does not fail.
+        let _ = if field.name() == "message" {
+            write!(self.0, " {value:?}")
+        } else {
+            write!(self.0, " {}={value:?}", field.name())
+        };
+    }
+}
+
+impl Line {
+    fn new() -> Line {
+        Line(format!("ringmq[{}]", std::process::id()))
+    }
+
+    /// Prints it, in one piece.
+    fn print(mut self) {
+        self.0.push('\n');
+        // A program that has closed standard error does without.
+        let _ = std::io::stderr().write_all(self.0.as_bytes());
+    }
+}
+
+impl Subscriber for Printer {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("ringmq")
+            && !metadata.is_span()
+            && *metadata.level() <= Level::INFO
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line::new();
+        event.record(&mut line);
+        line.print();
+    }
+
+    fn new_span(&self, _span: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &Id, _values: &Record<'_>) {}
+    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
+    fn enter(&self, _span: &Id) {}
+    fn exit(&self, _span: &Id) {}
+}
+
+/// A socket type as ZMTP spells it: `XPUB`.
+pub(crate) struct TypeName(pub(crate) Kind);
+
+impl fmt::Display for TypeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format!("{:?}", self.0).to_ascii_uppercase())
+    }
+}
+
+/// With the first context of a process: begins to print if the environment asks for it and the program has no subscriber
+/// of its own, and says which version this is. Values of the environment that are not known are told of once, also if
+/// nothing else is printed: only a program whose environment names ringmq has any.
+pub(crate) fn begin(environment: &Environment) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if environment.log == Some(true) {
+            // The program's own comes first.
+            let _ = tracing::subscriber::set_global_default(Printer);
+        }
+        tracing::info!(
+            version = %env!("CARGO_PKG_VERSION"),
+            shared_memory = environment.share,
+            wait = ?environment.wait,
+            "loaded"
+        );
+        for refused in &environment.refused {
+            if tracing::enabled!(Level::WARN) {
+                tracing::warn!("{refused}");
+            } else if environment.log != Some(false) {
+                let mut line = Line::new();
+                line.0.push(' ');
+                line.0.push_str(refused);
+                line.print();
+            }
+        }
+    });
+}

@@ -1,0 +1,130 @@
+//! Parts that go to a peer from where they are, and come from one to where they are wanted.
+
+use std::collections::TryReserveError;
+use std::mem;
+
+use ringmq_message::Frame;
+use ringmq_pattern::Peer;
+use ringmq_pipe::remote::Room;
+
+use crate::peers::Peers;
+use crate::peers::entry::Entry;
+use crate::peers::inlet::Inlet;
+
+impl Peers {
+    /// Writes the last part of a message to a peer, made of these bytes.
+    ///
+    /// # Errors
+    ///
+    /// It has to be a frame, and there is no memory for that. The parts before it are still there.
+    #[inline(always)]
+    pub(crate) fn write_slice(&mut self, peer: Peer, bytes: &[u8]) -> Result<(), TryReserveError> {
+        let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
+            return Ok(());
+        };
+        if entry.then.is_some() {
+            entry.push_over(Frame::try_copy(bytes)?, true);
+        } else {
+            entry.sender.push_slice(bytes)?;
+        }
+        self.wrote(peer);
+        Ok(())
+    }
+
+    /// Whether a message to a peer has begun, and not had its last part.
+    pub(crate) fn is_in_midst(&self, peer: Peer) -> bool {
+        let entry = self.entries.get(peer.0 as usize);
+        entry.is_some_and(Entry::is_in_midst)
+    }
+
+    /// A part was written.
+    #[inline(always)]
+    pub(super) fn wrote(&mut self, peer: Peer) {
+        if let Some(entry) = self.entries.get_mut(peer.0 as usize)
+            && entry.sender.waits()
+        {
+            self.did_not_go(peer);
+        }
+    }
+
+    /// A message that was accepted waits outside of the shared memory.
+    #[cold]
+    fn did_not_go(&mut self, peer: Peer) {
+        let entry = &mut self.entries[peer.0 as usize];
+        if entry.sender.failure().is_some() {
+            entry.report_failures();
+            return;
+        }
+        if entry.sender.is_newly_full() {
+            entry.far.tell_full(entry.id);
+        }
+        if !self.late.contains(&peer.0) {
+            self.late.push(peer.0);
+            self.has_duties = true;
+        }
+    }
+
+    /// Writes a part to a peer, out of a frame that nobody wants back.
+    #[inline(always)]
+    pub(crate) fn write_from(&mut self, peer: Peer, frame: &mut Frame) {
+        let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
+            return;
+        };
+        let last = !frame.more();
+        if entry.then.is_some() {
+            let mut frame = mem::take(frame);
+            frame.set_properties(None);
+            entry.push_over(frame, last);
+        } else {
+            entry.sender.push_from(frame, last);
+        }
+        self.wrote(peer);
+    }
+
+    /// Reads a part from a peer to where there is room for it: gives its length, and whether more follows.
+    #[inline(always)]
+    pub(crate) fn read_slice(&mut self, peer: Peer, into: &mut Room<'_>) -> Option<(usize, bool)> {
+        self.take(peer, |inlet| inlet.pop_slice(into), |(_, more)| *more)
+    }
+
+    /// Reads a part from a peer to a frame, and says whether more follows.
+    #[inline(always)]
+    pub(crate) fn read_to(&mut self, peer: Peer, frame: &mut Frame) -> Option<bool> {
+        self.take(peer, |inlet| inlet.pop_to(frame), |more| *more)
+    }
+
+    #[inline(always)]
+    pub(super) fn take<T>(
+        &mut self,
+        peer: Peer,
+        pop: impl FnOnce(&mut Inlet) -> Option<T>,
+        more: impl Fn(&T) -> bool,
+    ) -> Option<T> {
+        let entry = self.entries.get_mut(peer.0 as usize)?;
+        match pop(&mut entry.receiver) {
+            Some(part) => {
+                entry.in_midst = more(&part);
+                if !entry.in_midst {
+                    entry.receiver.done();
+                    self.received += 1;
+                }
+                Some(part)
+            }
+            None => {
+                self.found_nothing(peer);
+                None
+            }
+        }
+    }
+
+    #[cold]
+    fn found_nothing(&mut self, peer: Peer) {
+        let entry = &mut self.entries[peer.0 as usize];
+        // The rest of a message, if there was one, does not come any more, and is not waited for.
+        entry.in_midst = false;
+        if entry.has_failed() {
+            entry.report_failures();
+        }
+        self.mark_unreadable(peer);
+    }
+}

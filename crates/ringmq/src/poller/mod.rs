@@ -1,0 +1,327 @@
+//! Waiting for several sockets, and other descriptors, at once.
+//!
+//! ```text
+//!   look at all --> something? yes: answer
+//!        ^             | no
+//!        |             v
+//!        +---------- spin over all, for as long as their strategies have it
+//!        ^             | in vain
+//!        |             v
+//!        +---------- announce the sleep of all sockets, look once more, one poll(2) over all descriptors
+//! ```
+
+pub(crate) mod item;
+pub(crate) mod pause;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use ringmq_pipe::Wait;
+use ringmq_pipe::local::{Awaited, Company, Slept, Spinner, Spun, announce};
+use ringmq_sys::cpu;
+use ringmq_sys::poll::Set;
+use thiserror::Error;
+
+pub use crate::poller::item::{Interest, Item, Readiness};
+pub use crate::poller::pause::{PollPause, PollStep, PollWait};
+
+use crate::error::RecvError;
+use crate::socket::Socket;
+
+/// Why a wait for several ended with nothing.
+#[derive(Debug, Error)]
+pub enum PollError {
+    /// A signal was handled while the call waited.
+    #[error("a signal was handled while waiting for several sockets")]
+    Interrupted,
+    /// The context of one of the sockets was shut down.
+    #[error("the context was shut down")]
+    Terminated,
+    /// This is a forked child; one of the sockets belongs to its parent.
+    #[error("a socket belongs to the process that this one was forked from")]
+    Forked,
+    /// The kernel refused.
+    #[error("cannot wait: {0}")]
+    Os(#[source] io::Error),
+}
+
+/// Waits for several sockets, and other descriptors, at once.
+///
+/// A wait spins before it sleeps, as the least eager of its sockets does by itself: one that parks lets none spin. What
+/// earlier waits have shown is remembered, so use one poller again rather than a new one each time. Sockets that are
+/// waited for in this way cost their peers a system call only while the wait sleeps; nobody has to ask for their
+/// descriptors.
+///
+/// ```
+/// use ringmq::{Context, Interest, Item, Kind, Poller};
+///
+/// let context = Context::new()?;
+/// let (mut jobs, mut news) = (context.socket(Kind::Pull)?, context.socket(Kind::Pull)?);
+/// jobs.bind("inproc://jobs")?;
+/// news.bind("inproc://news")?;
+/// let mut source = context.socket(Kind::Push)?;
+/// source.connect("inproc://news")?;
+/// source.send("all is well")?;
+///
+/// let mut poller = Poller::new();
+/// let mut items = [
+///     Item::socket(&mut jobs, Interest::READABLE),
+///     Item::socket(&mut news, Interest::READABLE),
+/// ];
+/// assert_eq!(poller.wait(&mut items, None)?, 1);
+/// let [job, word] = items.map(|item| item.ready().readable);
+/// assert!(!job && word);
+/// assert_eq!(news.try_recv()?[0].as_slice(), b"all is well");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Poller {
+    spinner: Spinner,
+}
+
+/// Looks at the sockets, while spinning, between two at the other descriptors, each a system call.
+const DESCRIPTOR_LOOK: u32 = 1024;
+
+impl Poller {
+    /// One that has not waited yet.
+    pub fn new() -> Poller {
+        Poller::default()
+    }
+
+    /// Waits until something is ready, or the time has passed; `None` waits without end, zero does not wait. Says how many
+    /// items are ready, each of which says for what.
+    ///
+    /// Sockets are looked at again at the end, so that those who also poll the descriptor of one miss nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`PollError`]. What items say then is without meaning.
+    pub fn wait<'a>(
+        &mut self,
+        items: &mut [Item<'a>],
+        timeout: Option<Duration>,
+    ) -> Result<usize, PollError> {
+        let mut wait = PollWait::new(timeout);
+        loop {
+            match self.step(items, &mut wait)? {
+                PollStep::Ready(count) => return Ok(count),
+                PollStep::Pause(pause) => {
+                    pause.rest(&mut wait, items.iter().filter_map(Item::other));
+                    sockets(items).for_each(Socket::wake);
+                }
+            }
+        }
+    }
+
+    /// A part of a [wait](Poller::wait), for a face that shares sockets between threads by locks: up to its end, or to a
+    /// pause. In a pause the caller lets go of the sockets, [rests](PollPause::rest), gets hold of the sockets again, has
+    /// each of them [woken](Socket::wake), and takes the next step with items for the same sockets and descriptors.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Poller::wait).
+    pub fn step(
+        &mut self,
+        items: &mut [Item<'_>],
+        wait: &mut PollWait,
+    ) -> Result<PollStep, PollError> {
+        let mut others = Others::among(items);
+        loop {
+            if look(items, &mut others)? > 0 || wait.is_over() {
+                return Ok(PollStep::Ready(last_look(items)?));
+            }
+            // What is there now is told before a signal.
+            wait.check()?;
+            let spun = if wait.spins() {
+                self.spin(items, &mut others, wait.deadline())
+            } else {
+                Ok(Spun::InVain)
+            };
+            match spun {
+                Ok(Spun::Found) => wait.look_at_time(),
+                Ok(Spun::Wanted) => return Ok(PollStep::Pause(PollPause::brief())),
+                Ok(Spun::InVain) => match lie_down(items, wait.deadline()) {
+                    Ok(Some(pause)) => return Ok(PollStep::Pause(pause)),
+                    Ok(None) => wait.look_at_time(),
+                    Err(error) => wait.ended(error.into()),
+                },
+                Err(slept) => wait.ended(slept),
+            }
+        }
+    }
+
+    fn spin<'a>(
+        &mut self,
+        items: &mut [Item<'a>],
+        others: &mut Others<'a>,
+        deadline: Option<Instant>,
+    ) -> Result<Spun, Slept> {
+        let strategies = sockets(items).map(|socket| socket.sleeper.strategy());
+        let strategy = strategies.min_by_key(|strategy| eagerness(*strategy));
+        let Some(strategy) = strategy else {
+            return Ok(Spun::InVain);
+        };
+        let mut looks = Looks {
+            items: &mut *items,
+            others,
+            count: 0,
+            failed: None,
+        };
+        let spun = self
+            .spinner
+            .spin(strategy, &mut looks, cpu::current(), deadline);
+        if let Some(error) = looks.failed {
+            return Err(error.into());
+        }
+        if matches!(spun, Ok(Spun::Found)) {
+            sockets(items).for_each(|socket| socket.sleeper.spun());
+        }
+        spun
+    }
+}
+
+fn eagerness(strategy: Wait) -> u8 {
+    match strategy {
+        Wait::Park => 0,
+        Wait::Adaptive => 1,
+        Wait::Spin => 2,
+    }
+}
+
+fn sockets<'i>(items: &'i mut [Item<'_>]) -> impl Iterator<Item = &'i mut Socket> {
+    items.iter_mut().filter_map(Item::waiting)
+}
+
+/// The descriptors that are no sockets', and where they stand.
+struct Others<'a> {
+    set: Set<'a>,
+    places: Vec<usize>,
+}
+
+impl<'a> Others<'a> {
+    fn among(items: &[Item<'a>]) -> Others<'a> {
+        let mut others = Others {
+            set: Set::new(),
+            places: Vec::new(),
+        };
+        for (place, item) in items.iter().enumerate() {
+            if let Some((descriptor, interest)) = item.other() {
+                others.set.add(descriptor, interest.conditions());
+                others.places.push(place);
+            }
+        }
+        others
+    }
+
+    /// Looks at them without sleeping, and says how many are ready.
+    fn look(&mut self) -> io::Result<usize> {
+        if self.set.is_empty() {
+            return Ok(0);
+        }
+        self.set.wait(Some(Instant::now()))
+    }
+}
+
+/// Looks at everything, and says how many are ready.
+fn look<'a>(items: &mut [Item<'a>], others: &mut Others<'a>) -> Result<usize, PollError> {
+    for item in items.iter_mut() {
+        item.look(false)?;
+    }
+    // A look does not sleep, so that no signal ends it.
+    if others.look().map_err(PollError::Os)? > 0 {
+        for (index, place) in others.places.iter().enumerate() {
+            items[*place].found(others.set.found(index));
+        }
+    }
+    Ok(ready(items))
+}
+
+/// Looks once more at those sockets whose descriptor others poll: they are told what comes from now on.
+fn last_look(items: &mut [Item<'_>]) -> Result<usize, PollError> {
+    for item in items.iter_mut() {
+        if item.waiting().is_some_and(|socket| socket.watched) {
+            item.look(true)?;
+        }
+    }
+    Ok(ready(items))
+}
+
+fn ready(items: &[Item<'_>]) -> usize {
+    items.iter().filter(|item| item.ready().any()).count()
+}
+
+/// Announces the sleep of all sockets, and says what to sleep on; nothing, if something came in the meantime.
+fn lie_down(items: &mut [Item<'_>], deadline: Option<Instant>) -> io::Result<Option<PollPause>> {
+    let mut pause = PollPause::until(deadline);
+    for item in items.iter_mut() {
+        pause.add(item);
+    }
+    let sleepers = sockets(items).filter(|socket| !socket.has_sleeper());
+    let announced = announce(sleepers.map(|socket| {
+        socket.sleeper.count(socket.peers.received());
+        &mut socket.sleeper
+    }));
+    if announced.is_ok() && !items.iter_mut().any(Item::has_news) {
+        return Ok(Some(pause));
+    }
+    sockets(items).for_each(Socket::wake);
+    announced.map(|()| None)
+}
+
+/// What a poller that spins looks at.
+struct Looks<'l, 'a> {
+    items: &'l mut [Item<'a>],
+    others: &'l mut Others<'a>,
+    count: u32,
+    /// Why the descriptors cannot be looked at.
+    failed: Option<io::Error>,
+}
+
+impl Awaited for Looks<'_, '_> {
+    #[inline]
+    fn look(&mut self) -> bool {
+        if self.items.iter_mut().any(Item::has_news) {
+            return true;
+        }
+        self.count += 1;
+        if !self.count.is_multiple_of(DESCRIPTOR_LOOK) {
+            return false;
+        }
+        match self.others.look() {
+            Ok(ready) => ready > 0,
+            Err(error) => {
+                self.failed = Some(error);
+                true
+            }
+        }
+    }
+
+    fn company(&mut self, here: u32) -> Company {
+        let mut company = Company::Here;
+        for socket in sockets(self.items) {
+            socket.sleeper.tell_cpu();
+            match socket.peers.company(here) {
+                Company::Elsewhere => company = Company::Elsewhere,
+                Company::Unknown if company == Company::Here => company = Company::Unknown,
+                _ => {}
+            }
+        }
+        company
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.items.iter().any(Item::is_wanted)
+    }
+}
+
+impl From<RecvError> for PollError {
+    fn from(error: RecvError) -> PollError {
+        match error {
+            RecvError::Forked => PollError::Forked,
+            RecvError::Interrupted => PollError::Interrupted,
+            RecvError::Os(error) => PollError::Os(error),
+            // The only other thing that a look at events answers.
+            _ => PollError::Terminated,
+        }
+    }
+}

@@ -1,0 +1,605 @@
+//! Proxies: whatever comes in at one socket leaves through another, and back.
+//!
+//! ```text
+//!   clients ---> frontend ----------> backend ---> services
+//!           <---          <----------         <---
+//!                   |  a copy of every part
+//!                   +----------> capture
+//! ```
+
+use std::mem;
+
+use ringmq_message::{Frame, Message};
+use ringmq_pattern::{Kind, Ready};
+use thiserror::Error;
+
+use crate::error::{RecvError, SendError, SendRefusal};
+use crate::poller::{Interest, Item, PollError, PollPause, PollStep, PollWait, Poller};
+use crate::socket::Socket;
+use crate::socket::patience::Patience;
+use crate::socket::pause::{Pause, Woken};
+use crate::socket::readiness::Events;
+
+/// Messages that go one way before the other way has its turn.
+const BURST: usize = 1000;
+
+/// Messages between two looks whether another thread wants a socket.
+const WANTED_LOOK: usize = 64;
+
+/// Why a proxy has ended in good order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyEnd {
+    /// The context was shut down.
+    Shutdown,
+    /// The control socket was told `TERMINATE`.
+    Told,
+}
+
+/// What ended a proxy.
+#[derive(Debug, Error)]
+pub enum ProxyError {
+    /// It could not wait: a signal was handled, perhaps.
+    #[error("a proxy cannot wait: {0}")]
+    Poll(#[source] PollError),
+    /// A socket does not receive, or not now.
+    #[error("a proxy cannot receive: {0}")]
+    Recv(#[source] RecvError),
+    /// A socket does not send, or not within its timeout. The message that was received, whole, comes with it.
+    #[error("a proxy cannot send: {0}")]
+    Send(#[source] SendError),
+}
+
+/// Passes on messages between two sockets, both ways, until the context is shut down.
+///
+/// A message is passed on whole, up to 1,000 in one direction before the other has its turn. Nothing is received that the
+/// other side cannot take. `capture`, if there is one, gets a copy of every part; it should be a PUB, PUSH, DEALER or
+/// PAIR. More can be asked for with [`Proxy`].
+///
+/// # Errors
+///
+/// [`ProxyError`].
+///
+/// ```
+/// use ringmq::{Context, Kind, proxy};
+///
+/// let context = Context::new()?;
+/// let (mut front, mut back) = (context.socket(Kind::Router)?, context.socket(Kind::Dealer)?);
+/// front.bind("inproc://front")?;
+/// back.bind("inproc://back")?;
+/// let broker = std::thread::spawn(move || proxy(&mut front, &mut back, None));
+///
+/// let (mut client, mut service) = (context.socket(Kind::Req)?, context.socket(Kind::Rep)?);
+/// client.connect("inproc://front")?;
+/// service.connect("inproc://back")?;
+/// client.send("question")?;
+/// assert_eq!(service.recv()?[0].as_slice(), b"question");
+/// service.send("answer")?;
+/// assert_eq!(client.recv()?[0].as_slice(), b"answer");
+///
+/// context.shutdown();
+/// assert!(broker.join().is_ok_and(|ended| ended.is_ok()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn proxy(
+    frontend: &mut Socket,
+    backend: &mut Socket,
+    capture: Option<&mut Socket>,
+) -> Result<(), ProxyError> {
+    let mut proxy = Proxy::between(frontend, backend);
+    proxy.capture = capture;
+    proxy.run().map(drop)
+}
+
+/// A proxy with what it may have beside its two sockets.
+///
+/// ```
+/// use ringmq::{Context, Kind, Proxy, ProxyEnd};
+///
+/// let context = Context::new()?;
+/// let (mut front, mut back) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
+/// let (mut control, mut remote) = (context.socket(Kind::Rep)?, context.socket(Kind::Req)?);
+/// control.bind("inproc://control")?;
+/// remote.connect("inproc://control")?;
+/// remote.send("TERMINATE")?;
+/// let end = Proxy::between(&mut front, &mut back).control(&mut control).run()?;
+/// assert_eq!(end, ProxyEnd::Told);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Proxy<'a> {
+    frontend: &'a mut Socket,
+    /// Not there if the frontend is on both sides.
+    backend: Option<&'a mut Socket>,
+    capture: Option<&'a mut Socket>,
+    control: Option<&'a mut Socket>,
+    progress: ProxyProgress,
+}
+
+/// How far a proxy has come, while it does not hold its sockets.
+#[derive(Debug, Default)]
+pub struct ProxyProgress {
+    state: State,
+    /// At the frontend, and at the backend.
+    passed: [Passed; 2],
+    poller: Poller,
+    /// A wait that a pause is part of.
+    wait: Option<(PollWait, [Interest; 2])>,
+    /// A message is on its way from there.
+    from: Option<Side>,
+    /// Its parts; and whether it was captured.
+    parts: Vec<Frame>,
+    captured: bool,
+    /// How a pause has ended before it, or a copy of it, is sent again.
+    woken: Option<Result<Woken, SendRefusal>>,
+}
+
+/// What a [step](Proxy::step) of a proxy comes to.
+#[derive(Debug)]
+pub enum ProxyStep {
+    /// It has ended.
+    Ended(ProxyEnd),
+    /// The caller lets go of the sockets before the next step.
+    Pause(ProxyPause),
+}
+
+/// What a proxy rests on while it does not hold its sockets.
+#[derive(Debug)]
+pub struct ProxyPause(Rest);
+
+#[derive(Debug)]
+enum Rest {
+    Wait(PollPause),
+    Send(Pause),
+}
+
+impl ProxyPause {
+    fn brief() -> ProxyPause {
+        ProxyPause(Rest::Wait(PollPause::brief()))
+    }
+
+    /// Whether the caller only lets go of the sockets for a moment, for another thread that wants one of them.
+    pub fn is_brief(&self) -> bool {
+        match &self.0 {
+            Rest::Wait(pause) => pause.is_brief(),
+            Rest::Send(pause) => pause.is_brief(),
+        }
+    }
+
+    /// Sleeps until the proxy may have something to do.
+    pub fn rest(self, progress: &mut ProxyProgress) {
+        match (self.0, &mut progress.wait) {
+            (Rest::Wait(pause), Some((wait, _))) => pause.rest(wait, []),
+            (Rest::Wait(_), None) => {}
+            (Rest::Send(pause), _) => {
+                progress.woken = Some(pause.rest().map_err(SendRefusal::Os));
+            }
+        }
+    }
+}
+
+/// What a burst has come to.
+#[derive(Debug, Default)]
+struct Forwarded {
+    /// A message was passed on, or has begun to be.
+    any: bool,
+    pause: Option<ProxyPause>,
+}
+
+/// What went through one socket, in messages' parts and in bytes: received, and sent.
+#[derive(Debug, Clone, Copy, Default)]
+struct Passed {
+    received: [u64; 2],
+    sent: [u64; 2],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum State {
+    #[default]
+    Active,
+    Paused,
+    Ended,
+}
+
+/// A socket of the proxy's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Front,
+    Back,
+}
+
+impl Side {
+    fn other(self) -> Side {
+        match self {
+            Side::Front => Side::Back,
+            Side::Back => Side::Front,
+        }
+    }
+}
+
+impl<'a> Proxy<'a> {
+    /// One between two sockets.
+    pub fn between(frontend: &'a mut Socket, backend: &'a mut Socket) -> Proxy<'a> {
+        Proxy {
+            backend: Some(backend),
+            ..Proxy::of(frontend)
+        }
+    }
+
+    /// One that sends what a socket receives through the same socket.
+    pub fn of(socket: &'a mut Socket) -> Proxy<'a> {
+        Proxy {
+            frontend: socket,
+            backend: None,
+            capture: None,
+            control: None,
+            progress: ProxyProgress::default(),
+        }
+    }
+
+    /// Goes on from where another proxy of the same sockets has [stopped](Proxy::stop).
+    #[must_use]
+    pub fn resume(mut self, progress: ProxyProgress) -> Proxy<'a> {
+        self.progress = progress;
+        self
+    }
+
+    /// Lets go of the sockets in a pause.
+    pub fn stop(self) -> ProxyProgress {
+        self.progress
+    }
+
+    /// With a socket that gets a copy of every part. The proxy waits for it, if it blocks.
+    #[must_use]
+    pub fn capture(mut self, socket: &'a mut Socket) -> Proxy<'a> {
+        self.capture = Some(socket);
+        self
+    }
+
+    /// With a socket that is told what to do: `PAUSE`, `RESUME`, `TERMINATE` or `STATISTICS`. The last is answered by eight
+    /// parts, each a `u64` in the byte order of the machine: parts and bytes that the frontend has received and sent, and
+    /// those of the backend. A REP answers the others, too, with an empty message.
+    #[must_use]
+    pub fn control(mut self, socket: &'a mut Socket) -> Proxy<'a> {
+        self.control = Some(socket);
+        self
+    }
+
+    /// Runs until it is told to end, or the context is shut down.
+    ///
+    /// # Errors
+    ///
+    /// [`ProxyError`].
+    pub fn run(mut self) -> Result<ProxyEnd, ProxyError> {
+        loop {
+            match self.step()? {
+                ProxyStep::Ended(end) => return Ok(end),
+                ProxyStep::Pause(pause) => {
+                    pause.rest(&mut self.progress);
+                    self.sockets().for_each(Socket::wake);
+                }
+            }
+        }
+    }
+
+    /// A part of a [run](Proxy::run), for a face that shares the sockets between threads by locks: up to its end, or to a
+    /// pause. In a pause the caller [stops](Proxy::stop), lets go of the sockets, [rests](ProxyPause::rest), gets hold of
+    /// the sockets again, has each of them [woken](Socket::wake), and [resumes](Proxy::resume).
+    ///
+    /// # Errors
+    ///
+    /// [`ProxyError`].
+    pub fn step(&mut self) -> Result<ProxyStep, ProxyError> {
+        match self.work() {
+            Ok(pause) => Ok(pause.map_or(ProxyStep::Ended(ProxyEnd::Told), ProxyStep::Pause)),
+            Err(
+                ProxyError::Poll(PollError::Terminated) | ProxyError::Recv(RecvError::Terminated),
+            ) => Ok(ProxyStep::Ended(ProxyEnd::Shutdown)),
+            Err(ProxyError::Send(error)) if matches!(error.reason, SendRefusal::Terminated) => {
+                Ok(ProxyStep::Ended(ProxyEnd::Shutdown))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Works up to a pause, or until it is told to end.
+    fn work(&mut self) -> Result<Option<ProxyPause>, ProxyError> {
+        if let Some((wait, interests)) = self.progress.wait.take()
+            && let Some(pause) = self.wait(wait, interests)?
+        {
+            return Ok(Some(pause));
+        }
+        // What was on its way at a pause comes first.
+        if let Some(from) = self.progress.from
+            && let Some(pause) = self.forward(from)?.pause
+        {
+            return Ok(Some(pause));
+        }
+        loop {
+            if self.is_wanted() {
+                return Ok(Some(ProxyPause::brief()));
+            }
+            // One command may change what the next is for.
+            while self.take_command()? {}
+            let interests = match self.progress.state {
+                State::Ended => return Ok(None),
+                State::Paused => [Interest::NONE; 2],
+                State::Active => {
+                    let ready = self.events()?;
+                    let passed = self.pass(ready)?;
+                    if passed.pause.is_some() {
+                        return Ok(passed.pause);
+                    }
+                    if passed.any {
+                        continue;
+                    }
+                    self.interests(ready)
+                }
+            };
+            if let Some(pause) = self.wait(PollWait::new(None), interests)? {
+                return Ok(Some(pause));
+            }
+        }
+    }
+
+    fn sockets(&mut self) -> impl Iterator<Item = &mut Socket> {
+        let others = [&mut self.backend, &mut self.capture, &mut self.control];
+        let others = others.into_iter().filter_map(Option::as_deref_mut);
+        std::iter::once(&mut *self.frontend).chain(others)
+    }
+
+    fn socket(&mut self, side: Side) -> &mut Socket {
+        match (side, &mut self.backend) {
+            (Side::Back, Some(backend)) => backend,
+            _ => self.frontend,
+        }
+    }
+
+    /// What the frontend and the backend are ready for. One that is alone can always be sent to: REP has to receive before.
+    fn events(&mut self) -> Result<[Events; 2], RecvError> {
+        let mut front = self.frontend.events_now()?;
+        let back = match &mut self.backend {
+            Some(backend) => backend.events_now()?,
+            None => {
+                front.writable = true;
+                Events {
+                    readable: false,
+                    writable: true,
+                }
+            }
+        };
+        Ok([front, back])
+    }
+
+    /// Whoever has something waits for room at the other, and whoever has nothing for something.
+    fn interests(&self, ready: [Events; 2]) -> [Interest; 2] {
+        let mut interests = [Interest::NONE; 2];
+        for from in [0, 1] {
+            if !ready[from].readable {
+                interests[from] |= Interest::READABLE;
+            } else if !ready[1 - from].writable {
+                interests[1 - from] |= Interest::WRITABLE;
+            }
+        }
+        interests
+    }
+
+    /// Waits; gives what to rest on, if that takes a pause.
+    fn wait(
+        &mut self,
+        mut wait: PollWait,
+        interests: [Interest; 2],
+    ) -> Result<Option<ProxyPause>, ProxyError> {
+        let front = Item::socket(self.frontend, interests[0]);
+        let back = self.backend.as_deref_mut();
+        let back = back.map(|socket| Item::socket(socket, interests[1]));
+        let control = self.control.as_deref_mut();
+        let control = control.map(|socket| Item::socket(socket, Interest::READABLE));
+        let poller = &mut self.progress.poller;
+        let step = match (back, control) {
+            (None, None) => poller.step(&mut [front], &mut wait),
+            (Some(one), None) | (None, Some(one)) => poller.step(&mut [front, one], &mut wait),
+            (Some(back), Some(control)) => poller.step(&mut [front, back, control], &mut wait),
+        };
+        match step.map_err(ProxyError::Poll)? {
+            PollStep::Ready(_) => Ok(None),
+            PollStep::Pause(pause) => {
+                self.progress.wait = Some((wait, interests));
+                Ok(Some(ProxyPause(Rest::Wait(pause))))
+            }
+        }
+    }
+
+    /// Passes on what can be passed on.
+    fn pass(&mut self, [front, back]: [Events; 2]) -> Result<Forwarded, ProxyError> {
+        let mut there = Forwarded::default();
+        if front.readable && back.writable {
+            there = self.forward(Side::Front)?;
+        }
+        if there.pause.is_some() || !(back.readable && front.writable) {
+            return Ok(there);
+        }
+        let mut here = self.forward(Side::Back)?;
+        here.any |= there.any;
+        Ok(here)
+    }
+
+    /// Passes a burst on.
+    fn forward(&mut self, from: Side) -> Result<Forwarded, ProxyError> {
+        let mut done = 0;
+        while self.progress.from.is_some() || self.take_message(from, done)? {
+            self.progress.from = Some(from);
+            if let Some(pause) = self.pass_on(from)? {
+                return Ok(Forwarded {
+                    any: true,
+                    pause: Some(ProxyPause(Rest::Send(pause))),
+                });
+            }
+            self.progress.from = None;
+            done += 1;
+        }
+        Ok(Forwarded {
+            any: done > 0,
+            pause: None,
+        })
+    }
+
+    /// Receives the next message to pass on, if there is one, and it may be passed on in this burst.
+    fn take_message(&mut self, from: Side, done: usize) -> Result<bool, ProxyError> {
+        let alone = self.backend.is_none();
+        let enough = done >= BURST
+            || (done > 0 && done.is_multiple_of(WANTED_LOOK) && self.is_wanted())
+            || (!alone && done > 0 && !has_room(self.socket(from.other())));
+        if enough {
+            return Ok(false);
+        }
+        let mut next = match self.socket(from).try_recv_part() {
+            Err(RecvError::WouldBlock) => return Ok(false),
+            received => Some(received?),
+        };
+        self.progress.parts.clear();
+        while let Some(frame) = next.take() {
+            let more = frame.more();
+            count(
+                &mut self.progress.passed[from as usize].received,
+                frame.len() as u64,
+            );
+            self.progress.parts.push(frame);
+            if more {
+                // A message is there with all of its parts.
+                next = Some(self.socket(from).recv_part()?);
+            }
+        }
+        Ok(true)
+    }
+
+    fn is_wanted(&mut self) -> bool {
+        self.sockets().any(|socket| socket.is_wanted())
+    }
+
+    /// Passes on the message that was received: all of its parts, or none. Gives what to rest on first, if threads share
+    /// a socket that has to be waited for.
+    fn pass_on(&mut self, from: Side) -> Result<Option<Pause>, ProxyError> {
+        let mut parts = mem::take(&mut self.progress.parts);
+        let bytes: u64 = parts.iter().map(|frame| frame.len() as u64).sum();
+        let count = parts.len() as u64;
+        let sent = self.send_parts(from, &mut parts);
+        if let Err(reason) = sent {
+            let message = parts.into_iter().collect();
+            return Err(ProxyError::Send(SendError { reason, message }));
+        }
+        // Its memory is used again.
+        self.progress.parts = parts;
+        if let Ok(Some(pause)) = sent {
+            return Ok(Some(pause));
+        }
+        let [all, all_bytes] = &mut self.progress.passed[from.other() as usize].sent;
+        *all += count;
+        *all_bytes += bytes;
+        Ok(None)
+    }
+
+    /// Sends a copy of all parts to the socket that captures, if there is one, then the parts themselves.
+    fn send_parts(
+        &mut self,
+        from: Side,
+        parts: &mut Vec<Frame>,
+    ) -> Result<Option<Pause>, SendRefusal> {
+        let mut woken = self.progress.woken.take().transpose()?;
+        if let Some(capture) = &mut self.capture
+            && !self.progress.captured
+        {
+            let copy = parts.iter_mut().map(|frame| {
+                frame.share();
+                let more = frame.more();
+                frame.clone().with_more(more)
+            });
+            if let Some(pause) = send(capture, &mut copy.collect(), woken.take())? {
+                return Ok(Some(pause));
+            }
+        }
+        let pause = send(self.socket(from.other()), parts, woken)?;
+        self.progress.captured = pause.is_some();
+        Ok(pause)
+    }
+
+    /// Does what the control socket asks for. Says whether it asked.
+    fn take_command(&mut self) -> Result<bool, ProxyError> {
+        let Some(control) = &mut self.control else {
+            return Ok(false);
+        };
+        if self.progress.state == State::Ended {
+            return Ok(false);
+        }
+        let command = match control.try_recv_part() {
+            Err(RecvError::WouldBlock | RecvError::State) => return Ok(false),
+            received => received?,
+        };
+        match command.as_slice() {
+            b"STATISTICS" => {
+                self.tell()?;
+                return Ok(true);
+            }
+            b"PAUSE" => self.progress.state = State::Paused,
+            b"RESUME" => self.progress.state = State::Active,
+            b"TERMINATE" => self.progress.state = State::Ended,
+            _ => {}
+        }
+        if control.kind() == Kind::Rep {
+            control.send_part(Frame::new())?;
+        }
+        Ok(true)
+    }
+
+    /// Sends the eight numbers.
+    fn tell(&mut self) -> Result<(), ProxyError> {
+        let [front, back] = self.progress.passed;
+        let numbers = [front.received, front.sent, back.received, back.sent];
+        let numbers = numbers.as_flattened();
+        if let Some(control) = &mut self.control {
+            let frames = numbers
+                .iter()
+                .map(|number| Frame::from(&number.to_ne_bytes()[..]));
+            control.send(frames.collect::<Message>())?;
+        }
+        Ok(())
+    }
+}
+
+/// Sends all parts of a message. Gives what to rest on first, if threads share the socket, and it has to be waited for.
+fn send(
+    socket: &mut Socket,
+    parts: &mut Vec<Frame>,
+    woken: Option<Woken>,
+) -> Result<Option<Pause>, SendRefusal> {
+    let patience = woken.map_or(Patience::Timeout, Patience::Again);
+    match socket.send_parts(parts, patience) {
+        Ok(()) => Ok(None),
+        Err(refusal) => socket.take_pause().map(Some).ok_or(refusal),
+    }
+}
+
+fn count(passed: &mut [u64; 2], bytes: u64) {
+    passed[0] += 1;
+    passed[1] += bytes;
+}
+
+/// Whether a message can be sent. Between the messages of a burst, this is cheaper than to ask for events.
+fn has_room(socket: &mut Socket) -> bool {
+    socket.pattern.can_send(&mut socket.peers)
+        || (socket
+            .peers
+            .tell(&mut socket.pattern, Ready::Writable, true)
+            && socket.pattern.can_send(&mut socket.peers))
+}
+
+impl From<RecvError> for ProxyError {
+    fn from(error: RecvError) -> ProxyError {
+        ProxyError::Recv(error)
+    }
+}
+
+impl From<SendError> for ProxyError {
+    fn from(error: SendError) -> ProxyError {
+        ProxyError::Send(error)
+    }
+}

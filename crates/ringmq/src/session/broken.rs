@@ -1,0 +1,20 @@
+//! Why a connection ends.
+
+use std::io;
+
+use ringmq_zmtp::Error as ZmtpError;
+
+/// Why a stream has ended.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The peer closed it.
+    Closed,
+    /// The kernel said so.
+    Io(io::Error),
+    /// The peer does not keep to ZMTP, or to the time, or is not for us.
+    Protocol(ZmtpError),
+    /// What it sends to a REQ is no reply.
+    NoReply,
+    /// It does not keep to the handoff, or its shared memory cannot be used.
+    Handoff,
+}

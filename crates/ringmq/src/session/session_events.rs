@@ -1,0 +1,202 @@
+//! What a session tells the monitor of its socket, and what comes of an error.
+
+use std::io::ErrorKind;
+use std::os::fd::AsRawFd;
+
+use ringmq_pipe::local::Sender;
+use ringmq_sys::ErrorNumber;
+use ringmq_transport::Stream;
+use ringmq_zmtp::{Detail, Error as ZmtpError};
+use tracing::Level;
+
+use crate::context::log::TypeName;
+use crate::mail::carrier::{Carrier, WhyZmtp};
+use crate::mail::event::{HandshakeFailure, Occurrence};
+use crate::mail::orders::Stats;
+use crate::reactor::event_loop::{Io, Origin, Session};
+use crate::session::broken::Broken;
+
+/// What a broken connection is to whoever made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It may be made again.
+    Again,
+    /// It would break again.
+    Never,
+}
+
+impl Session {
+    /// Tells of something that happened to this session.
+    pub(crate) fn tell(&self, occurrence: Occurrence) {
+        self.link.watch.tell(|| self.addresses.event(occurrence));
+    }
+
+    /// How messages travel from now on.
+    pub(crate) fn tell_carrier(&self, carrier: Carrier) {
+        self.tell(Occurrence::Travels { carrier });
+    }
+
+    /// Logs that the peer is known, and how messages travel at first.
+    pub(crate) fn log_connected(&self, why: WhyZmtp) {
+        self.log_carrier("connected", Carrier::Zmtp(why));
+    }
+
+    /// Logs how messages travel from now on.
+    pub(crate) fn log_changed(&self, carrier: Carrier) {
+        self.log_carrier("carrier changed", carrier);
+    }
+
+    fn log_carrier(&self, message: &'static str, carrier: Carrier) {
+        if !tracing::enabled!(Level::INFO) {
+            return;
+        }
+        let peer = match &self.io {
+            Io::Open(open) => open.stream.unix().and_then(|unix| unix.peer_cred().ok()),
+            _ => None,
+        };
+        let reason = match carrier {
+            Carrier::Zmtp(why) => Some(why.to_string()),
+            _ => None,
+        };
+        tracing::info!(
+            endpoint = %self.addresses.endpoint(),
+            r#type = %TypeName(self.link.kind),
+            peer = peer.map(|peer| peer.pid),
+            carrier = %carrier.name(),
+            reason = reason.as_deref(),
+            "{message}"
+        );
+    }
+
+    /// Logs that a connection has ended, by the peer's doing or its fault.
+    fn log_disconnected(&self, why: &Broken) {
+        if !tracing::enabled!(Level::INFO) {
+            return;
+        }
+        let reason = match why {
+            Broken::Closed => "the peer has closed, or is gone".to_owned(),
+            Broken::Io(error) => error.to_string(),
+            Broken::Protocol(error) => error.to_string(),
+            Broken::NoReply => "what came is no reply".to_owned(),
+            Broken::Handoff => "shared memory cannot be used with this peer".to_owned(),
+        };
+        tracing::info!(
+            endpoint = %self.addresses.endpoint(),
+            r#type = %TypeName(self.link.kind),
+            reason = reason.as_str(),
+            "disconnected"
+        );
+    }
+
+    /// The shared memory for this peer is full.
+    pub(crate) fn tell_full(&self) {
+        let sharing = self.link.sharing.as_ref();
+        let limit = sharing.map_or(0, |sharing| sharing.limit);
+        tracing::warn!(
+            endpoint = %self.addresses.endpoint(),
+            r#type = %TypeName(self.link.kind),
+            limit,
+            "shared memory is full"
+        );
+        self.tell(Occurrence::MemoryFull { limit });
+    }
+
+    /// Tells how many messages wait in the pipe.
+    pub(crate) fn tell_stats(&self, stats: Stats) {
+        // In shared memory the peer reports what it has taken in steps of its mark: its position says it exactly.
+        let sending = match &self.witness {
+            Some(witness) => witness.count(stats.sent),
+            None => stats.sent,
+        };
+        let by_zmtp = self.ends.inbound.as_ref().map_or(0, Sender::waiting);
+        let receiving = stats.received + by_zmtp;
+        self.tell(Occurrence::PipeStats { sending, receiving });
+    }
+
+    /// A stream is there.
+    pub(crate) fn tell_open(&mut self, stream: &Stream) {
+        let fd = stream.as_raw_fd();
+        self.addresses.local = stream.local_endpoint();
+        match self.origin {
+            Origin::Accepted(_) => {
+                self.addresses.remote = stream.remote_endpoint();
+                self.tell(Occurrence::Accepted { fd });
+            }
+            Origin::Dialed(_) => self.tell(Occurrence::Connected { fd }),
+        }
+    }
+
+    /// The stream has ended.
+    pub(crate) fn tell_broken(&mut self, why: &Broken) -> Next {
+        let Io::Open(open) = &self.io else {
+            return Next::Again;
+        };
+        let fd = open.stream.as_raw_fd();
+        let handshaking = !open.connection.is_ready();
+        if !handshaking {
+            self.log_disconnected(why);
+        } else {
+            self.tell(Occurrence::HandshakeFailed(failure(why)));
+        }
+        self.tell(Occurrence::Disconnected { fd });
+        let next = self.next(why, handshaking);
+        if self.addresses.connects {
+            // The next attempt has another one.
+            self.addresses.local.clear();
+        }
+        next
+    }
+
+    /// A peer that breaks the protocol is not tried again, as in libzmq. A peer that only does not fit is: another one
+    /// may be there later. (libzmq tries it again or not, by which of the two is the first to notice.)
+    fn next(&self, why: &Broken, handshaking: bool) -> Next {
+        let stop = match &self.origin {
+            Origin::Accepted(_) => return Next::Never,
+            Origin::Dialed(dialed) => dialed.stop.handshake_failed,
+        };
+        // A socket of ours that has met itself, by a port that the kernel chose for it.
+        let clash = self.addresses.local == self.addresses.remote;
+        match why {
+            Broken::Protocol(error) if breaks_protocol(error) && !clash => Next::Never,
+            Broken::NoReply => Next::Never,
+            _ if stop && handshaking => Next::Never,
+            _ => Next::Again,
+        }
+    }
+}
+
+/// Whether the peer has broken the protocol, and not only differs in its type or its version. libzmq goes
+/// on with a peer that speaks an older version, or seems to, and tries again when that ends.
+fn breaks_protocol(error: &ZmtpError) -> bool {
+    !matches!(
+        error,
+        ZmtpError::SocketType { .. }
+            | ZmtpError::HandshakeTimeout
+            | ZmtpError::HeartbeatTimeout
+            | ZmtpError::SilentTooLong
+            | ZmtpError::NoMemory { .. }
+            | ZmtpError::Unversioned
+            | ZmtpError::OldVersion { .. }
+    )
+}
+
+fn failure(why: &Broken) -> HandshakeFailure {
+    match why {
+        Broken::Closed | Broken::Handoff | Broken::NoReply => {
+            HandshakeFailure::NoDetail(ErrorKind::BrokenPipe.into())
+        }
+        Broken::Io(error) => HandshakeFailure::NoDetail(ErrorNumber::from(error)),
+        Broken::Protocol(error) => match error.detail() {
+            Detail::Protocol(code) => HandshakeFailure::Protocol(code),
+            Detail::Refused(status) => HandshakeFailure::Auth(status),
+            Detail::None => HandshakeFailure::NoDetail(
+                match error {
+                    ZmtpError::HandshakeTimeout => ErrorKind::TimedOut,
+                    ZmtpError::NoMemory { .. } => ErrorKind::OutOfMemory,
+                    _ => ErrorKind::InvalidData,
+                }
+                .into(),
+            ),
+        },
+    }
+}

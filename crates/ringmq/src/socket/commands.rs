@@ -1,0 +1,85 @@
+//! What other threads ask of a socket.
+
+use crate::mail::commands::{Command, PipeId};
+use crate::socket::Socket;
+
+impl Socket {
+    /// The far end of this pipe is gone.
+    fn part(&mut self, id: PipeId) {
+        if let Some(peer) = self.peers.find(id) {
+            self.peers.far_end_is_gone(peer);
+        }
+    }
+
+    /// Does what other threads have asked for.
+    #[inline(always)]
+    pub(crate) fn take_mail(&mut self) {
+        if self.mailbox.has_mail() || self.peers.has_duties() {
+            self.take_all_mail();
+        }
+    }
+
+    #[cold]
+    pub(super) fn take_all_mail(&mut self) {
+        while let Some(command) = self.mailbox.take() {
+            match command {
+                Command::Attach(attachment) => self.attach(*attachment, None),
+                Command::Gone(id) => {
+                    self.forget_dialed(id);
+                    self.part(id);
+                }
+                Command::Parted(id) => self.part(id),
+                Command::Stop(id) => {
+                    if let Some(peer) = self.peers.find(id) {
+                        self.peers.stop_reading(peer);
+                    }
+                }
+                Command::Hiccup(id) => {
+                    if let Some(peer) = self.peers.find(id) {
+                        self.pattern.hiccup(peer, &mut self.peers);
+                    }
+                }
+                Command::Found(id, post, marks) => match self.peers.find(id) {
+                    Some(peer) => {
+                        let own = self.options.marks();
+                        self.peers.found(peer, post, own, marks);
+                    }
+                    // It was let go in the meantime.
+                    None => drop(post.send(Command::Gone(id))),
+                },
+                Command::Marks(id, marks) => {
+                    if let Some(peer) = self.peers.find(id) {
+                        let own = self.options.marks();
+                        self.peers.set_far_marks(peer, own, marks);
+                    }
+                }
+                Command::Stays(id, why) => self.peers.stays(id, why),
+                Command::Upgrade(id, upgrade) => {
+                    // Whoever cannot be rung looks at its next call.
+                    let _ = self.sleeper.show();
+                    if let Some(peer) = self.peers.find(id) {
+                        let own = self.options.marks();
+                        self.peers.upgrade(peer, *upgrade, own);
+                    }
+                }
+                Command::Downgrade(id, ends) => {
+                    if let Some(peer) = self.peers.find(id) {
+                        self.peers.downgrade(peer, *ends);
+                        // The session made them with those that the socket had when it bound or connected.
+                        self.peers.set_session_marks(peer, self.options.marks());
+                    }
+                }
+                Command::GiveBack(id) => self.peers.give_back(id),
+                Command::Terminate => {
+                    self.terminated = true;
+                    self.watch.stop();
+                }
+            }
+        }
+        while let Some(peer) = self.peers.leaving() {
+            self.detach(peer);
+        }
+        self.peers.send_late();
+        self.peers.settle_duties();
+    }
+}

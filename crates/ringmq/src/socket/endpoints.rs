@@ -1,0 +1,409 @@
+//! Where a socket is bound, and what it has connected to.
+
+use std::io::ErrorKind;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use ringmq_message::Frame;
+use ringmq_pattern::Kind;
+use ringmq_pipe::local::Post;
+use ringmq_sys::ErrorNumber;
+use ringmq_transport::{Backoff, Endpoint, EndpointError, Listener, ReconnectStop, canonical};
+use ringmq_zmtp::{Settings, SocketType};
+
+use crate::error::EndpointRefusal;
+use crate::mail::commands::{Conflates, PipeId};
+use crate::mail::event::{MonitorEvent, Occurrence};
+use crate::mail::orders::{Connect, Link, Listen, Order, session_pipe};
+use crate::session::handoff::Sharing;
+use crate::socket::Socket;
+
+/// What a socket is to an endpoint.
+#[derive(Debug)]
+pub(crate) enum Role {
+    /// Bound to this name within the process.
+    Bound(String),
+    /// Connected within the process, by this pipe.
+    Connected(PipeId),
+    /// Bound, by the listener of this number, in this I/O thread.
+    Listening(u64, Post<Order>),
+    /// Connected, or about to be, by the session of this pipe, in this I/O thread.
+    Dialed(PipeId, Post<Order>),
+}
+
+impl Socket {
+    /// Binds to an endpoint, so that others can connect to it.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointRefusal`].
+    pub fn bind(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
+        self.begin_at_endpoint()?;
+        match parse(endpoint)? {
+            Endpoint::Inproc(name) => self.bind_within(endpoint, name),
+            parsed => {
+                let options = self.options.transport.clone();
+                let watch = self.watch.clone();
+                self.listen(|| {
+                    let bound = Listener::bind(&parsed, &options);
+                    Ok(bound.inspect_err(|error| {
+                        let number =
+                            ErrorNumber::among(error).unwrap_or(ErrorKind::AddrInUse.into());
+                        let failed = Occurrence::BindFailed { error: number };
+                        watch.tell(|| MonitorEvent::at(endpoint, failed));
+                    })?)
+                })
+            }
+        }
+    }
+
+    /// Binds by way of a socket that somebody else has bound and made listen. It has to be of the endpoint's transport,
+    /// which is tcp or ipc; its own address counts. Its path, if it has one, is never removed.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointRefusal`]. The descriptor is closed.
+    pub fn bind_descriptor(
+        &mut self,
+        endpoint: &str,
+        descriptor: OwnedFd,
+    ) -> Result<(), EndpointRefusal> {
+        self.begin_at_endpoint()?;
+        let parsed = parse(endpoint)?;
+        let options = self.options.transport.clone();
+        self.listen(|| {
+            let listener = Listener::adopt(descriptor, &options)?;
+            if listener.endpoint().scheme() != parsed.scheme() {
+                return Err(EndpointRefusal::WrongTransport(endpoint.to_owned()));
+            }
+            Ok(listener)
+        })
+    }
+
+    /// Connects to an endpoint, whether or not somebody is bound to it yet. DEALER, SUB, PUB and REQ do nothing if they
+    /// have connected to it already, by tcp or ipc.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointRefusal`].
+    pub fn connect(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
+        self.begin_at_endpoint()?;
+        match parse(endpoint)? {
+            Endpoint::Inproc(name) => {
+                self.connect_within(endpoint, &name);
+                Ok(())
+            }
+            parsed => self.dial(endpoint, parsed),
+        }
+    }
+
+    /// What comes before each call that is about an endpoint.
+    fn begin_at_endpoint(&mut self) -> Result<(), EndpointRefusal> {
+        if !self.context.is_here() {
+            return Err(EndpointRefusal::Forked);
+        }
+        self.take_mail();
+        if self.terminated {
+            return Err(EndpointRefusal::Terminated);
+        }
+        Ok(())
+    }
+
+    /// The endpoint that was bound or connected to last; empty if there was none.
+    pub fn last_endpoint(&self) -> &str {
+        &self.last_endpoint
+    }
+
+    /// Undoes a [`bind`](Socket::bind). Whoever has connected by inproc stays; the connections of a tcp or ipc listener
+    /// end with it, at once: what they still had to send is lost, as in libzmq.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointRefusal`].
+    pub fn unbind(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
+        self.leave(endpoint)
+    }
+
+    /// Undoes a [`connect`](Socket::connect).
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointRefusal`].
+    pub fn disconnect(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
+        self.leave(endpoint)
+    }
+
+    fn leave(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
+        self.begin_at_endpoint()?;
+        let at = self.find(endpoint)?;
+        let role = self.endpoints.remove(at).1;
+        match &role {
+            Role::Bound(name) => {
+                self.context.lock().names.unbind(name, &self.post);
+            }
+            Role::Connected(_) => self.let_go(&role),
+            Role::Dialed(id, post) => {
+                // An I/O thread that has ended has no connections.
+                let _ = post.send(Order::Disconnected(*id));
+                self.let_go(&role);
+            }
+            Role::Listening(number, post) => unlisten(*number, post),
+        }
+        Ok(())
+    }
+
+    /// The place of an endpoint among those of this socket: by its text, or else by the address that it stands for.
+    fn find(&self, endpoint: &str) -> Result<usize, EndpointRefusal> {
+        let find = |text: &str| self.endpoints.iter().position(|(known, _)| known == text);
+        if let Some(at) = find(endpoint) {
+            return Ok(at);
+        }
+        let texts = match parse(endpoint) {
+            Ok(parsed) => canonical(&parsed, &self.options.transport),
+            // As in libzmq, the transport is looked at before the endpoint is looked for; the rest is not.
+            Err(
+                refusal @ EndpointRefusal::Endpoint(
+                    EndpointError::NoScheme { .. } | EndpointError::UnknownScheme { .. },
+                ),
+            ) => return Err(refusal),
+            Err(_) => Vec::new(),
+        };
+        let found = texts.iter().find_map(|text| find(text));
+        found.ok_or_else(|| EndpointRefusal::Unknown(endpoint.to_owned()))
+    }
+
+    /// Ends all connections, and closes all listeners.
+    pub(crate) fn leave_all(&mut self) {
+        let endpoints = std::mem::take(&mut self.endpoints);
+        for (_, role) in &endpoints {
+            self.let_go(role);
+        }
+        for peer in self.peers.numbers() {
+            self.detach(peer);
+        }
+        for (_, role) in endpoints {
+            if let Role::Listening(number, post) = role {
+                unlisten(number, &post);
+            }
+        }
+    }
+
+    /// Ends a connection of our own.
+    fn let_go(&mut self, role: &Role) {
+        let (Role::Connected(id) | Role::Dialed(id, _)) = role else {
+            return;
+        };
+        // Whoever has a pipe is told with it.
+        let met = self.peers.find(*id).is_some();
+        for peer in self.peers.all(*id) {
+            self.detach(peer);
+        }
+        if let Role::Dialed(id, post) = role
+            && !met
+        {
+            // An I/O thread that has ended has no connections.
+            let _ = post.send(Order::Finish(*id, self.options.linger, None));
+        }
+    }
+
+    /// A connection within the process has ended by itself.
+    pub(crate) fn forget_connected(&mut self, id: PipeId) {
+        self.endpoints
+            .retain(|(_, role)| !matches!(role, Role::Connected(connected) if *connected == id));
+    }
+
+    /// A connection beyond the process has ended by itself: it can be made again.
+    pub(crate) fn forget_dialed(&mut self, id: PipeId) {
+        self.endpoints
+            .retain(|(_, role)| !matches!(role, Role::Dialed(dialed, _) if *dialed == id));
+    }
+
+    pub(crate) fn conflates(&self) -> Conflates {
+        if self.options.conflate {
+            Conflates::of(self.kind())
+        } else {
+            Conflates::default()
+        }
+    }
+
+    pub(crate) fn know(&mut self, endpoint: &str, role: Role) {
+        self.endpoints.push((endpoint.to_owned(), role));
+        endpoint.clone_into(&mut self.last_endpoint);
+    }
+
+    // --- Beyond the process
+
+    fn listen(
+        &mut self,
+        listener: impl FnOnce() -> Result<Listener, EndpointRefusal>,
+    ) -> Result<(), EndpointRefusal> {
+        let place = self.context.place(self.options.affinity)?;
+        let listener = listener()?;
+        let actual = listener.endpoint().to_string();
+        let fd = listener.as_raw_fd();
+        let link = self.link(matches!(listener.endpoint(), Endpoint::Ipc(_)));
+        let number = self.context.lock().pipe_id().0;
+        let listen = Listen {
+            number,
+            listener,
+            link,
+        };
+        let post = place.post();
+        // Before anybody can be accepted.
+        self.watch
+            .tell(|| MonitorEvent::at(&actual, Occurrence::Listening { fd }));
+        if post.send(Order::Listen(Box::new(listen))).is_err() {
+            return Err(EndpointRefusal::Terminated);
+        }
+        place.taken();
+        self.know(&actual, Role::Listening(number, post));
+        Ok(())
+    }
+
+    fn dial(&mut self, endpoint: &str, parsed: Endpoint) -> Result<(), EndpointRefusal> {
+        parsed.check_connect()?;
+        let once = matches!(
+            self.kind(),
+            Kind::Dealer | Kind::Sub | Kind::Pub | Kind::Req
+        );
+        let is_this = |role: &Role| matches!(role, Role::Dialed(..));
+        let mut known = self.endpoints.iter();
+        if once && known.any(|(known, role)| known == endpoint && is_this(role)) {
+            return Ok(());
+        }
+        let place = self.context.place(self.options.affinity)?;
+        let post = place.post();
+        let id = self.context.lock().pipe_id();
+        let link = self.link(matches!(parsed, Endpoint::Ipc(_)));
+        let immediate = link.immediate;
+        let (mut near, ends) = session_pipe(&link, id, &post);
+        // As in libzmq, it is for a pipe that is attached now, and waits for one.
+        let assigned = if immediate {
+            None
+        } else {
+            self.options.assigned_id.take()
+        };
+        // A ROUTER has to know who it is.
+        let unknown = self.kind() == Kind::Router && assigned.is_none();
+        if unknown && !immediate && self.pattern.probes() {
+            // The peer gets it even if this socket does nothing more; the session need not be woken yet.
+            let _ = near.sender.push(Frame::new(), true);
+            near.probed = true;
+        }
+        let (now, near) = if unknown || immediate {
+            (None, Some(Box::new(near)))
+        } else {
+            (Some(near), None)
+        };
+        let connect = Connect {
+            id,
+            endpoint: parsed,
+            options: self.options.transport.clone(),
+            link,
+            ends,
+            near,
+            backoff: Backoff::new(self.options.reconnect, self.options.reconnect_most),
+            stop: self.options.reconnect_stop,
+        };
+        self.context.lingering().begin();
+        if post.send(Order::Connect(Box::new(connect))).is_err() {
+            self.context.lingering().end();
+            return Err(EndpointRefusal::Terminated);
+        }
+        place.taken();
+        if let Some(near) = now {
+            self.attach(near, assigned.as_deref());
+        }
+        self.know(endpoint, Role::Dialed(id, post));
+        Ok(())
+    }
+
+    /// What the sessions of an endpoint know of this socket; those that `may_share` can go over to shared memory.
+    fn link(&mut self, may_share: bool) -> Link {
+        // The last message only is not what a ring holds.
+        let may_share = may_share && self.options.share && !self.options.conflate;
+        let control = if may_share {
+            self.sleeper.control()
+        } else {
+            None
+        };
+        let mut settings = Settings::new(socket_type(self.kind()));
+        settings.routing_id = self.options.routing_id.clone();
+        settings.metadata.clone_from(&self.options.properties);
+        settings.max_message = self.options.max_message;
+        settings.handshake_timeout = self.options.handshake;
+        settings.heartbeat = self.options.heartbeat;
+        Link {
+            kind: self.kind(),
+            post: self.post.clone(),
+            bellpull: self.sleeper.bellpull(),
+            marks: self.options.marks(),
+            settings,
+            affinity: self.options.affinity,
+            immediate: self.options.immediate,
+            conflates: self.conflates(),
+            sharing: control.map(|control| Sharing {
+                control,
+                limit: self.options.share_limit,
+            }),
+            watch: self.watch.clone(),
+        }
+    }
+
+    // --- Options of connections
+
+    /// How long what was sent may stay after a close; `None`, the default, for as long as it takes.
+    pub fn set_linger(&mut self, linger: Option<Duration>) {
+        self.options.linger = linger;
+    }
+
+    /// The greatest payload of a frame that is accepted from a peer, in bytes; `None`, the default, for no limit.
+    pub fn set_max_message(&mut self, bytes: Option<u64>) {
+        self.options.max_message = bytes;
+    }
+
+    /// How long to wait between two attempts to connect, and the longest of these waits if each is to be twice the one
+    /// before; `None` makes one attempt. 100 ms and zero by default.
+    pub fn set_reconnect(&mut self, interval: Option<Duration>, most: Duration) {
+        self.options.reconnect = interval;
+        self.options.reconnect_most = most;
+    }
+
+    /// What ends all attempts to connect, for the connections that are begun afterwards; nothing by default. A peer that
+    /// breaks the protocol is never tried again; one of a type that does not fit is.
+    pub fn set_reconnect_stop(&mut self, stop: ReconnectStop) {
+        self.options.reconnect_stop = stop;
+    }
+}
+
+/// Closes a listener, and returns when it is closed.
+fn unlisten(number: u64, post: &Post<Order>) {
+    let (done, closed) = sync_channel(1);
+    if post.send(Order::Unlisten(number, done)).is_ok() {
+        // An I/O thread that has ended has closed everything.
+        let _ = closed.recv();
+    }
+}
+
+pub(crate) fn parse(endpoint: &str) -> Result<Endpoint, EndpointRefusal> {
+    endpoint
+        .parse()
+        .map_err(|error: EndpointError| error.into())
+}
+
+fn socket_type(kind: Kind) -> SocketType {
+    match kind {
+        Kind::Pair => SocketType::Pair,
+        Kind::Pub => SocketType::Pub,
+        Kind::Sub => SocketType::Sub,
+        Kind::Req => SocketType::Req,
+        Kind::Rep => SocketType::Rep,
+        Kind::Dealer => SocketType::Dealer,
+        Kind::Router => SocketType::Router,
+        Kind::Pull => SocketType::Pull,
+        Kind::Push => SocketType::Push,
+        Kind::Xpub => SocketType::Xpub,
+        Kind::Xsub => SocketType::Xsub,
+    }
+}

@@ -1,0 +1,105 @@
+//! How long calls wait.
+
+use std::time::{Duration, Instant};
+
+use ringmq_pipe::local::Slept;
+use ringmq_pipe::remote::LatePolicy;
+
+use crate::error::SendRefusal;
+use crate::socket::pause::{Ended, Woken};
+
+/// How long a call waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Patience {
+    None,
+    /// The same, of a call that has looked a second time, or whose time is over.
+    Over,
+    /// As long as the socket's timeout allows, from its first wait on.
+    Timeout,
+    Until(Option<Instant>),
+    /// The same, of a call that is made again after a pause.
+    Again(Woken),
+    /// As [`Over`](Patience::Over), of a call that a pause has ended.
+    Ended(Ended),
+}
+
+impl Patience {
+    /// Whether a send may wait for a late reader before it makes memory.
+    #[inline(always)]
+    pub(crate) fn admits_late_reader(self) -> bool {
+        match self {
+            Patience::Timeout => true,
+            Patience::None | Patience::Over | Patience::Ended(_) => false,
+            Patience::Until(deadline) | Patience::Again(Woken { deadline, .. }) => is_far(deadline),
+        }
+    }
+
+    /// Until when to wait, if at all.
+    #[cold]
+    pub(crate) fn settle(self, timeout: Option<Duration>) -> Option<Option<Instant>> {
+        match self {
+            Patience::None | Patience::Over | Patience::Ended(_) => None,
+            Patience::Timeout => Some(timeout.map(later)),
+            Patience::Until(deadline) | Patience::Again(Woken { deadline, .. }) => Some(deadline),
+        }
+    }
+
+    /// How often the call has let another thread in while it spun; `None` if it has slept.
+    pub(crate) fn yields(self) -> Option<u32> {
+        match self {
+            Patience::Again(woken) => woken.yields,
+            _ => Some(0),
+        }
+    }
+
+    /// Why a wait is over that a pause was part of.
+    pub(crate) fn ended(self) -> Option<Ended> {
+        match self {
+            Patience::Again(Woken { ended, .. }) => ended,
+            Patience::Ended(ended) => Some(ended),
+            _ => None,
+        }
+    }
+
+    /// What a call answers that does not wait, or not any longer.
+    pub(crate) fn refusal(self) -> Slept {
+        self.ended().map_or(Slept::TimedOut, Slept::from)
+    }
+
+    /// What is left after a look that has found something to try again with. A peer can bring something to each look, of
+    /// which nothing is for the application, so that a call would never end.
+    #[cold]
+    pub(crate) fn after_look(self, timeout: Option<Duration>) -> Patience {
+        if let Some(ended) = self.ended() {
+            return Patience::Ended(ended);
+        }
+        match self.settle(timeout) {
+            None => Patience::Over,
+            Some(Some(deadline)) if Instant::now() >= deadline => Patience::Over,
+            Some(deadline) => Patience::Until(deadline),
+        }
+    }
+}
+
+/// The peer of a message has gone in its midst: who may wait goes on as if it had got the part, as with libzmq.
+pub(crate) fn swallow_once(patience: Patience) -> Result<(), SendRefusal> {
+    match patience {
+        Patience::None | Patience::Over => Err(SendRefusal::WouldBlock),
+        Patience::Timeout | Patience::Until(_) | Patience::Again(_) | Patience::Ended(_) => Ok(()),
+    }
+}
+
+pub(crate) fn later(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    // So far in the future that it never comes.
+    now.checked_add(timeout)
+        .unwrap_or(now + Duration::from_secs(1 << 32))
+}
+
+/// Whether there is time for the longest wait for a late reader.
+#[cold]
+fn is_far(deadline: Option<Instant>) -> bool {
+    deadline.is_none_or(|deadline| {
+        deadline.saturating_duration_since(Instant::now()) >= LatePolicy::LONGEST
+    })
+}

@@ -1,0 +1,158 @@
+//! Options that every socket type has, or its pattern knows.
+
+use std::time::Duration;
+
+use ringmq_pattern::{Kind, SetOption};
+use ringmq_pipe::Wait;
+use ringmq_pipe::remote::{LatePolicy, LateReader};
+
+use crate::error::OptionError;
+use crate::mail::carrier::Connection;
+use crate::socket::Socket;
+
+impl Socket {
+    /// How many messages may wait to be sent to one peer; 0 for no limit, 1,000 by default. Acts on all
+    /// connections, at once.
+    pub fn set_send_mark(&mut self, messages: u32) {
+        self.options.send_mark = messages;
+        self.marks_changed();
+    }
+
+    /// How many messages of one peer may wait to be received; 0 for no limit, 1,000 by default. Acts on all
+    /// connections, at once.
+    pub fn set_recv_mark(&mut self, messages: u32) {
+        self.options.recv_mark = messages;
+        self.marks_changed();
+    }
+
+    /// In a forked child there are no connections to act on.
+    fn marks_changed(&mut self) {
+        if self.context.is_here() {
+            self.take_mail();
+            self.peers.set_own_marks(self.options.marks());
+        }
+    }
+
+    /// How long a call may wait to send; `None`, the default, for ever.
+    pub fn set_send_timeout(&mut self, timeout: Option<Duration>) {
+        self.options.send_timeout = timeout;
+        self.settle_late_policy();
+    }
+
+    /// How long a call may wait for a message; `None`, the default, for ever.
+    pub fn set_recv_timeout(&mut self, timeout: Option<Duration>) {
+        self.options.recv_timeout = timeout;
+    }
+
+    /// How this socket waits.
+    pub fn set_wait(&mut self, wait: Wait) {
+        self.options.wait = wait;
+        self.sleeper.set_wait(wait);
+        self.settle_late_policy();
+    }
+
+    /// What a send does for a late reader, if its call admits that.
+    pub(crate) fn settle_late_policy(&mut self) {
+        let short = |timeout| timeout < LatePolicy::LONGEST;
+        let policy = if self.options.send_timeout.is_some_and(short) {
+            LateReader::GrowAtOnce
+        } else if self.options.wait == Wait::Spin {
+            LateReader::Spin
+        } else {
+            LateReader::Sleep
+        };
+        self.peers.late_policy().set(policy);
+    }
+
+    /// The routing id of this socket in the connections that are made afterwards: 1 to 255 bytes.
+    ///
+    /// A ROUTER makes ids of five bytes that begin with a zero for peers without one. An id that an application gives
+    /// may begin with a zero, too: a ROUTER makes none that a peer of its own has.
+    ///
+    /// # Errors
+    ///
+    /// `Value` if it cannot be a routing id.
+    pub fn set_routing_id(&mut self, id: &[u8]) -> Result<(), OptionError> {
+        if id.is_empty() || id.len() > 255 {
+            return Err(OptionError::Value);
+        }
+        self.options.routing_id = id.to_vec();
+        Ok(())
+    }
+
+    /// The routing id that a ROUTER or REP gives the next peer that it connects to. The peer does not learn it, so it may
+    /// have more than 255 bytes.
+    ///
+    /// # Errors
+    ///
+    /// `NotSupported` if the socket is of another type, `Value` if the id is empty.
+    pub fn set_connect_routing_id(&mut self, id: &[u8]) -> Result<(), OptionError> {
+        if !matches!(self.kind(), Kind::Router | Kind::Rep) {
+            return Err(OptionError::NotSupported);
+        }
+        if id.is_empty() {
+            return Err(OptionError::Value);
+        }
+        self.options.assigned_id = Some(id.to_vec());
+        Ok(())
+    }
+
+    /// Whether ipc connections go over to shared memory when the peer can, too; for the endpoints that are bound or
+    /// connected to afterwards.
+    pub fn set_shared_memory(&mut self, share: bool) {
+        self.options.share = share;
+    }
+
+    /// How many bytes of shared memory may hold what waits for the peers of this socket, all of them together; 4 GiB by
+    /// default. What the mark admits beyond that waits, or is refused as if there were no room. A message goes in any
+    /// case when nothing else waits for its peer. For the endpoints that are bound or connected to afterwards.
+    pub fn set_shared_limit(&mut self, bytes: u64) {
+        self.options.share_limit = bytes;
+    }
+
+    /// The connections of this socket, as far as it knows. A forked child has none.
+    pub fn connections(&mut self) -> Vec<Connection> {
+        if !self.context.is_here() {
+            return Vec::new();
+        }
+        self.take_mail();
+        let carriers = self.peers.carriers();
+        carriers.map(|carrier| Connection { carrier }).collect()
+    }
+
+    /// Asks for messages that begin with `topic`. SUB only.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`].
+    pub fn subscribe(&mut self, topic: &[u8]) -> Result<(), OptionError> {
+        self.set(SetOption::Subscribe(topic))
+    }
+
+    /// Takes one [`subscribe`](Socket::subscribe) back.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`].
+    pub fn unsubscribe(&mut self, topic: &[u8]) -> Result<(), OptionError> {
+        self.set(SetOption::Unsubscribe(topic))
+    }
+
+    /// Sets an option of the socket type's routing.
+    ///
+    /// # Errors
+    ///
+    /// `NotSupported` if the socket type has no such option; `Terminated`; `Forked`.
+    pub fn set(&mut self, option: SetOption<'_>) -> Result<(), OptionError> {
+        if !self.context.is_here() {
+            return Err(OptionError::Forked);
+        }
+        self.take_mail();
+        if self.terminated {
+            return Err(OptionError::Terminated);
+        }
+        self.pattern
+            .set(option, &mut self.peers)
+            .map_err(|_| OptionError::NotSupported)
+    }
+}

@@ -25,6 +25,7 @@ mod limits;
 mod long;
 mod many;
 mod maps;
+mod pages;
 mod parts;
 mod resources;
 mod scribbles;

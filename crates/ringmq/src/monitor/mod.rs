@@ -35,8 +35,8 @@ pub(crate) const MOST: u64 = 1000;
 
 /// The events of one socket, in the order in which they happened.
 ///
-/// 1,000 events may wait to be read; of those that come then, an [`Occurrence::Lost`] tells the number: before the next
-/// event that there is room for, or when all that wait were read. The monitored socket and its connections never wait. After [`Occurrence::MonitorStopped`] the events end:
+/// 1,000 events may wait to be read; of those that come then, an [`Occurrence::Lost`](crate::Occurrence::Lost) tells the number: before the next
+/// event that there is room for, or when all that wait were read. The monitored socket and its connections never wait. After [`Occurrence::MonitorStopped`](crate::Occurrence::MonitorStopped) the events end:
 /// that is when the socket was closed, and what it had sent has left or lingered long enough, or when the context was
 /// [shut down](crate::Context::shutdown).
 ///
@@ -218,7 +218,7 @@ impl Socket {
     /// the events on it whose bits are in `events`. `kind` is `Pair`, `Pub` or `Push`.
     ///
     /// 1,000 events wait for somebody to connect, and more than that in the pipe to whoever has; what there is no room
-    /// for is dropped. What libzmq does not know, [`RoutingIdTaken`](Occurrence::RoutingIdTaken) for one, is not sent.
+    /// for is dropped. What libzmq does not know, [`RoutingIdTaken`](crate::Occurrence::RoutingIdTaken) for one, is not sent.
     ///
     /// # Errors
     ///
@@ -262,7 +262,7 @@ impl Socket {
         }
     }
 
-    /// Has the monitor told how many messages [wait](Occurrence::PipeStats) in the pipe of each tcp and ipc connection.
+    /// Has the monitor told how many messages [wait](crate::Occurrence::PipeStats) in the pipe of each tcp and ipc connection.
     /// Answers how many connections there are; `None` if no monitor is to be told.
     pub fn ask_for_stats(&mut self) -> Option<usize> {
         if !self.context.is_here() {

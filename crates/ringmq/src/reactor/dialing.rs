@@ -37,36 +37,27 @@ impl Session {
 
 impl Work {
     pub(crate) fn connect(&mut self, connect: Connect) {
-        let remote = connect.endpoint.to_string();
-        let slot = self.add(Session {
-            id: connect.id,
-            link: Arc::new(connect.link),
-            ends: connect.ends,
-            origin: Origin::Dialed(Box::new(Dialed {
-                endpoint: connect.endpoint,
-                options: connect.options,
-                backoff: connect.backoff,
-                stop: connect.stop,
-                disconnected: false,
-            })),
-            addresses: Addresses {
-                remote,
-                connects: true,
-                ..Addresses::default()
-            },
-            io: Io::Resting,
-            near: connect.near,
-            met: false,
-            shares: false,
-            shy: false,
-            returned: None,
-            witness: None,
-            letting_go: false,
-            late: None,
-            until: None,
-            told: false,
-            queued: false,
-        });
+        let addresses = Addresses {
+            remote: connect.endpoint.to_string(),
+            connects: true,
+            ..Addresses::default()
+        };
+        let origin = Origin::Dialed(Box::new(Dialed {
+            endpoint: connect.endpoint,
+            options: connect.options,
+            backoff: connect.backoff,
+            stop: connect.stop,
+            disconnected: false,
+        }));
+        let link = Arc::new(connect.link);
+        let slot = self.add(Session::new(
+            connect.id,
+            link,
+            connect.ends,
+            origin,
+            addresses,
+            connect.near,
+        ));
         self.begin_dialing(slot);
     }
 

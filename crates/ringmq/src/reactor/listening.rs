@@ -12,7 +12,7 @@ use ringmq_transport::{AcceptError, Listener, Stream};
 use crate::mail::commands::PipeId;
 use crate::mail::event::{Addresses, MonitorEvent, Occurrence};
 use crate::mail::orders::{Link, Listen, Newcomer, Order, session_pipe};
-use crate::reactor::event_loop::{Io, Origin, SHORTAGE, Session, Work, listener_number};
+use crate::reactor::event_loop::{Origin, SHORTAGE, Session, Work, listener_number};
 
 /// Connections that are accepted before others have their turn: peers can connect as fast as they are accepted.
 const TURN: usize = 64;
@@ -176,25 +176,14 @@ impl Work {
         // Sockets count from below, and each thread for itself.
         let id = PipeId(1 << 63 | (self.number as u64) << 40 | self.next_id);
         let (near, ends) = session_pipe(&link, id, &self.mailbox.post());
-        let slot = self.add(Session {
+        let slot = self.add(Session::new(
             id,
             link,
             ends,
-            origin: Origin::Accepted(listener),
-            addresses: Addresses::default(),
-            io: Io::Resting,
-            near: Some(Box::new(near)),
-            met: false,
-            shares: false,
-            shy: false,
-            returned: None,
-            witness: None,
-            letting_go: false,
-            late: None,
-            until: None,
-            told: false,
-            queued: false,
-        });
+            Origin::Accepted(listener),
+            Addresses::default(),
+            Some(Box::new(near)),
+        ));
         self.open(slot, stream);
     }
 }

@@ -11,3 +11,43 @@ pub(crate) mod readiness;
 pub(crate) mod session_events;
 pub(crate) mod stream;
 pub(crate) mod supply;
+
+use std::sync::Arc;
+
+use crate::mail::commands::{Attachment, PipeId};
+use crate::mail::event::Addresses;
+use crate::mail::orders::Link;
+use crate::reactor::event_loop::{Io, Origin, Session};
+use crate::session::ends::Ends;
+
+impl Session {
+    /// A session without a connection. `near` is what its socket gets once a peer is there.
+    pub(crate) fn new(
+        id: PipeId,
+        link: Arc<Link>,
+        ends: Ends,
+        origin: Origin,
+        addresses: Addresses,
+        near: Option<Box<Attachment>>,
+    ) -> Session {
+        Session {
+            id,
+            link,
+            ends,
+            origin,
+            addresses,
+            io: Io::Resting,
+            near,
+            met: false,
+            shares: false,
+            shy: false,
+            returned: None,
+            witness: None,
+            letting_go: false,
+            late: None,
+            until: None,
+            told: false,
+            queued: false,
+        }
+    }
+}

@@ -5,7 +5,8 @@ use std::io;
 use ringmq_ring::Corrupt;
 use ringmq_sys::{Address, AddressError, BindError, CreateError, Refusal, RingerRefusal};
 
-use crate::offer::{OfferError, Reason};
+use crate::offer::OfferError;
+use crate::refusal::RefusalReason;
 
 /// Options that no pipe can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +72,7 @@ pub enum ConnectError {
     Memory(#[from] CreateError),
     /// The peer refused.
     #[error("the peer refused: {0}")]
-    Refused(Reason),
+    Refused(RefusalReason),
     /// The peer runs as another user, and this listener does not allow that.
     #[error("the peer has uid {peer}, this process {own}; the listener allows no other users")]
     OtherUser {

@@ -6,9 +6,10 @@ use std::time::Instant;
 use ringmq_sys::{Address, Ancillary, Credentials, RecvError, Refusal, Stream};
 
 use crate::error::ConnectError;
-use crate::offer::{DESCRIPTORS, FRAME, Frame, Offer, OfferError, Reason};
+use crate::offer::{DESCRIPTORS, FRAME, Frame, Offer, OfferError};
 use crate::options::Options;
 use crate::pipe::Pipe;
+use crate::refusal::RefusalReason;
 use crate::shared::Own;
 
 impl Options {
@@ -207,24 +208,26 @@ fn refuse(stream: &Stream, error: ConnectError) -> ConnectError {
         ConnectError::Refused(_)
         | ConnectError::TimedOut
         | ConnectError::Exchange(RecvError::Closed { .. }) => return error,
-        ConnectError::Offer(OfferError::Version { .. }) => Reason::Version,
-        ConnectError::OtherUser { .. } => Reason::OtherUser,
+        ConnectError::Offer(OfferError::Version { .. }) => RefusalReason::Version,
+        ConnectError::OtherUser { .. } => RefusalReason::OtherUser,
         ConnectError::Offer(OfferError::Descriptors { .. })
-        | ConnectError::Exchange(RecvError::TooManyDescriptors { .. }) => Reason::Descriptor,
+        | ConnectError::Exchange(RecvError::TooManyDescriptors { .. }) => RefusalReason::Descriptor,
         // Lost although there were no more than there was room for: there was none in our table.
         ConnectError::Exchange(RecvError::DescriptorsLost { got, max }) if got > max => {
-            Reason::Descriptor
+            RefusalReason::Descriptor
         }
         ConnectError::Offer(_)
         | ConnectError::Exchange(RecvError::TimedOut { .. } | RecvError::TwoSenders { .. }) => {
-            Reason::Offer
+            RefusalReason::Offer
         }
         ConnectError::PeerMemory {
             refusal: Refusal::Os { .. },
             ..
-        } => Reason::Resources,
-        ConnectError::PeerMemory { .. } | ConnectError::PeerDoorbell(_) => Reason::Descriptor,
-        _ => Reason::Resources,
+        } => RefusalReason::Resources,
+        ConnectError::PeerMemory { .. } | ConnectError::PeerDoorbell(_) => {
+            RefusalReason::Descriptor
+        }
+        _ => RefusalReason::Resources,
     };
     // The error is what counts; whether the peer still hears of it is not.
     let _ = send(stream, Frame::Refuse(reason), Some(Instant::now()));

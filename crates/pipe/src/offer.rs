@@ -13,7 +13,7 @@
 //!  56  zero       u64
 //! ```
 
-use std::fmt;
+use crate::refusal::RefusalReason;
 
 /// Bytes of every frame.
 pub(crate) const FRAME: usize = 64;
@@ -40,62 +40,7 @@ pub(crate) struct Offer {
 pub(crate) enum Frame {
     Offer(Offer),
     Accept,
-    Refuse(Reason),
-}
-
-/// Why a peer refused. The number travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Reason {
-    /// 1: it speaks another version of the handoff.
-    Version,
-    /// 2: it allows no other users.
-    OtherUser,
-    /// 3: a number in the offer is out of bounds.
-    Offer,
-    /// 4: a descriptor is missing, superfluous, or not what it has to be.
-    Descriptor,
-    /// 5: it has no memory, descriptors or maps left.
-    Resources,
-    /// Something that this version knows no name for.
-    Other(u32),
-}
-
-impl Reason {
-    fn from_code(code: u32) -> Reason {
-        match code {
-            1 => Reason::Version,
-            2 => Reason::OtherUser,
-            3 => Reason::Offer,
-            4 => Reason::Descriptor,
-            5 => Reason::Resources,
-            other => Reason::Other(other),
-        }
-    }
-
-    fn code(self) -> u32 {
-        match self {
-            Reason::Version => 1,
-            Reason::OtherUser => 2,
-            Reason::Offer => 3,
-            Reason::Descriptor => 4,
-            Reason::Resources => 5,
-            Reason::Other(code) => code,
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Reason::Version => f.write_str("it speaks another version of the handoff"),
-            Reason::OtherUser => f.write_str("it accepts no processes of other users"),
-            Reason::Offer => f.write_str("it found a number in our offer out of bounds"),
-            Reason::Descriptor => f.write_str("it refused one of our descriptors"),
-            Reason::Resources => f.write_str("it is short of memory, descriptors or maps"),
-            Reason::Other(code) => write!(f, "for a reason with the number {code}"),
-        }
-    }
+    Refuse(RefusalReason),
 }
 
 /// What is wrong with a frame.
@@ -177,7 +122,7 @@ impl Frame {
         // A refusal is understood whatever version it comes from.
         if kind == 3 {
             let code = u32::from_le_bytes(word(bytes, 12));
-            return Ok(Frame::Refuse(Reason::from_code(code)));
+            return Ok(Frame::Refuse(RefusalReason::from_code(code)));
         }
         if version != VERSION {
             return Err(OfferError::Version {
@@ -266,15 +211,21 @@ mod tests {
 
         let mut refuse = [0u8; FRAME];
         refuse[..13].copy_from_slice(b"ringmqP\0\x01\0\x03\0\x02");
-        assert_eq!(Frame::Refuse(Reason::OtherUser).encode(), refuse);
-        assert_eq!(Frame::decode(&refuse), Ok(Frame::Refuse(Reason::OtherUser)));
+        assert_eq!(Frame::Refuse(RefusalReason::OtherUser).encode(), refuse);
+        assert_eq!(
+            Frame::decode(&refuse),
+            Ok(Frame::Refuse(RefusalReason::OtherUser))
+        );
     }
 
     #[test]
     fn a_refusal_is_understood_from_any_version() {
-        let mut refuse = Frame::Refuse(Reason::Version).encode();
+        let mut refuse = Frame::Refuse(RefusalReason::Version).encode();
         refuse[8] = 9;
-        assert_eq!(Frame::decode(&refuse), Ok(Frame::Refuse(Reason::Version)));
+        assert_eq!(
+            Frame::decode(&refuse),
+            Ok(Frame::Refuse(RefusalReason::Version))
+        );
         let mut offer = Frame::Offer(OFFER).encode();
         offer[8] = 9;
         assert_eq!(

@@ -36,9 +36,7 @@ use ringmq_sys::ForkMark;
 
 pub use control::{Control, LateControl};
 pub use courier::{Carry, Courier, Descriptor, SegmentError};
-pub use offer::{
-    FRAME, Lines, MeetError, Offer, OfferFrame, Own, Parts, Peer, Refuse, SegmentNote,
-};
+pub use offer::{FRAME, Lines, MeetError, Offer, OfferFrame, Own, Parts, Peer, SegmentNote};
 pub use patience::{LatePolicy, LatePolicySeen, LateReader};
 pub use receiver::{Broken, Incoming, One, Receiver};
 pub use ringers::Ringers;
@@ -46,6 +44,8 @@ pub use ringmq_ring::Room;
 pub use segment::{FIRST, LONGEST};
 pub use sender::{PushError, Sender};
 pub use unread::{Contents, PARTS_MOST, Unread, Witness};
+
+pub use crate::refusal::RefusalReason as Refuse;
 
 use crate::maps::Map;
 use control::Slot;

@@ -27,6 +27,7 @@ use super::unread::Witness;
 use super::{Common, Marks, Receiver, segment};
 use crate::local::Waker;
 use crate::maps::{Counted, Map};
+use crate::refusal::RefusalReason;
 
 /// Bytes of every frame.
 pub const FRAME: usize = 32;
@@ -41,7 +42,7 @@ pub enum OfferFrame {
     /// It takes what the other offers.
     Accept,
     /// It does not.
-    Refuse(Refuse),
+    Refuse(RefusalReason),
     /// All that was sent by ZMTP is sent: the next message is in shared memory.
     Switch,
     /// The sender has no memory. What comes behind the end in shared memory comes by ZMTP, once the receiver has accepted
@@ -76,61 +77,6 @@ pub struct SegmentNote {
 pub struct Offer {
     slot: u32,
     other_page: bool,
-}
-
-/// Why shared memory was refused. The number travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Refuse {
-    /// 1: another version of the handoff.
-    Version,
-    /// 2: another user.
-    OtherUser,
-    /// 3: a number in the offer is out of bounds, or a frame out of turn.
-    Offer,
-    /// 4: a descriptor is missing, superfluous, or not what it has to be.
-    Descriptor,
-    /// 5: no memory, descriptors or maps left.
-    Resources,
-    /// Something that this version knows no name for.
-    Other(u32),
-}
-
-impl Refuse {
-    fn code(self) -> u32 {
-        match self {
-            Refuse::Version => 1,
-            Refuse::OtherUser => 2,
-            Refuse::Offer => 3,
-            Refuse::Descriptor => 4,
-            Refuse::Resources => 5,
-            Refuse::Other(code) => code,
-        }
-    }
-
-    fn from_code(code: u32) -> Refuse {
-        match code {
-            1 => Refuse::Version,
-            2 => Refuse::OtherUser,
-            3 => Refuse::Offer,
-            4 => Refuse::Descriptor,
-            5 => Refuse::Resources,
-            other => Refuse::Other(other),
-        }
-    }
-}
-
-impl std::fmt::Display for Refuse {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Refuse::Version => f.write_str("another version of the handoff"),
-            Refuse::OtherUser => f.write_str("a process of another user"),
-            Refuse::Offer => f.write_str("a frame that is out of bounds or out of turn"),
-            Refuse::Descriptor => f.write_str("a descriptor that is not what it has to be"),
-            Refuse::Resources => f.write_str("no memory, descriptors or maps left"),
-            Refuse::Other(code) => write!(f, "a reason with the number {code}"),
-        }
-    }
 }
 
 /// Why what a peer offers is not taken.
@@ -170,14 +116,14 @@ pub enum MeetError {
 
 impl MeetError {
     /// What the peer is told.
-    pub fn refuse(&self) -> Refuse {
+    pub fn refuse(&self) -> RefusalReason {
         match self {
-            MeetError::Frame => Refuse::Offer,
-            MeetError::Version { .. } => Refuse::Version,
-            MeetError::OtherUser => Refuse::OtherUser,
-            MeetError::Page(Refusal::Os { .. }) => Refuse::Resources,
-            MeetError::Bell(RingerRefusal::Reopen { .. }) => Refuse::Resources,
-            _ => Refuse::Descriptor,
+            MeetError::Frame => RefusalReason::Offer,
+            MeetError::Version { .. } => RefusalReason::Version,
+            MeetError::OtherUser => RefusalReason::OtherUser,
+            MeetError::Page(Refusal::Os { .. }) => RefusalReason::Resources,
+            MeetError::Bell(RingerRefusal::Reopen { .. }) => RefusalReason::Resources,
+            _ => RefusalReason::Descriptor,
         }
     }
 }
@@ -225,7 +171,7 @@ impl OfferFrame {
         let long = |at| u32::from_le_bytes(std::array::from_fn(|index| bytes[at + index]));
         let quad = |at| u64::from_le_bytes(std::array::from_fn(|index| bytes[at + index]));
         if bytes[0] == 3 {
-            return Ok(OfferFrame::Refuse(Refuse::from_code(long(4))));
+            return Ok(OfferFrame::Refuse(RefusalReason::from_code(long(4))));
         }
         if bytes[1] != VERSION {
             return Err(MeetError::Version { got: bytes[1] });
@@ -449,7 +395,7 @@ mod tests {
             (OfferFrame::Offer(offer), golden),
             (OfferFrame::Accept, head(&[2, 2])),
             (
-                OfferFrame::Refuse(Refuse::Descriptor),
+                OfferFrame::Refuse(RefusalReason::Descriptor),
                 head(&[3, 2, 0, 0, 4]),
             ),
             (OfferFrame::Switch, head(&[4, 2])),
@@ -477,24 +423,24 @@ mod tests {
     #[test]
     fn what_is_no_frame_is_refused() {
         let refused = |bytes: &[u8]| OfferFrame::decode(bytes).unwrap_err().refuse();
-        assert_eq!(refused(&[]), Refuse::Offer);
-        assert_eq!(refused(&head(&[2, 1])), Refuse::Version);
-        assert_eq!(refused(&head(&[99, 2])), Refuse::Offer);
+        assert_eq!(refused(&[]), RefusalReason::Offer);
+        assert_eq!(refused(&head(&[2, 1])), RefusalReason::Version);
+        assert_eq!(refused(&head(&[99, 2])), RefusalReason::Offer);
         // A slot in the midst of another, before the first, behind the last.
         for slot in [0x208_u32, 0x180, 4096] {
             let mut offer = head(&[1, 2]);
             offer[16..20].copy_from_slice(&slot.to_le_bytes());
-            assert_eq!(refused(&offer), Refuse::Offer);
+            assert_eq!(refused(&offer), RefusalReason::Offer);
         }
         // Sizes that no segment has.
         for capacity in [0, 2048, (1 << 16) + 1, 1_u64 << 32] {
             let mut segment = head(&[8, 2]);
             segment[24..].copy_from_slice(&capacity.to_le_bytes());
-            assert_eq!(refused(&segment), Refuse::Offer);
+            assert_eq!(refused(&segment), RefusalReason::Offer);
         }
         let mut later = head(&[3, 9]);
         later[4] = 77;
         let told = OfferFrame::decode(&later).unwrap();
-        assert_eq!(told, OfferFrame::Refuse(Refuse::Other(77)));
+        assert_eq!(told, OfferFrame::Refuse(RefusalReason::Other(77)));
     }
 }

@@ -1,5 +1,7 @@
 //! One interface to all socket types.
 
+use std::fmt;
+
 use ringmq_message::Frame;
 
 use crate::route::{
@@ -23,6 +25,25 @@ pub enum Kind {
     Push,
     Xpub,
     Xsub,
+}
+
+/// The name in ZMTP, such as `XPUB`.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Kind::Pair => "PAIR",
+            Kind::Pub => "PUB",
+            Kind::Sub => "SUB",
+            Kind::Req => "REQ",
+            Kind::Rep => "REP",
+            Kind::Dealer => "DEALER",
+            Kind::Router => "ROUTER",
+            Kind::Pull => "PULL",
+            Kind::Push => "PUSH",
+            Kind::Xpub => "XPUB",
+            Kind::Xsub => "XSUB",
+        })
+    }
 }
 
 /// The routing of one socket. See the [crate](crate) for how it is used.

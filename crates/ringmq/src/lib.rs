@@ -39,6 +39,7 @@ mod socket;
 )]
 mod switch;
 
+pub use context::Context;
 pub use error::{
     EndpointRefusal, OptionError, RecvError, SendError, SendRefusal, SocketError, TerminateError,
 };
@@ -48,7 +49,6 @@ pub use monitor::plain::EventFormat;
 pub use monitor::{Monitor, MonitorError, PlainMonitorError};
 pub use poller::{Interest, Item, PollError, PollPause, PollStep, PollWait, Poller, Readiness};
 pub use proxy::{Proxy, ProxyEnd, ProxyError, ProxyPause, ProxyProgress, ProxyStep, proxy};
-pub use registry::Context;
 pub use ringmq_message::{Frame, Message, Properties};
 pub use ringmq_pattern::{Kind, SetOption};
 pub use ringmq_pipe::Wait;

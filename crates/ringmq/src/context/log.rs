@@ -11,7 +11,6 @@ use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::sync::Once;
 
-use ringmq_pattern::Kind;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -69,15 +68,6 @@ impl Subscriber for Printer {
     fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
     fn enter(&self, _span: &Id) {}
     fn exit(&self, _span: &Id) {}
-}
-
-/// A socket type as ZMTP spells it: `XPUB`.
-pub(crate) struct TypeName(pub(crate) Kind);
-
-impl fmt::Display for TypeName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&format!("{:?}", self.0).to_ascii_uppercase())
-    }
 }
 
 /// With the first context of a process: begins to print if the environment asks for it and the program has no subscriber

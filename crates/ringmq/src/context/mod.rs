@@ -1,4 +1,102 @@
-//! What a program sets for a whole process, and what it is shown of it.
+//! What a program holds of a context, sets for a whole process, and sees in its log.
 
-pub(crate) mod environment;
-pub(crate) mod log;
+mod environment;
+mod log;
+
+use ringmq_pattern::Kind;
+use ringmq_pipe::Wait;
+
+use crate::context::environment::Environment;
+use crate::error::{SocketError, TerminateError};
+use crate::registry::Registry;
+use crate::socket::Socket;
+
+/// Makes sockets. The sockets of one context reach each other by `inproc://` names, and share its I/O threads.
+///
+/// Clones are the same context. It lives for as long as a clone or a socket of it does.
+///
+/// ```
+/// use ringmq::{Context, Kind};
+///
+/// let context = Context::new()?;
+/// let mut server = context.socket(Kind::Rep)?;
+/// server.bind("inproc://upper")?;
+/// let mut client = context.socket(Kind::Req)?;
+/// client.connect("inproc://upper")?;
+/// client.send("hello")?;
+/// let request = server.recv()?;
+/// server.send(request[0].to_ascii_uppercase())?;
+/// assert_eq!(client.recv()?[0].as_slice(), b"HELLO");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Context {
+    registry: Registry,
+}
+
+impl Context {
+    /// Makes a context.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::Os`] if there is no memory for it.
+    pub fn new() -> Result<Context, SocketError> {
+        let environment = Environment::read();
+        log::begin(&environment);
+        let registry = Registry::new(environment.wait, environment.share)?;
+        Ok(Context { registry })
+    }
+
+    /// Makes a socket.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError`].
+    pub fn socket(&self, kind: Kind) -> Result<Socket, SocketError> {
+        Socket::new(&self.registry, kind)
+    }
+
+    /// Sets how many sockets there may be at a time; 1,023 by default.
+    pub fn set_max_sockets(&self, most: usize) {
+        self.registry.change(|state| state.most_sockets = most);
+    }
+
+    /// Sets how many I/O threads serve tcp and ipc; 1 by default. It has no effect after the first tcp or ipc endpoint was
+    /// bound or connected to. With 0 threads there is only inproc.
+    pub fn set_io_threads(&self, count: usize) {
+        self.registry.change(|state| state.io_threads = count);
+    }
+
+    /// Sets how later sockets wait.
+    pub fn set_wait(&self, wait: Wait) {
+        self.registry.change(|state| state.wait = wait);
+    }
+
+    /// Sets whether the ipc connections of later sockets use shared memory when the peer can, too; true by default.
+    pub fn set_shared_memory(&self, share: bool) {
+        self.registry.change(|state| state.share = share);
+    }
+
+    /// Ends every call that waits, now and from now on, with an error, and the events of every
+    /// [`Monitor`](crate::Monitor). Sockets can only be closed afterwards. Does nothing in a forked child, where such calls
+    /// fail anyway.
+    pub fn shutdown(&self) {
+        self.registry.shutdown();
+    }
+
+    /// [Shuts down](Context::shutdown), and waits until all sockets are closed and the messages that they sent have left,
+    /// or have lingered for as long as they may. Returns at once in a forked child: the sockets, and what they have to
+    /// send, are its parent's.
+    pub fn terminate(self) {
+        self.registry.terminate();
+    }
+
+    /// As [`terminate`](Context::terminate), but a signal that is handled ends the wait, which may be begun again.
+    ///
+    /// # Errors
+    ///
+    /// `Interrupted`, `Forked`, or `Os` if there is no descriptor to wait with.
+    pub fn terminate_unless_interrupted(&self) -> Result<(), TerminateError> {
+        self.registry.terminate_unless_interrupted()
+    }
+}

@@ -202,14 +202,14 @@ impl Socket {
         self.watch.stop();
         self.watch.begin(Outlet::Typed { sender, lost: 0 });
         // After it has begun: a shutdown that comes now ends it.
-        if let Err(error) = self.context.ends(self.watch.weak()) {
+        if let Err(error) = self.registry.ends(self.watch.weak()) {
             self.watch.stop();
             return Err(error);
         }
         Ok(Monitor {
             sleeper,
             events,
-            mark: self.context.fork_mark(),
+            mark: self.registry.fork_mark(),
             watch: self.watch.weak(),
         })
     }
@@ -233,13 +233,13 @@ impl Socket {
         self.may_be_monitored()?;
         // It may have the same endpoint.
         self.watch.stop();
-        let mut socket = Socket::new(&self.context.without_keeper(), kind)?;
+        let mut socket = Socket::new(&self.registry.without_keeper(), kind)?;
         socket.set_linger(Some(Duration::ZERO));
         let Endpoint::Inproc(name) = parse(endpoint)? else {
             return Err(EndpointRefusal::WrongTransport(endpoint.to_owned()).into());
         };
         let face = socket.face_of_outlet(self.watch.weak());
-        if !self.context.lock().names.bind(&name, &face) {
+        if !self.registry.lock().names.bind(&name, &face) {
             return Err(EndpointRefusal::InUse(endpoint.to_owned()).into());
         }
         let most = match format {
@@ -257,7 +257,7 @@ impl Socket {
 
     /// Ends the [monitor](Socket::monitor) of this socket, if there is one. Does nothing in a forked child.
     pub fn stop_monitor(&mut self) {
-        if self.context.is_here() {
+        if self.registry.is_here() {
             self.watch.stop();
         }
     }
@@ -265,7 +265,7 @@ impl Socket {
     /// Has the monitor told how many messages [wait](crate::Occurrence::PipeStats) in the pipe of each tcp and ipc connection.
     /// Answers how many connections there are; `None` if no monitor is to be told.
     pub fn ask_for_stats(&mut self) -> Option<usize> {
-        if !self.context.is_here() {
+        if !self.registry.is_here() {
             return None;
         }
         self.take_mail();
@@ -274,7 +274,7 @@ impl Socket {
     }
 
     fn may_be_monitored(&mut self) -> Result<(), SocketError> {
-        if !self.context.is_here() {
+        if !self.registry.is_here() {
             return Err(SocketError::Forked);
         }
         self.take_mail();

@@ -1,99 +1,75 @@
-//! What sockets share: names within the process, limits, and an end.
+//! What a context knows: its sockets, their inproc names, its limits, and its I/O threads.
+
+pub(crate) mod names;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use ringmq_pattern::Kind;
 use ringmq_pipe::Wait;
 use ringmq_pipe::local::{Post, Sleeper, Waker};
 use ringmq_sys::ForkMark;
 
-use crate::context::environment::Environment;
-use crate::context::log;
 use crate::error::{EndpointRefusal, SocketError, TerminateError};
 use crate::mail::commands::{Command, PipeId};
 use crate::mail::watch::WeakWatch;
 use crate::reactor::crew::Place;
 use crate::reactor::{Lingering, Reactors};
-use crate::socket::Socket;
-use crate::socket::inproc::Names;
+use crate::registry::names::Names;
 
-/// Sockets of one context can reach each other by `inproc://` names.
-///
-/// Clones are the same context. It lives for as long as a clone or a socket of it does.
-///
-/// ```
-/// use ringmq::{Context, Kind};
-///
-/// let context = Context::new()?;
-/// let mut server = context.socket(Kind::Rep)?;
-/// server.bind("inproc://upper")?;
-/// let mut client = context.socket(Kind::Req)?;
-/// client.connect("inproc://upper")?;
-/// client.send("hello")?;
-/// let request = server.recv()?;
-/// server.send(request[0].to_ascii_uppercase())?;
-/// assert_eq!(client.recv()?[0].as_slice(), b"HELLO");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// A handle on what the sockets of one context share. Clones are handles on the same.
 #[derive(Debug, Clone)]
-pub struct Context {
+pub(crate) struct Registry {
     inside: Arc<Inside>,
-    /// What the outlet of a monitor has not: the I/O thread may be the last to drop one, and cannot wait for itself.
+    /// Absent in the socket that sends a monitor's events: the I/O thread may be the last to drop that socket, and cannot
+    /// wait for itself.
     _keeper: Option<Arc<Keeper>>,
 }
 
-/// Whoever has this keeps the I/O thread going.
+/// Keeps the I/O threads running. The last one waits for them.
 #[derive(Debug)]
 struct Keeper {
     inside: Arc<Inside>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Inside {
-    shared: Mutex<Shared>,
-    /// Told when a socket closes.
+struct Inside {
+    state: Mutex<State>,
+    /// Notified when a socket closes.
     closed: Condvar,
     mark: ForkMark,
-    /// Started for the first endpoint that is not of this process.
+    /// Started for the first endpoint beyond this process.
     reactors: Mutex<Option<Reactors>>,
     lingering: Arc<Lingering>,
-    /// Who waits for the end, and may be interrupted.
+    /// The sleeper of the call that waits for the end and that a signal may interrupt.
     ending: Mutex<Option<Sleeper>>,
 }
 
 /// What the lock protects.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct State {
     pub(crate) names: Names,
     sockets: Vec<Post<Command>>,
-    most_sockets: usize,
-    io_threads: usize,
-    wait: Wait,
-    share: bool,
+    pub(crate) most_sockets: usize,
+    pub(crate) io_threads: usize,
+    pub(crate) wait: Wait,
+    pub(crate) share: bool,
     next_pipe: u64,
     terminated: bool,
-    /// The monitors of the sockets, which end with the context.
+    /// The monitors of the sockets. They end with the context.
     monitors: Vec<WeakWatch>,
-    /// Whom to wake when a socket closes, beside those who wait for `closed`.
+    /// Woken when a socket closes, beside the threads that wait for `closed`.
     watcher: Option<Waker>,
 }
 
-impl Context {
-    /// Makes a context.
-    ///
-    /// # Errors
-    ///
-    /// If there is no memory for it.
-    pub fn new() -> Result<Context, SocketError> {
-        let environment = Environment::read();
-        log::begin(&environment);
+impl Registry {
+    /// Makes a registry whose sockets wait, and share memory, as given here.
+    pub(crate) fn new(wait: Wait, share: bool) -> Result<Registry, SocketError> {
         let inside = Arc::new(Inside {
-            shared: Mutex::new(Shared {
+            state: Mutex::new(State {
                 names: Names::default(),
                 sockets: Vec::new(),
                 most_sockets: 1023,
-                wait: environment.wait,
-                share: environment.share,
+                wait,
+                share,
                 io_threads: 1,
                 next_pipe: 0,
                 terminated: false,
@@ -109,93 +85,54 @@ impl Context {
         let keeper = Keeper {
             inside: Arc::clone(&inside),
         };
-        Ok(Context {
+        Ok(Registry {
             inside,
             _keeper: Some(Arc::new(keeper)),
         })
     }
 
-    /// Makes a socket.
-    ///
-    /// # Errors
-    ///
-    /// [`SocketError`].
-    pub fn socket(&self, kind: Kind) -> Result<Socket, SocketError> {
-        Socket::new(self, kind)
-    }
-
-    /// How many sockets there may be at a time; 1,023 by default.
-    pub fn set_max_sockets(&self, most: usize) {
-        self.change(|shared| shared.most_sockets = most);
-    }
-
-    /// How many I/O threads serve what goes beyond the process; 1 by default. Said before the first such endpoint is
-    /// bound or connected to; later it has no effect. Without any, there is inproc only.
-    pub fn set_io_threads(&self, count: usize) {
-        self.change(|shared| shared.io_threads = count);
-    }
-
-    /// How sockets that are made from now on wait.
-    pub fn set_wait(&self, wait: Wait) {
-        self.change(|shared| shared.wait = wait);
-    }
-
-    /// Whether ipc connections of sockets that are made from now on go over to shared memory when the peer can, too; they
-    /// do by default.
-    pub fn set_shared_memory(&self, share: bool) {
-        self.change(|shared| shared.share = share);
-    }
-
-    /// Settings of a context in a forked child have no effect: another thread of the parent may have held the lock.
-    fn change(&self, change: impl FnOnce(&mut Shared)) {
+    /// Changes settings. Does nothing in a forked child: another thread of the parent may have held the lock at the fork.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut State)) {
         if self.is_here() {
             change(&mut self.lock());
         }
     }
 
-    /// Ends every call that waits, now and from now on, with an error, and the events of every
-    /// [`Monitor`](crate::Monitor). Sockets can only be closed afterwards. Does nothing in a forked child, where such calls
-    /// fail anyway.
-    pub fn shutdown(&self) {
+    /// Ends every call that waits, and every monitor. Does nothing in a forked child.
+    pub(crate) fn shutdown(&self) {
         if !self.is_here() {
             return;
         }
-        let mut shared = self.lock();
-        shared.terminated = true;
-        for post in &shared.sockets {
+        let mut state = self.lock();
+        state.terminated = true;
+        for post in &state.sockets {
             let _ = post.send(Command::Terminate);
         }
-        let monitors = std::mem::take(&mut shared.monitors);
-        drop(shared);
-        // The sockets may make no further call that would end them.
+        let monitors = std::mem::take(&mut state.monitors);
+        drop(state);
+        // A socket may make no further call that would end its monitor.
         for monitor in monitors {
             monitor.stop();
         }
     }
 
-    /// [Shuts down](Context::shutdown), and waits until all sockets are closed and what they have sent has left, or
-    /// lingered for as long as it may. Returns at once in a forked child: the sockets, and what they have to send, are its
-    /// parent's.
-    pub fn terminate(self) {
+    /// Shuts down, and waits until all sockets are closed and nothing lingers. Does nothing in a forked child.
+    pub(crate) fn terminate(&self) {
         if !self.is_here() {
             return;
         }
         self.shutdown();
-        let mut shared = self.lock();
-        while !shared.sockets.is_empty() {
-            let waited = self.inside.closed.wait(shared);
-            shared = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        while !state.sockets.is_empty() {
+            let waited = self.inside.closed.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
         }
-        drop(shared);
+        drop(state);
         self.inside.lingering.wait();
     }
 
-    /// As [`terminate`](Context::terminate), but a signal that is handled ends the wait, which may be begun again.
-    ///
-    /// # Errors
-    ///
-    /// `Interrupted`, `Forked`, or `Os` if there is no descriptor to wait with.
-    pub fn terminate_unless_interrupted(&self) -> Result<(), TerminateError> {
+    /// As [`terminate`](Registry::terminate), but a handled signal ends the wait.
+    pub(crate) fn terminate_unless_interrupted(&self) -> Result<(), TerminateError> {
         if !self.is_here() {
             return Err(TerminateError::Forked);
         }
@@ -218,17 +155,17 @@ impl Context {
         Ok(())
     }
 
-    /// The same, for a socket that lives no longer than what the I/O thread has, and uses no endpoint beyond the process.
-    pub(crate) fn without_keeper(&self) -> Context {
-        Context {
+    /// A handle for a socket that an I/O thread may drop last, and that uses no endpoint beyond the process.
+    pub(crate) fn without_keeper(&self) -> Registry {
+        Registry {
             inside: Arc::clone(&self.inside),
             _keeper: None,
         }
     }
 
-    /// The lock is never held while anything waits, and what panics under it leaves it whole.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
-        let locked = self.inside.shared.lock();
+    /// Locks the state. No thread waits while it holds the lock, and a panic under it leaves the state whole.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        let locked = self.inside.state.lock();
         locked.unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -238,12 +175,12 @@ impl Context {
         self.inside.mark.is_here()
     }
 
-    /// What knows the process that made the context.
+    /// The mark of the process that made the context.
     pub(crate) fn fork_mark(&self) -> ForkMark {
         self.inside.mark.clone()
     }
 
-    /// Takes a socket in, and says how it is to wait, and whether it shares memory.
+    /// Adds a socket. `post` gets the context's waiting strategy, and whether it shares memory.
     pub(crate) fn enter(
         &self,
         post: impl FnOnce(Wait, bool) -> Result<Post<Command>, SocketError>,
@@ -251,30 +188,30 @@ impl Context {
         if !self.is_here() {
             return Err(SocketError::Forked);
         }
-        let mut shared = self.lock();
-        if shared.terminated {
+        let mut state = self.lock();
+        if state.terminated {
             return Err(SocketError::Terminated);
         }
-        if shared.sockets.len() >= shared.most_sockets {
-            return Err(SocketError::TooMany(shared.most_sockets));
+        if state.sockets.len() >= state.most_sockets {
+            return Err(SocketError::TooMany(state.most_sockets));
         }
-        let post = post(shared.wait, shared.share)?;
-        shared.sockets.push(post);
+        let post = post(state.wait, state.share)?;
+        state.sockets.push(post);
         Ok(())
     }
 
-    /// Has a monitor end when the context is shut down.
+    /// Makes a monitor end when the context is shut down.
     pub(crate) fn ends(&self, monitor: WeakWatch) -> Result<(), SocketError> {
-        let mut shared = self.lock();
-        if shared.terminated {
+        let mut state = self.lock();
+        if state.terminated {
             return Err(SocketError::Terminated);
         }
-        shared.monitors.retain(WeakWatch::is_alive);
-        shared.monitors.push(monitor);
+        state.monitors.retain(WeakWatch::is_alive);
+        state.monitors.push(monitor);
         Ok(())
     }
 
-    /// A place for one thing more in an I/O thread that `affinity` allows. They are started if they are not there.
+    /// A place in an I/O thread that `affinity` allows. Starts the I/O threads if they do not run yet.
     pub(crate) fn place(&self, affinity: u64) -> Result<Place, EndpointRefusal> {
         let count = self.lock().io_threads;
         let locked = self.inside.reactors.lock();
@@ -287,19 +224,19 @@ impl Context {
         chosen.ok_or(EndpointRefusal::NoThread)
     }
 
-    /// Counts those who have something left to do.
+    /// Counts the connections that still have messages to send.
     pub(crate) fn lingering(&self) -> &Lingering {
         &self.inside.lingering
     }
 
-    /// Lets a socket go.
+    /// Removes a socket and its names.
     pub(crate) fn leave(&self, post: &Post<Command>) {
-        let mut shared = self.lock();
-        shared.names.leave(post);
-        shared.sockets.retain(|other| !other.is_same(post));
+        let mut state = self.lock();
+        state.names.leave(post);
+        state.sockets.retain(|other| !other.is_same(post));
         self.inside.closed.notify_all();
-        if let Some(watcher) = &mut shared.watcher {
-            // Whoever cannot be woken looks when it is woken by something else.
+        if let Some(watcher) = &mut state.watcher {
+            // A watcher that cannot be woken looks again at its next wake-up.
             let _ = watcher.wake();
         }
     }
@@ -310,7 +247,7 @@ impl Drop for Keeper {
         if !self.inside.mark.is_here() {
             return;
         }
-        // What was sent leaves first, as it does when a context is terminated.
+        // Sent messages leave first, as when a context is terminated.
         self.inside.lingering.wait();
         let locked = self.inside.reactors.lock();
         let reactors = locked.unwrap_or_else(PoisonError::into_inner).take();
@@ -329,8 +266,8 @@ impl Drop for Inside {
     }
 }
 
-impl Shared {
-    /// A new pipe's name.
+impl State {
+    /// The id of a new pipe.
     pub(crate) fn pipe_id(&mut self) -> PipeId {
         self.next_pipe += 1;
         PipeId(self.next_pipe)

@@ -9,7 +9,6 @@ use ringmq_transport::Stream;
 use ringmq_zmtp::{Detail, Error as ZmtpError};
 use tracing::Level;
 
-use crate::context::log::TypeName;
 use crate::mail::carrier::{Carrier, WhyZmtp};
 use crate::mail::event::{HandshakeFailure, Occurrence};
 use crate::mail::orders::Stats;
@@ -60,7 +59,7 @@ impl Session {
         };
         tracing::info!(
             endpoint = %self.addresses.endpoint(),
-            r#type = %TypeName(self.link.kind),
+            r#type = %self.link.kind,
             peer = peer.map(|peer| peer.pid),
             carrier = %carrier.name(),
             reason = reason.as_deref(),
@@ -82,7 +81,7 @@ impl Session {
         };
         tracing::info!(
             endpoint = %self.addresses.endpoint(),
-            r#type = %TypeName(self.link.kind),
+            r#type = %self.link.kind,
             reason = reason.as_str(),
             "disconnected"
         );
@@ -94,7 +93,7 @@ impl Session {
         let limit = sharing.map_or(0, |sharing| sharing.limit);
         tracing::warn!(
             endpoint = %self.addresses.endpoint(),
-            r#type = %TypeName(self.link.kind),
+            r#type = %self.link.kind,
             limit,
             "shared memory is full"
         );

@@ -100,7 +100,7 @@ impl Socket {
 
     /// What comes before each call that is about an endpoint.
     fn begin_at_endpoint(&mut self) -> Result<(), EndpointRefusal> {
-        if !self.context.is_here() {
+        if !self.registry.is_here() {
             return Err(EndpointRefusal::Forked);
         }
         self.take_mail();
@@ -140,7 +140,7 @@ impl Socket {
         let role = self.endpoints.remove(at).1;
         match &role {
             Role::Bound(name) => {
-                self.context.lock().names.unbind(name, &self.post);
+                self.registry.lock().names.unbind(name, &self.post);
             }
             Role::Connected(_) => self.let_go(&role),
             Role::Dialed(id, post) => {
@@ -238,12 +238,12 @@ impl Socket {
         &mut self,
         listener: impl FnOnce() -> Result<Listener, EndpointRefusal>,
     ) -> Result<(), EndpointRefusal> {
-        let place = self.context.place(self.options.affinity)?;
+        let place = self.registry.place(self.options.affinity)?;
         let listener = listener()?;
         let actual = listener.endpoint().to_string();
         let fd = listener.as_raw_fd();
         let link = self.link(matches!(listener.endpoint(), Endpoint::Ipc(_)));
-        let number = self.context.lock().pipe_id().0;
+        let number = self.registry.lock().pipe_id().0;
         let listen = Listen {
             number,
             listener,
@@ -272,9 +272,9 @@ impl Socket {
         if once && known.any(|(known, role)| known == endpoint && is_this(role)) {
             return Ok(());
         }
-        let place = self.context.place(self.options.affinity)?;
+        let place = self.registry.place(self.options.affinity)?;
         let post = place.post();
-        let id = self.context.lock().pipe_id();
+        let id = self.registry.lock().pipe_id();
         let link = self.link(matches!(parsed, Endpoint::Ipc(_)));
         let immediate = link.immediate;
         let (mut near, ends) = session_pipe(&link, id, &post);
@@ -306,9 +306,9 @@ impl Socket {
             backoff: Backoff::new(self.options.reconnect, self.options.reconnect_most),
             stop: self.options.reconnect_stop,
         };
-        self.context.lingering().begin();
+        self.registry.lingering().begin();
         if post.send(Order::Connect(Box::new(connect))).is_err() {
-            self.context.lingering().end();
+            self.registry.lingering().end();
             return Err(EndpointRefusal::Terminated);
         }
         place.taken();

@@ -25,7 +25,7 @@ use crate::mail::commands::{Attachment, Command};
 use crate::mail::event::Occurrence;
 use crate::mail::watch::Watch;
 use crate::peers::{LOOK, Peers};
-use crate::registry::Context;
+use crate::registry::Registry;
 use crate::socket::endpoints::Role;
 use crate::socket::options::Options;
 use crate::socket::patience::{Patience, swallow_once};
@@ -35,7 +35,7 @@ use crate::socket::pause::{Sharing, Waited, Woken};
 ///
 /// Used by one thread at a time; it may be moved to another between two calls. Dropping it closes it.
 pub struct Socket {
-    pub(crate) context: Context,
+    pub(crate) registry: Registry,
     pub(crate) pattern: Pattern,
     pub(crate) peers: Peers,
     pub(crate) mailbox: Mailbox<Command>,
@@ -61,9 +61,9 @@ pub struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(context: &Context, kind: Kind) -> Result<Socket, SocketError> {
+    pub(crate) fn new(registry: &Registry, kind: Kind) -> Result<Socket, SocketError> {
         let mut made = None;
-        context.enter(|wait, share| {
+        registry.enter(|wait, share| {
             let sleeper = Sleeper::new(wait)?;
             let mailbox = Mailbox::new(sleeper.bellpull().into());
             let post = mailbox.post();
@@ -78,7 +78,7 @@ impl Socket {
             _ => None,
         };
         let mut socket = Socket {
-            context: context.clone(),
+            registry: registry.clone(),
             pattern: Pattern::new(kind, fastrand::u32(..)),
             peers: Peers::default(),
             post: mailbox.post(),
@@ -286,7 +286,7 @@ impl Socket {
     /// What comes before a part, or before all parts of a message.
     #[inline(always)]
     pub(crate) fn begin_to_send(&mut self) -> Result<(), SendRefusal> {
-        if !self.context.is_here() {
+        if !self.registry.is_here() {
             return Err(SendRefusal::Forked);
         }
         self.take_mail();
@@ -473,7 +473,7 @@ impl Socket {
     /// What comes before each part.
     #[inline(always)]
     pub(crate) fn begin_to_recv(&mut self) -> Result<(), RecvError> {
-        if !self.context.is_here() {
+        if !self.registry.is_here() {
             return Err(RecvError::Forked);
         }
         self.take_mail();
@@ -556,13 +556,13 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if !self.context.is_here() {
+        if !self.registry.is_here() {
             return;
         }
         self.mailbox.close();
         self.take_all_mail();
         self.leave_all();
-        self.context.leave(&self.post);
+        self.registry.leave(&self.post);
     }
 }
 

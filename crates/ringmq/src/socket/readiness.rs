@@ -39,7 +39,7 @@ impl Socket {
 
     /// As [`events`](Socket::events), for whoever goes on to wait: nobody who polls the descriptor is told.
     pub(crate) fn events_now(&mut self) -> Result<Events, RecvError> {
-        if !self.context.is_here() {
+        if !self.registry.is_here() {
             return Err(RecvError::Forked);
         }
         let events = self.look();
@@ -115,7 +115,7 @@ impl Socket {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn watch(&mut self) -> Watched {
-        if !self.watched && self.context.is_here() {
+        if !self.watched && self.registry.is_here() {
             self.watched = true;
             // The first look is the caller's.
             let _ = self.sleeper.ring();

@@ -27,7 +27,7 @@ impl Socket {
 
     /// In a forked child there are no connections to act on.
     fn marks_changed(&mut self) {
-        if self.context.is_here() {
+        if self.registry.is_here() {
             self.take_mail();
             self.peers.set_own_marks(self.options.marks());
         }
@@ -112,7 +112,7 @@ impl Socket {
 
     /// The connections of this socket, as far as it knows. A forked child has none.
     pub fn connections(&mut self) -> Vec<Connection> {
-        if !self.context.is_here() {
+        if !self.registry.is_here() {
             return Vec::new();
         }
         self.take_mail();
@@ -144,7 +144,7 @@ impl Socket {
     ///
     /// `NotSupported` if the socket type has no such option; `Terminated`; `Forked`.
     pub fn set(&mut self, option: SetOption<'_>) -> Result<(), OptionError> {
-        if !self.context.is_here() {
+        if !self.registry.is_here() {
             return Err(OptionError::Forked);
         }
         self.take_mail();

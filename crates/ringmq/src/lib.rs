@@ -43,8 +43,7 @@ pub use context::Context;
 pub use error::{
     EndpointRefusal, OptionError, RecvError, SendError, SendRefusal, SocketError, TerminateError,
 };
-pub use mail::carrier::{Carrier, Connection, WhyZmtp};
-pub use mail::event::{HandshakeFailure, MonitorEvent, Occurrence};
+pub use mail::{Carrier, Connection, HandshakeFailure, MonitorEvent, Occurrence, WhyZmtp};
 pub use monitor::plain::EventFormat;
 pub use monitor::{Monitor, MonitorError, PlainMonitorError};
 pub use poller::{Interest, Item, PollError, PollPause, PollStep, PollWait, Poller, Readiness};

@@ -4,7 +4,7 @@
 use ringmq_pattern::Kind;
 use ringmq_pipe::remote::Contents;
 
-use crate::mail::commands::Failure;
+use crate::mail::failure::Failure;
 use crate::mail::reply::Reply;
 
 /// What messages that are received have to keep to. A peer that does not keep to it loses its connection.

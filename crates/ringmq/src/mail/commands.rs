@@ -1,148 +1,87 @@
-//! What other threads tell a socket.
+//! What threads tell each other: commands to a socket, and orders to an I/O thread.
+//!
+//! They are one file because they name each other: an order brings the [`Link`] by which sessions send commands, and a
+//! command brings the [`Far`] by which a socket sends orders.
 
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use ringmq_message::{Frame, Properties};
+use ringmq_message::Frame;
 use ringmq_pattern::Kind;
-use ringmq_pipe::local::{Post, Receiver, Sender, Waker, conflating, pipe};
-use ringmq_pipe::marks::together;
-use ringmq_pipe::remote;
+use ringmq_pipe::local::{Bellpull, Post, Receiver, Sender};
+use ringmq_pipe::remote::LateControl;
+use ringmq_transport::{
+    Answer, Backoff, Endpoint, Listener, Options as TransportOptions, ReconnectStop, Stream,
+};
+use ringmq_zmtp::Settings;
 
 use crate::mail::bounds::Bounds;
 use crate::mail::carrier::WhyZmtp;
+use crate::mail::ends::{Conflates, SessionPipe};
 use crate::mail::event::Addresses;
-use crate::mail::orders::Order;
-use crate::peers::outlet;
+use crate::mail::failure::Failure;
+use crate::mail::marks::Marks;
+use crate::mail::shared::{Downgrade, Unsent, Upgrade};
+use crate::mail::watch::Watch;
 
-/// A pipe between a socket and a peer, the same at both ends. Never used again within a context, but for a connection
-/// that is made anew and gets another pipe, once the end of the one before was told.
+/// A pipe between a socket and a peer, the same number at both ends. A context never uses a number again, with one
+/// exception: a connection that is made again gets another pipe of the same number, after the socket was told the end
+/// of the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct PipeId(pub(crate) u64);
 
-/// Why one direction of a connection cannot go on in shared memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// The peer broke the protocol.
-    Corrupt,
-    /// This side has no memory or descriptors for what it sends, or there can be no record of a message.
-    CannotSend,
-    /// This side has no memory, mapping or descriptors for what it receives.
-    CannotReceive,
-    /// A part has more bytes than this side admits.
-    TooLong {
-        /// Bytes that it has.
-        size: u64,
-        /// Bytes that it may have.
-        limit: u64,
-    },
-    /// What came to a REQ is no reply.
-    NoReply,
-}
+// --- To a socket
 
 /// A command to a socket.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Somebody is there.
+    /// A peer is there.
     Attach(Box<Attachment>),
-    /// The other end of a pipe is gone; what it has sent can still be received.
+    /// The other end of a pipe is gone. What it has sent can still be received.
     Gone(PipeId),
-    /// The connection is about to be ended by this side, whose peer may live: what is in shared memory is left to it.
+    /// This side is about to end the connection, and the peer may live. The socket reads no more from shared memory: the
+    /// peer sends again what it finds unread there.
     Stop(PipeId),
-    /// As `Gone`, but the connection is to be made anew, and to get another pipe.
+    /// As `Gone`, but the connection is made again, and gets another pipe.
     Parted(PipeId),
-    /// The peer at the other end has gone, and come back.
+    /// The peer has disconnected and connected again.
     Hiccup(PipeId),
-    /// The socket at the other end of a pipe has been found, and has this mailbox, and these marks.
+    /// The socket at the other end of a pipe was found. It has this mailbox and these marks.
     Found(PipeId, Post<Command>, Marks),
     /// The socket at the other end of a pipe has these marks.
     Marks(PipeId, Marks),
     /// The connection behind a pipe stays on ZMTP, for this reason.
     Stays(PipeId, WhyZmtp),
-    /// The connection behind a pipe has gone over to shared memory.
+    /// The connection behind a pipe has changed over to shared memory.
     Upgrade(PipeId, Box<Upgrade>),
-    /// The pipe goes on with a session, in one direction at least: the connection is gone, or memory runs short.
+    /// The pipe goes on by the session, in one direction at least: the connection is gone, or memory runs short.
     Downgrade(PipeId, Box<Downgrade>),
-    /// Mappings run short, here or at the peer: what is sent by a pipe is to go by ZMTP again.
+    /// Mappings run short, here or at the peer: the socket is to send by ZMTP again.
     GiveBack(PipeId),
     /// The context was shut down.
     Terminate,
 }
 
-/// Ends in shared memory, of the directions in which messages pass.
-#[derive(Debug)]
-pub(crate) struct Upgrade {
-    pub(crate) sender: Option<remote::Sender>,
-    pub(crate) receiver: Option<remote::Receiver>,
-    /// What messages tell of the peer.
-    pub(crate) properties: Option<Arc<Properties>>,
-    /// What messages have to keep to.
-    pub(crate) bounds: Bounds,
-}
-
-impl Upgrade {
-    /// Both sides have agreed, and the peer goes over with its next message.
-    pub(crate) fn agreed() -> Upgrade {
-        Upgrade {
-            sender: None,
-            receiver: None,
-            properties: None,
-            bounds: Bounds::default(),
-        }
-    }
-
-    /// What is sent goes this way from now on.
-    pub(crate) fn sender(sender: remote::Sender) -> Upgrade {
-        Upgrade {
-            sender: Some(sender),
-            receiver: None,
-            properties: None,
-            bounds: Bounds::default(),
-        }
-    }
-
-    /// The peer has sent everything by the way before, and the rest comes here.
-    pub(crate) fn receiver(
-        receiver: remote::Receiver,
-        properties: Option<Arc<Properties>>,
-        bounds: Bounds,
-    ) -> Upgrade {
-        Upgrade {
-            sender: None,
-            receiver: Some(receiver),
-            properties,
-            bounds,
-        }
-    }
-}
-
-/// Ends of a pipe to the session, of the directions that go on there.
-#[derive(Debug)]
-pub(crate) struct Downgrade {
-    pub(crate) sender: Option<Sender<Frame>>,
-    pub(crate) receiver: Option<Receiver<Frame>>,
-    pub(crate) why: WhyZmtp,
-}
-
-/// Our ends of the two directions of a pipe, and who is at the others.
+/// The socket's ends of the two directions of a pipe, and what has the other ends.
 #[derive(Debug)]
 pub(crate) struct Attachment {
     pub(crate) id: PipeId,
     pub(crate) sender: Sender<Frame>,
     pub(crate) receiver: Receiver<Frame>,
-    /// What the peer calls itself.
+    /// The routing id that the peer has announced.
     pub(crate) routing_id: Vec<u8>,
-    /// Whether the probe for a ROUTER is in the pipe already.
+    /// The probe for a ROUTER is in the pipe already.
     pub(crate) probed: bool,
-    /// Those that a session made the pipe with.
+    /// The marks with which a session made the pipe.
     pub(crate) marks: Option<Marks>,
-    /// Of a connection beyond the process.
+    /// The endpoints of a connection beyond the process.
     pub(crate) addresses: Addresses,
-    /// Whom to tell that our end is gone.
+    /// Is told when the socket closes its ends.
     pub(crate) far: Far,
 }
 
-/// Who has the other end of a pipe.
+/// The other end of a pipe.
 #[derive(Debug, Clone)]
 pub(crate) enum Far {
     /// A socket of this process.
@@ -152,22 +91,17 @@ pub(crate) enum Far {
 }
 
 impl Far {
-    /// Tells it that our end is gone. What was sent is to arrive within the linger time, if there is one; so is the
-    /// message in an end that had no room for it.
-    pub(crate) fn let_go(
-        &self,
-        id: PipeId,
-        linger: Option<Duration>,
-        late: Option<Box<outlet::Shared>>,
-    ) {
-        // Whoever has closed its mailbox knows, or does not care.
+    /// Tells the other end that the socket has closed its ends. The session sends what is in the pipe, and then
+    /// `unsent`, for at most `linger`; for as long as it takes if that is `None`.
+    pub(crate) fn close(&self, id: PipeId, linger: Option<Duration>, unsent: Option<Box<Unsent>>) {
+        // If the mailbox is closed, the other end has ended before.
         match self {
             Far::Socket(post) => drop(post.send(Command::Gone(id))),
-            Far::Session(post) => drop(post.send(Order::Finish(id, linger, late))),
+            Far::Session(post) => drop(post.send(Order::Finish(id, linger, unsent))),
         }
     }
 
-    /// Tells a session that there is something to do.
+    /// Tells a session that it has something to do.
     pub(crate) fn activate(&self, id: PipeId) {
         if let Far::Session(post) = self {
             // An I/O thread that has ended has nothing to do.
@@ -175,7 +109,7 @@ impl Far {
         }
     }
 
-    /// Has a session tell that the shared memory of its connection is full.
+    /// Has a session tell the monitor that the shared memory of its connection is full.
     pub(crate) fn tell_full(&self, id: PipeId) {
         if let Far::Session(post) = self {
             // An I/O thread that has ended has no connections.
@@ -192,50 +126,109 @@ impl Far {
     }
 }
 
-/// Which directions of a pipe keep the last message only, as the socket of this end sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Conflates {
-    pub(crate) sending: bool,
-    pub(crate) receiving: bool,
+// --- To an I/O thread
+
+/// An order to an I/O thread.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Accept at this listener.
+    Listen(Box<Listen>),
+    /// Close the listener of this number and leave its connections as `Leave` does. Then send to the channel.
+    Unlisten(u64, SyncSender<()>),
+    /// End the connections that the listener of this number has accepted.
+    Leave(u64),
+    /// Take over a connection that another I/O thread has accepted.
+    Welcome(Box<Newcomer>),
+    /// Connect, and connect again whenever the connection ends.
+    Connect(Box<Connect>),
+    /// The host name that this session connects to was looked up.
+    Resolved(PipeId, Answer),
+    /// This session has something to do.
+    Activate(PipeId),
+    /// One direction of this session's connection cannot go on in shared memory.
+    BreakOff(PipeId, Failure),
+    /// The socket has these marks now.
+    Marks(PipeId, Marks),
+    /// The application has disconnected from the endpoint of this session.
+    Disconnected(PipeId),
+    /// Tell the monitor that the shared memory for this peer is full.
+    TellFull(PipeId),
+    /// Tell the monitor how many messages wait in this pipe.
+    TellStats(PipeId, Stats),
+    /// The socket has closed its ends. Send what is left in the pipe, and then the unsent message, for at most this time.
+    Finish(PipeId, Option<Duration>, Option<Box<Unsent>>),
+    /// End the thread.
+    Stop,
 }
 
-impl Conflates {
-    /// Those that carry messages, of the socket types that conflate. Subscriptions are all kept.
-    pub(crate) fn of(kind: Kind) -> Conflates {
-        Conflates {
-            sending: matches!(kind, Kind::Push | Kind::Pub | Kind::Dealer),
-            receiving: matches!(kind, Kind::Pull | Kind::Sub | Kind::Dealer),
-        }
+/// The messages that wait in a pipe, as the socket knows them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stats {
+    /// Messages that were sent and that the other end has not reported as received.
+    pub(crate) sent: u64,
+    /// Messages that wait in shared memory to be received.
+    pub(crate) received: u64,
+}
+
+/// What the sessions of one endpoint know of their socket.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) kind: Kind,
+    pub(crate) post: Post<Command>,
+    pub(crate) bellpull: Bellpull,
+    pub(crate) marks: Marks,
+    pub(crate) settings: Settings,
+    /// What shared memory needs; `None` if the connections stay on ZMTP.
+    pub(crate) sharing: Option<SharedOffer>,
+    /// The I/O threads that may have its connections, a bit each; 0 is all of them.
+    pub(crate) affinity: u64,
+    /// A pipe ends with its connection (`ZMQ_IMMEDIATE`).
+    pub(crate) immediate: bool,
+    pub(crate) conflates: Conflates,
+    pub(crate) watch: Watch,
+}
+
+impl Link {
+    /// The bounds of messages that the socket receives.
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds::new(self.kind, self.settings.max_message)
     }
 }
 
-/// One direction of a pipe.
-pub(crate) fn direction(
-    conflates: bool,
-    mark: u64,
-    to: Waker,
-    from: Waker,
-) -> (Sender<Frame>, Receiver<Frame>) {
-    if conflates {
-        conflating(to, from)
-    } else {
-        pipe(mark, to, from)
-    }
+/// What a socket brings to an offer of shared memory.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedOffer {
+    pub(crate) control: LateControl,
+    /// Bytes of memory that may hold unread messages of one peer.
+    pub(crate) limit: u64,
 }
 
-/// Messages that may wait in each direction of a pipe, as one end sees it; 0 for no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Marks {
-    pub(crate) sending: u64,
-    pub(crate) receiving: u64,
+/// A listener and its socket.
+#[derive(Debug)]
+pub(crate) struct Listen {
+    pub(crate) number: u64,
+    pub(crate) listener: Listener,
+    pub(crate) link: Link,
 }
 
-impl Marks {
-    /// The marks of a pipe between two sockets, as this one sees it: what either may have waiting counts together.
-    pub(crate) fn between(self, other: Marks) -> Marks {
-        Marks {
-            sending: together(self.sending, other.receiving),
-            receiving: together(self.receiving, other.sending),
-        }
-    }
+/// A connection that was accepted, and the number of its listener.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) stream: Stream,
+    pub(crate) listener: u64,
+    pub(crate) link: Arc<Link>,
+}
+
+/// Where to connect to, and the session's ends of the pipe.
+#[derive(Debug)]
+pub(crate) struct Connect {
+    pub(crate) id: PipeId,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) options: TransportOptions,
+    pub(crate) link: Link,
+    pub(crate) ends: SessionPipe,
+    /// The socket's ends, if it gets them only once the peer is there.
+    pub(crate) near: Option<Box<Attachment>>,
+    pub(crate) backoff: Backoff,
+    pub(crate) stop: ReconnectStop,
 }

@@ -1,9 +1,29 @@
-//! What crosses threads: commands to sockets, orders to I/O threads, and the values in them.
+//! Values that cross threads: commands to sockets, orders to I/O threads, and what these carry.
+//!
+//! This room imports no other one.
 
-pub(crate) mod bounds;
-pub(crate) mod carrier;
-pub(crate) mod commands;
-pub(crate) mod event;
-pub(crate) mod orders;
-pub(crate) mod reply;
-pub(crate) mod watch;
+mod bounds;
+mod carrier;
+mod commands;
+pub(crate) mod ends;
+mod event;
+mod failure;
+mod marks;
+pub(crate) mod pipes;
+mod reply;
+mod shared;
+mod watch;
+
+pub(crate) use bounds::Bounds;
+pub use carrier::{Carrier, Connection, WhyZmtp};
+pub(crate) use commands::{
+    Attachment, Command, Connect, Far, Link, Listen, Newcomer, Order, PipeId, SharedOffer, Stats,
+};
+pub(crate) use ends::{Conflates, SessionPipe};
+pub(crate) use event::Addresses;
+pub use event::{HandshakeFailure, MonitorEvent, Occurrence};
+pub(crate) use failure::Failure;
+pub(crate) use marks::Marks;
+pub(crate) use reply::Reply;
+pub(crate) use shared::{Downgrade, Unsent, Upgrade};
+pub(crate) use watch::{Outlet, Plain, Watch, WeakWatch};

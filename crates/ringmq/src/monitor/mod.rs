@@ -25,9 +25,7 @@ use ringmq_transport::Endpoint;
 use crate::socket::Socket;
 use crate::socket::endpoints::parse;
 
-use crate::mail::event::MonitorEvent;
-use crate::mail::watch::WeakWatch;
-use crate::mail::watch::{Outlet, Plain};
+use crate::mail::{MonitorEvent, Outlet, Plain, WeakWatch};
 use crate::monitor::plain::EventFormat;
 
 /// Events that may wait to be read.

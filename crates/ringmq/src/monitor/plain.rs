@@ -4,7 +4,7 @@ use ringmq_message::{Frame, Message};
 use ringmq_sys::ErrorNumber;
 use ringmq_transport::endpoint_bytes;
 
-use crate::mail::event::{HandshakeFailure, MonitorEvent, Occurrence};
+use crate::mail::{HandshakeFailure, MonitorEvent, Occurrence};
 
 /// How an event becomes a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,7 @@ mod tests {
     use std::io::ErrorKind;
 
     use super::*;
-    use crate::mail::event::Addresses;
+    use crate::mail::Addresses;
 
     fn bytes(event: &MonitorEvent, format: EventFormat) -> Vec<Vec<u8>> {
         let numbers = numbers(&event.occurrence).unwrap();

@@ -3,8 +3,7 @@
 use ringmq_pattern::Peer;
 use ringmq_pipe::local::Post;
 
-use crate::mail::carrier::{Carrier, WhyZmtp};
-use crate::mail::commands::{Command, Downgrade, Far, Marks, PipeId, Upgrade};
+use crate::mail::{Carrier, Command, Downgrade, Far, Marks, PipeId, Upgrade, WhyZmtp};
 use crate::peers::Peers;
 use crate::peers::inlet::Source;
 use crate::peers::outlet::Outlet;

@@ -4,8 +4,7 @@ use std::time::Instant;
 
 use ringmq_message::Frame;
 
-use crate::mail::carrier::{Carrier, WhyZmtp};
-use crate::mail::commands::{Far, Marks, PipeId};
+use crate::mail::{Carrier, Far, Marks, PipeId, WhyZmtp};
 use crate::peers::inlet::Inlet;
 use crate::peers::outlet::Outlet;
 

@@ -7,8 +7,7 @@ use ringmq_message::{Frame, INLINE, Properties, body_memory};
 use ringmq_pipe::remote::Room;
 use ringmq_pipe::{local, remote};
 
-use crate::mail::bounds::Bounds;
-use crate::mail::commands::Failure;
+use crate::mail::{Bounds, Failure};
 use crate::peers::parts::take_parts;
 
 /// The receiving ends of a peer's pipe: a connection may go over to shared memory, and back.

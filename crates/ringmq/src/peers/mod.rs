@@ -19,9 +19,7 @@ use ringmq_pipe::local::Post;
 use ringmq_pipe::remote::LatePolicy;
 use slab::Slab;
 
-use crate::mail::carrier::{Carrier, WhyZmtp};
-use crate::mail::commands::{Attachment, Command, Far, Marks, PipeId};
-use crate::mail::orders::{Order, Stats};
+use crate::mail::{Attachment, Carrier, Command, Far, Marks, Order, PipeId, Stats, WhyZmtp};
 use crate::peers::entry::Entry;
 use crate::peers::inlet::Inlet;
 use crate::peers::outlet::Outlet;
@@ -125,12 +123,12 @@ impl Peers {
             gone,
             ..
         } = entry;
-        let late = sender.let_go();
+        let unsent = sender.let_go();
         drop((receiver, then));
         if gone {
             return Some(id);
         }
-        far.let_go(id, linger, late);
+        far.close(id, linger, unsent);
         None
     }
 

@@ -6,7 +6,7 @@ use std::mem;
 use ringmq_message::Frame;
 use ringmq_pipe::{local, remote};
 
-use crate::mail::commands::Failure;
+use crate::mail::{Failure, Unsent};
 
 /// The sending end of a peer's pipe.
 #[derive(Debug)]
@@ -258,11 +258,31 @@ impl Outlet {
         }
     }
 
-    /// The socket lets go. With a message that was accepted and could not be sent, somebody else still needs this end.
-    pub(crate) fn let_go(self) -> Option<Box<Shared>> {
+    /// Closes this end. Returns the message that was accepted and not sent, if there is one.
+    pub(crate) fn let_go(self) -> Option<Box<Unsent>> {
         match self {
-            Outlet::Shared(shared) if shared.waits => Some(shared),
+            Outlet::Shared(mut shared) if shared.waits => {
+                let parts = mem::take(shared.parts());
+                Some(Box::new(Unsent {
+                    sender: shared.sender,
+                    parts,
+                    failure: shared.failure,
+                }))
+            }
             _ => None,
+        }
+    }
+}
+
+impl From<Unsent> for Shared {
+    fn from(unsent: Unsent) -> Shared {
+        Shared {
+            sender: unsent.sender,
+            delimited: false,
+            parts: unsent.parts,
+            waits: true,
+            told_full: false,
+            failure: unsent.failure,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ringmq_pipe::local::Post;
 
-use crate::mail::orders::Order;
+use crate::mail::Order;
 
 /// All I/O threads of a context.
 #[derive(Debug)]

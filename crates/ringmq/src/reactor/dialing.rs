@@ -10,10 +10,8 @@ use ringmq_transport::{
     Answer, Backoff, Dial, DialError, Endpoint, Named, Options, ReconnectStop, dial,
 };
 
-use crate::mail::commands::Command;
-use crate::mail::commands::PipeId;
-use crate::mail::event::{Addresses, Occurrence};
-use crate::mail::orders::{Connect, Order, session_pipe};
+use crate::mail::pipes::session_pipe;
+use crate::mail::{Addresses, Command, Connect, Occurrence, Order, PipeId};
 use crate::reactor::event_loop::{Io, Origin, Session, Work, session_number};
 use crate::reactor::timers::earlier;
 
@@ -204,7 +202,7 @@ impl Work {
         let (near, ends) = session_pipe(&session.link, session.id, post);
         session.near = Some(Box::new(near));
         // What was in it is lost, but for what the socket may still receive.
-        session.ends = ends;
+        session.ends = ends.into();
         // A socket that has closed says so by an order that is under way.
         let _ = session.link.post.send(Command::Parted(session.id));
     }

@@ -10,10 +10,10 @@ use ringmq_pipe::remote::Witness;
 use ringmq_transport::{Connecting, Named, Stream};
 use slab::Slab;
 
-use crate::mail::carrier::{Carrier, WhyZmtp};
-use crate::mail::commands::{Attachment, Command, Marks, PipeId, Upgrade};
-use crate::mail::event::{Addresses, Occurrence};
-use crate::mail::orders::{Link, Order};
+use crate::mail::{
+    Addresses, Attachment, Carrier, Command, Link, Marks, Occurrence, Order, PipeId, Upgrade,
+    WhyZmtp,
+};
 use crate::reactor::dialing::Dialed;
 use crate::reactor::listening::Listening;
 use crate::reactor::processes::Processes;

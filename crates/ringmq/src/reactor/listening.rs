@@ -9,9 +9,8 @@ use mio::{Interest, Token};
 use ringmq_sys::ErrorNumber;
 use ringmq_transport::{AcceptError, Listener, Stream};
 
-use crate::mail::commands::PipeId;
-use crate::mail::event::{Addresses, MonitorEvent, Occurrence};
-use crate::mail::orders::{Link, Listen, Newcomer, Order, session_pipe};
+use crate::mail::pipes::session_pipe;
+use crate::mail::{Addresses, Link, Listen, MonitorEvent, Newcomer, Occurrence, Order, PipeId};
 use crate::reactor::event_loop::{Origin, SHORTAGE, Session, Work, listener_number};
 
 /// Connections that are accepted before others have their turn: peers can connect as fast as they are accepted.

@@ -26,7 +26,7 @@ use mio::{Poll, Token, Waker as MioWaker};
 use ringmq_pipe::local::{Announcement, Bell, Mailbox, Post, Waker};
 use ringmq_sys::without_signals;
 
-use crate::mail::orders::Order;
+use crate::mail::Order;
 use crate::reactor::crew::Crew;
 use crate::reactor::crew::Place;
 use crate::reactor::resolver::Resolver;

@@ -18,8 +18,7 @@ use ringmq_pipe::local::Post;
 use ringmq_sys::without_signals;
 use ringmq_transport::Answer;
 
-use crate::mail::commands::PipeId;
-use crate::mail::orders::Order;
+use crate::mail::{Order, PipeId};
 
 /// Lookups at the same time.
 const MOST: usize = 16;

@@ -9,8 +9,7 @@ use ringmq_pipe::local::{Post, Sleeper, Waker};
 use ringmq_sys::ForkMark;
 
 use crate::error::{EndpointRefusal, SocketError, TerminateError};
-use crate::mail::commands::{Command, PipeId};
-use crate::mail::watch::WeakWatch;
+use crate::mail::{Command, PipeId, WeakWatch};
 use crate::reactor::crew::Place;
 use crate::reactor::{Lingering, Reactors};
 use crate::registry::names::Names;

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use ringmq_pipe::local::{Bellpull, Post, Waker};
 
-use crate::mail::commands::{Attachment, Command, Marks};
-use crate::mail::watch::WeakWatch;
+use crate::mail::{Attachment, Command, Marks, WeakWatch};
 
 /// What a socket that connects needs of the socket that is bound, and the reverse.
 #[derive(Debug, Clone)]

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use ringmq_message::Frame;
 
-use crate::mail::commands::{Command, PipeId};
-use crate::mail::event::Occurrence;
+use crate::mail::{Command, Occurrence, PipeId, Unsent};
 use crate::peers::outlet;
 use crate::reactor::event_loop::{FAREWELL, Io, Origin, Session, Work, session_number};
 use crate::reactor::timers::earlier;
@@ -23,9 +22,9 @@ pub(crate) struct Late {
 }
 
 impl Late {
-    fn new(sender: Box<outlet::Shared>) -> Late {
+    fn new(unsent: Unsent) -> Late {
         Late {
-            sender,
+            sender: Box::new(outlet::Shared::from(unsent)),
             pause: Pause::new(),
         }
     }
@@ -60,7 +59,7 @@ impl Work {
         &mut self,
         id: PipeId,
         linger: Option<Duration>,
-        late: Option<Box<outlet::Shared>>,
+        late: Option<Box<Unsent>>,
     ) {
         let Some(slot) = self.by_id.get(&id).copied() else {
             return;
@@ -73,11 +72,11 @@ impl Work {
         session.near = None;
         match late {
             // It had not heard that it sends by ZMTP again.
-            Some(late) if session.returned.is_some() => session.ends.end_with(late.into_parts()),
-            Some(late) if session.witness.is_some() => session.late = Some(Late::new(late)),
+            Some(late) if session.returned.is_some() => session.ends.end_with(late.parts),
+            Some(late) if session.witness.is_some() => session.late = Some(Late::new(*late)),
             // The connection is gone, and the socket has not heard of it.
             Some(late) if !session.link.immediate => {
-                session.ends.end_with(late.into_parts());
+                session.ends.end_with(late.parts);
             }
             _ => {}
         }

@@ -3,6 +3,7 @@
 use ringmq_message::Frame;
 use ringmq_pipe::local::{Announcement, Sender, Waker};
 
+use crate::mail::SessionPipe;
 use crate::peers::outbound::Outbound;
 use crate::session::broken::Broken;
 
@@ -19,6 +20,19 @@ pub(crate) struct Ends {
     pub(crate) waker: Waker,
     /// A part with more to follow was taken from the socket.
     pub(crate) out_midst: bool,
+}
+
+impl From<SessionPipe> for Ends {
+    fn from(pipe: SessionPipe) -> Ends {
+        Ends {
+            inbound: Some(pipe.inbound),
+            outbound: Outbound::new(pipe.outbound),
+            back: None,
+            announcement: pipe.announcement,
+            waker: pipe.waker,
+            out_midst: false,
+        }
+    }
 }
 
 impl Ends {

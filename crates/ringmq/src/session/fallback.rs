@@ -8,9 +8,8 @@ use ringmq_pipe::local::{Receiver, Sender};
 use ringmq_pipe::remote::{Refuse, Witness};
 use ringmq_zmtp::Error as ZmtpError;
 
-use crate::mail::carrier::{Carrier, WhyZmtp};
-use crate::mail::commands::{Command, Downgrade, Failure, Upgrade};
-use crate::mail::orders::{inbound, outbound};
+use crate::mail::pipes::{inbound, outbound};
+use crate::mail::{Carrier, Command, Downgrade, Failure, Upgrade, WhyZmtp};
 use crate::peers::outbound::Outbound;
 use crate::reactor::event_loop::{Io, Session, WITHOUT, Work};
 use crate::session::broken::Broken;
@@ -162,7 +161,7 @@ impl Work {
             }
             if !returned {
                 let (from_socket, then) = outbound(&session.link, &ends.waker);
-                ends.outbound.then(then);
+                ends.outbound.then(Outbound::new(then));
                 sender = Some(from_socket);
             }
         }
@@ -194,7 +193,7 @@ impl Session {
             self.ends.back = Some(Outbound::late(late.into_parts()));
         } else {
             let (sender, back) = outbound(&self.link, &self.ends.waker);
-            self.ends.back = Some(back);
+            self.ends.back = Some(Outbound::new(back));
             self.downgrade(Some(sender), None, why);
         }
         self.tell_carrier(Carrier::Zmtp(why));
@@ -220,7 +219,7 @@ impl Session {
             return;
         }
         let (sender, then) = outbound(&self.link, &ends.waker);
-        ends.outbound.then(then);
+        ends.outbound.then(Outbound::new(then));
         if let Some(late) = self.late.take() {
             ends.end_with(late.into_parts());
         } else {

@@ -16,16 +16,13 @@ use std::time::Duration;
 use ringmq_pipe::has_mappings_for_connections;
 use ringmq_pipe::local::Waker;
 use ringmq_pipe::remote::{
-    Courier, Descriptor, LateControl, Lines, MeetError, OfferFrame, Own, Peer, Receiver, Refuse,
-    Sender, Witness,
+    Courier, Descriptor, Lines, MeetError, OfferFrame, Own, Peer, Receiver, Refuse, Sender, Witness,
 };
 use ringmq_sys::Ancillary;
 use ringmq_transport::Stream;
 use ringmq_zmtp::Connection;
 
-use crate::mail::carrier::WhyZmtp;
-use crate::mail::commands::Marks;
-use crate::mail::orders::Link;
+use crate::mail::{Link, Marks, SharedOffer as Sharing, WhyZmtp};
 use crate::reactor::processes::Process;
 use crate::session::carry::OverStream;
 use crate::session::kinds::{blocks, receives, sends};
@@ -46,14 +43,6 @@ const OVERRIPE: Duration = Duration::from_millis(20);
 /// Descriptors that come with an offer, at most, and with a segment.
 const DESCRIPTORS: usize = 3;
 const OF_SEGMENT: usize = 1;
-
-/// What a socket brings to the handoff.
-#[derive(Debug, Clone)]
-pub(crate) struct Sharing {
-    pub(crate) control: LateControl,
-    /// Bytes of memory that may hold unread messages of one peer.
-    pub(crate) limit: u64,
-}
 
 /// The handoff of one connection. Its end is that of the stream.
 #[derive(Debug)]

@@ -14,18 +14,15 @@ pub(crate) mod supply;
 
 use std::sync::Arc;
 
-use crate::mail::commands::{Attachment, PipeId};
-use crate::mail::event::Addresses;
-use crate::mail::orders::Link;
+use crate::mail::{Addresses, Attachment, Link, PipeId, SessionPipe};
 use crate::reactor::event_loop::{Io, Origin, Session};
-use crate::session::ends::Ends;
 
 impl Session {
     /// A session without a connection. `near` is what its socket gets once a peer is there.
     pub(crate) fn new(
         id: PipeId,
         link: Arc<Link>,
-        ends: Ends,
+        pipe: SessionPipe,
         origin: Origin,
         addresses: Addresses,
         near: Option<Box<Attachment>>,
@@ -33,7 +30,7 @@ impl Session {
         Session {
             id,
             link,
-            ends,
+            ends: pipe.into(),
             origin,
             addresses,
             io: Io::Resting,

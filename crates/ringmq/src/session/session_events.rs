@@ -9,9 +9,7 @@ use ringmq_transport::Stream;
 use ringmq_zmtp::{Detail, Error as ZmtpError};
 use tracing::Level;
 
-use crate::mail::carrier::{Carrier, WhyZmtp};
-use crate::mail::event::{HandshakeFailure, Occurrence};
-use crate::mail::orders::Stats;
+use crate::mail::{Carrier, HandshakeFailure, Occurrence, Stats, WhyZmtp};
 use crate::reactor::event_loop::{Io, Origin, Session};
 use crate::session::broken::Broken;
 

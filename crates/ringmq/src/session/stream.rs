@@ -12,10 +12,7 @@ use ringmq_pipe::remote::{self, Courier};
 use ringmq_transport::Stream;
 use ringmq_zmtp::{Connection, Event, Peer};
 
-use crate::mail::carrier::WhyZmtp;
-use crate::mail::orders;
-use crate::mail::orders::Link;
-use crate::mail::reply::Reply;
+use crate::mail::{Link, Reply, WhyZmtp, pipes};
 use crate::session::broken::Broken;
 use crate::session::ends::Ends;
 use crate::session::handoff;
@@ -519,7 +516,7 @@ impl Open {
             ends.go_back();
         }
         if self.handoff.has_heard_back() && ends.inbound.is_none() {
-            let (inbound, receiver) = orders::inbound(link, &ends.waker);
+            let (inbound, receiver) = pipes::inbound(link, &ends.waker);
             ends.inbound = Some(inbound);
             self.back = Some((receiver, self.handoff.why_back()));
         }

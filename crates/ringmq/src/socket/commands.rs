@@ -1,6 +1,6 @@
 //! What other threads ask of a socket.
 
-use crate::mail::commands::{Command, PipeId};
+use crate::mail::{Command, PipeId};
 use crate::socket::Socket;
 
 impl Socket {

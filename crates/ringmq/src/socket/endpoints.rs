@@ -13,10 +13,10 @@ use ringmq_transport::{Backoff, Endpoint, EndpointError, Listener, ReconnectStop
 use ringmq_zmtp::{Settings, SocketType};
 
 use crate::error::EndpointRefusal;
-use crate::mail::commands::{Conflates, PipeId};
-use crate::mail::event::{MonitorEvent, Occurrence};
-use crate::mail::orders::{Connect, Link, Listen, Order, session_pipe};
-use crate::session::handoff::Sharing;
+use crate::mail::pipes::session_pipe;
+use crate::mail::{
+    Conflates, Connect, Link, Listen, MonitorEvent, Occurrence, Order, PipeId, SharedOffer,
+};
 use crate::socket::Socket;
 
 /// What a socket is to an endpoint.
@@ -343,7 +343,7 @@ impl Socket {
             affinity: self.options.affinity,
             immediate: self.options.immediate,
             conflates: self.conflates(),
-            sharing: control.map(|control| Sharing {
+            sharing: control.map(|control| SharedOffer {
                 control,
                 limit: self.options.share_limit,
             }),

@@ -3,10 +3,8 @@
 use ringmq_pipe::local::Waker;
 
 use crate::error::EndpointRefusal;
-use crate::mail::carrier::Carrier;
-use crate::mail::commands::{Attachment, Command, Far, direction};
-use crate::mail::event::Addresses;
-use crate::mail::watch::WeakWatch;
+use crate::mail::ends::direction;
+use crate::mail::{Addresses, Attachment, Carrier, Command, Far, WeakWatch};
 use crate::registry::names::Face;
 use crate::socket::Socket;
 use crate::socket::endpoints::Role;

@@ -21,9 +21,7 @@ use ringmq_pattern::{Kind, NotAttached, Pattern, Peer, Ready, RecvRefused, Refus
 use ringmq_pipe::local::{Mailbox, Post, Sleeper};
 
 use crate::error::{RecvError, SendError, SendRefusal, SocketError};
-use crate::mail::commands::{Attachment, Command};
-use crate::mail::event::Occurrence;
-use crate::mail::watch::Watch;
+use crate::mail::{Attachment, Command, Occurrence, Watch};
 use crate::peers::{LOOK, Peers};
 use crate::registry::Registry;
 use crate::socket::endpoints::Role;

@@ -6,7 +6,7 @@ use ringmq_pipe::Wait;
 use ringmq_transport::{Options as TransportOptions, ReconnectStop};
 use ringmq_zmtp::Heartbeat;
 
-use crate::mail::commands::Marks;
+use crate::mail::Marks;
 
 /// What a socket was told, and what it does by default.
 #[derive(Debug, Clone)]

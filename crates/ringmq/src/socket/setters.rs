@@ -7,7 +7,7 @@ use ringmq_pipe::Wait;
 use ringmq_pipe::remote::{LatePolicy, LateReader};
 
 use crate::error::OptionError;
-use crate::mail::carrier::Connection;
+use crate::mail::Connection;
 use crate::socket::Socket;
 
 impl Socket {

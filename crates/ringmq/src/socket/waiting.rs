@@ -3,7 +3,7 @@
 use ringmq_pattern::Ready;
 use ringmq_pipe::local::{Awaited, Company, Mailbox};
 
-use crate::mail::commands::Command;
+use crate::mail::Command;
 use crate::peers::Peers;
 
 /// Mail, and something to read or room to write.

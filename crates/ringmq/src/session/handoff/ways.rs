@@ -3,7 +3,7 @@
 use ringmq_pipe::remote::{OfferFrame, Refuse};
 use ringmq_zmtp::Connection;
 
-use crate::mail::carrier::WhyZmtp;
+use crate::mail::WhyZmtp;
 use crate::session::handoff::{COMMAND, Handoff, OURS, Stage, THEIRS, TooLate, Way};
 
 impl Handoff {

@@ -1,0 +1,48 @@
+//! The ends of a pipe within the process.
+
+use ringmq_message::Frame;
+use ringmq_pattern::Kind;
+use ringmq_pipe::local::{Announcement, Receiver, Sender, Waker, conflating, pipe};
+
+/// The session's ends of the pipe to its socket.
+#[derive(Debug)]
+pub(crate) struct SessionPipe {
+    /// Takes the messages that come from the peer.
+    pub(crate) inbound: Sender<Frame>,
+    /// Has the messages that the socket sends.
+    pub(crate) outbound: Receiver<Frame>,
+    pub(crate) announcement: Announcement,
+    /// Wakes the session.
+    pub(crate) waker: Waker,
+}
+
+/// The directions of a pipe that keep only the last message, as the socket of this end sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Conflates {
+    pub(crate) sending: bool,
+    pub(crate) receiving: bool,
+}
+
+impl Conflates {
+    /// The directions of a conflating socket of this type that carry messages. Subscriptions are never conflated.
+    pub(crate) fn of(kind: Kind) -> Conflates {
+        Conflates {
+            sending: matches!(kind, Kind::Push | Kind::Pub | Kind::Dealer),
+            receiving: matches!(kind, Kind::Pull | Kind::Sub | Kind::Dealer),
+        }
+    }
+}
+
+/// One direction of a pipe. `to` wakes its receiver, `from` its sender.
+pub(crate) fn direction(
+    conflates: bool,
+    mark: u64,
+    to: Waker,
+    from: Waker,
+) -> (Sender<Frame>, Receiver<Frame>) {
+    if conflates {
+        conflating(to, from)
+    } else {
+        pipe(mark, to, from)
+    }
+}

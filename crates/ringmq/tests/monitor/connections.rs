@@ -66,10 +66,9 @@ fn a_peer_that_goes_and_comes_back_is_told_of() {
     let (mut client, mut monitor) = monitored(Kind::Dealer);
     client.connect(&endpoint).unwrap();
     for _ in 0..3 {
-        assert_eq!(
-            next(&mut monitor).occurrence,
-            Occurrence::Closed { fd: None }
-        );
+        let closed = next(&mut monitor).occurrence;
+        let has_number = matches!(closed, Occurrence::Closed { fd: Some(fd) } if fd >= 0);
+        assert!(has_number, "{closed:?}");
         is_retried(&mut monitor);
     }
     let mut server = Context::new().unwrap().socket(Kind::Dealer).unwrap();

@@ -58,40 +58,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod adaptive;
-mod bytes;
-mod error;
-mod handshake;
-mod heels;
-mod layout;
-mod listener;
+mod bare;
+#[doc(hidden)] // For ringmq: it may change at any time.
 pub mod local;
 mod maps;
+#[doc(hidden)] // As above.
 pub mod marks;
-mod offer;
-mod options;
-mod pipe;
-mod quota;
-mod receiver;
 mod refusal;
+#[doc(hidden)] // As above.
 pub mod remote;
-mod sender;
-mod shared;
-mod slot;
-mod stats;
-mod storm;
-mod wait;
+#[doc(hidden)] // As above.
+pub mod sleeper;
+#[doc(hidden)] // As above.
+pub mod waiting;
 
-pub use error::{ConnectError, ListenError, OptionsError, RecvError, SendError};
-pub use listener::Listener;
+pub use bare::{
+    Claim, ConnectError, Lent, ListenError, Listener, OfferError, Options, OptionsError, Pipe,
+    Receiver, RecvError, SendError, Sender, Stats, Vow,
+};
 pub use maps::{has_mappings_for_connections, mappings};
-pub use offer::OfferError;
-pub use options::{Options, Wait};
-pub use pipe::Pipe;
-pub use receiver::Receiver;
 pub use refusal::RefusalReason as Reason;
 pub use ringmq_ring::Corrupt;
 pub use ringmq_sys::Credentials as PeerCredentials;
-pub use sender::Sender;
-pub use slot::{Claim, Lent, Vow};
-pub use stats::Stats;
+pub use waiting::Wait;

@@ -5,7 +5,9 @@
 use std::time::{Duration, Instant};
 
 use ringmq_pipe::Wait;
-use ringmq_pipe::local::{Mailbox, Receiver, Sender, Sleeper, Slept, Waker, conflating, pipe};
+use ringmq_pipe::local::{Mailbox, Receiver, Sender, Waker, conflating, pipe};
+use ringmq_pipe::sleeper::Sleeper;
+use ringmq_pipe::waiting::Slept;
 use ringmq_testing::{Random, scope, seed, watchdog};
 
 /// Sends the number as a message of one to three elements.

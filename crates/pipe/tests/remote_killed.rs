@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringmq_pipe::Wait;
-use ringmq_pipe::local::{Sleeper, Waker};
+use ringmq_pipe::local::Waker;
 use ringmq_pipe::remote::{
     Carry, Courier, Descriptor, FRAME, Lines, Marks, OfferFrame, Own, Parts, Receiver, Ringers,
     Sender, Unread, Witness,
 };
+use ringmq_pipe::sleeper::Sleeper;
 use ringmq_sys::{Ancillary, Credentials, Stream};
 use ringmq_testing::{Tracee, stop, watchdog};
 

@@ -4,7 +4,7 @@ use std::io;
 
 use ringmq_message::Message;
 use ringmq_pattern::RecvRefused;
-use ringmq_pipe::local::Slept;
+use ringmq_pipe::waiting::Slept;
 use ringmq_transport::{EndpointError, ListenError};
 use thiserror::Error;
 

@@ -17,19 +17,13 @@ mod latest;
 mod mailbox;
 mod receiver;
 mod sender;
-mod sleeper;
-mod spinner;
 mod waker;
 
 pub use announcement::Announcement;
 pub use mailbox::{Mailbox, Post};
 pub use receiver::Receiver;
 pub use sender::Sender;
-pub use sleeper::{Awaited, Company, Sleep, Sleeper, Slept, announce};
-pub use spinner::{Spinner, Spun};
 pub use waker::{Bell, Bellpull, Waker};
-
-pub use crate::storm::Storm;
 
 use ringmq_ring::{elements, words};
 

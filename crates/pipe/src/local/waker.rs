@@ -26,7 +26,7 @@ pub struct Bellpull {
 
 impl Bellpull {
     /// Of the sleeper that announces its sleeps there, tells its CPU there, and is woken by this bell.
-    pub(super) fn new(
+    pub(crate) fn new(
         announcement: Words<1>,
         cpu: Option<Words<1>>,
         bell: Arc<dyn Bell>,

@@ -26,7 +26,7 @@ pub struct Control {
 /// The control of a socket that may never need it: it is made for the first offer, in whichever thread makes that one. A
 /// socket whose peers want one answer and go has none.
 ///
-/// Until the socket [shows](crate::local::Sleeper::show) it, its word says that the socket is awake, and nobody rings the
+/// Until the socket [shows](crate::sleeper::Sleeper::show) it, its word says that the socket is awake, and nobody rings the
 /// bell for it. That loses nothing, since the socket cannot look yet at what its peers would ring for: it has the ends of
 /// their pipes from the thread that has made them, with a command that wakes it as any other does, and it shows the
 /// control before it takes them.

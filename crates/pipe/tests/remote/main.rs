@@ -12,8 +12,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringmq_pipe::Wait;
-use ringmq_pipe::local::{Sleeper, Slept};
 use ringmq_pipe::remote::{LONGEST, Marks, MeetError, Own, PushError, Ringers};
+use ringmq_pipe::sleeper::Sleeper;
+use ringmq_pipe::waiting::Slept;
 use ringmq_sys::Credentials;
 use ringmq_testing::{Random, seed};
 

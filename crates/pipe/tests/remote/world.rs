@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use ringmq_pipe::Wait;
-use ringmq_pipe::local::{Sleeper, Waker};
+use ringmq_pipe::local::Waker;
 use ringmq_pipe::remote::{
     Carry, Courier, Descriptor, FRAME, Lines, Marks, MeetError, OfferFrame, Own, Parts, Peer,
     Receiver, Ringers, Sender, Witness,
 };
+use ringmq_pipe::sleeper::Sleeper;
 use ringmq_sys::{Ancillary, Credentials};
 
 /// Where the courier of one side is, once there is one, and for as long as that side has it.

@@ -15,7 +15,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use ringmq_pattern::Kind;
-use ringmq_pipe::local::{Receiver, Sleeper, Slept, Waker, pipe};
+use ringmq_pipe::local::{Receiver, Waker, pipe};
+use ringmq_pipe::sleeper::Sleeper;
+use ringmq_pipe::waiting::Slept;
 use ringmq_sys::ForkMark;
 use thiserror::Error;
 

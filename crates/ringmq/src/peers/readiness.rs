@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ringmq_pattern::{Pattern, Peer, Ready};
-use ringmq_pipe::local::Company;
+use ringmq_pipe::waiting::Company;
 
 use crate::peers::outlet::Outlet;
 use crate::peers::{LOOK, Peers};

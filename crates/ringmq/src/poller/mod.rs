@@ -17,7 +17,8 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use ringmq_pipe::Wait;
-use ringmq_pipe::local::{Awaited, Company, Slept, Spinner, Spun, announce};
+use ringmq_pipe::sleeper::announce;
+use ringmq_pipe::waiting::{Awaited, Company, Slept, Spinner, Spun};
 use ringmq_sys::cpu;
 use ringmq_sys::poll::Set;
 use thiserror::Error;

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ringmq_pipe::local::{Slept, Storm};
+use ringmq_pipe::waiting::{Slept, Storm};
 use ringmq_sys::Event;
 use ringmq_sys::poll::{Conditions, Set};
 

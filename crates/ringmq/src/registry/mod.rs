@@ -5,7 +5,8 @@ pub(crate) mod names;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use ringmq_pipe::Wait;
-use ringmq_pipe::local::{Post, Sleeper, Waker};
+use ringmq_pipe::local::{Post, Waker};
+use ringmq_pipe::sleeper::Sleeper;
 use ringmq_sys::ForkMark;
 
 use crate::error::{EndpointRefusal, SocketError, TerminateError};

@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 
 use ringmq_message::{Frame, Message};
 use ringmq_pattern::{Kind, NotAttached, Pattern, Peer, Ready, RecvRefused, Refused, Remote};
-use ringmq_pipe::local::{Mailbox, Post, Sleeper};
+use ringmq_pipe::local::{Mailbox, Post};
+use ringmq_pipe::sleeper::Sleeper;
 
 use crate::error::{RecvError, SendError, SendRefusal, SocketError};
 use crate::mail::{Attachment, Command, Occurrence, Watch};

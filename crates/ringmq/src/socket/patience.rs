@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use ringmq_pipe::local::Slept;
 use ringmq_pipe::remote::LatePolicy;
+use ringmq_pipe::waiting::Slept;
 
 use crate::error::SendRefusal;
 use crate::socket::pause::{Ended, Woken};

@@ -18,7 +18,8 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use ringmq_pattern::Ready;
-use ringmq_pipe::local::{Sleep, Sleeper, Slept, Spun};
+use ringmq_pipe::sleeper::{Sleep, Sleeper};
+use ringmq_pipe::waiting::{Slept, Spun};
 use ringmq_sys::Event;
 
 use crate::socket::Socket;

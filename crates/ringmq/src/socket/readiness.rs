@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
 use ringmq_pattern::Ready;
-use ringmq_pipe::local::Slept;
+use ringmq_pipe::waiting::Slept;
 use ringmq_sys::Event;
 
 use crate::error::RecvError;

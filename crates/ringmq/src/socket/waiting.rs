@@ -1,7 +1,8 @@
 //! What a call that waits looks for.
 
 use ringmq_pattern::Ready;
-use ringmq_pipe::local::{Awaited, Company, Mailbox};
+use ringmq_pipe::local::Mailbox;
+use ringmq_pipe::waiting::{Awaited, Company};
 
 use crate::mail::Command;
 use crate::peers::Peers;

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use ringmq::{Carrier, Context, Interest, Item, Kind, Poller, Socket, WhyZmtp};
 use ringmq_pipe::Wait;
-use ringmq_pipe::local::{Sleeper, Waker};
+use ringmq_pipe::local::Waker;
 use ringmq_pipe::remote::{
     Carry, Courier, FRAME, Lines, Marks, OfferFrame, Own, Parts, Receiver, Ringers, Sender, Witness,
 };
+use ringmq_pipe::sleeper::Sleeper;
 use ringmq_sys::{Address, Ancillary, ListenOptions, Stream, UnixListener, send_some};
 use ringmq_testing::{Scratch, watchdog};
 

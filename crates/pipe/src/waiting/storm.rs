@@ -17,7 +17,7 @@ const FORGOTTEN: Duration = Duration::from_millis(100);
 /// is lost: a message is at most a millisecond late.
 ///
 /// ```
-/// use ringmq_pipe::local::Storm;
+/// use ringmq_pipe::waiting::Storm;
 ///
 /// let mut storm = Storm::default();
 /// for _ in 0..20 {

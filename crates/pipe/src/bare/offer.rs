@@ -157,7 +157,7 @@ impl Offer {
             start: number(48),
         };
         let wrong = |field, value| Err(OfferError::Field { field, value });
-        if offer.control != crate::layout::CONTROL as u64 {
+        if offer.control != super::layout::CONTROL as u64 {
             return wrong("control", offer.control);
         }
         let possible = ringmq_sys::page_size() as u64..=ringmq_ring::CAPACITY_MOST as u64;

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use ringmq_sys::{Address, ListenOptions, UnixListener, poll};
 
-use crate::error::{ConnectError, ListenError};
-use crate::handshake::{Accepting, Advanced};
-use crate::options::Options;
-use crate::pipe::Pipe;
+use super::error::{ConnectError, ListenError};
+use super::handshake::{Accepting, Advanced};
+use super::options::Options;
+use super::pipe::Pipe;
 
 /// Connections whose set-up may be under way at once. One more ends one that is late, or waits until there is one.
 const UNDER_WAY: usize = 64;
@@ -138,7 +138,7 @@ impl Listener {
             let is_over = |one: &SetUp| one.until.is_some_and(|until| until <= now);
             if let Some(at) = self.under_way.iter().position(is_over) {
                 self.under_way.remove(at);
-                let (got, want) = (0, crate::offer::FRAME);
+                let (got, want) = (0, super::offer::FRAME);
                 return Err(ringmq_sys::RecvError::TimedOut { got, want }.into());
             }
             let room = self.room_at();

@@ -5,7 +5,7 @@ use std::io;
 use ringmq_ring::Corrupt;
 use ringmq_sys::{Address, AddressError, BindError, CreateError, Refusal, RingerRefusal};
 
-use crate::offer::OfferError;
+use super::offer::OfferError;
 use crate::refusal::RefusalReason;
 
 /// Options that no pipe can have.

@@ -7,12 +7,12 @@ use std::time::Instant;
 use ringmq_ring::{
     Corrupt, Generation, Kind, Look, Mapped, MappedMut, Owed, Reader, Record, WantedSeen,
 };
-use ringmq_sys::{Ringer, barrier};
+use ringmq_sys::{Credentials as PeerCredentials, Ringer, barrier};
 
-use crate::error::{RecvError, WaitError};
-use crate::sender::Patience;
-use crate::stats::Stats;
-use crate::wait::{Awaited, Waiter};
+use super::error::{RecvError, WaitError};
+use super::patience::Patience;
+use super::stats::Stats;
+use super::wait::{Awaited, Waiter};
 
 /// The receiving half of a pipe.
 ///
@@ -390,7 +390,7 @@ impl Receiver {
     }
 
     /// Who the peer is, as the kernel vouches for it.
-    pub fn peer_credentials(&self) -> crate::PeerCredentials {
+    pub fn peer_credentials(&self) -> PeerCredentials {
         self.waiter.shared().credentials()
     }
 

@@ -1,4 +1,4 @@
-//! What both halves of an end hold in common, and how an end is made of what both sides offer.
+//! How an end is made of what both sides offer.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -7,56 +7,20 @@ use ringmq_ring::{
     Generation, GenerationSeen, Mapped, MappedMut, Reader, Wanted, WantedSeen, Writer,
 };
 use ringmq_sys::{
-    Ancillary, Credentials, Doorbell, ForkMark, Mapping, OwnMemory, Ringer, adopt, allow_other_uid,
-    barrier,
+    Ancillary, Credentials, Doorbell, ForkMark, OwnMemory, Ringer, adopt, allow_other_uid, barrier,
 };
 
-use crate::error::ConnectError;
-use crate::layout::{self, CONTROL};
+use super::error::ConnectError;
+use super::layout::{self, CONTROL};
+use super::offer::{DESCRIPTORS, Offer, OfferError};
+use super::options::Options;
+use super::pipe::Pipe;
+use super::receiver::Receiver;
+use super::sender::Sender;
+use super::shared::Shared;
+use super::wait::Waiter;
 use crate::maps::Counted;
-use crate::offer::{DESCRIPTORS, Offer, OfferError};
-use crate::options::{Options, Wait};
-use crate::pipe::Pipe;
-use crate::receiver::Receiver;
-use crate::sender::Sender;
-use crate::wait::Waiter;
-
-/// The mappings of an end, and what it knows of its peer. Both halves keep it alive: every `Mapped` of
-/// theirs points into it.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    mark: ForkMark,
-    pidfd: Option<OwnedFd>,
-    credentials: Credentials,
-    /// The greatest message that this end accepts, and that the peer does.
-    pub(crate) own_greatest: u64,
-    pub(crate) peer_greatest: u64,
-    /// Whether a barrier of ours reaches the peer.
-    pub(crate) barrier_reaches_peer: bool,
-    /// Whether this end may change between fences and barriers as it sees fit.
-    pub(crate) may_change_payment: bool,
-    _own_control: Mapping,
-    _own_ring: Mapping,
-    _peer_control: Mapping,
-    _peer_ring: Mapping,
-    _counted: Counted,
-}
-
-impl Shared {
-    /// Whether this is the process that made the pipe, and not a child forked from it. One load.
-    #[inline(always)]
-    pub(crate) fn is_here(&self) -> bool {
-        self.mark.is_here()
-    }
-
-    pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
-        self.pidfd.as_ref().map(AsFd::as_fd)
-    }
-
-    pub(crate) fn credentials(&self) -> Credentials {
-        self.credentials
-    }
-}
+use crate::waiting::Wait;
 
 /// What an end makes before it knows its peer: the part that it offers.
 #[derive(Debug)]

@@ -3,8 +3,10 @@
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-use crate::receiver::Receiver;
-use crate::sender::Sender;
+use ringmq_sys::Credentials as PeerCredentials;
+
+use super::receiver::Receiver;
+use super::sender::Sender;
 
 /// One end of a pipe: it sends to the other end, and receives from it.
 ///
@@ -41,7 +43,7 @@ impl Pipe {
     }
 
     /// Who the peer is, as the kernel vouches for it.
-    pub fn peer_credentials(&self) -> crate::PeerCredentials {
+    pub fn peer_credentials(&self) -> PeerCredentials {
         self.receiver.peer_credentials()
     }
 }

@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 use ringmq_ring::{Mapped, MappedMut, Word};
 use ringmq_sys::{Doorbell, Readiness, Ringer, SignalGate, Wake, cpu};
 
-use crate::adaptive::{Adaptive, GAP, LONGEST};
-use crate::error::WaitError;
-use crate::heels::Heels;
-use crate::options::Wait;
-use crate::quota;
-use crate::shared::Shared;
-use crate::stats::Waits;
-use crate::storm::Storm;
+use super::error::WaitError;
+use super::shared::Shared;
+use super::stats::Waits;
+use crate::waiting::Storm;
+use crate::waiting::Wait;
+use crate::waiting::adaptive::{Adaptive, GAP, LONGEST};
+use crate::waiting::quota;
+use crate::waiting::spin_backoff::Heels;
 
 /// What a half of a pipe waits for.
 pub(crate) trait Awaited {

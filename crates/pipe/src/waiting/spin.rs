@@ -4,11 +4,9 @@ use std::time::{Duration, Instant};
 
 use ringmq_sys::{SignalGate, cpu};
 
-use super::sleeper::{Awaited, Company, Slept};
-use crate::adaptive::{Adaptive, GAP, LONGEST};
-use crate::heels::Heels;
-use crate::options::Wait;
-use crate::quota;
+use super::adaptive::{Adaptive, GAP, LONGEST};
+use super::spin_backoff::Heels;
+use super::{Awaited, Company, Slept, Wait, quota};
 
 /// What is remembered of the waits of one who spins: a sleeper, or whoever waits for several of them.
 #[derive(Debug)]

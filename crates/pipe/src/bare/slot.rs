@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use ringmq_ring::{self as ring, ClaimError, Kind, Mapped, MappedMut, Record};
 
-use crate::error::{RecvError, SendError};
-use crate::receiver::Receiver;
-use crate::sender::{Patience, Peer, Sender};
+use super::error::{RecvError, SendError};
+use super::patience::Patience;
+use super::receiver::Receiver;
+use super::sender::{Peer, Sender};
 
 /// Room for one message in the ring: write it in place, then [commit](Claim::commit) it. Dropped
 /// without a commit, it was never there.

@@ -8,9 +8,10 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 
 use ringmq_ring::{ClaimError, Kind, Room};
 
-use crate::error::{RecvError, SendError};
-use crate::receiver::Receiver;
-use crate::sender::{Patience, Sender};
+use super::error::{RecvError, SendError};
+use super::patience::Patience;
+use super::receiver::Receiver;
+use super::sender::Sender;
 
 impl Sender {
     /// Writes some of `bytes` now, and returns how many.

@@ -7,11 +7,12 @@ use std::time::Instant;
 use ringmq_ring::{
     ClaimError, Corrupt, GenerationSeen, HEADER, Kind, Look, Mapped, MappedMut, Wanted, Writer,
 };
-use ringmq_sys::Ringer;
+use ringmq_sys::{Credentials as PeerCredentials, Ringer};
 
-use crate::error::{SendError, WaitError};
-use crate::stats::Stats;
-use crate::wait::{Awaited, Waiter};
+use super::error::{SendError, WaitError};
+use super::patience::Patience;
+use super::stats::Stats;
+use super::wait::{Awaited, Waiter};
 
 /// Bytes kept free while a message is under way in pieces: for the record that withdraws it.
 pub(crate) const SPARE: u64 = HEADER;
@@ -47,17 +48,6 @@ enum Failed {
     Closed,
     PeerDied,
     Corrupt(Corrupt),
-}
-
-/// How long an operation may take.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Patience {
-    /// Look once, and arm the descriptor if somebody polls it.
-    None,
-    /// Look once, and nothing else: the caller has something already.
-    Never,
-    /// Wait, until a deadline if there is one.
-    Until(Option<Instant>),
 }
 
 impl Sender {
@@ -380,7 +370,7 @@ impl Sender {
     }
 
     /// Who the peer is, as the kernel vouches for it.
-    pub fn peer_credentials(&self) -> crate::PeerCredentials {
+    pub fn peer_credentials(&self) -> PeerCredentials {
         self.peer.waiter.shared().credentials()
     }
 

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use ringmq_sys::{Address, Ancillary, Credentials, RecvError, Refusal, Stream};
 
-use crate::error::ConnectError;
-use crate::offer::{DESCRIPTORS, FRAME, Frame, Offer, OfferError};
-use crate::options::Options;
-use crate::pipe::Pipe;
+use super::error::ConnectError;
+use super::meeting::Own;
+use super::offer::{DESCRIPTORS, FRAME, Frame, Offer, OfferError};
+use super::options::Options;
+use super::pipe::Pipe;
 use crate::refusal::RefusalReason;
-use crate::shared::Own;
 
 impl Options {
     /// Connects to a [`Listener`](crate::Listener): a path, or `@name` for an abstract socket.

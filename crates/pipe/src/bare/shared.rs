@@ -1,0 +1,44 @@
+//! What both halves of an end hold in common: its mappings, and what it knows of its peer.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use ringmq_sys::{Credentials, ForkMark, Mapping};
+
+use crate::maps::Counted;
+
+/// The mappings of an end, and what it knows of its peer. Both halves keep it alive: every `Mapped` of
+/// theirs points into it.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(super) mark: ForkMark,
+    pub(super) pidfd: Option<OwnedFd>,
+    pub(super) credentials: Credentials,
+    /// The greatest message that this end accepts, and that the peer does.
+    pub(crate) own_greatest: u64,
+    pub(crate) peer_greatest: u64,
+    /// Whether a barrier of ours reaches the peer.
+    pub(crate) barrier_reaches_peer: bool,
+    /// Whether this end may change between fences and barriers as it sees fit.
+    pub(crate) may_change_payment: bool,
+    pub(super) _own_control: Mapping,
+    pub(super) _own_ring: Mapping,
+    pub(super) _peer_control: Mapping,
+    pub(super) _peer_ring: Mapping,
+    pub(super) _counted: Counted,
+}
+
+impl Shared {
+    /// Whether this is the process that made the pipe, and not a child forked from it. One load.
+    #[inline(always)]
+    pub(crate) fn is_here(&self) -> bool {
+        self.mark.is_here()
+    }
+
+    pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.pidfd.as_ref().map(AsFd::as_fd)
+    }
+
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.credentials
+    }
+}

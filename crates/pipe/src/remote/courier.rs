@@ -23,7 +23,7 @@ use std::time::Duration;
 use ringmq_sys::{ForkMark, Refusal, Ringer, adopt};
 
 use super::control::Slot;
-use super::offer::{FRAME, OfferFrame, SegmentNote};
+use super::frame::{FRAME, OfferFrame, SegmentNote};
 use super::segment;
 use crate::local::Waker;
 use crate::maps::{Map, has_mappings_for_growth};

@@ -18,8 +18,10 @@
 //! * **Nothing is lost with its sender.** The memory, and the descriptors that are under way, are the receiver's to use
 //!   when the sender is gone. What a receiver that is gone has not taken, the sender's side can [read](Unread).
 
+mod contents;
 mod control;
 mod courier;
+mod frame;
 mod layout;
 mod offer;
 mod patience;
@@ -34,16 +36,18 @@ use std::sync::Arc;
 use ringmq_ring::{Mapped, MappedMut, Word};
 use ringmq_sys::ForkMark;
 
+pub use contents::{Contents, Incoming, PARTS_MOST};
 pub use control::{Control, LateControl};
 pub use courier::{Carry, Courier, Descriptor, SegmentError};
-pub use offer::{FRAME, Lines, MeetError, Offer, OfferFrame, Own, Parts, Peer, SegmentNote};
+pub use frame::{FRAME, MeetError, Offer, OfferFrame, SegmentNote};
+pub use offer::{Lines, Own, Parts, Peer};
 pub use patience::{LatePolicy, LatePolicySeen, LateReader};
-pub use receiver::{Broken, Incoming, One, Receiver};
+pub use receiver::{Broken, One, Receiver};
 pub use ringers::Ringers;
 pub use ringmq_ring::Room;
 pub use segment::{FIRST, LONGEST};
 pub use sender::{PushError, Sender};
-pub use unread::{Contents, PARTS_MOST, Unread, Witness};
+pub use unread::{Unread, Witness};
 
 pub use crate::refusal::RefusalReason as Refuse;
 

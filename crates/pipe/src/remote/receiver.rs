@@ -6,8 +6,8 @@ use ringmq_ring::{
     Corrupt, Kind, Look, Mapped, MappedMut, Reader, Record, Room, WantedSeen, Word, words,
 };
 
+use super::contents::{Contents, Incoming, append, contents};
 use super::courier::Missing;
-use super::unread::{Contents, contents};
 use super::{Common, layout, segment};
 use crate::maps::{Counted, Map};
 use crate::marks::{step, together};
@@ -55,26 +55,6 @@ enum State {
     Short,
 }
 
-/// A message that is there: its parts are still to be copied out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Incoming {
-    pub(super) record: Record,
-}
-
-impl Incoming {
-    /// Bytes that it takes.
-    pub fn size(&self) -> usize {
-        self.record.len()
-    }
-
-    /// Whether it has two parts, of which the first is empty, and the second is all of its bytes and has fewer than
-    /// `below`.
-    #[inline(always)]
-    pub fn is_enveloped_below(&self, below: usize) -> bool {
-        self.record.kind() == Kind::Enveloped && self.record.len() < below
-    }
-}
-
 /// A message of one part.
 #[derive(Debug)]
 pub struct One<'a> {
@@ -113,7 +93,7 @@ impl One<'_> {
     /// There is no memory for it.
     #[inline(always)]
     pub fn append_to(&self, bytes: &mut Vec<u8>) -> Result<(), std::collections::TryReserveError> {
-        super::unread::append(self.reader, self.record, 0, self.record.len(), bytes)
+        append(self.reader, self.record, 0, self.record.len(), bytes)
     }
 }
 
@@ -400,7 +380,7 @@ impl Receiver {
         bytes: &mut Vec<u8>,
     ) -> Result<(), std::collections::TryReserveError> {
         match &self.reader {
-            Ok(reader) => super::unread::append(reader, &incoming.record, at, len, bytes),
+            Ok(reader) => append(reader, &incoming.record, at, len, bytes),
             Err(_) => Ok(()),
         }
     }

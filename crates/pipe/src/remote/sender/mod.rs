@@ -12,7 +12,7 @@ use ringmq_ring::{
 use ringmq_sys::cpu;
 
 use super::courier::Sent;
-use super::offer::SegmentNote;
+use super::frame::SegmentNote;
 use super::patience::{LatePolicy, LatePolicySeen, LateReader, Patience, Seen};
 use super::segment::{self, Charge, Segment, Segments};
 use super::unread::Witness;

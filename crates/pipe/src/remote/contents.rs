@@ -1,0 +1,123 @@
+//! A message in a ring, and its parts.
+
+use std::collections::TryReserveError;
+
+use ringmq_ring::{Kind, Mapped, MemoryMut, Reader, Record, Room};
+use smallvec::SmallVec;
+
+/// A message that is there: its parts are still to be copied out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Incoming {
+    pub(super) record: Record,
+}
+
+impl Incoming {
+    /// Bytes that it takes.
+    pub fn size(&self) -> usize {
+        self.record.len()
+    }
+
+    /// Whether it has two parts, of which the first is empty, and the second is all of its bytes and has fewer than
+    /// `below`.
+    #[inline(always)]
+    pub fn is_enveloped_below(&self, below: usize) -> bool {
+        self.record.kind() == Kind::Enveloped && self.record.len() < below
+    }
+}
+
+/// Parts that a message may have. Each costs its receiver some 64 bytes of memory, and may cost its sender 4.
+pub const PARTS_MOST: usize = 1 << 20;
+
+/// The parts of a message: where they are in its record, and how long they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contents {
+    /// One part.
+    One(usize),
+    /// Several: where the first begins, and all lengths. Each begins at a multiple of 8.
+    Several(usize, SmallVec<[u32; 6]>),
+}
+
+impl Contents {
+    /// Where each part is, and how long.
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
+        let (mut at, one, several) = match self {
+            Contents::One(len) => (0, Some(*len), &[][..]),
+            Contents::Several(at, lens) => (*at, None, &lens[..]),
+        };
+        (0..several.len() + usize::from(one.is_some())).map(move |number| {
+            let len = one.unwrap_or_else(|| several[number] as usize);
+            let here = at;
+            at += len.next_multiple_of(8);
+            (here, len)
+        })
+    }
+}
+
+/// Reads the table of a message, once, and checks it. `None` if it says what cannot be.
+pub(super) fn contents<P: MemoryMut>(
+    reader: &Reader<Mapped, P>,
+    incoming: &Incoming,
+) -> Option<Contents> {
+    let record = &incoming.record;
+    if record.kind() == Kind::Last {
+        return Some(Contents::One(record.len()));
+    }
+    if record.kind() == Kind::Enveloped {
+        let len = u32::try_from(record.len()).ok()?;
+        return Some(Contents::Several(0, SmallVec::from_slice(&[0, len])));
+    }
+    let count = u32::from_ne_bytes(array(reader, incoming, 0)?) as usize;
+    let table = count.checked_add(1)?.checked_mul(4)?;
+    let start = table.checked_next_multiple_of(8)?;
+    // Bounded by bytes that are there, before any memory is taken.
+    if !(2..=PARTS_MOST).contains(&count) || start > record.len() {
+        return None;
+    }
+    let mut lens = SmallVec::new();
+    lens.try_reserve(count).ok()?;
+    let mut end = start;
+    for number in 1..=count {
+        // What is read here is what is used.
+        let word: [u8; 8] = array(reader, incoming, number / 2 * 8)?;
+        let half = if number % 2 == 0 {
+            &word[..4]
+        } else {
+            &word[4..]
+        };
+        let len = u32::from_ne_bytes(half.try_into().ok()?);
+        end = end.checked_add((len as usize).next_multiple_of(8))?;
+        lens.push(len);
+    }
+    (end == record.len()).then_some(Contents::Several(start, lens))
+}
+
+fn array<P: MemoryMut, const N: usize>(
+    reader: &Reader<Mapped, P>,
+    incoming: &Incoming,
+    at: usize,
+) -> Option<[u8; N]> {
+    if incoming.record.len() < at + N {
+        return None;
+    }
+    let mut bytes = [0; N];
+    reader.copy_to(&incoming.record, at, &mut Room::from(&mut bytes[..]));
+    Some(bytes)
+}
+
+/// Copies bytes of a record to the end of others.
+#[inline(always)]
+pub(super) fn append<P: MemoryMut>(
+    reader: &Reader<Mapped, P>,
+    record: &Record,
+    at: usize,
+    len: usize,
+    bytes: &mut Vec<u8>,
+) -> Result<(), TryReserveError> {
+    bytes.try_reserve_exact(len)?;
+    let before = bytes.len();
+    let room = &mut bytes.spare_capacity_mut()[..len];
+    let copied = reader.copy_out(record, at, room);
+    // SAFETY: `copy_out` has initialised as many bytes as it says, within the room behind those that were there.
+    unsafe { bytes.set_len(before + copied) };
+    Ok(())
+}

@@ -22,7 +22,7 @@ pub enum RefusalReason {
 
 impl RefusalReason {
     /// The number in a frame.
-    pub(crate) fn code(self) -> u32 {
+    pub fn code(self) -> u32 {
         match self {
             RefusalReason::Version => 1,
             RefusalReason::OtherUser => 2,
@@ -34,7 +34,7 @@ impl RefusalReason {
     }
 
     /// The reason that has this number.
-    pub(crate) fn from_code(code: u32) -> RefusalReason {
+    pub fn from_code(code: u32) -> RefusalReason {
         match code {
             1 => RefusalReason::Version,
             2 => RefusalReason::OtherUser,

@@ -29,14 +29,6 @@ mod reactor;
 mod registry;
 mod session;
 mod socket;
-// Its tests use all of it.
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "sessions still keep this state in flags; they will be driven by it"
-    )
-)]
 mod switch;
 
 pub use context::Context;

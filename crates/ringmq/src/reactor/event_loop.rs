@@ -6,14 +6,10 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
 use ringmq_pipe::local::{Announcement, Mailbox};
-use ringmq_pipe::remote::Witness;
 use ringmq_transport::{Connecting, Named, Stream};
 use slab::Slab;
 
-use crate::mail::{
-    Addresses, Attachment, Carrier, Command, Link, Marks, Occurrence, Order, PipeId, Upgrade,
-    WhyZmtp,
-};
+use crate::mail::{Addresses, Attachment, Link, Marks, Order, PipeId};
 use crate::reactor::dialing::Dialed;
 use crate::reactor::listening::Listening;
 use crate::reactor::processes::Processes;
@@ -21,11 +17,12 @@ use crate::reactor::resolver::Resolver;
 use crate::reactor::timers::{Timers, earlier};
 use crate::reactor::{Beginning, Crew, Lingering, WAKE};
 use crate::session::broken::Broken;
-use crate::session::closing::Late;
+use crate::session::driver::{Driver, PollBackoff};
 use crate::session::ends::Ends;
-use crate::session::fallback::Pause;
-use crate::session::stream::{Open, Worked};
+use crate::session::handoff::possible;
+use crate::session::stream::{Open, Turn, Worked};
 use crate::session::supply::{Supplies, Supply};
+use crate::switch::Input;
 
 /// Events that one poll tells of.
 const EVENTS: usize = 256;
@@ -52,18 +49,9 @@ pub(crate) struct Session {
     pub(crate) near: Option<Box<Attachment>>,
     /// Whether the handshake was done once.
     pub(crate) met: bool,
-    /// The messages of one direction at least have gone over to shared memory.
-    pub(crate) shares: bool,
-    /// Shared memory could not be used: not again.
-    pub(crate) shy: bool,
-    /// What is sent goes by ZMTP again, on the connection on which it had gone over.
-    pub(crate) returned: Option<Pause>,
-    /// Knows what a peer in shared memory has not taken, once there is one, and until nothing is left there.
-    pub(crate) witness: Option<Witness>,
+    pub(crate) driver: Driver,
     /// The socket has let go.
     pub(crate) letting_go: bool,
-    /// What it had no room for then.
-    pub(crate) late: Option<Late>,
     /// Until when what is left is sent.
     pub(crate) until: Option<Instant>,
     /// Everything was sent, and the peer told so.
@@ -358,14 +346,11 @@ impl Work {
             return;
         };
         let short = self.short_until.is_some_and(|until| Instant::now() < until);
-        let mut open = Box::new(Open::new(
-            stream,
-            &session.link,
-            connected,
-            session.shy,
-            short,
-            now,
-        ));
+        let sharing = session.link.sharing.as_ref();
+        let sharing = sharing.filter(|_| !session.driver.turned_off);
+        session.driver.begin(possible(sharing, &stream, short));
+        let offers = session.driver.switch.offers_property();
+        let mut open = Box::new(Open::new(stream, &session.link, connected, offers, now));
         let token = Token(session_number(slot));
         if open.register(self.poll.registry(), token).is_err() {
             self.rest(slot);
@@ -392,107 +377,28 @@ impl Work {
             return;
         };
         session.ends.announcement.disarm();
-        let letting_go = session.letting_go && session.late.is_none();
+        let letting_go = session.letting_go && session.driver.unsent.is_none();
         let worked = if session.told {
             open.wait_for_end(&mut self.scratch)
         } else {
-            open.work(
-                &mut session.ends,
-                &session.link,
-                letting_go,
-                (&mut self.scratch, &mut self.supplies),
+            let mut turn = Turn {
+                driver: &mut session.driver,
+                link: &session.link,
+                supplies: &mut self.supplies,
                 now,
-            )
+            };
+            open.work(&mut session.ends, &mut turn, letting_go, &mut self.scratch)
         };
         let token = Token(session_number(slot));
         let asked = open.ask_for_room(self.poll.registry(), token);
         let worked = worked.and_then(|worked| asked.map(|()| worked));
-        let mut only_receives = false;
-        if let Some(met) = open.agreed.take() {
-            only_receives = met.sender.is_none();
-            // It takes a descriptor, like a bell, for the sake of what is rare.
-            if let Some(process) = met.process
-                && Supply::at(&process.pidfd) == Supply::Ample
-            {
-                let registry = self.poll.registry();
-                open.process = self.processes.watch(process, slot, registry);
-            }
-            open.receiver = met.receiver;
-            open.sender = met.sender.map(|sender| (sender, met.witness));
-        }
         // While messages are left that a peer before this one has not read, the mark counts no others in shared memory.
-        let sender = match &open.sender {
-            Some(_) if session.ends.outbound.is_fresh() => open.sender.take(),
-            _ => None,
-        };
-        let receiver = if std::mem::take(&mut open.heard) {
-            open.receiver.take()
-        } else {
-            None
-        };
-        let back = open.back.take();
-        let takes_back = std::mem::take(&mut open.takes_back);
-        let yields = open.handoff.is_asked_to_yield();
-        let properties = receiver.as_ref().and_then(|_| open.properties.clone());
-        let stays = if open.connection.is_ready() {
-            open.handoff.news()
-        } else {
-            None
-        };
-        let fresh = std::mem::take(&mut open.fresh);
-        if fresh {
-            let routing_id = open
-                .connection
-                .peer()
-                .map(|peer| peer.routing_id().to_vec());
-            session.tell(Occurrence::HandshakeSucceeded);
-            session.log_connected(stays.unwrap_or(WhyZmtp::Undecided));
-            Work::met(session, routing_id.unwrap_or_default());
+        if session.driver.switch.wants_fresh() && session.ends.outbound.is_fresh() {
+            // It is no frame of the peer, which could be out of turn.
+            let _ = session.input(Input::Fresh, &mut self.supplies);
         }
-        if let Some(why) = stays {
-            if !fresh {
-                session.log_changed(Carrier::Zmtp(why));
-            }
-            if why != WhyZmtp::NotIpc {
-                session.tell_carrier(Carrier::Zmtp(why));
-            }
-            // Nobody waits for it.
-            let _ = session.link.post.leave(Command::Stays(session.id, why));
-        }
-        let goes_over = only_receives || sender.is_some() || receiver.is_some();
-        if only_receives {
-            session.upgrade(Upgrade::agreed());
-        }
-        if let Some((sender, witness)) = sender {
-            session.witness = Some(witness);
-            session.upgrade(Upgrade::sender(sender));
-        }
-        if let Some(receiver) = receiver {
-            session.upgrade(Upgrade::receiver(
-                receiver,
-                properties,
-                session.link.bounds(),
-            ));
-        }
-        if goes_over && !std::mem::replace(&mut session.shares, true) {
-            // Whoever hears of it finds it so with the next call.
-            session.tell_carrier(Carrier::SharedMemory);
-            session.log_changed(Carrier::SharedMemory);
-        }
-        if let Some((receiver, why)) = back {
-            session.comes_back(receiver, why);
-        }
-        if yields {
-            // A socket that has closed sends nothing more.
-            let _ = session.link.post.send(Command::GiveBack(session.id));
-        }
-        if takes_back {
-            session.take_back();
-            self.enqueue(slot);
-        }
-        if stays == Some(WhyZmtp::Resources) {
-            self.relieve();
-        }
+        self.tell_news(slot);
+        debug_assert!(self.is_consistent(slot), "what the session keeps");
         match worked {
             Err(broken) => self.broken(slot, &broken),
             Ok(Worked::More) => self.enqueue(slot),
@@ -501,23 +407,14 @@ impl Work {
         }
     }
 
-    /// The handshake is done.
-    fn met(session: &mut Session, routing_id: Vec<u8>) {
-        let again = std::mem::replace(&mut session.met, true);
-        if let Origin::Dialed(dialed) = &mut session.origin {
-            dialed.backoff.reset();
-        }
-        let told = match session.near.take() {
-            Some(mut near) => {
-                near.routing_id = routing_id;
-                near.addresses.clone_from(&session.addresses);
-                Command::Attach(near)
+    /// Returns true if a session with a stream keeps what it has to.
+    fn is_consistent(&self, slot: usize) -> bool {
+        match self.sessions.get(slot) {
+            Some(session) if matches!(session.io, Io::Open(_)) => {
+                session.driver.fits(&session.ends)
             }
-            None if again => Command::Hiccup(session.id),
-            None => return,
-        };
-        // A socket that has closed says so by an order that is under way.
-        let _ = session.link.post.send(told);
+            _ => true,
+        }
     }
 
     fn set_time(&mut self, slot: usize) {
@@ -526,15 +423,16 @@ impl Work {
             return;
         };
         if let Io::Open(open) = &session.io {
-            let deadlines = [open.connection.deadline(), open.handoff.deadline()];
+            let driver = &mut session.driver;
+            let deadlines = [open.connection.deadline(), driver.switch.deadline()];
             let deadline = deadlines.into_iter().flatten().min();
             let at = deadline.map(|deadline| begin + deadline);
-            let pause = match (&mut session.late, &mut session.returned) {
-                (Some(late), _) => Some(&mut late.pause),
-                (None, Some(pause)) if session.witness.is_some() => Some(pause),
-                _ => None,
+            let backoff = match &mut driver.unsent {
+                Some(unsent) => Some(&mut unsent.backoff),
+                None if driver.switch.polls_segments() => Some(&mut driver.backoff),
+                None => None,
             };
-            let look = pause.map(Pause::again);
+            let look = backoff.map(PollBackoff::again);
             let at = earlier(at, look);
             self.timers
                 .set(session_number(slot), earlier(at, session.until));
@@ -551,7 +449,7 @@ impl Work {
                 inbound.set_mark(marks.receiving);
             }
             for outbound in
-                std::iter::once(&mut session.ends.outbound).chain(&mut session.ends.back)
+                std::iter::once(&mut session.ends.outbound).chain(&mut session.ends.held)
             {
                 outbound.set_mark(marks.sending);
             }

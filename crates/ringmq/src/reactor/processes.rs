@@ -11,6 +11,7 @@ use slab::Slab;
 
 use crate::reactor::event_loop::{Io, Work, process_number};
 use crate::session::stream::Open;
+use crate::session::supply::Supply;
 
 /// A process, as the kernel named it.
 #[derive(Debug)]
@@ -114,6 +115,18 @@ impl Work {
         {
             open.process_ended();
             self.enqueue(slot);
+        }
+    }
+
+    /// Watches the process at the other end of a session. It takes a descriptor, like a bell, for the sake of what is
+    /// rare: only where descriptors are ample.
+    pub(crate) fn watch(&mut self, slot: usize, process: Process) {
+        if Supply::at(&process.pidfd) == Supply::Ample
+            && let Some(session) = self.sessions.get_mut(slot)
+            && let Io::Open(open) = &mut session.io
+        {
+            let registry = self.poll.registry();
+            open.process = self.processes.watch(process, slot, registry);
         }
     }
 

@@ -3,37 +3,11 @@
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use ringmq_message::Frame;
-
 use crate::mail::{Command, Occurrence, PipeId, Unsent};
-use crate::peers::outlet;
 use crate::reactor::event_loop::{FAREWELL, Io, Origin, Session, Work, session_number};
 use crate::reactor::timers::earlier;
 use crate::session::broken::Broken;
-use crate::session::fallback::Pause;
 use crate::session::session_events::Next;
-
-/// A message that a socket had no room for when it let go, and its end in shared memory. The peer rings the socket when
-/// there is room, which is gone: so it is tried again and again.
-#[derive(Debug)]
-pub(crate) struct Late {
-    sender: Box<outlet::Shared>,
-    pub(crate) pause: Pause,
-}
-
-impl Late {
-    fn new(unsent: Unsent) -> Late {
-        Late {
-            sender: Box::new(outlet::Shared::from(unsent)),
-            pause: Pause::new(),
-        }
-    }
-
-    /// The message, for another way. This one ends.
-    pub(crate) fn into_parts(self) -> Vec<Frame> {
-        self.sender.into_parts()
-    }
-}
 
 impl Work {
     /// Everything was sent, and the socket has let go: the peer is told, and closes.
@@ -54,12 +28,12 @@ impl Work {
         }
     }
 
-    /// The socket has let go, perhaps with a message that shared memory had no room for.
+    /// The socket has let go, perhaps with a message that shared memory had no room for (`unsent`).
     pub(crate) fn finish(
         &mut self,
         id: PipeId,
         linger: Option<Duration>,
-        late: Option<Box<Unsent>>,
+        unsent: Option<Box<Unsent>>,
     ) {
         let Some(slot) = self.by_id.get(&id).copied() else {
             return;
@@ -70,16 +44,8 @@ impl Work {
         session.letting_go = true;
         // A socket that is to get its ends later does not want them any more, and has sent nothing.
         session.near = None;
-        match late {
-            // It had not heard that it sends by ZMTP again.
-            Some(late) if session.returned.is_some() => session.ends.end_with(late.parts),
-            Some(late) if session.witness.is_some() => session.late = Some(Late::new(*late)),
-            // The connection is gone, and the socket has not heard of it.
-            Some(late) if !session.link.immediate => {
-                session.ends.end_with(late.parts);
-            }
-            _ => {}
-        }
+        let (driver, site) = session.driver_and_site(&mut self.supplies);
+        driver.closed(unsent, site);
         let nothing_left = session.ends.is_at_end();
         let stands = matches!(&session.io, Io::Open(open) if open.connection.is_ready());
         if linger == Some(Duration::ZERO) || (nothing_left && !stands) {
@@ -105,16 +71,16 @@ impl Work {
     }
 
     /// Tries again to send what shared memory had no room for when the socket let go.
-    pub(crate) fn send_late(&mut self, slot: usize) {
+    pub(crate) fn retry_unsent(&mut self, slot: usize) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        let Some(late) = &mut session.late else {
+        let Some(unsent) = &mut session.driver.unsent else {
             return;
         };
-        if late.sender.try_again() {
-            session.late = None;
-        } else if let Some(why) = late.sender.failure() {
+        if unsent.sender.try_again() {
+            session.driver.unsent = None;
+        } else if let Some(why) = unsent.sender.failure() {
             self.break_off(slot, why);
         }
     }
@@ -122,8 +88,7 @@ impl Work {
     /// This side ends a connection whose peer may live, and may send again what was not read.
     pub(crate) fn stop_reading(&self, slot: usize) {
         if let Some(session) = self.sessions.get(slot) {
-            // A socket that has closed reads nothing.
-            let _ = session.link.post.send(Command::Stop(session.id));
+            session.post(Command::Stop(session.id));
         }
     }
 
@@ -138,7 +103,6 @@ impl Work {
         if let Io::Open(open) = &session.io {
             open.handoff.close();
         }
-        let returned = session.returned.take().is_some();
         if let Some(inbound) = &mut session.ends.inbound {
             inbound.rollback();
         }
@@ -152,26 +116,15 @@ impl Work {
             }
         }
         let never = !session.told && session.tell_broken(why) == Next::Never;
-        let mut witness = session.witness.take();
-        // The socket may also wait for the end of what came in shared memory before it came by ZMTP again.
-        let gone_over = session.shares || witness.is_some() || session.ends.inbound.is_none();
-        if session.letting_go && session.late.is_none() && !returned {
-            // All of it was sent, as far as the socket goes. If more comes behind it, it is not left out.
-            witness = None;
-        }
-        if gone_over
-            && matches!(session.origin, Origin::Dialed(_))
+        let survives = matches!(session.origin, Origin::Dialed(_))
             && !never
             && !session.told
-            && !session.link.immediate
-        {
-            self.go_back(slot, witness, returned);
-            return;
-        }
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        if session.told || never {
+            && !session.link.immediate;
+        let (letting_go, told) = (session.letting_go, session.told);
+        let (driver, site) = session.driver_and_site(&mut self.supplies);
+        driver.end(survives, letting_go, site);
+        self.tell_news(slot);
+        if told || never {
             self.end(slot);
         } else {
             self.rest(slot);

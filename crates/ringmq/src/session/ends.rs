@@ -5,7 +5,6 @@ use ringmq_pipe::local::{Announcement, Sender, Waker};
 
 use crate::mail::SessionPipe;
 use crate::peers::outbound::Outbound;
-use crate::session::broken::Broken;
 
 /// The ends of the pipe that the session has, and what it remembers of them.
 #[derive(Debug)]
@@ -13,8 +12,8 @@ pub(crate) struct Ends {
     /// `None` when what comes from the peer comes in shared memory.
     pub(crate) inbound: Option<Sender<Frame>>,
     pub(crate) outbound: Outbound,
-    /// What is sent after what is in shared memory, once the peer was told that it comes by ZMTP.
-    pub(crate) back: Option<Outbound>,
+    /// What is sent after what is in shared memory, once the peer has accepted that it comes by ZMTP.
+    pub(crate) held: Option<Outbound>,
     pub(crate) announcement: Announcement,
     /// Wakes the session.
     pub(crate) waker: Waker,
@@ -27,7 +26,7 @@ impl From<SessionPipe> for Ends {
         Ends {
             inbound: Some(pipe.inbound),
             outbound: Outbound::new(pipe.outbound),
-            back: None,
+            held: None,
             announcement: pipe.announcement,
             waker: pipe.waker,
             out_midst: false,
@@ -43,31 +42,33 @@ impl Ends {
 
     /// Whether the socket has let go, and everything was taken.
     pub(crate) fn is_at_end(&mut self) -> bool {
-        self.back.is_none() && self.outbound.is_at_end()
+        self.held.is_none() && self.outbound.is_at_end()
     }
 
-    /// What was to be sent after what is in shared memory is sent behind what there is.
-    pub(crate) fn go_back(&mut self) {
-        if let Some(back) = self.back.take() {
-            self.outbound.then(back);
+    /// Sends what was held back behind everything else.
+    pub(crate) fn append_held(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.outbound.then(held);
         }
     }
 
     /// The socket has let go, with a message that it could not send any more.
     pub(crate) fn end_with(&mut self, parts: Vec<Frame>) {
-        match &mut self.back {
-            Some(back) => back.end_with(parts),
+        match &mut self.held {
+            Some(held) => held.end_with(parts),
             None => self.outbound.end_with(parts),
         }
     }
 
-    /// Gives the socket a part, which it sees with the next [`flush`](Ends::flush).
+    /// Gives the socket a part, which it sees with the next [`flush`](Ends::flush). Returns false if there is no pipe to the
+    /// socket.
     #[inline]
-    pub(crate) fn give(&mut self, frame: Frame, last: bool) -> Result<(), Broken> {
-        // What comes by ZMTP after the switch is out of place.
-        let inbound = self.inbound.as_mut().ok_or(Broken::Handoff)?;
+    pub(crate) fn give(&mut self, frame: Frame, last: bool) -> bool {
+        let Some(inbound) = &mut self.inbound else {
+            return false;
+        };
         let _ = inbound.push_deferred(frame, last);
-        Ok(())
+        true
     }
 
     /// Shows the socket the messages that it was given. A socket that cannot be woken finds them at its next call.

@@ -3,6 +3,7 @@
 pub(crate) mod broken;
 pub(crate) mod carry;
 pub(crate) mod closing;
+pub(crate) mod driver;
 pub(crate) mod ends;
 pub(crate) mod fallback;
 pub(crate) mod handoff;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use crate::mail::{Addresses, Attachment, Link, PipeId, SessionPipe};
 use crate::reactor::event_loop::{Io, Origin, Session};
+use crate::session::driver::Driver;
 
 impl Session {
     /// A session without a connection. `near` is what its socket gets once a peer is there.
@@ -36,12 +38,8 @@ impl Session {
             io: Io::Resting,
             near,
             met: false,
-            shares: false,
-            shy: false,
-            returned: None,
-            witness: None,
+            driver: Driver::new(),
             letting_go: false,
-            late: None,
             until: None,
             told: false,
             queued: false,

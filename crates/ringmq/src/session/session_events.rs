@@ -9,7 +9,7 @@ use ringmq_transport::Stream;
 use ringmq_zmtp::{Detail, Error as ZmtpError};
 use tracing::Level;
 
-use crate::mail::{Carrier, HandshakeFailure, Occurrence, Stats, WhyZmtp};
+use crate::mail::{Carrier, Command, HandshakeFailure, Occurrence, Stats, WhyZmtp};
 use crate::reactor::event_loop::{Io, Origin, Session};
 use crate::session::broken::Broken;
 
@@ -26,6 +26,51 @@ impl Session {
     /// Tells of something that happened to this session.
     pub(crate) fn tell(&self, occurrence: Occurrence) {
         self.link.watch.tell(|| self.addresses.event(occurrence));
+    }
+
+    /// Posts a command to the socket. A socket that has closed says so by an order that is under way.
+    pub(crate) fn post(&self, command: Command) {
+        let _ = self.link.post.send(command);
+    }
+
+    /// Tells that the handshake is done.
+    pub(crate) fn tell_ready(&mut self) {
+        self.tell(Occurrence::HandshakeSucceeded);
+        self.log_connected(self.driver.stays().unwrap_or(WhyZmtp::Undecided));
+        let again = std::mem::replace(&mut self.met, true);
+        if let Origin::Dialed(dialed) = &mut self.origin {
+            dialed.backoff.reset();
+        }
+        match self.near.take() {
+            Some(mut near) => {
+                near.routing_id = self.routing_id();
+                near.addresses.clone_from(&self.addresses);
+                self.post(Command::Attach(near));
+            }
+            None if again => self.post(Command::Hiccup(self.id)),
+            None => {}
+        }
+    }
+
+    /// The routing id of the peer.
+    fn routing_id(&self) -> Vec<u8> {
+        let peer = match &self.io {
+            Io::Open(open) => open.connection.peer(),
+            _ => None,
+        };
+        peer.map_or_else(Vec::new, |peer| peer.routing_id().to_vec())
+    }
+
+    /// Tells that the connection stays on ZMTP. `is_new`: the log has just said so, with the handshake.
+    pub(crate) fn tell_stays(&self, why: WhyZmtp, is_new: bool) {
+        if !is_new {
+            self.log_changed(Carrier::Zmtp(why));
+        }
+        if why != WhyZmtp::NotIpc {
+            self.tell_carrier(Carrier::Zmtp(why));
+        }
+        // The socket is not woken for it.
+        let _ = self.link.post.leave(Command::Stays(self.id, why));
     }
 
     /// How messages travel from now on.
@@ -101,7 +146,7 @@ impl Session {
     /// Tells how many messages wait in the pipe.
     pub(crate) fn tell_stats(&self, stats: Stats) {
         // In shared memory the peer reports what it has taken in steps of its mark: its position says it exactly.
-        let sending = match &self.witness {
+        let sending = match &self.driver.witness {
             Some(witness) => witness.count(stats.sent),
             None => stats.sent,
         };

@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use ringmq_message::{Frame, Properties, names};
 use ringmq_pattern::Kind;
-use ringmq_pipe::local::Receiver;
-use ringmq_pipe::remote::{self, Courier};
+use ringmq_pipe::remote::Courier;
 use ringmq_transport::Stream;
 use ringmq_zmtp::{Connection, Event, Peer};
 
-use crate::mail::{Link, Reply, WhyZmtp, pipes};
+use crate::mail::{Link, Reply};
 use crate::session::broken::Broken;
+use crate::session::driver::{Driver, Site, Wire};
 use crate::session::ends::Ends;
-use crate::session::handoff;
-use crate::session::handoff::{Handoff, Met};
+use crate::session::handoff::{self, Handoff};
 use crate::session::supply::Supplies;
+use crate::switch::{Input, Switch};
 
 /// Bytes that wait to be written before more messages are encoded.
 const PENDING_MOST: usize = 64 << 10;
@@ -46,25 +46,8 @@ pub(crate) struct Open {
     reply: Option<Reply>,
     /// Subscriptions that came between two parts of a message.
     deferred: Vec<Frame>,
-    /// The handshake has been completed since somebody last looked.
-    pub(crate) fresh: bool,
-    /// On its way to shared memory.
     pub(crate) handoff: Handoff,
-    /// Both sides have agreed on it since somebody last looked.
-    pub(crate) agreed: Option<Met>,
-    /// The peer has told, since somebody last looked, that the rest comes in shared memory.
-    pub(crate) heard: bool,
-    /// The receiver for ZMTP messages after the peer said BACK or TAKEN BACK, and why it did.
-    pub(crate) back: Option<(Receiver<Frame>, WhyZmtp)>,
-    /// The peer has asked, since the last look, for what it cannot read in shared memory.
-    pub(crate) takes_back: bool,
-    /// Where that goes which the socket sends, once everything before it is on its way.
-    pub(crate) sender: Option<(remote::Sender, remote::Witness)>,
-    /// Where that will come. Before the peer has told, there is a gap between the last message that came by ZMTP and the
-    /// first one there; if it dies in between, nothing behind the gap is received.
-    pub(crate) receiver: Option<remote::Receiver>,
-    /// It was dropped, for mappings run short: what the peer sends there has to be taken back.
-    receiver_dropped: bool,
+    /// What messages tell of the peer.
     pub(crate) properties: Option<Arc<Properties>>,
     /// Whether the kernel tells of room.
     pub(crate) told_of_room: bool,
@@ -72,6 +55,15 @@ pub(crate) struct Open {
     /// whether it is dead.
     pub(crate) process: Option<usize>,
     is_dead: bool,
+}
+
+/// What the work on a stream needs beside the ends of the pipe.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    pub(crate) driver: &'a mut Driver,
+    pub(crate) link: &'a Link,
+    pub(crate) supplies: &'a mut Supplies,
+    pub(crate) now: Duration,
 }
 
 /// What came of working on a session.
@@ -86,18 +78,16 @@ pub(crate) enum Worked {
 }
 
 impl Open {
+    /// `connected`: this side has dialed. `offers`: its READY has the property of shared memory.
     pub(crate) fn new(
         stream: Stream,
         link: &Link,
         connected: bool,
-        shy: bool,
-        short: bool,
+        offers: bool,
         now: Duration,
     ) -> Open {
-        let sharing = link.sharing.as_ref().filter(|_| !shy);
-        let handoff = Handoff::new(sharing, &stream, short);
         let mut settings = link.settings.clone();
-        if handoff.is_open() {
+        if offers {
             let version = handoff::VERSION.to_vec();
             settings
                 .metadata
@@ -115,15 +105,7 @@ impl Open {
             in_midst: false,
             reply: (link.kind == Kind::Req).then_some(Reply::Begins),
             deferred: Vec::new(),
-            fresh: false,
-            handoff,
-            agreed: None,
-            heard: false,
-            back: None,
-            takes_back: false,
-            sender: None,
-            receiver: None,
-            receiver_dropped: false,
+            handoff: Handoff::default(),
             properties: None,
             told_of_room: false,
             process: None,
@@ -137,13 +119,25 @@ impl Open {
         self.readable = true;
     }
 
-    /// Gives mappings back: the peer is asked to send by ZMTP again. What it has not begun to send in shared memory is not
-    /// mapped any longer.
-    pub(crate) fn give_back(&mut self) {
-        self.handoff.ask_to_yield(&mut self.connection);
-        if !self.handoff.has_heard() && self.receiver.take().is_some() {
-            self.receiver_dropped = true;
+    /// The parts that actions of the switch need.
+    pub(crate) fn wire(&mut self) -> Wire<'_> {
+        Wire {
+            stream: &self.stream,
+            connection: &mut self.connection,
+            handoff: &mut self.handoff,
+            properties: self.properties.as_ref(),
         }
+    }
+
+    /// Gives the switch an input, and performs its actions.
+    fn input(&mut self, ends: &mut Ends, turn: &mut Turn<'_>, input: Input) -> Result<(), Broken> {
+        let site = Site {
+            wire: Some(self.wire()),
+            ends,
+            link: turn.link,
+            supplies: turn.supplies,
+        };
+        turn.driver.input(input, site)
     }
 
     /// What frames of this connection tell of their peer.
@@ -164,21 +158,22 @@ impl Open {
     pub(crate) fn work(
         &mut self,
         ends: &mut Ends,
-        link: &Link,
+        turn: &mut Turn<'_>,
         letting_go: bool,
-        (scratch, supplies): (&mut [u8], &mut Supplies),
-        now: Duration,
+        scratch: &mut [u8],
     ) -> Result<Worked, Broken> {
-        self.handoff.ripen(&self.stream, now);
+        if turn.driver.switch.wants_time() {
+            self.input(ends, turn, Input::Time(turn.now))?;
+        }
         for _ in 0..TURNS {
-            let took = self.take_input(ends, link, (&mut *scratch, &mut *supplies), now)?;
-            let gave = self.give_output(ends, link.kind)?;
+            let took = self.take_input(ends, turn, scratch)?;
+            let gave = self.give_output(ends, turn)?;
             if !took && !gave {
-                if !self.sleep(ends) {
+                if !self.sleep(ends, &turn.driver.switch) {
                     continue;
                 }
                 let finished = self.connection.is_ready()
-                    && (letting_go || !self.handoff.is_agreed())
+                    && (letting_go || !turn.driver.switch.is_agreed())
                     && self.connection.pending() == 0
                     && !self.handoff.courier().is_some_and(Courier::wants)
                     && ends.is_at_end();
@@ -208,14 +203,14 @@ impl Open {
     }
 
     /// Announces that nothing is left to do; false if there is something after all.
-    fn sleep(&mut self, ends: &mut Ends) -> bool {
+    fn sleep(&mut self, ends: &mut Ends, switch: &Switch) -> bool {
         if !self.connection.is_ready() {
             return true;
         }
         ends.announcement.arm();
         // The end of what the socket sends by us comes like a message, and wakes like one.
         let may_encode = self.connection.pending() < PENDING_MOST;
-        let ends_here = self.handoff.may_tell() && ends.outbound.is_at_end();
+        let ends_here = switch.wants_end() && ends.outbound.is_at_end();
         let carries = self.writable && self.handoff.courier().is_some_and(Courier::wants);
         if may_encode && (ends.outbound.is_ready() || ends_here) || carries {
             ends.announcement.disarm();
@@ -225,11 +220,11 @@ impl Open {
     }
 
     /// Encodes what the socket has sent, and writes. Says whether anything was done.
-    fn give_output(&mut self, ends: &mut Ends, kind: Kind) -> Result<bool, Broken> {
+    fn give_output(&mut self, ends: &mut Ends, turn: &mut Turn<'_>) -> Result<bool, Broken> {
         let mut done = false;
-        if self.handoff.has_offer() {
+        if turn.driver.switch.has_offer() {
             // It goes before all messages.
-            return self.give_offer();
+            return self.give_offer(&mut turn.driver.switch);
         }
         if self.connection.is_ready() {
             // What the socket waits for goes before more messages.
@@ -239,15 +234,13 @@ impl Open {
                 && let Some(frame) = ends.outbound.pop()
             {
                 done = true;
-                self.encode(ends, kind, frame);
+                self.encode(ends, turn.link.kind, frame);
             }
-            if self.handoff.may_tell() && ends.outbound.is_at_end() {
+            let switch = &turn.driver.switch;
+            let at_end = switch.wants_end() && ends.outbound.is_at_end();
+            if at_end || switch.wants_output() {
                 done = true;
-                self.handoff.tell(&mut self.connection);
-            }
-            if ends.back.is_some() && self.handoff.may_tell_back() {
-                done = true;
-                self.handoff.tell_back(&mut self.connection);
+                self.input(ends, turn, Input::Output { at_end })?;
             }
         }
         Ok(self.write()? || done)
@@ -255,9 +248,9 @@ impl Open {
 
     /// Writes our offer of shared memory, once everything before it is written.
     #[cold]
-    fn give_offer(&mut self) -> Result<bool, Broken> {
+    fn give_offer(&mut self, switch: &mut Switch) -> Result<bool, Broken> {
         let mut done = false;
-        if !self.handoff.is_framed() {
+        if !switch.is_framed() {
             done = self.write()?;
             if self.connection.pending() > 0 {
                 return Ok(done);
@@ -266,8 +259,16 @@ impl Open {
         if !self.writable {
             return Ok(done);
         }
+        // Neither of these inputs has actions.
+        if !switch.is_framed() {
+            self.handoff.frame_offer(&mut self.connection);
+            switch.input(Input::OfferFramed);
+        }
         match self.handoff.send_offer(&self.stream, &mut self.connection) {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                switch.input(Input::OfferSent);
+                Ok(true)
+            }
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
                     self.writable = false;
@@ -343,15 +344,14 @@ impl Open {
     fn take_input(
         &mut self,
         ends: &mut Ends,
-        link: &Link,
-        (scratch, supplies): (&mut [u8], &mut Supplies),
-        now: Duration,
+        turn: &mut Turn<'_>,
+        scratch: &mut [u8],
     ) -> Result<bool, Broken> {
         if self.used < self.leftover.len() {
             let leftover = std::mem::take(&mut self.leftover);
             let mut input = &leftover[self.used..];
             let before = input.len();
-            let outcome = self.decode(ends, link, &mut input, (true, supplies), now);
+            let outcome = self.decode(ends, turn, &mut input, true);
             let left = input.len();
             self.used = leftover.len() - left;
             self.leftover = leftover;
@@ -370,14 +370,17 @@ impl Open {
                 Ok(0) => Err(Broken::Closed),
                 Ok(read) => {
                     self.connection.large_filled(read);
-                    self.decode(ends, link, &mut &[][..], (false, supplies), now)?;
+                    self.decode(ends, turn, &mut &[][..], false)?;
                     Ok(true)
                 }
                 Err(error) => self.unread(error),
             };
         }
-        let read = if self.handoff.expects() {
-            self.handoff.read(&self.stream, scratch, supplies)
+        let switch = &turn.driver.switch;
+        let read = if switch.reads_descriptors() {
+            let most = switch.descriptors();
+            self.handoff
+                .read(&self.stream, scratch, most, turn.supplies)
         } else {
             self.stream.read(scratch)
         };
@@ -386,7 +389,7 @@ impl Open {
             Ok(read) => {
                 let mut input = &scratch[..read];
                 let streams = read == scratch.len();
-                self.decode(ends, link, &mut input, (streams, supplies), now)?;
+                self.decode(ends, turn, &mut input, streams)?;
                 if !input.is_empty() {
                     self.leftover.extend_from_slice(input);
                 }
@@ -414,13 +417,12 @@ impl Open {
     fn decode(
         &mut self,
         ends: &mut Ends,
-        link: &Link,
+        turn: &mut Turn<'_>,
         input: &mut &[u8],
-        (streams, supplies): (bool, &mut Supplies),
-        now: Duration,
+        streams: bool,
     ) -> Result<(), Broken> {
         let together = if streams { 1 } else { TOGETHER };
-        let decoded = self.decode_parts(ends, link, input, (together, supplies), now);
+        let decoded = self.decode_parts(ends, turn, input, together);
         ends.flush();
         decoded
     }
@@ -428,11 +430,11 @@ impl Open {
     fn decode_parts(
         &mut self,
         ends: &mut Ends,
-        link: &Link,
+        turn: &mut Turn<'_>,
         input: &mut &[u8],
-        (together, supplies): (usize, &mut Supplies),
-        now: Duration,
+        together: usize,
     ) -> Result<(), Broken> {
+        let now = turn.now;
         let mut unseen = input.len();
         while self.in_midst || ends.has_room() {
             if unseen - input.len() >= together {
@@ -449,15 +451,19 @@ impl Open {
                         return Err(Broken::NoReply);
                     }
                     self.in_midst = frame.more();
-                    ends.give(frame, !self.in_midst)?;
+                    let mut given = ends.give(frame, !self.in_midst);
                     if !self.in_midst {
                         for frame in self.deferred.drain(..) {
-                            ends.give(frame, true)?;
+                            given &= ends.give(frame, true);
                         }
+                    }
+                    if !given {
+                        self.input(ends, turn, Input::Message)?;
                     }
                 }
                 // Whoever has nothing to subscribe to ignores it, as it does other commands.
-                Some(Event::Subscribe { .. }) if !matches!(link.kind, Kind::Pub | Kind::Xpub) => {}
+                Some(Event::Subscribe { .. })
+                    if !matches!(turn.link.kind, Kind::Pub | Kind::Xpub) => {}
                 Some(Event::Subscribe { topic, on }) => {
                     let mut bytes = Vec::with_capacity(topic.len() + 1);
                     bytes.push(u8::from(on));
@@ -466,21 +472,32 @@ impl Open {
                     frame.set_properties(topic.properties().cloned());
                     if self.in_midst {
                         self.deferred.push(frame);
-                    } else {
-                        ends.give(frame, true)?;
+                    } else if !ends.give(frame, true) {
+                        self.input(ends, turn, Input::Message)?;
                     }
                 }
                 Some(Event::Ready) => {
                     self.tell_properties();
-                    self.fresh = true;
-                    self.handoff.begin(&self.connection, link.marks, now);
+                    turn.driver.ready();
+                    let peer_can = self.peer_can_share();
+                    self.input(ends, turn, Input::Ready { peer_can, now })?;
                 }
                 Some(Event::Command(command)) => {
-                    self.hand_off(ends, link, &command.data, supplies)?;
+                    self.hand_off(ends, turn, &command.data)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Returns true if the READY of the peer has the property of shared memory.
+    fn peer_can_share(&self) -> bool {
+        self.connection.peer().is_some_and(|peer| {
+            let mut all = peer.metadata();
+            all.any(|(name, value)| {
+                name.eq_ignore_ascii_case(handoff::PROPERTY) && handoff::is_our_version(value)
+            })
+        })
     }
 
     /// Takes a frame of the handoff.
@@ -488,38 +505,12 @@ impl Open {
     fn hand_off(
         &mut self,
         ends: &mut Ends,
-        link: &Link,
+        turn: &mut Turn<'_>,
         data: &[u8],
-        supplies: &mut Supplies,
     ) -> Result<(), Broken> {
-        let (stream, connection) = (&self.stream, &mut self.connection);
-        let handoff = &mut self.handoff;
-        let taken = handoff.take(data, stream, connection, link, &ends.waker, supplies);
-        let met = taken.map_err(|_| Broken::Handoff)?;
-        if met.is_some() {
-            self.agreed = met;
+        match self.handoff.decode(data, self.in_midst, turn.supplies)? {
+            Some(input) => self.input(ends, turn, input),
+            None => Ok(()),
         }
-        if self.handoff.has_heard() && ends.inbound.is_some() {
-            // The socket reads on in shared memory when it has read this to its end.
-            if self.in_midst {
-                return Err(Broken::Handoff);
-            }
-            ends.inbound = None;
-            self.heard = true;
-            if self.receiver_dropped {
-                let asked = self.handoff.ask_to_take_back(&mut self.connection);
-                asked.map_err(|_| Broken::Handoff)?;
-            }
-        }
-        self.takes_back |= self.handoff.takes_back();
-        if self.handoff.back_accepted() {
-            ends.go_back();
-        }
-        if self.handoff.has_heard_back() && ends.inbound.is_none() {
-            let (inbound, receiver) = pipes::inbound(link, &ends.waker);
-            ends.inbound = Some(inbound);
-            self.back = Some((receiver, self.handoff.why_back()));
-        }
-        Ok(())
     }
 }

@@ -82,3 +82,26 @@ fn memory_that_is_full_is_told_of_once_and_nothing_is_lost() {
     }
     assert!(of_push.try_recv().is_err());
 }
+
+#[test]
+fn each_connection_of_a_socket_with_immediate_pipes_tells_how_its_messages_travel() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let (mut push, mut of_push) = monitored(Kind::Push);
+    push.set_shared_memory(true);
+    push.set_immediate(true);
+    push.connect(&endpoint).unwrap();
+    for _ in 0..2 {
+        let (mut pull, _of_pull) = monitored(Kind::Pull);
+        pull.set_shared_memory(true);
+        pull.bind(&endpoint).unwrap();
+        push.send("hello").unwrap();
+        pull.recv_deadline(soon()).unwrap();
+        assert_eq!(carrier(&mut of_push), Carrier::SharedMemory);
+        drop(pull);
+        // The pipe has ended then, so that nothing is sent to the peer that is gone.
+        let retried = |event: &Occurrence| matches!(event, Occurrence::ConnectRetried { .. });
+        while !retried(&of_push.recv_deadline(soon()).unwrap().occurrence) {}
+    }
+}

@@ -26,4 +26,4 @@ pub(crate) use failure::Failure;
 pub(crate) use marks::Marks;
 pub(crate) use reply::Reply;
 pub(crate) use shared::{Downgrade, Unsent, Upgrade};
-pub(crate) use watch::{Outlet, Plain, Watch, WeakWatch};
+pub(crate) use watch::{Sink, Watch, WeakWatch};

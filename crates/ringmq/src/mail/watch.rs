@@ -1,25 +1,39 @@
-//! Where events go, from whichever thread they happen in.
+//! The way of events from the threads in which they happen to the monitor of a socket.
 
-use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use ringmq_message::Message;
-use ringmq_pipe::local::Sender;
+use crate::mail::event::MonitorEvent;
 
-use crate::error::SendRefusal;
-use crate::mail::event::{MonitorEvent, Occurrence};
-use crate::monitor::MOST;
-use crate::monitor::plain::{EventFormat, PIPE_STATS, message, numbers};
-use crate::socket::Socket;
+/// Takes the events of one socket. It never blocks: an event that it has no room for is lost.
+pub(crate) trait Sink: fmt::Debug + Send {
+    /// Takes an event.
+    fn put(&mut self, event: MonitorEvent);
 
-/// What a socket and its connections share: the way to its monitor, if it has one. The monitor stops when the last of
+    /// Takes the last event, [`MonitorStopped`](crate::Occurrence::MonitorStopped), for which there is always room.
+    fn stop(self: Box<Self>);
+
+    /// Sends the events that wait for a reader to connect.
+    fn flush(&mut self) {}
+
+    /// Takes a [`Lost`](crate::Occurrence::Lost) with the number of events lost since the last one, if there are any.
+    fn tell_lost(&mut self) {}
+
+    /// Returns true if the sink takes [`PipeStats`](crate::Occurrence::PipeStats).
+    fn wants_stats(&self) -> bool;
+
+    /// Returns true if the sink has to stop when the context is shut down, because its reader may be waiting.
+    fn ends_with_context(&self) -> bool;
+}
+
+/// The way to the monitor of a socket, which the socket and its connections share. The monitor stops when the last of
 /// them is gone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Watch {
     inside: Arc<Inside>,
 }
 
-/// As [`Watch`], for those who do not keep a monitor going.
+/// A [`Watch`] that does not keep the monitor going.
 #[derive(Debug, Clone)]
 pub(crate) struct WeakWatch {
     inside: Weak<Inside>,
@@ -27,66 +41,40 @@ pub(crate) struct WeakWatch {
 
 #[derive(Debug, Default)]
 struct Inside {
-    /// Events are rare: no message waits for this lock.
-    outlet: Mutex<Option<Outlet>>,
-}
-
-/// Where events leave.
-#[derive(Debug)]
-pub(crate) enum Outlet {
-    Typed {
-        sender: Sender<MonitorEvent>,
-        /// Events that there was no room for, since there was any.
-        lost: u64,
-    },
-    Plain(Box<Plain>),
-}
-
-/// A socket that events are sent on.
-#[derive(Debug)]
-pub(crate) struct Plain {
-    pub(crate) socket: Socket,
-    /// The events that are asked for, by their bits.
-    pub(crate) events: u64,
-    pub(crate) format: EventFormat,
-    /// Those that nobody could take.
-    pub(crate) waiting: VecDeque<Message>,
+    /// `None` without a monitor. Events are rare, and no message waits for this lock.
+    sink: Mutex<Option<Box<dyn Sink>>>,
 }
 
 impl Watch {
-    /// Tells the monitor, if there is one.
+    /// Puts an event into the sink, if there is a monitor.
     pub(crate) fn tell(&self, event: impl FnOnce() -> MonitorEvent) {
-        if let Some(outlet) = &mut *self.lock() {
-            outlet.put(event());
+        if let Some(sink) = &mut *self.lock() {
+            sink.put(event());
         }
     }
 
-    /// Whether there is a monitor that is to be told how many messages wait.
+    /// Returns true if there is a monitor that takes the number of waiting messages.
     pub(crate) fn wants_stats(&self) -> bool {
-        match &*self.lock() {
-            None => false,
-            Some(Outlet::Typed { .. }) => true,
-            Some(Outlet::Plain(plain)) => plain.events & PIPE_STATS != 0,
-        }
+        self.lock().as_ref().is_some_and(|sink| sink.wants_stats())
     }
 
-    /// Sends what could not be sent before.
+    /// Sends the events that wait for a reader to connect.
     pub(crate) fn flush(&self) {
-        if let Some(Outlet::Plain(plain)) = &mut *self.lock() {
-            plain.flush();
+        if let Some(sink) = &mut *self.lock() {
+            sink.flush();
         }
     }
 
-    /// Has a monitor.
-    pub(crate) fn begin(&self, outlet: Outlet) {
-        *self.lock() = Some(outlet);
+    /// Puts all events into this sink from now on.
+    pub(crate) fn begin(&self, sink: Box<dyn Sink>) {
+        *self.lock() = Some(sink);
     }
 
-    /// Has none any more, and tells it so.
+    /// Stops the monitor, if there is one.
     pub(crate) fn stop(&self) {
-        let outlet = self.lock().take();
-        if let Some(outlet) = outlet {
-            outlet.stop();
+        let sink = self.lock().take();
+        if let Some(sink) = sink {
+            sink.stop();
         }
     }
 
@@ -96,128 +84,57 @@ impl Watch {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Outlet>> {
-        let locked = self.inside.outlet.lock();
+    fn lock(&self) -> MutexGuard<'_, Option<Box<dyn Sink>>> {
+        let locked = self.inside.sink.lock();
         locked.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl WeakWatch {
-    /// Whether the socket, or a connection of it, is still there.
+    /// Returns true if the socket or a connection of it is still there.
     pub(crate) fn is_alive(&self) -> bool {
         self.inside.strong_count() > 0
     }
 
-    /// Ends a [`Monitor`](crate::monitor::Monitor), whose reader may wait for it. The reader of libzmq's messages has a socket of
-    /// the same context, whose calls end by themselves.
+    /// Stops the monitor because the context is shut down, if it [has to](Sink::ends_with_context).
     pub(crate) fn stop(&self) {
-        let Some(inside) = self.inside.upgrade() else {
+        let Some(watch) = self.upgrade() else {
             return;
         };
-        let watch = Watch { inside };
-        let outlet = watch
-            .lock()
-            .take_if(|outlet| matches!(outlet, Outlet::Typed { .. }));
-        if let Some(outlet) = outlet {
-            outlet.stop();
+        let sink = watch.lock().take_if(|sink| sink.ends_with_context());
+        if let Some(sink) = sink {
+            sink.stop();
         }
     }
 
-    /// Tells the reader, who has read all events, how many were lost since. There may be no further event to tell it with.
+    /// Tells the reader how many events were lost, after it has read all others. There may be no further event that
+    /// could tell it.
     pub(crate) fn tell_lost(&self) {
-        let Some(inside) = self.inside.upgrade() else {
-            return;
-        };
-        let watch = Watch { inside };
-        if let Some(Outlet::Typed { sender, lost }) = &mut *watch.lock()
-            && sender.has_room()
+        if let Some(watch) = self.upgrade()
+            && let Some(sink) = &mut *watch.lock()
         {
-            tell_lost(sender, lost);
+            sink.tell_lost();
         }
     }
 
-    /// Sends what waits for somebody to be there.
+    /// Sends the events that wait for a reader to connect.
     pub(crate) fn flush(&self) {
-        if let Some(inside) = self.inside.upgrade() {
-            Watch { inside }.flush();
+        if let Some(watch) = self.upgrade() {
+            watch.flush();
         }
+    }
+
+    fn upgrade(&self) -> Option<Watch> {
+        let inside = self.inside.upgrade()?;
+        Some(Watch { inside })
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        let outlet = self.outlet.get_mut().map(Option::take);
-        if let Ok(Some(outlet)) = outlet {
-            outlet.stop();
-        }
-    }
-}
-
-impl Outlet {
-    fn put(&mut self, event: MonitorEvent) {
-        match self {
-            Outlet::Typed { sender, lost } => {
-                if !sender.has_room() {
-                    *lost += 1;
-                    return;
-                }
-                tell_lost(sender, lost);
-                // It is there; a reader that cannot be woken finds it at its next call.
-                let _ = sender.push(event, true);
-            }
-            Outlet::Plain(plain) => plain.put(&event),
-        }
-    }
-
-    /// The last event has room always.
-    fn stop(mut self) {
-        let stopped = MonitorEvent::at("", Occurrence::MonitorStopped);
-        match &mut self {
-            Outlet::Typed { sender, lost } => {
-                tell_lost(sender, lost);
-                // As above.
-                let _ = sender.push(stopped, true);
-            }
-            Outlet::Plain(plain) => plain.put(&stopped),
-        }
-    }
-}
-
-fn tell_lost(sender: &mut Sender<MonitorEvent>, lost: &mut u64) {
-    let events = std::mem::take(lost);
-    if events > 0 {
-        let event = MonitorEvent::at("", Occurrence::Lost { events });
-        // As above.
-        let _ = sender.push(event, true);
-    }
-}
-
-impl Plain {
-    fn put(&mut self, event: &MonitorEvent) {
-        let asked_for = numbers(&event.occurrence).filter(|it| self.events & it.event != 0);
-        let Some(numbers) = asked_for else {
-            return;
-        };
-        if self.waiting.len() < MOST as usize {
-            self.waiting.push_back(message(event, numbers, self.format));
-        }
-        self.flush();
-    }
-
-    /// Sends as much as can be taken.
-    fn flush(&mut self) {
-        while let Some(message) = self.waiting.pop_front() {
-            let Err(error) = self.socket.try_send(message) else {
-                continue;
-            };
-            // It waits for a reader to connect. Once there is one whose pipe is full, it is dropped: nothing says when the
-            // reader has made room, and it would come with the next event only.
-            let unread = matches!(error.reason, SendRefusal::WouldBlock)
-                && self.socket.connections().is_empty();
-            if unread {
-                self.waiting.push_front(error.message);
-                return;
-            }
+        let sink = self.sink.get_mut().map(Option::take);
+        if let Ok(Some(sink)) = sink {
+            sink.stop();
         }
     }
 }

@@ -1,44 +1,44 @@
-//! What happens to the connections of a socket, told as events.
+//! Monitors: what happens to the connections of a socket, as events.
 //!
 //! ```text
-//!    socket (its thread) ----+                      +--> Monitor, with typed events
-//!                            +--> Watch --> Outlet -+
-//!    I/O thread -------------+                      +--> a PAIR, PUB or PUSH that others connect to, as in libzmq
+//!    socket (its thread) ----+                    +--> Monitor, with typed events
+//!                            +--> Watch --> Sink -+
+//!    I/O thread -------------+                    +--> a PAIR, PUB or PUSH that readers connect to, as in libzmq
 //! ```
-//! No message comes this way, and nobody waits for whoever reads the events.
+//! A slow reader of events never blocks the socket or its connections, and no message takes this way.
 
 pub(crate) mod plain;
 
-use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use ringmq_pattern::Kind;
-use ringmq_pipe::local::{Receiver, Waker, pipe};
+use ringmq_pipe::local::{Receiver, Sender, Waker, pipe};
 use ringmq_pipe::sleeper::Sleeper;
 use ringmq_pipe::waiting::Slept;
 use ringmq_sys::ForkMark;
+use ringmq_transport::Endpoint;
 use thiserror::Error;
 
 use crate::error::{EndpointRefusal, SocketError};
-use ringmq_transport::Endpoint;
-
+use crate::mail::{MonitorEvent, Occurrence, Sink, WeakWatch};
+use crate::monitor::plain::{EventFormat, PlainSink};
 use crate::socket::Socket;
 use crate::socket::endpoints::parse;
-
-use crate::mail::{MonitorEvent, Outlet, Plain, WeakWatch};
-use crate::monitor::plain::EventFormat;
 
 /// Events that may wait to be read.
 pub(crate) const MOST: u64 = 1000;
 
 /// The events of one socket, in the order in which they happened.
 ///
-/// 1,000 events may wait to be read; of those that come then, an [`Occurrence::Lost`](crate::Occurrence::Lost) tells the number: before the next
-/// event that there is room for, or when all that wait were read. The monitored socket and its connections never wait. After [`Occurrence::MonitorStopped`](crate::Occurrence::MonitorStopped) the events end:
-/// that is when the socket was closed, and what it had sent has left or lingered long enough, or when the context was
-/// [shut down](crate::Context::shutdown).
+/// At most 1,000 events wait to be read; further events are lost. [`Occurrence::Lost`] tells their number, before the next
+/// event that there is room for, or when all waiting events were read. The monitored socket and its connections never
+/// wait for the reader.
+///
+/// [`Occurrence::MonitorStopped`] is the last event. It comes when the socket was closed and the messages that it had sent
+/// have left or lingered long enough, or when the context was [shut down](crate::Context::shutdown).
 ///
 /// ```
 /// use ringmq::{Context, Kind, Occurrence};
@@ -59,17 +59,17 @@ pub struct Monitor {
     sleeper: Sleeper,
     events: Receiver<MonitorEvent>,
     mark: ForkMark,
-    /// Where events come from. It does not keep the monitor going.
+    /// The monitored socket and its connections. This does not keep the monitor going.
     watch: WeakWatch,
 }
 
-/// Why there is no event.
+/// Why no event was received.
 #[derive(Debug, Error)]
 pub enum MonitorError {
-    /// None is there, and the call does not wait, or not any longer.
+    /// No event is there, and the call does not wait, or the deadline has passed.
     #[error("no event is there")]
     WouldBlock,
-    /// There was a last one.
+    /// The last event was received before.
     #[error("the monitor has stopped")]
     Ended,
     /// A signal was handled while the call waited.
@@ -78,7 +78,7 @@ pub enum MonitorError {
     /// This is a forked child; the monitor belongs to its parent.
     #[error("the monitor belongs to the process that this one was forked from")]
     Forked,
-    /// The kernel refused.
+    /// The kernel cannot put the thread to sleep.
     #[error("cannot wait: {0}")]
     Os(#[source] io::Error),
 }
@@ -94,7 +94,7 @@ impl From<Slept> for MonitorError {
 }
 
 impl Monitor {
-    /// The next event; waits until there is one.
+    /// Receives the next event. Waits until there is one.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl Monitor {
         self.recv_until(None)
     }
 
-    /// As [`recv`](Monitor::recv), until the deadline.
+    /// Receives the next event. Waits until the deadline at most.
     ///
     /// # Errors
     ///
@@ -112,7 +112,8 @@ impl Monitor {
         self.recv_until(Some(deadline))
     }
 
-    /// The next event, if it is there now. If not, the [descriptor](AsFd) becomes readable when it is.
+    /// Receives the next event if it is there now. If none is there, the [descriptor](AsFd) becomes readable when one
+    /// comes.
     ///
     /// # Errors
     ///
@@ -152,13 +153,13 @@ impl Monitor {
 
     fn pop(&mut self) -> Option<MonitorEvent> {
         let event = self.events.pop()?;
-        // The sender does not wait for room.
+        // The sink never waits for room.
         let _ = self.events.done();
         Some(event)
     }
 }
 
-/// Events, until they end. Whatever else keeps one from being received is an item.
+/// Receives events until the last one. Each other error is an item.
 impl Iterator for Monitor {
     type Item = Result<MonitorEvent, MonitorError>;
 
@@ -170,38 +171,91 @@ impl Iterator for Monitor {
     }
 }
 
-/// For poll and epoll: readable when [`try_recv`](Monitor::try_recv) is worth a call. Call that until it has nothing
-/// before the descriptor is polled again.
+/// A descriptor for poll and epoll. It is readable when an event may be there. Call [`try_recv`](Monitor::try_recv)
+/// until it returns [`MonitorError::WouldBlock`] before you poll the descriptor again.
 impl AsFd for Monitor {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.sleeper.as_fd()
     }
 }
 
-/// As [`AsFd`].
+/// The descriptor of [`AsFd`].
 impl AsRawFd for Monitor {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }
 }
 
+/// Puts events into the pipe to a [`Monitor`].
+#[derive(Debug)]
+struct TypedSink {
+    sender: Sender<MonitorEvent>,
+    /// Events lost since the last that there was room for.
+    lost: u64,
+}
+
+impl TypedSink {
+    fn send_lost(&mut self) {
+        let events = mem::take(&mut self.lost);
+        if events > 0 {
+            self.send(MonitorEvent::at("", Occurrence::Lost { events }));
+        }
+    }
+
+    fn send(&mut self, event: MonitorEvent) {
+        // The event is in the pipe even if the reader cannot be woken: the reader finds it at its next call.
+        let _ = self.sender.push(event, true);
+    }
+}
+
+impl Sink for TypedSink {
+    fn put(&mut self, event: MonitorEvent) {
+        if !self.sender.has_room() {
+            self.lost += 1;
+            return;
+        }
+        self.send_lost();
+        self.send(event);
+    }
+
+    fn stop(mut self: Box<Self>) {
+        // The last event goes in even if the pipe is full.
+        self.send_lost();
+        self.send(MonitorEvent::at("", Occurrence::MonitorStopped));
+    }
+
+    fn tell_lost(&mut self) {
+        if self.sender.has_room() {
+            self.send_lost();
+        }
+    }
+
+    fn wants_stats(&self) -> bool {
+        true
+    }
+
+    fn ends_with_context(&self) -> bool {
+        true
+    }
+}
+
 impl Socket {
-    /// Tells from now on what happens to the connections of this socket, and to its tcp and ipc endpoints. A socket has
-    /// one monitor at a time: an earlier one stops.
+    /// Makes a [`Monitor`] of this socket. It receives what happens from now on to the connections of the socket, and to
+    /// its tcp and ipc endpoints. A socket has one monitor at a time: an earlier one stops.
     ///
     /// # Errors
     ///
-    /// [`SocketError`].
+    /// [`SocketError`] if this is a forked child, the context was shut down, or descriptors run short.
     pub fn monitor(&mut self) -> Result<Monitor, SocketError> {
         self.may_be_monitored()?;
         let mut sleeper = Sleeper::new(self.options.wait)?;
-        // The first look is the caller's.
+        // The descriptor is readable at first, so that the caller looks once.
         sleeper.ring()?;
         let bell = Waker::from(sleeper.bellpull());
         let (sender, events) = pipe(MOST, bell, Waker::of_nobody());
         self.watch.stop();
-        self.watch.begin(Outlet::Typed { sender, lost: 0 });
-        // After it has begun: a shutdown that comes now ends it.
+        self.watch.begin(Box::new(TypedSink { sender, lost: 0 }));
+        // The context learns of the monitor after it has begun, so that no shutdown can miss it.
         if let Err(error) = self.registry.ends(self.watch.weak()) {
             self.watch.stop();
             return Err(error);
@@ -214,15 +268,17 @@ impl Socket {
         })
     }
 
-    /// As [`monitor`](Socket::monitor), in libzmq's way: binds a socket to `endpoint`, which is `inproc://`, and sends
-    /// the events on it whose bits are in `events`. `kind` is `Pair`, `Pub` or `Push`.
+    /// Sends the events of this socket as libzmq's messages. Binds a socket of type `kind`, which is `Pair`, `Pub` or
+    /// `Push`, to `endpoint`, which is `inproc://`, and sends on it the events whose bits are in `events`. An earlier
+    /// monitor stops.
     ///
-    /// 1,000 events wait for somebody to connect, and more than that in the pipe to whoever has; what there is no room
-    /// for is dropped. What libzmq does not know, [`RoutingIdTaken`](crate::Occurrence::RoutingIdTaken) for one, is not sent.
+    /// At most 1,000 events wait for a reader to connect; the mark of the pipe limits those that wait for a connected
+    /// reader. Further events are lost. Events that libzmq does not know, such as
+    /// [`RoutingIdTaken`](Occurrence::RoutingIdTaken), are not sent.
     ///
     /// # Errors
     ///
-    /// [`SocketError`] if no socket can be made, [`EndpointRefusal`] if it cannot be bound.
+    /// [`PlainMonitorError`]: the socket for the events cannot be made, or cannot be bound.
     pub fn monitor_on(
         &mut self,
         endpoint: &str,
@@ -231,7 +287,7 @@ impl Socket {
         format: EventFormat,
     ) -> Result<(), PlainMonitorError> {
         self.may_be_monitored()?;
-        // It may have the same endpoint.
+        // The earlier monitor may be bound to the same endpoint.
         self.watch.stop();
         let mut socket = Socket::new(&self.registry.without_keeper(), kind)?;
         socket.set_linger(Some(Duration::ZERO));
@@ -246,24 +302,20 @@ impl Socket {
             EventFormat::One => u64::from(u16::MAX),
             EventFormat::Two => u64::MAX,
         };
-        self.watch.begin(Outlet::Plain(Box::new(Plain {
-            socket,
-            events: events & most,
-            format,
-            waiting: VecDeque::new(),
-        })));
+        let sink = PlainSink::new(socket, events & most, format);
+        self.watch.begin(Box::new(sink));
         Ok(())
     }
 
-    /// Ends the [monitor](Socket::monitor) of this socket, if there is one. Does nothing in a forked child.
+    /// Stops the [monitor](Socket::monitor) of this socket, if there is one. Does nothing in a forked child.
     pub fn stop_monitor(&mut self) {
         if self.registry.is_here() {
             self.watch.stop();
         }
     }
 
-    /// Has the monitor told how many messages [wait](crate::Occurrence::PipeStats) in the pipe of each tcp and ipc connection.
-    /// Answers how many connections there are; `None` if no monitor is to be told.
+    /// Asks for a [`PipeStats`](Occurrence::PipeStats) event for each tcp and ipc connection. Returns the number of
+    /// connections; `None` if no monitor takes these events.
     pub fn ask_for_stats(&mut self) -> Option<usize> {
         if !self.registry.is_here() {
             return None;
@@ -285,13 +337,13 @@ impl Socket {
     }
 }
 
-/// Why events are not sent on a socket.
+/// Why [`Socket::monitor_on`] failed.
 #[derive(Debug, Error)]
 pub enum PlainMonitorError {
-    /// It was not made.
+    /// The socket for the events was not made.
     #[error(transparent)]
     Socket(#[from] SocketError),
-    /// It was not bound.
+    /// The socket for the events was not bound.
     #[error(transparent)]
     Endpoint(#[from] EndpointRefusal),
 }

@@ -1,34 +1,40 @@
-//! Events as messages, the way libzmq writes them.
+//! Events as libzmq's messages, and the socket that sends them.
+
+use std::collections::VecDeque;
 
 use ringmq_message::{Frame, Message};
 use ringmq_sys::ErrorNumber;
 use ringmq_transport::endpoint_bytes;
 
-use crate::mail::{HandshakeFailure, MonitorEvent, Occurrence};
+use crate::error::SendRefusal;
+use crate::mail::{HandshakeFailure, MonitorEvent, Occurrence, Sink};
+use crate::monitor::MOST;
+use crate::socket::Socket;
 
-/// How an event becomes a message.
+/// The format of the message of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventFormat {
-    /// Two parts: the event in 16 bits and a value in 32; the endpoint.
+    /// Two parts: the event in 16 bits and a value in 32 bits; the endpoint.
     One,
-    /// The event in 64 bits; the number of values; the values, each a part of 64 bits; the local endpoint; the remote one.
+    /// A part each: the event in 64 bits, the number of values in 64 bits, each value in 64 bits, the local endpoint, the
+    /// remote endpoint.
     Two,
 }
 
-/// An event in numbers.
+/// The numbers of an event.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Numbers {
-    /// Its bit.
-    pub(crate) event: u64,
+struct Numbers {
+    /// The bit of the event.
+    event: u64,
     value: u64,
     second: Option<u64>,
 }
 
-/// The bit of [`Occurrence::PipeStats`], for which the first format has no room.
-pub(crate) const PIPE_STATS: u64 = 0x1_0000;
+/// The bit of [`Occurrence::PipeStats`]. It does not fit into [`EventFormat::One`].
+const PIPE_STATS: u64 = 0x1_0000;
 
-/// An event in numbers. What is ours alone has none.
-pub(crate) fn numbers(occurrence: &Occurrence) -> Option<Numbers> {
+/// The numbers of an event; `None` if libzmq does not know it.
+fn numbers(occurrence: &Occurrence) -> Option<Numbers> {
     let (event, value) = match occurrence {
         Occurrence::Connected { fd } => (0x0001, signed(*fd)),
         Occurrence::ConnectDelayed => (0x0002, of(ErrorNumber::UNDER_WAY)),
@@ -67,7 +73,7 @@ pub(crate) fn numbers(occurrence: &Occurrence) -> Option<Numbers> {
     })
 }
 
-/// A number that may be -1, as descriptors that are not known are.
+/// The bits of a number that may be -1, which stands for an unknown descriptor.
 fn signed(number: i32) -> u64 {
     i64::from(number).cast_unsigned()
 }
@@ -76,13 +82,13 @@ fn of(error: ErrorNumber) -> u64 {
     signed(error.get())
 }
 
-/// The message that an event is.
-pub(crate) fn message(event: &MonitorEvent, numbers: Numbers, format: EventFormat) -> Message {
+/// The message of an event.
+fn message(event: &MonitorEvent, numbers: Numbers, format: EventFormat) -> Message {
     let mut message = Message::new();
     let mut put = |bytes: &[u8]| message.push(Frame::copy_from_slice(bytes));
     match format {
         EventFormat::One => {
-            // What does not fit is not asked for in this format, or is -1.
+            // In this format the application cannot ask for an event whose numbers do not fit. -1 is -1 in 32 bits.
             let (number, value) = (numbers.event as u16, numbers.value as u32);
             let mut first = [0; 6];
             first[..2].copy_from_slice(&number.to_ne_bytes());
@@ -105,11 +111,80 @@ pub(crate) fn message(event: &MonitorEvent, numbers: Numbers, format: EventForma
     message
 }
 
-/// libzmq tells where it could not bind without the scheme.
+/// The endpoint as libzmq writes it: without the scheme if a bind failed.
 fn bare<'a>(event: &MonitorEvent, endpoint: &'a str) -> &'a str {
     match (&event.occurrence, endpoint.split_once("://")) {
         (Occurrence::BindFailed { .. }, Some((_, address))) => address,
         _ => endpoint,
+    }
+}
+
+/// Sends events on a socket.
+#[derive(Debug)]
+pub(crate) struct PlainSink {
+    socket: Socket,
+    /// The bits of the events that the application has asked for.
+    events: u64,
+    format: EventFormat,
+    /// Messages that wait for a reader to connect.
+    waiting: VecDeque<Message>,
+}
+
+impl PlainSink {
+    /// A sink that sends, on `socket`, the events whose bits are in `events`.
+    pub(crate) fn new(socket: Socket, events: u64, format: EventFormat) -> PlainSink {
+        PlainSink {
+            socket,
+            events,
+            format,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    fn send(&mut self, event: &MonitorEvent) {
+        let asked_for = numbers(&event.occurrence).filter(|it| self.events & it.event != 0);
+        let Some(numbers) = asked_for else {
+            return;
+        };
+        if self.waiting.len() < MOST as usize {
+            self.waiting.push_back(message(event, numbers, self.format));
+        }
+        self.flush();
+    }
+}
+
+impl Sink for PlainSink {
+    fn put(&mut self, event: MonitorEvent) {
+        self.send(&event);
+    }
+
+    fn stop(mut self: Box<Self>) {
+        self.send(&MonitorEvent::at("", Occurrence::MonitorStopped));
+    }
+
+    fn flush(&mut self) {
+        while let Some(message) = self.waiting.pop_front() {
+            let Err(error) = self.socket.try_send(message) else {
+                continue;
+            };
+            // The message waits while no reader is connected. If one is and its pipe is full, the message is lost:
+            // nothing tells this sink when the reader has made room, so it would be late, with the next event.
+            let unread = matches!(error.reason, SendRefusal::WouldBlock)
+                && self.socket.connections().is_empty();
+            if unread {
+                self.waiting.push_front(error.message);
+                return;
+            }
+        }
+    }
+
+    fn wants_stats(&self) -> bool {
+        self.events & PIPE_STATS != 0
+    }
+
+    /// The reader's socket is of the same context, whose shutdown ends its calls.
+    fn ends_with_context(&self) -> bool {
+        false
     }
 }
 

@@ -1,5 +1,5 @@
-//! What a socket demands of the messages that it receives. Over a stream the session sees to it, in shared memory the
-//! receiving end.
+//! What a socket demands of the messages that it receives. The session checks messages that come by ZMTP. The receiving
+//! end checks messages in shared memory.
 
 use ringmq_pattern::Kind;
 use ringmq_pipe::remote::Contents;
@@ -7,17 +7,17 @@ use ringmq_pipe::remote::Contents;
 use crate::mail::failure::Failure;
 use crate::mail::reply::Reply;
 
-/// What messages that are received have to keep to. A peer that does not keep to it loses its connection.
+/// The bounds of messages that a socket receives. A peer that breaks them loses its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Bounds {
-    /// Bytes of a part, at most.
+    /// The most bytes of a part; `None` for no limit.
     longest: Option<u64>,
-    /// They are replies to a REQ.
+    /// The messages have to be replies to a REQ.
     replies: bool,
 }
 
 impl Bounds {
-    /// Those of a socket of this type, whose parts have so many bytes at most.
+    /// The bounds of a socket of this type, whose parts have at most `longest` bytes.
     pub(crate) fn new(kind: Kind, longest: Option<u64>) -> Bounds {
         Bounds {
             longest,
@@ -25,12 +25,12 @@ impl Bounds {
         }
     }
 
-    /// Whether any message will do.
+    /// Returns true if any message is within the bounds.
     pub(crate) fn are_none(&self) -> bool {
         *self == Bounds::default()
     }
 
-    /// A message of one part, or the second one of an enveloped message, has to have fewer bytes than this.
+    /// The bytes that a message of one part has to stay below, or the second part of an enveloped message.
     #[inline(always)]
     pub(crate) fn below(&self, enveloped: bool) -> usize {
         if self.replies && !enveloped {
@@ -40,7 +40,7 @@ impl Bounds {
         usize::try_from(longest).map_or(usize::MAX, |most| most.saturating_add(1))
     }
 
-    /// What is wrong with a message of such parts.
+    /// Why a message with parts of these lengths is out of bounds; `None` if it is within.
     pub(crate) fn refuse(&self, contents: &Contents) -> Option<Failure> {
         let mut reply = Reply::Begins;
         let mut left = contents.parts().len();

@@ -1,18 +1,18 @@
-//! How the messages of a connection travel, and why.
+//! What carries the messages of a connection, and why.
 
 use std::fmt;
 
 use ringmq_pipe::remote::Refuse;
 
-/// How the messages of a connection travel.
+/// What carries the messages of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Carrier {
-    /// Within the process.
+    /// A pipe within the process.
     Inproc,
-    /// By ZMTP, through an I/O thread.
+    /// ZMTP, through an I/O thread.
     Zmtp(WhyZmtp),
-    /// In shared memory, from thread to thread.
+    /// Shared memory, from the thread that sends to the thread that receives.
     SharedMemory,
 }
 
@@ -20,21 +20,21 @@ pub enum Carrier {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhyZmtp {
-    /// Nobody is there yet, or both sides have not said enough.
+    /// There is no peer yet, or the two sides have not agreed yet.
     Undecided,
     /// The peer may be on another machine.
     NotIpc,
-    /// It was turned off here, or the socket conflates.
+    /// Shared memory is turned off for this socket, or the socket conflates.
     TurnedOff,
-    /// The peer does not know shared memory, or does not want it.
+    /// The peer does not know shared memory, or has turned it off.
     NotOffered,
     /// Descriptors, memory or mappings run short here.
     Resources,
-    /// The peer's offer was refused here.
+    /// This side has refused the peer's offer.
     Refused(Refuse),
-    /// The peer has refused ours.
+    /// The peer has refused this side's offer.
     RefusedByPeer(Refuse),
-    /// Whoever shared memory with us is gone.
+    /// The peer that shared memory with this side is gone.
     PeerGone,
 }
 
@@ -42,12 +42,12 @@ pub enum WhyZmtp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Connection {
-    /// How its messages travel; if its directions differ, how those of the one do that has changed last.
+    /// What carries its messages. If its two directions differ, this is the carrier that was changed last.
     pub carrier: Carrier,
 }
 
 impl Carrier {
-    /// One word, for logs.
+    /// The name of the carrier in one word, for logs.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Carrier::Inproc => "inproc",
@@ -77,7 +77,7 @@ impl fmt::Display for WhyZmtp {
             WhyZmtp::Resources => f.write_str("descriptors, memory or mappings run short here"),
             WhyZmtp::Refused(why) => write!(f, "refused here, for {why}"),
             WhyZmtp::RefusedByPeer(why) => write!(f, "refused by the peer, for {why}"),
-            WhyZmtp::PeerGone => f.write_str("whoever shared memory with us is gone"),
+            WhyZmtp::PeerGone => f.write_str("the peer in shared memory is gone"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a monitor tells.
+//! The events of a monitor.
 
 use std::os::fd::RawFd;
 use std::time::Duration;
@@ -7,130 +7,132 @@ use ringmq_sys::ErrorNumber;
 
 use crate::mail::carrier::Carrier;
 
-/// Something that happened to a connection, or to an endpoint, of a socket.
+/// Something that happened to a connection or to an endpoint of a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MonitorEvent {
-    /// What.
+    /// What happened.
     pub occurrence: Occurrence,
-    /// Our end: where a listener listens, or what the kernel calls our end of a connection. Empty if there is none.
+    /// The local endpoint: the endpoint of a listener, or the address that the kernel gave to this end of a connection.
+    /// Empty if there is none.
     pub local: String,
-    /// The other end: where it was connected to, or what the kernel calls who has connected. Empty if there is none.
+    /// The remote endpoint: the endpoint that was connected to, or the address of the peer that has connected. Empty if
+    /// there is none.
     pub remote: String,
-    /// Whether it is our side that connects.
+    /// This side connects; the peer is bound.
     pub(crate) connects: bool,
 }
 
-/// What happened. Descriptors are numbers: they may belong to something else by the time the event is read.
+/// What happened. A descriptor is a number only: when the event is read, the number may belong to another file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Occurrence {
-    /// The socket is bound to an endpoint, and listens.
+    /// The socket was bound to an endpoint, and listens there.
     Listening {
-        /// Of the listener.
+        /// The descriptor of the listener.
         fd: RawFd,
     },
-    /// A listener has accepted somebody.
+    /// A listener accepted a connection.
     Accepted {
-        /// Of the connection.
+        /// The descriptor of the connection.
         fd: RawFd,
     },
     /// A connection was made.
     Connected {
-        /// Of the connection.
+        /// The descriptor of the connection.
         fd: RawFd,
     },
-    /// A connection is being made.
+    /// A connection attempt was begun, and is not finished yet.
     ConnectDelayed,
-    /// A connection was not made, or has ended, and is tried again.
+    /// A connection was not made, or has ended. The next attempt was scheduled.
     ConnectRetried {
-        /// In this time.
+        /// The time until the next attempt.
         after: Duration,
     },
-    /// A listener was closed, or an attempt to connect has ended.
+    /// A listener was closed, or a connection attempt has ended without a connection.
     Closed {
-        /// What it had; `None` if that is not known.
+        /// The descriptor that was closed; `None` if there was none.
         fd: Option<RawFd>,
     },
-    /// A listener was not closed as it should have been. Ours never say so.
+    /// A listener could not be closed. ringmq never sends this event; libzmq has it.
     CloseFailed {
-        /// Why.
+        /// The error of the kernel.
         error: ErrorNumber,
     },
-    /// The connection has ended, by the peer's doing or its fault.
+    /// The connection has ended, because the peer closed it or broke the protocol.
     Disconnected {
-        /// What it had.
+        /// The descriptor of the connection.
         fd: RawFd,
     },
     /// The socket could not be bound to an endpoint.
     BindFailed {
-        /// Why.
+        /// The error of the kernel.
         error: ErrorNumber,
     },
-    /// Somebody was not accepted.
+    /// A connection was not accepted.
     AcceptFailed {
-        /// Why; `PermissionDenied` if a filter keeps it out.
+        /// The error of the kernel; `PermissionDenied` if a filter rejects the peer.
         error: ErrorNumber,
     },
-    /// The peer is known, and messages can travel.
+    /// The handshake has succeeded: messages can be sent and received.
     HandshakeSucceeded,
-    /// The peer did not become known.
+    /// The handshake has failed.
     HandshakeFailed(HandshakeFailure),
-    /// This is the last event: the monitored socket has ended, or has another monitor.
+    /// The last event: the monitored socket has ended, or has another monitor.
     MonitorStopped,
-    /// Somebody calls itself as another peer of this ROUTER does. It stays connected, and is not heard.
+    /// A peer has the routing id of another peer of this ROUTER. It stays connected, and its messages are not received.
     RoutingIdTaken {
-        /// What it calls itself.
+        /// The routing id.
         routing_id: Vec<u8>,
     },
-    /// How the messages of an ipc connection travel from now on, and why.
+    /// The messages of an ipc connection are carried by other means from now on.
     Travels {
-        /// In shared memory, or by ZMTP for this reason.
+        /// Shared memory, or ZMTP with the reason for it.
         carrier: Carrier,
     },
-    /// The memory that may hold what waits for a peer is full: the message that was sent last waits outside of it, and the
-    /// next one is refused as if the mark were reached. Told once, until there was room again.
+    /// The shared memory for the messages that wait for a peer is full. The last message waits outside of it, and the
+    /// next one is refused as if the mark were reached. The event comes once, and again only after there was room.
     MemoryFull {
-        /// Bytes that may be in use, as [set](crate::Socket::set_shared_limit).
+        /// Bytes of memory that may be in use, as [set](crate::Socket::set_shared_limit).
         limit: u64,
     },
-    /// As [asked for](crate::Socket::ask_for_stats): messages that wait in the pipe of a connection.
+    /// The messages that wait in the pipe of a connection, as [asked for](crate::Socket::ask_for_stats).
     PipeStats {
-        /// To be sent; as credit has it, which comes back in steps.
+        /// Messages to be sent. The number is not exact: the receiver reports what it has taken in steps.
         sending: u64,
-        /// To be received.
+        /// Messages to be received.
         receiving: u64,
     },
-    /// Nobody read events in time, and so many were dropped here.
+    /// Events were lost here, because the reader was too slow.
     Lost {
-        /// As many.
+        /// The number of lost events.
         events: u64,
     },
 }
 
-/// Why a peer did not become known.
+/// Why a handshake failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandshakeFailure {
-    /// The connection ended, or nothing came in time.
+    /// The connection ended, or the peer did not answer in time.
     NoDetail(ErrorNumber),
-    /// The peer broke the protocol, or is of a kind that ours has nothing to say to. The number is the
-    /// `ZMQ_PROTOCOL_ERROR_*` of `zmq.h`.
+    /// The peer broke the protocol, or the two socket types do not fit. The number is the `ZMQ_PROTOCOL_ERROR_*` of
+    /// `zmq.h`.
     Protocol(u32),
-    /// An authenticator refused: 300, 400 or 500.
+    /// An authenticator refused the peer, with status 300, 400 or 500.
     Auth(u16),
 }
 
-/// The two ends of a connection, as its events have them.
+/// The endpoints of a connection, for its events.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Addresses {
     pub(crate) local: String,
     pub(crate) remote: String,
-    /// Whether it is our side that connects.
+    /// This side connects; the peer is bound.
     pub(crate) connects: bool,
 }
 
 impl Addresses {
-    /// The endpoint as the application has bound or connected it.
+    /// The endpoint that the application has bound or connected.
     pub(crate) fn endpoint(&self) -> &str {
         if self.connects {
             &self.remote
@@ -139,7 +141,7 @@ impl Addresses {
         }
     }
 
-    /// Something that happened to the connection.
+    /// An event of the connection.
     pub(crate) fn event(&self, occurrence: Occurrence) -> MonitorEvent {
         MonitorEvent {
             occurrence,
@@ -151,7 +153,7 @@ impl Addresses {
 }
 
 impl MonitorEvent {
-    /// The endpoint as the application has bound or connected it.
+    /// The endpoint that the application has bound or connected.
     pub fn endpoint(&self) -> &str {
         if self.connects {
             &self.remote
@@ -160,7 +162,7 @@ impl MonitorEvent {
         }
     }
 
-    /// One of a listener at this endpoint; of nothing in particular if it is empty.
+    /// An event of the listener at this endpoint. `local` is empty for an event of the whole socket.
     pub(crate) fn at(local: &str, occurrence: Occurrence) -> MonitorEvent {
         MonitorEvent {
             occurrence,

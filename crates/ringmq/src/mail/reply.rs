@@ -1,9 +1,10 @@
-//! What a peer may send to a REQ: libzmq, too, ends a connection on which anything else comes.
+//! The form of a reply, which is all that a peer may send to a REQ. A connection on which something else comes is ended, as
+//! in libzmq.
 
-/// Bytes of the number of a request (`ZMQ_REQ_CORRELATE`), which a reply may begin with.
+/// Bytes of the request number (`ZMQ_REQ_CORRELATE`) with which a reply may begin.
 const NUMBER: usize = size_of::<u32>();
 
-/// Where the peer is in a reply: `[ number ]  empty  body ...`.
+/// How far a peer is in a reply: `[ number ]  empty  body ...`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reply {
     Begins,
@@ -12,7 +13,7 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    /// Takes the next part, of `len` bytes, which `more` parts follow or not; says whether it may come here.
+    /// Takes the next part, of `len` bytes; `more` parts follow it or not. Returns true if the part may come here.
     pub(crate) fn takes(&mut self, more: bool, len: usize) -> bool {
         *self = match (*self, more, len) {
             (Reply::Begins, true, NUMBER) => Reply::Numbered,

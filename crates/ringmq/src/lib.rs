@@ -45,7 +45,8 @@ pub use ringmq_pattern::{Kind, SetOption};
 pub use ringmq_pipe::Wait;
 pub use ringmq_pipe::remote::Refuse;
 pub use ringmq_sys::ErrorNumber;
-pub use socket::pause::{Pause, Woken};
+pub use socket::patience::Woken;
+pub use socket::pause::Pause;
 pub use socket::readiness::{Events, Watched};
 // For the face of C, which shares sockets between threads.
 #[doc(hidden)]

@@ -16,8 +16,8 @@ use thiserror::Error;
 use crate::error::{RecvError, SendError, SendRefusal};
 use crate::poller::{Interest, Item, PollError, PollPause, PollStep, PollWait, Poller};
 use crate::socket::Socket;
-use crate::socket::patience::Patience;
-use crate::socket::pause::{Pause, Woken};
+use crate::socket::patience::{Patience, Woken};
+use crate::socket::pause::Pause;
 use crate::socket::readiness::Events;
 
 /// Messages that go one way before the other way has its turn.

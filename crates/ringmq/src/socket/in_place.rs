@@ -15,8 +15,7 @@ use ringmq_pipe::remote::Room;
 use crate::error::{RecvError, SendRefusal};
 use crate::peers::Peers;
 use crate::socket::Socket;
-use crate::socket::patience::{Patience, swallow_once};
-use crate::socket::pause::Woken;
+use crate::socket::patience::{Patience, Woken, swallow_once};
 
 /// A part that goes to a slice, as much of it as there is room for. And its length, once it was taken.
 struct ToSlice<'a>(Room<'a>, usize);

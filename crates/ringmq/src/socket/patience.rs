@@ -6,7 +6,6 @@ use ringmq_pipe::remote::LatePolicy;
 use ringmq_pipe::waiting::Slept;
 
 use crate::error::SendRefusal;
-use crate::socket::pause::{Ended, Woken};
 
 /// How long a call waits.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +20,31 @@ pub(crate) enum Patience {
     Again(Woken),
     /// As [`Over`](Patience::Over), of a call that a pause has ended.
     Ended(Ended),
+}
+
+/// How a [`Pause`](crate::Pause) ended: what the call has to know that is made again.
+#[derive(Debug, Clone, Copy)]
+pub struct Woken {
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) ended: Option<Ended>,
+    /// How often the call has let another thread in while it spun; `None` if it has slept.
+    pub(crate) yields: Option<u32>,
+}
+
+/// Why a wait is over although nothing may have come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ended {
+    TimedOut,
+    Interrupted,
+}
+
+impl From<Ended> for Slept {
+    fn from(ended: Ended) -> Slept {
+        match ended {
+            Ended::TimedOut => Slept::TimedOut,
+            Ended::Interrupted => Slept::Interrupted,
+        }
+    }
 }
 
 impl Patience {

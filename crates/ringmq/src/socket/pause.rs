@@ -23,7 +23,7 @@ use ringmq_pipe::waiting::{Slept, Spun};
 use ringmq_sys::Event;
 
 use crate::socket::Socket;
-use crate::socket::patience::Patience;
+use crate::socket::patience::{Ended, Patience, Woken};
 use crate::socket::waiting::Waiting;
 
 /// What a socket knows of the threads that share it.
@@ -64,31 +64,6 @@ pub(crate) const MOST_YIELDS: u32 = 64;
 
 /// Time between two looks of a thread that has no descriptor to sleep on.
 pub(crate) const BRIEF: Duration = Duration::from_millis(1);
-
-/// How a [`Pause`] ended: what the call has to know that is made again.
-#[derive(Debug, Clone, Copy)]
-pub struct Woken {
-    pub(crate) deadline: Option<Instant>,
-    pub(crate) ended: Option<Ended>,
-    /// How often the call has let another thread in while it spun; `None` if it has slept.
-    pub(crate) yields: Option<u32>,
-}
-
-/// Why a wait is over although nothing may have come.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Ended {
-    TimedOut,
-    Interrupted,
-}
-
-impl From<Ended> for Slept {
-    fn from(ended: Ended) -> Slept {
-        match ended {
-            Ended::TimedOut => Slept::TimedOut,
-            Ended::Interrupted => Slept::Interrupted,
-        }
-    }
-}
 
 impl Pause {
     /// Whether the caller only lets go of the socket for a moment, for another thread that wants it.

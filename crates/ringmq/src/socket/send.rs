@@ -1,0 +1,258 @@
+//! Sending messages and parts.
+
+use std::mem;
+use std::time::Instant;
+
+use ringmq_message::{Frame, Message};
+use ringmq_pattern::{Kind, Ready, Refused};
+
+use crate::error::{SendError, SendRefusal};
+use crate::peers::LOOK;
+use crate::socket::Socket;
+use crate::socket::patience::{Patience, Woken, swallow_once};
+use crate::socket::pause::Waited;
+
+impl Socket {
+    /// Sends a message, all of its parts or nothing; waits until a peer can take it, for as long as the
+    /// [timeout](Socket::set_send_timeout) allows.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the whole message: no part of it was sent.
+    #[inline]
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.send_within(message.into(), Patience::Timeout)
+    }
+
+    /// As [`send`](Socket::send), until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Socket::send).
+    pub fn send_deadline(
+        &mut self,
+        message: impl Into<Message>,
+        deadline: Instant,
+    ) -> Result<(), SendError> {
+        self.send_within(message.into(), Patience::Until(Some(deadline)))
+    }
+
+    /// Sends a message if somebody can take it now.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Socket::send).
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.send_within(message.into(), Patience::None)
+    }
+
+    /// As [`send`](Socket::send), after a pause: [`Socket::share`].
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Socket::send).
+    pub fn send_again(&mut self, message: Message, woken: Woken) -> Result<(), SendError> {
+        self.send_within(message, Patience::Again(woken))
+    }
+
+    fn send_within(&mut self, message: Message, patience: Patience) -> Result<(), SendError> {
+        let mut frames = message.into_iter();
+        let first = frames.next().unwrap_or_default();
+        let before = self.peers.hurry(patience);
+        let sent = self.send_frame(first, patience);
+        if let Err((reason, first)) = sent {
+            self.peers.take_time(before);
+            let mut message = Message::from(first);
+            message.extend(frames);
+            return Err(SendError { reason, message });
+        }
+        self.send_rest(frames);
+        self.peers.take_time(before);
+        Ok(())
+    }
+
+    /// Sends all parts of a message, or none. They are taken if it was sent.
+    pub(crate) fn send_parts(
+        &mut self,
+        parts: &mut Vec<Frame>,
+        patience: Patience,
+    ) -> Result<(), SendRefusal> {
+        let Some(first) = parts.first_mut() else {
+            return Ok(());
+        };
+        let before = self.peers.hurry(patience);
+        if let Err((reason, refused)) = self.send_frame(mem::take(first), patience) {
+            self.peers.take_time(before);
+            *first = refused;
+            return Err(reason);
+        }
+        self.send_rest(parts.drain(..).skip(1));
+        self.peers.take_time(before);
+        Ok(())
+    }
+
+    /// Sends the parts of a message behind the first, which was sent by this very call. Nothing can refuse them: no mail is
+    /// taken in between, so that neither the peer nor the context has gone for this socket.
+    fn send_rest(&mut self, frames: impl Iterator<Item = Frame>) {
+        for mut frame in frames {
+            frame.set_properties(None);
+            if self.distributes {
+                frame.share();
+            }
+            let sent = self.pattern.send(frame, &mut self.peers);
+            debug_assert!(sent.is_ok(), "a part in the middle was refused: {sent:?}");
+        }
+    }
+
+    /// Sends one part of a message; the others follow if [`more`](Frame::more) says so. With the first part it is
+    /// settled who gets the message.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the part, of which `more` has to be said again.
+    #[inline]
+    pub fn send_part(&mut self, frame: impl Into<Frame>) -> Result<(), SendError> {
+        let sent = self.send_frame(frame.into(), Patience::Timeout);
+        sent.map_err(|(reason, frame)| part_error(reason, frame))
+    }
+
+    /// As [`send_part`](Socket::send_part), if somebody can take it now.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_part`](Socket::send_part).
+    #[inline]
+    pub fn try_send_part(&mut self, frame: impl Into<Frame>) -> Result<(), SendError> {
+        let before = self.peers.hurry(Patience::None);
+        let sent = self.send_frame(frame.into(), Patience::None);
+        self.peers.take_time(before);
+        sent.map_err(|(reason, frame)| part_error(reason, frame))
+    }
+
+    #[inline]
+    pub(crate) fn send_frame(
+        &mut self,
+        mut frame: Frame,
+        mut patience: Patience,
+    ) -> Result<(), (SendRefusal, Frame)> {
+        if let Err(reason) = self.begin_to_send() {
+            return Err((reason, frame));
+        }
+        // They tell of the peer that the frame came from, if it is passed on.
+        frame.set_properties(None);
+        if self.distributes {
+            // Many get it, and none of them a copy.
+            frame.share();
+        }
+        loop {
+            let Err(refused) = self.pattern.send(frame, &mut self.peers) else {
+                return Ok(());
+            };
+            match self.refused_to_send(refused, patience) {
+                Ok(Some(again)) => (frame, patience) = again,
+                Ok(None) => return Ok(()),
+                Err(refused) => return Err(refused),
+            }
+        }
+    }
+
+    /// What comes before a part, or before all parts of a message.
+    #[inline(always)]
+    pub(crate) fn begin_to_send(&mut self) -> Result<(), SendRefusal> {
+        if !self.registry.is_here() {
+            return Err(SendRefusal::Forked);
+        }
+        self.take_mail();
+        if self.terminated {
+            return Err(SendRefusal::Terminated);
+        }
+        if self.peers.has_unwritable() {
+            self.peers.tell(&mut self.pattern, Ready::Writable, false);
+        }
+        if self.peers.has_unreadable() && (self.only_sends() || self.kind() == Kind::Req) {
+            self.look_before_sending();
+        }
+        Ok(())
+    }
+
+    /// The pattern did not take a part: waits, if that can help. Gives the part that is to be tried again; `None` if it
+    /// is swallowed.
+    #[cold]
+    fn refused_to_send(
+        &mut self,
+        refused: Refused,
+        patience: Patience,
+    ) -> Result<Option<(Frame, Patience)>, (SendRefusal, Frame)> {
+        let frame = match refused {
+            Refused::WouldBlock(frame) => frame,
+            Refused::NotSupported(frame) => return Err((SendRefusal::NotSupported, frame)),
+            Refused::State(frame) => return Err((SendRefusal::State, frame)),
+            Refused::HostUnreachable(frame) => {
+                return Err((SendRefusal::HostUnreachable, frame));
+            }
+            Refused::Broken(frame) => {
+                return match swallow_once(patience) {
+                    Ok(()) => Ok(None),
+                    Err(reason) => Err((reason, frame)),
+                };
+            }
+        };
+        match self.wait_for_room(patience) {
+            Ok(patience) => Ok(Some((frame, patience))),
+            Err(reason) => Err((reason, frame)),
+        }
+    }
+
+    /// No peer has room: looks at them all, and waits, if that can help. Gives the patience that is left.
+    #[cold]
+    pub(crate) fn wait_for_room(&mut self, patience: Patience) -> Result<Patience, SendRefusal> {
+        // They name whom they send to, so that nobody else's room is of use; a call that does not wait leaves it at
+        // what they know.
+        let names = self.only_sends() || self.pattern.kind() == Kind::Router;
+        let looks = !names || !matches!(patience, Patience::None);
+        if looks && self.peers.tell(&mut self.pattern, Ready::Writable, true) {
+            return Ok(patience);
+        }
+        self.wait_to_send(patience)
+    }
+
+    #[cold]
+    fn wait_to_send(&mut self, patience: Patience) -> Result<Patience, SendRefusal> {
+        let Some(deadline) = patience.settle(self.options.send_timeout) else {
+            self.arm_for_watcher();
+            return Err(SendRefusal::WouldBlock);
+        };
+        let waited = match self.wait_within(Ready::Writable, &patience, deadline) {
+            Waited::Over(waited) => waited,
+            Waited::Paused => return Err(SendRefusal::WouldBlock),
+        };
+        self.waited(&waited);
+        if self.terminated {
+            return Err(SendRefusal::Terminated);
+        }
+        waited?;
+        self.peers.tell(&mut self.pattern, Ready::Writable, true);
+        Ok(Patience::Until(deadline))
+    }
+
+    fn only_sends(&self) -> bool {
+        matches!(self.pattern.kind(), Kind::Pub | Kind::Xpub)
+    }
+
+    /// For subscriptions; a REQ for replies that come too late to be one to this request, which are dropped as they are
+    /// found.
+    #[cold]
+    fn look_before_sending(&mut self) {
+        let now = Instant::now();
+        let all = !self.only_sends() || now - self.looked >= LOOK;
+        if all {
+            self.looked = now;
+        }
+        self.peers.tell(&mut self.pattern, Ready::Readable, all);
+    }
+}
+
+fn part_error(reason: SendRefusal, frame: Frame) -> SendError {
+    let message = Message::from(frame);
+    SendError { reason, message }
+}

@@ -10,6 +10,7 @@
 //!        +---------- announce the sleep of all sockets, look once more, one poll(2) over all descriptors
 //! ```
 
+pub(crate) mod error;
 pub(crate) mod item;
 pub(crate) mod pause;
 
@@ -21,30 +22,12 @@ use ringmq_pipe::sleeper::announce;
 use ringmq_pipe::waiting::{Awaited, Company, Slept, Spinner, Spun};
 use ringmq_sys::cpu;
 use ringmq_sys::poll::Set;
-use thiserror::Error;
 
+pub use crate::poller::error::PollError;
 pub use crate::poller::item::{Interest, Item, Readiness};
 pub use crate::poller::pause::{PollPause, PollStep, PollWait};
 
-use crate::error::RecvError;
 use crate::socket::Socket;
-
-/// Why a wait for several ended with nothing.
-#[derive(Debug, Error)]
-pub enum PollError {
-    /// A signal was handled while the call waited.
-    #[error("a signal was handled while waiting for several sockets")]
-    Interrupted,
-    /// The context of one of the sockets was shut down.
-    #[error("the context was shut down")]
-    Terminated,
-    /// This is a forked child; one of the sockets belongs to its parent.
-    #[error("a socket belongs to the process that this one was forked from")]
-    Forked,
-    /// The kernel refused.
-    #[error("cannot wait: {0}")]
-    Os(#[source] io::Error),
-}
 
 /// Waits for several sockets, and other descriptors, at once.
 ///
@@ -312,17 +295,5 @@ impl Awaited for Looks<'_, '_> {
 
     fn is_wanted(&self) -> bool {
         self.items.iter().any(Item::is_wanted)
-    }
-}
-
-impl From<RecvError> for PollError {
-    fn from(error: RecvError) -> PollError {
-        match error {
-            RecvError::Forked => PollError::Forked,
-            RecvError::Interrupted => PollError::Interrupted,
-            RecvError::Os(error) => PollError::Os(error),
-            // The only other thing that a look at events answers.
-            _ => PollError::Terminated,
-        }
     }
 }

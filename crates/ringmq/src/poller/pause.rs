@@ -8,7 +8,8 @@ use ringmq_pipe::waiting::{Slept, Storm};
 use ringmq_sys::Event;
 use ringmq_sys::poll::{Conditions, Set};
 
-use crate::poller::{Interest, Item, PollError};
+use crate::poller::error::PollError;
+use crate::poller::item::{Interest, Item};
 use crate::socket::patience::later;
 use crate::socket::pause::{BRIEF, MOST_YIELDS};
 

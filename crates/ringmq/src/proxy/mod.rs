@@ -7,14 +7,20 @@
 //!                   +----------> capture
 //! ```
 
+pub(crate) mod error;
+pub(crate) mod progress;
+
+pub use crate::proxy::error::ProxyError;
+pub use crate::proxy::progress::{ProxyPause, ProxyProgress, ProxyStep};
+
 use std::mem;
 
 use ringmq_message::{Frame, Message};
 use ringmq_pattern::{Kind, Ready};
-use thiserror::Error;
 
 use crate::error::{RecvError, SendError, SendRefusal};
-use crate::poller::{Interest, Item, PollError, PollPause, PollStep, PollWait, Poller};
+use crate::poller::{Interest, Item, PollError, PollStep, PollWait};
+use crate::proxy::progress::{Rest, Side, State, count};
 use crate::socket::Socket;
 use crate::socket::patience::{Patience, Woken};
 use crate::socket::pause::Pause;
@@ -33,20 +39,6 @@ pub enum ProxyEnd {
     Shutdown,
     /// The control socket was told `TERMINATE`.
     Told,
-}
-
-/// What ended a proxy.
-#[derive(Debug, Error)]
-pub enum ProxyError {
-    /// It could not wait: a signal was handled, perhaps.
-    #[error("a proxy cannot wait: {0}")]
-    Poll(#[source] PollError),
-    /// A socket does not receive, or not now.
-    #[error("a proxy cannot receive: {0}")]
-    Recv(#[source] RecvError),
-    /// A socket does not send, or not within its timeout. The message that was received, whole, comes with it.
-    #[error("a proxy cannot send: {0}")]
-    Send(#[source] SendError),
 }
 
 /// Passes on messages between two sockets, both ways, until the context is shut down.
@@ -115,105 +107,12 @@ pub struct Proxy<'a> {
     progress: ProxyProgress,
 }
 
-/// How far a proxy has come, while it does not hold its sockets.
-#[derive(Debug, Default)]
-pub struct ProxyProgress {
-    state: State,
-    /// At the frontend, and at the backend.
-    passed: [Passed; 2],
-    poller: Poller,
-    /// A wait that a pause is part of.
-    wait: Option<(PollWait, [Interest; 2])>,
-    /// A message is on its way from there.
-    from: Option<Side>,
-    /// Its parts; and whether it was captured.
-    parts: Vec<Frame>,
-    captured: bool,
-    /// How a pause has ended before it, or a copy of it, is sent again.
-    woken: Option<Result<Woken, SendRefusal>>,
-}
-
-/// What a [step](Proxy::step) of a proxy comes to.
-#[derive(Debug)]
-pub enum ProxyStep {
-    /// It has ended.
-    Ended(ProxyEnd),
-    /// The caller lets go of the sockets before the next step.
-    Pause(ProxyPause),
-}
-
-/// What a proxy rests on while it does not hold its sockets.
-#[derive(Debug)]
-pub struct ProxyPause(Rest);
-
-#[derive(Debug)]
-enum Rest {
-    Wait(PollPause),
-    Send(Pause),
-}
-
-impl ProxyPause {
-    fn brief() -> ProxyPause {
-        ProxyPause(Rest::Wait(PollPause::brief()))
-    }
-
-    /// Whether the caller only lets go of the sockets for a moment, for another thread that wants one of them.
-    pub fn is_brief(&self) -> bool {
-        match &self.0 {
-            Rest::Wait(pause) => pause.is_brief(),
-            Rest::Send(pause) => pause.is_brief(),
-        }
-    }
-
-    /// Sleeps until the proxy may have something to do.
-    pub fn rest(self, progress: &mut ProxyProgress) {
-        match (self.0, &mut progress.wait) {
-            (Rest::Wait(pause), Some((wait, _))) => pause.rest(wait, []),
-            (Rest::Wait(_), None) => {}
-            (Rest::Send(pause), _) => {
-                progress.woken = Some(pause.rest().map_err(SendRefusal::Os));
-            }
-        }
-    }
-}
-
 /// What a burst has come to.
 #[derive(Debug, Default)]
 struct Forwarded {
     /// A message was passed on, or has begun to be.
     any: bool,
     pause: Option<ProxyPause>,
-}
-
-/// What went through one socket, in messages' parts and in bytes: received, and sent.
-#[derive(Debug, Clone, Copy, Default)]
-struct Passed {
-    received: [u64; 2],
-    sent: [u64; 2],
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum State {
-    #[default]
-    Active,
-    Paused,
-    Ended,
-}
-
-/// A socket of the proxy's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Front,
-    Back,
-}
-
-impl Side {
-    fn other(self) -> Side {
-        match self {
-            Side::Front => Side::Back,
-            Side::Back => Side::Front,
-        }
-    }
 }
 
 impl<'a> Proxy<'a> {
@@ -578,11 +477,6 @@ fn send(
     }
 }
 
-fn count(passed: &mut [u64; 2], bytes: u64) {
-    passed[0] += 1;
-    passed[1] += bytes;
-}
-
 /// Whether a message can be sent. Between the messages of a burst, this is cheaper than to ask for events.
 fn has_room(socket: &mut Socket) -> bool {
     socket.pattern.can_send(&mut socket.peers)
@@ -590,16 +484,4 @@ fn has_room(socket: &mut Socket) -> bool {
             .peers
             .tell(&mut socket.pattern, Ready::Writable, true)
             && socket.pattern.can_send(&mut socket.peers))
-}
-
-impl From<RecvError> for ProxyError {
-    fn from(error: RecvError) -> ProxyError {
-        ProxyError::Recv(error)
-    }
-}
-
-impl From<SendError> for ProxyError {
-    fn from(error: SendError) -> ProxyError {
-        ProxyError::Send(error)
-    }
 }

@@ -1,0 +1,36 @@
+//! Errors of a wait for several sockets.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::error::RecvError;
+
+/// Why a wait for several ended with nothing.
+#[derive(Debug, Error)]
+pub enum PollError {
+    /// A signal was handled while the call waited.
+    #[error("a signal was handled while waiting for several sockets")]
+    Interrupted,
+    /// The context of one of the sockets was shut down.
+    #[error("the context was shut down")]
+    Terminated,
+    /// This is a forked child; one of the sockets belongs to its parent.
+    #[error("a socket belongs to the process that this one was forked from")]
+    Forked,
+    /// The kernel refused.
+    #[error("cannot wait: {0}")]
+    Os(#[source] io::Error),
+}
+
+impl From<RecvError> for PollError {
+    fn from(error: RecvError) -> PollError {
+        match error {
+            RecvError::Forked => PollError::Forked,
+            RecvError::Interrupted => PollError::Interrupted,
+            RecvError::Os(error) => PollError::Os(error),
+            // The only other thing that a look at events answers.
+            _ => PollError::Terminated,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! How far a proxy has come, and what it rests on, while it does not hold its sockets.
+
+use ringmq_message::Frame;
+
+use crate::error::SendRefusal;
+use crate::poller::{Interest, PollPause, PollWait, Poller};
+use crate::proxy::ProxyEnd;
+use crate::socket::patience::Woken;
+use crate::socket::pause::Pause;
+
+/// How far a proxy has come, while it does not hold its sockets.
+#[derive(Debug, Default)]
+pub struct ProxyProgress {
+    pub(super) state: State,
+    /// At the frontend, and at the backend.
+    pub(super) passed: [Passed; 2],
+    pub(super) poller: Poller,
+    /// A wait that a pause is part of.
+    pub(super) wait: Option<(PollWait, [Interest; 2])>,
+    /// A message is on its way from there.
+    pub(super) from: Option<Side>,
+    /// Its parts; and whether it was captured.
+    pub(super) parts: Vec<Frame>,
+    pub(super) captured: bool,
+    /// How a pause has ended before it, or a copy of it, is sent again.
+    pub(super) woken: Option<Result<Woken, SendRefusal>>,
+}
+
+/// What a [step](Proxy::step) of a proxy comes to.
+#[derive(Debug)]
+pub enum ProxyStep {
+    /// It has ended.
+    Ended(ProxyEnd),
+    /// The caller lets go of the sockets before the next step.
+    Pause(ProxyPause),
+}
+
+/// What a proxy rests on while it does not hold its sockets.
+#[derive(Debug)]
+pub struct ProxyPause(pub(super) Rest);
+
+#[derive(Debug)]
+pub(super) enum Rest {
+    Wait(PollPause),
+    Send(Pause),
+}
+
+impl ProxyPause {
+    pub(super) fn brief() -> ProxyPause {
+        ProxyPause(Rest::Wait(PollPause::brief()))
+    }
+
+    /// Whether the caller only lets go of the sockets for a moment, for another thread that wants one of them.
+    pub fn is_brief(&self) -> bool {
+        match &self.0 {
+            Rest::Wait(pause) => pause.is_brief(),
+            Rest::Send(pause) => pause.is_brief(),
+        }
+    }
+
+    /// Sleeps until the proxy may have something to do.
+    pub fn rest(self, progress: &mut ProxyProgress) {
+        match (self.0, &mut progress.wait) {
+            (Rest::Wait(pause), Some((wait, _))) => pause.rest(wait, []),
+            (Rest::Wait(_), None) => {}
+            (Rest::Send(pause), _) => {
+                progress.woken = Some(pause.rest().map_err(SendRefusal::Os));
+            }
+        }
+    }
+}
+
+/// What went through one socket, in messages' parts and in bytes: received, and sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Passed {
+    pub(super) received: [u64; 2],
+    pub(super) sent: [u64; 2],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum State {
+    #[default]
+    Active,
+    Paused,
+    Ended,
+}
+
+/// A socket of the proxy's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Front,
+    Back,
+}
+
+impl Side {
+    pub(super) fn other(self) -> Side {
+        match self {
+            Side::Front => Side::Back,
+            Side::Back => Side::Front,
+        }
+    }
+}
+
+pub(super) fn count(passed: &mut [u64; 2], bytes: u64) {
+    passed[0] += 1;
+    passed[1] += bytes;
+}

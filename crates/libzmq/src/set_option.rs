@@ -177,8 +177,8 @@ fn pass_on(socket: &mut Socket, stored: &Stored, option: c_int) -> Result<(), Op
     let number = stored.number(option);
     let unsigned = number.unsigned_abs();
     match option {
-        SNDHWM => socket.set_send_mark(unsigned),
-        RCVHWM => socket.set_recv_mark(unsigned),
+        SNDHWM => socket.set_send_hwm(mark(unsigned)),
+        RCVHWM => socket.set_recv_hwm(mark(unsigned)),
         SNDTIMEO => socket.set_send_timeout(within(number)),
         RCVTIMEO => socket.set_recv_timeout(within(number)),
         LINGER => socket.set_linger(within(number)),
@@ -256,4 +256,9 @@ fn within(millis: c_int) -> Option<Duration> {
 
 fn millis(millis: c_int) -> Duration {
     within(millis).unwrap_or_default()
+}
+
+/// A high-water mark; 0 is no limit.
+fn mark(messages: u32) -> Option<u32> {
+    (messages > 0).then_some(messages)
 }

@@ -42,7 +42,7 @@ fn a_socket_that_conflates_has_the_last_message_for_a_late_peer() {
         let context = Context::new().unwrap();
         let mut sender = context.socket(sending).unwrap();
         sender.set_conflate(true);
-        sender.set_send_mark(1);
+        sender.set_send_hwm(Some(1));
         sender.connect(&endpoint).unwrap();
         for number in 0..100 {
             sender.try_send(number.to_string()).unwrap();
@@ -134,11 +134,11 @@ fn an_immediate_socket_does_not_linger_for_a_peer_that_has_gone() {
     let context = Context::new().unwrap();
     let other = Context::new().unwrap();
     let mut pull = other.socket(Kind::Pull).unwrap();
-    pull.set_recv_mark(1);
+    pull.set_recv_hwm(Some(1));
     pull.bind("tcp://127.0.0.1:*").unwrap();
     let mut push = context.socket(Kind::Push).unwrap();
     push.set_immediate(true);
-    push.set_send_mark(0);
+    push.set_send_hwm(None);
     push.connect(pull.last_endpoint()).unwrap();
     for _ in 0..100 {
         push.send(vec![0; 1 << 20]).unwrap();
@@ -284,16 +284,16 @@ fn marks_that_change_reach_connections_beyond_the_process() {
     let endpoint = format!("ipc://{}", scratch.path("s"));
     let context = Context::new().unwrap();
     let mut push = context.socket(Kind::Push).unwrap();
-    push.set_send_mark(5);
+    push.set_send_hwm(Some(5));
     push.connect(&endpoint).unwrap();
     let fill = |push: &mut Socket| {
         let sent = (0..).take_while(|_| push.try_send("x").is_ok());
         sent.count()
     };
     assert_eq!(fill(&mut push), 5);
-    push.set_send_mark(8);
+    push.set_send_hwm(Some(8));
     assert_eq!(fill(&mut push), 3);
-    push.set_send_mark(2);
+    push.set_send_hwm(Some(2));
     let mut pull = context.socket(Kind::Pull).unwrap();
     pull.bind(&endpoint).unwrap();
     for _ in 0..8 {
@@ -312,12 +312,12 @@ fn what_comes_after_a_close_is_not_waited_for() {
     let _guard = watchdog(Duration::from_secs(60));
     let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
     let mut pull = context.socket(Kind::Pull).unwrap();
-    pull.set_recv_mark(1);
+    pull.set_recv_hwm(Some(1));
     pull.bind("tcp://127.0.0.1:*").unwrap();
     let mut push = other.socket(Kind::Push).unwrap();
     push.set_linger(Some(Duration::ZERO));
     push.set_immediate(true);
-    push.set_send_mark(0);
+    push.set_send_hwm(None);
     push.connect(pull.last_endpoint()).unwrap();
     for _ in 0..100 {
         push.send(vec![0; 1 << 20]).unwrap();

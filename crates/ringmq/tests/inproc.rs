@@ -125,8 +125,8 @@ fn marks_of_both_sides_count_together() {
             context.socket(Kind::Push).unwrap(),
             context.socket(Kind::Pull).unwrap(),
         );
-        push.set_send_mark(3);
-        pull.set_recv_mark(4);
+        push.set_send_hwm(Some(3));
+        pull.set_recv_hwm(Some(4));
         if connect_first {
             push.connect("inproc://a").unwrap();
             pull.bind("inproc://a").unwrap();
@@ -156,14 +156,14 @@ fn many_push_to_one_that_pulls() {
         let context = Context::new().unwrap();
         context.set_wait(wait);
         let mut pull = context.socket(Kind::Pull).unwrap();
-        pull.set_recv_mark(10);
+        pull.set_recv_hwm(Some(10));
         pull.bind("inproc://p").unwrap();
         scope(|scope| {
             for sender in 0..4_u8 {
                 let context = context.clone();
                 scope.spawn(move || {
                     let mut push = context.socket(Kind::Push).unwrap();
-                    push.set_send_mark(10);
+                    push.set_send_hwm(Some(10));
                     push.connect("inproc://p").unwrap();
                     for number in 0..EACH as u32 {
                         push.send(
@@ -310,16 +310,16 @@ fn marks_may_change_while_connected() {
     for connect_first in [false, true] {
         let context = Context::new().unwrap();
         let (mut push, mut pull) = pair(&context, Kind::Push, Kind::Pull, connect_first);
-        push.set_send_mark(5);
-        pull.set_recv_mark(1);
+        push.set_send_hwm(Some(5));
+        pull.set_recv_hwm(Some(1));
         assert_eq!(fill(&mut push), 6);
-        push.set_send_mark(2);
+        push.set_send_hwm(Some(2));
         for _ in 0..6 {
             pull.try_recv().unwrap();
         }
         assert!(pull.try_recv().is_err());
         assert_eq!(fill(&mut push), 3);
-        pull.set_recv_mark(0);
+        pull.set_recv_hwm(None);
         assert_eq!(fill(&mut push), 1000);
     }
 }

@@ -123,8 +123,8 @@ fn nothing_is_read_that_the_other_side_cannot_take() {
     let context = Context::new().unwrap();
     let small = |kind| {
         let mut socket = context.socket(kind).unwrap();
-        socket.set_send_mark(2);
-        socket.set_recv_mark(2);
+        socket.set_send_hwm(Some(2));
+        socket.set_recv_hwm(Some(2));
         socket
     };
     let (mut front, mut back) = (small(Kind::Pull), small(Kind::Push));

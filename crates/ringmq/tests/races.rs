@@ -24,8 +24,8 @@ fn socket(context: &Context, kind: Kind, endpoint: &str, binds: bool) -> Option<
         Err(error) => panic!("{error}"),
     };
     socket.set_linger(Some(Duration::ZERO));
-    socket.set_send_mark(3);
-    socket.set_recv_mark(3);
+    socket.set_send_hwm(Some(3));
+    socket.set_recv_hwm(Some(3));
     socket.set_reconnect(Some(Duration::from_millis(1)), Duration::ZERO);
     let opened = if binds {
         socket.bind(endpoint)

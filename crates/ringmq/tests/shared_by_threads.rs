@@ -97,8 +97,8 @@ fn pair(wait: Wait, endpoint: &str) -> (Context, Shared, Shared) {
     context.set_wait(wait);
     let [mut one, mut other] = [0; 2].map(|_| {
         let mut socket = context.socket(Kind::Dealer).unwrap();
-        socket.set_send_mark(2);
-        socket.set_recv_mark(2);
+        socket.set_send_hwm(Some(2));
+        socket.set_recv_hwm(Some(2));
         socket
     });
     one.bind(endpoint).unwrap();
@@ -178,7 +178,7 @@ fn a_change_by_another_thread_ends_a_wait() {
         }
         let mut socket = near.lock();
         socket.wake_others();
-        socket.set_send_mark(1000);
+        socket.set_send_hwm(Some(1000));
         drop(socket);
         sender.join().unwrap();
         while far.recv().unwrap() != 7 {}

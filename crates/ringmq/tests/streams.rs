@@ -197,8 +197,8 @@ fn whoever_fills_a_pipe_at_once_is_told_that_it_is_full() {
     let context = Context::new().unwrap();
     let marked = |kind| {
         let mut socket = context.socket(kind).unwrap();
-        socket.set_send_mark(MARK as u32);
-        socket.set_recv_mark(MARK as u32);
+        socket.set_send_hwm(Some(MARK as u32));
+        socket.set_recv_hwm(Some(MARK as u32));
         socket
     };
     let mut publisher = marked(Kind::Xpub);

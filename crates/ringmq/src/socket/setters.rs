@@ -11,17 +11,35 @@ use crate::mail::Connection;
 use crate::socket::Socket;
 
 impl Socket {
-    /// How many messages may wait to be sent to one peer; 0 for no limit, 1,000 by default. Acts on all
-    /// connections, at once.
-    pub fn set_send_mark(&mut self, messages: u32) {
-        self.options.send_mark = messages;
+    /// Sets the high-water mark for sending: how many messages may wait to be sent to one peer. `None` is no limit; 1,000
+    /// by default. It acts on all connections, at once. A mark of 0 is 1: with none, no message could be sent.
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind, SendRefusal};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut push, mut pull) = (context.socket(Kind::Push)?, context.socket(Kind::Pull)?);
+    /// push.set_send_hwm(Some(1));
+    /// pull.set_recv_hwm(Some(1));
+    /// push.bind("inproc://jobs")?;
+    /// pull.connect("inproc://jobs")?;
+    /// // Within the process, the marks of both sides add up.
+    /// push.send("one")?;
+    /// push.send("two")?;
+    /// let refused = push.try_send("three").unwrap_err();
+    /// assert!(matches!(refused.reason, SendRefusal::WouldBlock));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_send_hwm(&mut self, messages: Option<u32>) {
+        self.options.send_mark = mark(messages);
         self.marks_changed();
     }
 
-    /// How many messages of one peer may wait to be received; 0 for no limit, 1,000 by default. Acts on all
-    /// connections, at once.
-    pub fn set_recv_mark(&mut self, messages: u32) {
-        self.options.recv_mark = messages;
+    /// Sets the high-water mark for receiving: how many messages of one peer may wait to be received. `None` is no limit;
+    /// 1,000 by default. It acts on all connections, at once. A mark of 0 is 1. See [`set_send_hwm`](Socket::set_send_hwm)
+    /// for an example.
+    pub fn set_recv_hwm(&mut self, messages: Option<u32>) {
+        self.options.recv_mark = mark(messages);
         self.marks_changed();
     }
 
@@ -155,4 +173,9 @@ impl Socket {
             .set(option, &mut self.peers)
             .map_err(|_| OptionError::NotSupported)
     }
+}
+
+/// A mark in [`Options`](crate::socket::options::Options), where 0 is no limit.
+fn mark(messages: Option<u32>) -> u32 {
+    messages.map_or(0, |messages| messages.max(1))
 }

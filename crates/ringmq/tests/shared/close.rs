@@ -20,7 +20,8 @@ fn leaver() {
     let (count, len) = (number(1), number(2) as usize);
     let context = Context::new().unwrap();
     let mut push = context.socket(Kind::Push).unwrap();
-    push.set_send_mark(number(3) as u32);
+    let mark = number(3) as u32;
+    push.set_send_hwm((mark > 0).then_some(mark));
     push.connect(&arg(0)).unwrap();
     if arg(4) == "waits" {
         say("connected");
@@ -60,13 +61,14 @@ enum By {
     Zmtp,
 }
 
+/// A mark of 0 is none.
 fn run(test: &str, by: By, count: u64, len: usize, mark: u32, reads: Reads) {
     let scratch = Scratch::new();
     let endpoint = format!("ipc://{}", scratch.path("s"));
     let context = Context::new().unwrap();
     context.set_shared_memory(by == By::SharedMemory);
     let mut pull = context.socket(Kind::Pull).unwrap();
-    pull.set_recv_mark(mark);
+    pull.set_recv_hwm((mark > 0).then_some(mark));
     pull.bind(&endpoint).unwrap();
     let args = [
         &endpoint[..],

@@ -95,8 +95,8 @@ fn every_call_fails_in_a_child() {
             !std::fs::exists(other).unwrap(),
         ];
         // What returns nothing does nothing.
-        near.set_send_mark(1);
-        near.set_recv_mark(1);
+        near.set_send_hwm(Some(1));
+        near.set_recv_hwm(Some(1));
         far.stop_monitor();
         let _descriptor = near.watch();
         context.set_max_sockets(1);

@@ -198,7 +198,7 @@ fn a_ring_that_may_not_grow_loses_nothing() {
             Kind::Push
         };
         let mut other = socket(&Context::new().unwrap(), kind);
-        other.set_send_mark(0);
+        other.set_send_hwm(None);
         other.connect(&endpoint).unwrap();
         assert_eq!(actor.hear(), "shared");
         if what == "sends" {

@@ -68,7 +68,7 @@ fn a_subscriber_that_conflates_keeps_all_its_subscriptions() {
         let mut subscriber = context.socket(Kind::Sub).unwrap();
         subscriber.set_conflate(true);
         for topic in 0..50_u8 {
-            subscriber.subscribe(&[topic]).unwrap();
+            subscriber.subscribe([topic]).unwrap();
         }
         subscriber.connect(&endpoint).unwrap();
         let mut publisher = context.socket(Kind::Xpub).unwrap();

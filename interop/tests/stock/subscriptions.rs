@@ -124,7 +124,7 @@ fn of_our_sub() {
             for topic in [&b"later"[..], &longer, &long, b"\0\x01\x02"] {
                 assert_eq!(recv(&mut ours), [topic, b"", b"body"]);
             }
-            ours.unsubscribe(&long).unwrap();
+            ours.unsubscribe(long).unwrap();
             assert_eq!(stock.recv(), told(false, &long));
             stock.send(&[&long]);
             stock.send(&[b"early end"]);

@@ -82,7 +82,8 @@ impl Socket {
         self.peers.late_policy().set(policy);
     }
 
-    /// The routing id of this socket in the connections that are made afterwards: 1 to 255 bytes.
+    /// Sets the routing id of this socket in later connections: 1 to 255 bytes. A ROUTER that it connects to addresses it
+    /// by this id.
     ///
     /// A ROUTER makes ids of five bytes that begin with a zero for peers without one. An id that an application gives
     /// may begin with a zero, too: a ROUTER makes none that a peer of its own has.
@@ -90,7 +91,23 @@ impl Socket {
     /// # Errors
     ///
     /// `Value` if it cannot be a routing id.
-    pub fn set_routing_id(&mut self, id: &[u8]) -> Result<(), OptionError> {
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut router, mut worker) = (context.socket(Kind::Router)?, context.socket(Kind::Dealer)?);
+    /// router.bind("inproc://work")?;
+    /// worker.set_routing_id("worker-1")?;
+    /// worker.connect("inproc://work")?;
+    /// worker.send("ready")?;
+    /// let message = router.recv()?;
+    /// assert_eq!(message[0].as_slice(), b"worker-1");
+    /// assert_eq!(message[1].as_slice(), b"ready");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_routing_id(&mut self, id: impl AsRef<[u8]>) -> Result<(), OptionError> {
+        let id = id.as_ref();
         if id.is_empty() || id.len() > 255 {
             return Err(OptionError::Value);
         }
@@ -98,13 +115,14 @@ impl Socket {
         Ok(())
     }
 
-    /// The routing id that a ROUTER or REP gives the next peer that it connects to. The peer does not learn it, so it may
-    /// have more than 255 bytes.
+    /// Sets the routing id that a ROUTER or REP gives the next peer that it connects to. The peer does not learn it, so it
+    /// may have more than 255 bytes.
     ///
     /// # Errors
     ///
     /// `NotSupported` if the socket is of another type, `Value` if the id is empty.
-    pub fn set_connect_routing_id(&mut self, id: &[u8]) -> Result<(), OptionError> {
+    pub fn set_connect_routing_id(&mut self, id: impl AsRef<[u8]>) -> Result<(), OptionError> {
+        let id = id.as_ref();
         if !matches!(self.kind(), Kind::Router | Kind::Rep) {
             return Err(OptionError::NotSupported);
         }
@@ -138,22 +156,39 @@ impl Socket {
         carriers.map(|carrier| Connection { carrier }).collect()
     }
 
-    /// Asks for messages that begin with `topic`. SUB only.
+    /// Subscribes to messages that begin with `topic`; an empty topic is all messages. SUB only.
     ///
     /// # Errors
     ///
     /// [`OptionError`].
-    pub fn subscribe(&mut self, topic: &[u8]) -> Result<(), OptionError> {
-        self.set(SetOption::Subscribe(topic))
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut news, mut reader) = (context.socket(Kind::Xpub)?, context.socket(Kind::Sub)?);
+    /// news.bind("inproc://news")?;
+    /// reader.connect("inproc://news")?;
+    /// reader.subscribe("weather")?;
+    /// // An XPUB receives the subscription: what it sends from now on arrives.
+    /// assert_eq!(news.recv()?[0].as_slice(), b"\x01weather");
+    /// news.send("sports: 2-1")?;
+    /// news.send("weather: rain")?;
+    /// assert_eq!(reader.recv()?[0].as_slice(), b"weather: rain");
+    /// reader.unsubscribe("weather")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn subscribe(&mut self, topic: impl AsRef<[u8]>) -> Result<(), OptionError> {
+        self.set(SetOption::Subscribe(topic.as_ref()))
     }
 
-    /// Takes one [`subscribe`](Socket::subscribe) back.
+    /// Takes one [`subscribe`](Socket::subscribe) to the same topic back.
     ///
     /// # Errors
     ///
     /// [`OptionError`].
-    pub fn unsubscribe(&mut self, topic: &[u8]) -> Result<(), OptionError> {
-        self.set(SetOption::Unsubscribe(topic))
+    pub fn unsubscribe(&mut self, topic: impl AsRef<[u8]>) -> Result<(), OptionError> {
+        self.set(SetOption::Unsubscribe(topic.as_ref()))
     }
 
     /// Sets an option of the socket type's routing.

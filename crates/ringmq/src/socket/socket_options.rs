@@ -41,7 +41,8 @@ impl Socket {
     ///
     /// `Value` if the name has not 2 to 255 printable ASCII characters, does not begin with `X-`, or begins with
     /// `X-Ringmq`; if the value is empty; or if all names and values have more than 32 KiB.
-    pub fn add_property(&mut self, name: &str, value: &[u8]) -> Result<(), OptionError> {
+    pub fn add_property(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), OptionError> {
+        let value = value.as_ref();
         const MOST: usize = 32 << 10;
         let ours = name.get(..8);
         let fits = (2..=255).contains(&name.len())

@@ -36,24 +36,30 @@ pub use error::{
     EndpointRefusal, OptionError, RecvError, SendError, SendRefusal, SocketError, TerminateError,
 };
 pub use mail::{Carrier, Connection, HandshakeFailure, MonitorEvent, Occurrence, WhyZmtp};
-pub use monitor::plain::EventFormat;
-pub use monitor::{Monitor, MonitorError, PlainMonitorError};
-pub use poller::{Interest, Item, PollError, PollPause, PollStep, PollWait, Poller, Readiness};
-pub use proxy::{Proxy, ProxyEnd, ProxyError, ProxyPause, ProxyProgress, ProxyStep, proxy};
+pub use monitor::{Monitor, MonitorError};
+pub use poller::{Interest, Item, PollError, Poller, Readiness};
+pub use proxy::{Proxy, ProxyEnd, ProxyError, proxy};
 pub use ringmq_message::{Frame, Message, Properties};
 pub use ringmq_pattern::{Kind, SetOption};
 pub use ringmq_pipe::Wait;
 pub use ringmq_pipe::remote::Refuse;
 pub use ringmq_sys::ErrorNumber;
-pub use socket::patience::Woken;
-pub use socket::pause::Pause;
-pub use socket::readiness::{Events, Watched};
-// For the face of C, which shares sockets between threads.
-#[doc(hidden)]
-pub use ringmq_sys::rest;
 pub use ringmq_transport::{
     AddressError, BindError, EndpointError, IpcFilter, Keepalive, ListenError, ReconnectStop,
     ResolveError, Subnet, endpoint_bytes, endpoint_text,
 };
 pub use ringmq_zmtp::Heartbeat;
 pub use socket::Socket;
+pub use socket::readiness::{Events, Watched};
+
+// For the C library alone: monitors that are libzmq's, and waits that let go of their sockets, which threads share there.
+#[doc(hidden)]
+pub use monitor::{PlainMonitorError, plain::EventFormat};
+#[doc(hidden)]
+pub use poller::{PollPause, PollStep, PollWait};
+#[doc(hidden)]
+pub use proxy::{ProxyPause, ProxyProgress, ProxyStep};
+#[doc(hidden)]
+pub use ringmq_sys::rest;
+#[doc(hidden)]
+pub use socket::{patience::Woken, pause::Pause};

@@ -279,6 +279,7 @@ impl Socket {
     /// # Errors
     ///
     /// [`PlainMonitorError`]: the socket for the events cannot be made, or cannot be bound.
+    #[doc(hidden)]
     pub fn monitor_on(
         &mut self,
         endpoint: &str,

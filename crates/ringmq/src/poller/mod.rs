@@ -104,6 +104,7 @@ impl Poller {
     /// # Errors
     ///
     /// As [`wait`](Poller::wait).
+    #[doc(hidden)]
     pub fn step(
         &mut self,
         items: &mut [Item<'_>],

@@ -136,6 +136,7 @@ impl<'a> Proxy<'a> {
     }
 
     /// Goes on from where another proxy of the same sockets has [stopped](Proxy::stop).
+    #[doc(hidden)]
     #[must_use]
     pub fn resume(mut self, progress: ProxyProgress) -> Proxy<'a> {
         self.progress = progress;
@@ -143,6 +144,7 @@ impl<'a> Proxy<'a> {
     }
 
     /// Lets go of the sockets in a pause.
+    #[doc(hidden)]
     pub fn stop(self) -> ProxyProgress {
         self.progress
     }
@@ -187,6 +189,7 @@ impl<'a> Proxy<'a> {
     /// # Errors
     ///
     /// [`ProxyError`].
+    #[doc(hidden)]
     pub fn step(&mut self) -> Result<ProxyStep, ProxyError> {
         match self.work() {
             Ok(pause) => Ok(pause.map_or(ProxyStep::Ended(ProxyEnd::Told), ProxyStep::Pause)),

@@ -76,6 +76,7 @@ impl Socket {
     /// # Errors
     ///
     /// As [`send_slice`](Socket::send_slice).
+    #[doc(hidden)]
     #[cold]
     pub fn send_slice_again(&mut self, bytes: &[u8], woken: Woken) -> Result<(), SendRefusal> {
         self.send_bytes(bytes, Patience::Again(woken))
@@ -140,6 +141,7 @@ impl Socket {
     /// # Errors
     ///
     /// As [`send_part_from`](Socket::send_part_from).
+    #[doc(hidden)]
     #[cold]
     pub fn send_part_from_again(
         &mut self,
@@ -232,6 +234,7 @@ impl Socket {
     /// # Errors
     ///
     /// As [`recv_slice`](Socket::recv_slice).
+    #[doc(hidden)]
     #[cold]
     pub fn recv_uninit_again(
         &mut self,
@@ -278,6 +281,7 @@ impl Socket {
     /// # Errors
     ///
     /// As [`recv_part_into`](Socket::recv_part_into).
+    #[doc(hidden)]
     #[cold]
     pub fn recv_part_into_again(
         &mut self,

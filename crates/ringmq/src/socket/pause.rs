@@ -116,6 +116,7 @@ impl Socket {
     /// Says that threads share this socket by a lock: calls that would wait return as if they did not
     /// (`WouldBlock`), and leave a [`Pause`]. `wanted` says whether another thread waits for the lock; it is asked
     /// while a call spins.
+    #[doc(hidden)]
     pub fn share(&mut self, wanted: impl Fn() -> bool + Send + Sync + 'static) {
         self.sharing = Some(Box::new(Sharing {
             wanted: Box::new(wanted),
@@ -125,11 +126,13 @@ impl Socket {
     }
 
     /// The wait that the last call has left, if it has to be made again after that.
+    #[doc(hidden)]
     pub fn take_pause(&mut self) -> Option<Pause> {
         self.sharing.as_mut()?.pause.take()
     }
 
     /// After a pause, also one of a [`Poller`](crate::Poller), and after one that failed.
+    #[doc(hidden)]
     pub fn wake(&mut self) {
         let here = thread::current().id();
         if self.sleeper.asleep() == Some(here) {
@@ -143,6 +146,7 @@ impl Socket {
 
     /// Before a change by which what others wait for may be there: wakes the threads that wait for this socket. They
     /// look again once they get hold of it.
+    #[doc(hidden)]
     pub fn wake_others(&mut self) {
         if self.sleeper.asleep().is_some() {
             // It wakes up by itself sooner or later if the kernel refuses, which is not expected.
@@ -152,6 +156,7 @@ impl Socket {
     }
 
     /// Whether a thread sleeps until something comes for this socket.
+    #[doc(hidden)]
     pub fn is_waited_for(&self) -> bool {
         let guests = self.sharing.as_ref().map(|sharing| sharing.guests.len());
         self.sleeper.asleep().is_some() || guests > Some(0)

@@ -51,6 +51,7 @@ impl Socket {
     /// # Errors
     ///
     /// As [`send`](Socket::send).
+    #[doc(hidden)]
     pub fn send_again(&mut self, message: Message, woken: Woken) -> Result<(), SendError> {
         self.send_within(message, Patience::Again(woken))
     }

@@ -75,7 +75,7 @@ fn os(error: &(dyn Error + 'static)) -> Option<Errno> {
 impl From<&SendRefusal> for Errno {
     fn from(refusal: &SendRefusal) -> Errno {
         match refusal {
-            SendRefusal::WouldBlock => Errno::AGAIN,
+            SendRefusal::WouldBlock | SendRefusal::TimedOut => Errno::AGAIN,
             SendRefusal::Interrupted => Errno::INTERRUPTED,
             SendRefusal::Terminated | SendRefusal::Forked => Errno::TERMINATED,
             SendRefusal::NotSupported => Errno::NOT_SUPPORTED,
@@ -95,7 +95,7 @@ impl From<SendRefusal> for Errno {
 impl From<RecvError> for Errno {
     fn from(error: RecvError) -> Errno {
         match error {
-            RecvError::WouldBlock => Errno::AGAIN,
+            RecvError::WouldBlock | RecvError::TimedOut => Errno::AGAIN,
             RecvError::Interrupted => Errno::INTERRUPTED,
             RecvError::Terminated | RecvError::Forked => Errno::TERMINATED,
             RecvError::NotSupported => Errno::NOT_SUPPORTED,

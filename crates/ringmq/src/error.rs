@@ -11,9 +11,12 @@ use thiserror::Error;
 /// Why a message was not sent.
 #[derive(Debug, Error)]
 pub enum SendRefusal {
-    /// Nobody can take it now, and the call does not wait, or not any longer.
+    /// No peer can take it now, and the call does not wait.
     #[error("no peer can take a message now")]
     WouldBlock,
+    /// No peer could take it within the timeout of the socket, or before the deadline of the call.
+    #[error("no peer could take a message in time")]
+    TimedOut,
     /// A signal was handled while the call waited.
     #[error("a signal was handled while waiting to send")]
     Interrupted,
@@ -51,9 +54,12 @@ pub struct SendError {
 /// Why nothing was received.
 #[derive(Debug, Error)]
 pub enum RecvError {
-    /// Nothing is there, and the call does not wait, or not any longer.
+    /// No message is there, and the call does not wait.
     #[error("no message is there")]
     WouldBlock,
+    /// No message came within the timeout of the socket, or before the deadline of the call.
+    #[error("no message came in time")]
+    TimedOut,
     /// A signal was handled while the call waited.
     #[error("a signal was handled while waiting for a message")]
     Interrupted,
@@ -157,7 +163,7 @@ pub enum OptionError {
 impl From<Slept> for SendRefusal {
     fn from(slept: Slept) -> SendRefusal {
         match slept {
-            Slept::TimedOut => SendRefusal::WouldBlock,
+            Slept::TimedOut => SendRefusal::TimedOut,
             Slept::Interrupted => SendRefusal::Interrupted,
             Slept::Os(error) => SendRefusal::Os(error),
         }
@@ -167,7 +173,7 @@ impl From<Slept> for SendRefusal {
 impl From<Slept> for RecvError {
     fn from(slept: Slept) -> RecvError {
         match slept {
-            Slept::TimedOut => RecvError::WouldBlock,
+            Slept::TimedOut => RecvError::TimedOut,
             Slept::Interrupted => RecvError::Interrupted,
             Slept::Os(error) => RecvError::Os(error),
         }

@@ -265,8 +265,23 @@ fn timeouts_and_names() {
     let mut pull = context.socket(Kind::Pull).unwrap();
     pull.set_recv_timeout(Some(Duration::from_millis(20)));
     let before = Instant::now();
-    assert!(matches!(pull.recv(), Err(RecvError::WouldBlock)));
+    assert!(matches!(pull.recv(), Err(RecvError::TimedOut)));
     assert!(before.elapsed() >= Duration::from_millis(20));
+    let moment = Duration::from_millis(1);
+    let received = pull.recv_deadline(Instant::now() + moment);
+    assert!(matches!(received, Err(RecvError::TimedOut)));
+    assert!(matches!(pull.try_recv(), Err(RecvError::WouldBlock)));
+    let mut push = context.socket(Kind::Push).unwrap();
+    push.set_send_timeout(Some(moment));
+    let sent = [
+        push.send("late"),
+        push.send_deadline("late", Instant::now() + moment),
+    ];
+    for refused in sent {
+        assert!(matches!(refused.unwrap_err().reason, SendRefusal::TimedOut));
+    }
+    let refused = push.try_send("now").unwrap_err();
+    assert!(matches!(refused.reason, SendRefusal::WouldBlock));
     pull.bind("inproc://n").unwrap();
     let mut other = context.socket(Kind::Pull).unwrap();
     assert!(matches!(

@@ -66,9 +66,12 @@ pub struct Monitor {
 /// Why no event was received.
 #[derive(Debug, Error)]
 pub enum MonitorError {
-    /// No event is there, and the call does not wait, or the deadline has passed.
+    /// No event is there, and the call does not wait.
     #[error("no event is there")]
     WouldBlock,
+    /// No event came before the deadline of the call.
+    #[error("no event came in time")]
+    TimedOut,
     /// The last event was received before.
     #[error("the monitor has stopped")]
     Ended,
@@ -86,7 +89,7 @@ pub enum MonitorError {
 impl From<Slept> for MonitorError {
     fn from(slept: Slept) -> MonitorError {
         match slept {
-            Slept::TimedOut => MonitorError::WouldBlock,
+            Slept::TimedOut => MonitorError::TimedOut,
             Slept::Interrupted => MonitorError::Interrupted,
             Slept::Os(error) => MonitorError::Os(error),
         }

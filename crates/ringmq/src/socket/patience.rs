@@ -5,20 +5,22 @@ use std::time::{Duration, Instant};
 use ringmq_pipe::remote::LatePolicy;
 use ringmq_pipe::waiting::Slept;
 
-use crate::error::SendRefusal;
+use crate::error::{RecvError, SendRefusal};
 
 /// How long a call waits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Patience {
+    /// The call does not wait.
     None,
-    /// The same, of a call that has looked a second time, or whose time is over.
+    /// As `None`, after the call has looked a second time.
     Over,
-    /// As long as the socket's timeout allows, from its first wait on.
+    /// The socket's timeout, from the first wait on.
     Timeout,
+    /// Until the deadline, or without end.
     Until(Option<Instant>),
-    /// The same, of a call that is made again after a pause.
+    /// As `Until`, of a call that is made again after a pause.
     Again(Woken),
-    /// As [`Over`](Patience::Over), of a call that a pause has ended.
+    /// The call's wait has ended: its time has passed, or a signal was handled.
     Ended(Ended),
 }
 
@@ -85,9 +87,10 @@ impl Patience {
         }
     }
 
-    /// What a call answers that does not wait, or not any longer.
-    pub(crate) fn refusal(self) -> Slept {
-        self.ended().map_or(Slept::TimedOut, Slept::from)
+    /// The error of a receive that does not wait, or whose wait is over.
+    pub(crate) fn refusal(self) -> RecvError {
+        self.ended()
+            .map_or(RecvError::WouldBlock, |ended| Slept::from(ended).into())
     }
 
     /// What is left after a look that has found something to try again with. A peer can bring something to each look, of
@@ -99,7 +102,7 @@ impl Patience {
         }
         match self.settle(timeout) {
             None => Patience::Over,
-            Some(Some(deadline)) if Instant::now() >= deadline => Patience::Over,
+            Some(Some(deadline)) if Instant::now() >= deadline => Patience::Ended(Ended::TimedOut),
             Some(deadline) => Patience::Until(deadline),
         }
     }

@@ -7,7 +7,7 @@ use ringmq_pattern::{Ready, RecvRefused};
 
 use crate::error::RecvError;
 use crate::socket::Socket;
-use crate::socket::patience::Patience;
+use crate::socket::patience::{Ended, Patience};
 use crate::socket::pause::Waited;
 
 impl Socket {
@@ -158,11 +158,11 @@ impl Socket {
         if let Patience::Until(Some(deadline)) = *patience
             && Instant::now() >= deadline
         {
-            *patience = Patience::Over;
+            *patience = Patience::Ended(Ended::TimedOut);
         }
         let Some(deadline) = patience.settle(self.options.recv_timeout) else {
             self.arm_for_watcher();
-            return Err(patience.refusal().into());
+            return Err(patience.refusal());
         };
         let waited = match self.wait_within(Ready::Readable, patience, deadline) {
             Waited::Over(waited) => waited,

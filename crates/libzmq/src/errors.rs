@@ -1,4 +1,5 @@
-//! The one table from ringmq's errors to `errno`.
+//! The one table from ringmq's errors to `errno`. An error that ringmq gets later, and that is not in the table yet, is
+//! `EFAULT` or `EINVAL`.
 //!
 //! A call on a socket or context that a forked child has inherited is `ETERM`. libzmq says `EINTR`, at which programs and
 //! language bindings try again, for ever.
@@ -82,6 +83,7 @@ impl From<&SendRefusal> for Errno {
             SendRefusal::State => Errno::STATE,
             SendRefusal::HostUnreachable => Errno(libc::EHOSTUNREACH),
             SendRefusal::Os(error) => os(error).unwrap_or(Errno::FAULT),
+            _ => Errno::FAULT,
         }
     }
 }
@@ -101,6 +103,7 @@ impl From<RecvError> for Errno {
             RecvError::NotSupported => Errno::NOT_SUPPORTED,
             RecvError::State => Errno::STATE,
             RecvError::Os(error) => error.into(),
+            _ => Errno::FAULT,
         }
     }
 }
@@ -111,6 +114,7 @@ impl From<PollError> for Errno {
             PollError::Interrupted => Errno::INTERRUPTED,
             PollError::Terminated | PollError::Forked => Errno::TERMINATED,
             PollError::Os(error) => error.into(),
+            _ => Errno::FAULT,
         }
     }
 }
@@ -121,6 +125,7 @@ impl From<ProxyError> for Errno {
             ProxyError::Poll(error) => error.into(),
             ProxyError::Recv(error) => error.into(),
             ProxyError::Send(error) => (&error.reason).into(),
+            _ => Errno::FAULT,
         }
     }
 }
@@ -131,6 +136,7 @@ impl From<SocketError> for Errno {
             SocketError::Terminated | SocketError::Forked => Errno::TERMINATED,
             SocketError::TooMany(_) => Errno(libc::EMFILE),
             SocketError::Os(error) => error.into(),
+            _ => Errno::FAULT,
         }
     }
 }
@@ -141,6 +147,7 @@ impl From<TerminateError> for Errno {
             TerminateError::Interrupted => Errno::INTERRUPTED,
             TerminateError::Forked => Errno::TERMINATED,
             TerminateError::Os(error) => error.into(),
+            _ => Errno::FAULT,
         }
     }
 }
@@ -150,6 +157,7 @@ impl From<OptionError> for Errno {
         match error {
             OptionError::Terminated | OptionError::Forked => Errno::TERMINATED,
             OptionError::NotSupported | OptionError::Value => Errno::INVALID,
+            _ => Errno::INVALID,
         }
     }
 }
@@ -165,6 +173,7 @@ impl From<EndpointRefusal> for Errno {
             EndpointRefusal::Endpoint(error) => endpoint(error),
             EndpointRefusal::Listen(error) => listen(error),
             EndpointRefusal::Os(error) => os(error).unwrap_or(Errno::INVALID),
+            _ => Errno::INVALID,
         }
     }
 }
@@ -174,6 +183,7 @@ impl From<PlainMonitorError> for Errno {
         match error {
             PlainMonitorError::Socket(error) => error.into(),
             PlainMonitorError::Endpoint(refusal) => refusal.into(),
+            _ => Errno::INVALID,
         }
     }
 }

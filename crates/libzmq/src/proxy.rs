@@ -133,7 +133,8 @@ unsafe extern "C" fn zmq_proxy_steerable(
         loop {
             match step(&mut held, &mut progress)? {
                 ProxyStep::Ended(ProxyEnd::Told) => return Ok(0),
-                ProxyStep::Ended(ProxyEnd::Shutdown) => return Err(Errno::TERMINATED),
+                // The context was shut down.
+                ProxyStep::Ended(_) => return Err(Errno::TERMINATED),
                 ProxyStep::Pause(pause) => held = places.rest(held, pause, &mut progress)?,
             }
         }

@@ -1,15 +1,17 @@
-//! What can go wrong, by operation.
+//! Errors, one enum for each operation. Each becomes an [`io::Error`] by `From`.
 
-use std::io;
+use std::error::Error as StdError;
+use std::io::{self, ErrorKind};
 
 use ringmq_message::Message;
 use ringmq_pattern::RecvRefused;
 use ringmq_pipe::waiting::Slept;
-use ringmq_transport::{EndpointError, ListenError};
+use ringmq_transport::{BindError, EndpointError, ListenError};
 use thiserror::Error;
 
 /// Why a message was not sent.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SendRefusal {
     /// No peer can take it now, and the call does not wait.
     #[error("no peer can take a message now")]
@@ -26,33 +28,34 @@ pub enum SendRefusal {
     /// Sockets of this type do not send.
     #[error("a socket of this type does not send")]
     NotSupported,
-    /// It is not this socket's turn to send: it has to receive first.
+    /// The socket has to receive first: a REP that has no request, or a REQ that waits for a reply.
     #[error("it is not the turn of this socket to send")]
     State,
-    /// A ROUTER that is mandatory knows no peer of this routing id.
+    /// No peer has this routing id, and the ROUTER has [`RouterMandatory`](crate::SetOption::RouterMandatory).
     #[error("there is no peer with this routing id")]
     HostUnreachable,
     /// This is a forked child; the socket belongs to its parent.
     #[error("the socket belongs to the process that this one was forked from")]
     Forked,
-    /// The kernel refused: to let the call wait, or to give memory.
+    /// The kernel refused to let the call wait, or to give memory.
     #[error("cannot send: {0}")]
     Os(#[source] io::Error),
 }
 
-/// Why a message was not sent, and the message. Nothing of it was sent.
+/// Why a message was not sent, and the message. No part of it was sent.
 #[derive(Debug, Error)]
 #[error("{reason}")]
 pub struct SendError {
-    /// Why.
+    /// Why it was not sent.
     #[source]
     pub reason: SendRefusal,
-    /// The whole message; of [`send_part`](crate::Socket::send_part), the part.
+    /// The whole message; from [`send_part`](crate::Socket::send_part), the part.
     pub message: Message,
 }
 
 /// Why nothing was received.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum RecvError {
     /// No message is there, and the call does not wait.
     #[error("no message is there")]
@@ -69,7 +72,7 @@ pub enum RecvError {
     /// Sockets of this type do not receive.
     #[error("a socket of this type does not receive")]
     NotSupported,
-    /// It is not this socket's turn to receive: it has to send first.
+    /// The socket has to send first: a REQ that has sent no request, or a REP that has not replied.
     #[error("it is not the turn of this socket to receive")]
     State,
     /// This is a forked child; the socket belongs to its parent.
@@ -82,6 +85,7 @@ pub enum RecvError {
 
 /// Why a socket was not made.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SocketError {
     /// The context was shut down.
     #[error("the context was shut down")]
@@ -99,6 +103,7 @@ pub enum SocketError {
 
 /// Why an endpoint was not bound, connected, or left.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum EndpointRefusal {
     /// The context was shut down.
     #[error("the context was shut down")]
@@ -106,16 +111,16 @@ pub enum EndpointRefusal {
     /// This is a forked child; the socket belongs to its parent.
     #[error("the socket belongs to the process that this one was forked from")]
     Forked,
-    /// Somebody is bound to it.
+    /// Another socket is bound to it.
     #[error("{0} is in use")]
     InUse(String),
     /// The socket is neither bound nor connected to it.
     #[error("this socket is neither bound nor connected to {0}")]
     Unknown(String),
-    /// It cannot be an endpoint, or not be connected to.
+    /// The text is no endpoint, or no endpoint that can be connected to.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// Nobody can listen there.
+    /// The socket cannot listen there.
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The descriptor that was given is of another transport than this endpoint.
@@ -131,6 +136,7 @@ pub enum EndpointRefusal {
 
 /// Why the end of a context was not waited for.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum TerminateError {
     /// A signal was handled while the call waited.
     #[error("a signal was handled while waiting for the end of a context")]
@@ -145,6 +151,7 @@ pub enum TerminateError {
 
 /// Why an option was not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum OptionError {
     /// The context was shut down.
     #[error("the context was shut down")]
@@ -155,7 +162,7 @@ pub enum OptionError {
     /// Sockets of this type have no such option.
     #[error("a socket of this type has no such option")]
     NotSupported,
-    /// No such value.
+    /// The option does not have such a value.
     #[error("a value that the option does not have")]
     Value,
 }
@@ -197,4 +204,119 @@ impl From<RecvRefused> for RecvError {
             RecvRefused::State => RecvError::State,
         }
     }
+}
+
+/// [`SendRefusal::Os`] as it is; every other refusal by its [kind](io::Error::kind), and as the inner error.
+impl From<SendRefusal> for io::Error {
+    fn from(refusal: SendRefusal) -> io::Error {
+        let kind = match refusal {
+            SendRefusal::Os(error) => return error,
+            SendRefusal::WouldBlock => ErrorKind::WouldBlock,
+            SendRefusal::TimedOut => ErrorKind::TimedOut,
+            SendRefusal::Interrupted => ErrorKind::Interrupted,
+            SendRefusal::Terminated => ErrorKind::ConnectionAborted,
+            SendRefusal::NotSupported => ErrorKind::Unsupported,
+            SendRefusal::HostUnreachable => ErrorKind::HostUnreachable,
+            SendRefusal::State | SendRefusal::Forked => ErrorKind::Other,
+        };
+        io::Error::new(kind, refusal)
+    }
+}
+
+/// As for [`SendRefusal`]. The message is dropped.
+impl From<SendError> for io::Error {
+    fn from(error: SendError) -> io::Error {
+        error.reason.into()
+    }
+}
+
+/// As for [`SendRefusal`].
+impl From<RecvError> for io::Error {
+    fn from(error: RecvError) -> io::Error {
+        let kind = match error {
+            RecvError::Os(error) => return error,
+            RecvError::WouldBlock => ErrorKind::WouldBlock,
+            RecvError::TimedOut => ErrorKind::TimedOut,
+            RecvError::Interrupted => ErrorKind::Interrupted,
+            RecvError::Terminated => ErrorKind::ConnectionAborted,
+            RecvError::NotSupported => ErrorKind::Unsupported,
+            RecvError::State | RecvError::Forked => ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
+    }
+}
+
+/// As for [`SendRefusal`].
+impl From<SocketError> for io::Error {
+    fn from(error: SocketError) -> io::Error {
+        let kind = match error {
+            SocketError::Os(error) => return error,
+            SocketError::Terminated => ErrorKind::ConnectionAborted,
+            SocketError::TooMany(_) => ErrorKind::QuotaExceeded,
+            SocketError::Forked => ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
+    }
+}
+
+/// As for [`SendRefusal`]. A [`Listen`](EndpointRefusal::Listen) has the kind of the kernel's error, if there is one.
+impl From<EndpointRefusal> for io::Error {
+    fn from(refusal: EndpointRefusal) -> io::Error {
+        let kind = match &refusal {
+            EndpointRefusal::Terminated => ErrorKind::ConnectionAborted,
+            EndpointRefusal::InUse(_) => ErrorKind::AddrInUse,
+            EndpointRefusal::Unknown(_) => ErrorKind::NotFound,
+            EndpointRefusal::Endpoint(_) | EndpointRefusal::WrongTransport(_) => {
+                ErrorKind::InvalidInput
+            }
+            EndpointRefusal::Listen(error) => kernel_kind(error).unwrap_or(match error {
+                ListenError::Ipc(BindError::Address(_)) => ErrorKind::InvalidInput,
+                ListenError::Ipc(_) => ErrorKind::AddrInUse,
+                _ => ErrorKind::InvalidInput,
+            }),
+            EndpointRefusal::NoThread | EndpointRefusal::Forked => ErrorKind::Other,
+            EndpointRefusal::Os(error) => error.kind(),
+        };
+        match refusal {
+            EndpointRefusal::Os(error) => error,
+            refusal => io::Error::new(kind, refusal),
+        }
+    }
+}
+
+/// As for [`SendRefusal`].
+impl From<TerminateError> for io::Error {
+    fn from(error: TerminateError) -> io::Error {
+        let kind = match error {
+            TerminateError::Os(error) => return error,
+            TerminateError::Interrupted => ErrorKind::Interrupted,
+            TerminateError::Forked => ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
+    }
+}
+
+/// As for [`SendRefusal`].
+impl From<OptionError> for io::Error {
+    fn from(error: OptionError) -> io::Error {
+        let kind = match error {
+            OptionError::Terminated => ErrorKind::ConnectionAborted,
+            OptionError::NotSupported => ErrorKind::Unsupported,
+            OptionError::Value => ErrorKind::InvalidInput,
+            OptionError::Forked => ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
+    }
+}
+
+/// The kind of the first error of the kernel among the causes.
+fn kernel_kind(error: &(dyn StdError + 'static)) -> Option<ErrorKind> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return Some(error.kind());
+        }
+        cause = error.source();
+    }
+    None
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use ringmq::{
@@ -382,4 +383,53 @@ fn a_connection_that_has_ended_by_itself_is_none_to_be_ended() {
         connected.disconnect("inproc://a"),
         Err(EndpointRefusal::Unknown(_))
     ));
+}
+
+#[test]
+fn errors_become_those_of_io() {
+    fn wait(pull: &mut Socket) -> io::Result<Message> {
+        pull.set_recv_timeout(Some(Duration::from_millis(1)));
+        Ok(pull.recv()?)
+    }
+    let context = Context::new().unwrap();
+    let mut pull = context.socket(Kind::Pull).unwrap();
+    assert_eq!(wait(&mut pull).unwrap_err().kind(), ErrorKind::TimedOut);
+    let kinds: [(io::Error, ErrorKind); 6] = [
+        (pull.try_recv().unwrap_err().into(), ErrorKind::WouldBlock),
+        (
+            pull.try_send("no").unwrap_err().into(),
+            ErrorKind::Unsupported,
+        ),
+        (
+            pull.subscribe("no").unwrap_err().into(),
+            ErrorKind::Unsupported,
+        ),
+        (
+            pull.bind("pigeon://n").unwrap_err().into(),
+            ErrorKind::InvalidInput,
+        ),
+        (
+            pull.unbind("inproc://n").unwrap_err().into(),
+            ErrorKind::NotFound,
+        ),
+        (
+            pull.bind("ipc:///nowhere/at/all").unwrap_err().into(),
+            ErrorKind::NotFound,
+        ),
+    ];
+    for (error, kind) in kinds {
+        assert_eq!(error.kind(), kind, "{error}");
+    }
+    context.shutdown();
+    let ended = io::Error::from(pull.recv().unwrap_err());
+    assert_eq!(ended.kind(), ErrorKind::ConnectionAborted);
+    assert_eq!(ended.to_string(), "the context was shut down");
+}
+
+#[test]
+fn debug_of_a_socket_is_one_line() {
+    let context = Context::new().unwrap();
+    let (_pull, push) = pair(&context, Kind::Pull, Kind::Push, false);
+    let line = r#"Socket { kind: PUSH, endpoints: ["inproc://a"], connections: 1 }"#;
+    assert_eq!(format!("{push:#?}"), line);
 }

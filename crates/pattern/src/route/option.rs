@@ -2,6 +2,7 @@
 
 /// An option of a socket that changes how it routes, and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SetOption<'a> {
     /// SUB: asks for messages that begin with this. XPUB, manual: subscribes the peer whose subscription was received
     /// last.

@@ -65,6 +65,7 @@ pub struct Monitor {
 
 /// Why no event was received.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum MonitorError {
     /// No event is there, and the call does not wait.
     #[error("no event is there")]
@@ -93,6 +94,21 @@ impl From<Slept> for MonitorError {
             Slept::Interrupted => MonitorError::Interrupted,
             Slept::Os(error) => MonitorError::Os(error),
         }
+    }
+}
+
+/// [`MonitorError::Os`] as it is; every other error by its kind, and as the inner error.
+impl From<MonitorError> for io::Error {
+    fn from(error: MonitorError) -> io::Error {
+        let kind = match error {
+            MonitorError::Os(error) => return error,
+            MonitorError::WouldBlock => io::ErrorKind::WouldBlock,
+            MonitorError::TimedOut => io::ErrorKind::TimedOut,
+            MonitorError::Ended => io::ErrorKind::UnexpectedEof,
+            MonitorError::Interrupted => io::ErrorKind::Interrupted,
+            MonitorError::Forked => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
     }
 }
 
@@ -343,6 +359,7 @@ impl Socket {
 
 /// Why [`Socket::monitor_on`] failed.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum PlainMonitorError {
     /// The socket for the events was not made.
     #[error(transparent)]

@@ -1,6 +1,6 @@
 //! Errors of a wait for several sockets.
 
-use std::io;
+use std::io::{self, ErrorKind};
 
 use thiserror::Error;
 
@@ -8,6 +8,7 @@ use crate::error::RecvError;
 
 /// Why a wait for several ended with nothing.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum PollError {
     /// A signal was handled while the call waited.
     #[error("a signal was handled while waiting for several sockets")]
@@ -32,5 +33,18 @@ impl From<RecvError> for PollError {
             // The only other thing that a look at events answers.
             _ => PollError::Terminated,
         }
+    }
+}
+
+/// [`PollError::Os`] as it is; every other error by its kind, and as the inner error.
+impl From<PollError> for io::Error {
+    fn from(error: PollError) -> io::Error {
+        let kind = match error {
+            PollError::Os(error) => return error,
+            PollError::Interrupted => ErrorKind::Interrupted,
+            PollError::Terminated => ErrorKind::ConnectionAborted,
+            PollError::Forked => ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
     }
 }

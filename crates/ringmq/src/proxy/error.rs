@@ -1,5 +1,7 @@
 //! Errors of a proxy.
 
+use std::io;
+
 use thiserror::Error;
 
 use crate::error::{RecvError, SendError};
@@ -7,6 +9,7 @@ use crate::poller::PollError;
 
 /// What ended a proxy.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ProxyError {
     /// It could not wait: a signal was handled, perhaps.
     #[error("a proxy cannot wait: {0}")]
@@ -28,5 +31,16 @@ impl From<RecvError> for ProxyError {
 impl From<SendError> for ProxyError {
     fn from(error: SendError) -> ProxyError {
         ProxyError::Send(error)
+    }
+}
+
+/// The error of the operation that failed. A message that was not sent is dropped.
+impl From<ProxyError> for io::Error {
+    fn from(error: ProxyError) -> io::Error {
+        match error {
+            ProxyError::Poll(error) => error.into(),
+            ProxyError::Recv(error) => error.into(),
+            ProxyError::Send(error) => error.into(),
+        }
     }
 }

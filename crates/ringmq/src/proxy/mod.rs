@@ -34,6 +34,7 @@ const WANTED_LOOK: usize = 64;
 
 /// Why a proxy has ended in good order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ProxyEnd {
     /// The context was shut down.
     Shutdown,

@@ -1,4 +1,4 @@
-//! What other threads ask of a socket.
+//! Commands of other threads to a socket.
 
 use crate::mail::{Command, PipeId};
 use crate::socket::Socket;
@@ -11,7 +11,7 @@ impl Socket {
         }
     }
 
-    /// Does what other threads have asked for.
+    /// Performs the commands of other threads, if there are any.
     #[inline(always)]
     pub(crate) fn take_mail(&mut self) {
         if self.mailbox.has_mail() || self.peers.has_duties() {
@@ -44,7 +44,7 @@ impl Socket {
                         let own = self.options.marks();
                         self.peers.found(peer, post, own, marks);
                     }
-                    // It was let go in the meantime.
+                    // The connection was closed in the meantime.
                     None => drop(post.send(Command::Gone(id))),
                 },
                 Command::Marks(id, marks) => {
@@ -55,7 +55,7 @@ impl Socket {
                 }
                 Command::Stays(id, why) => self.peers.stays(id, why),
                 Command::Upgrade(id, upgrade) => {
-                    // Whoever cannot be rung looks at its next call.
+                    // A socket that cannot be woken looks at its next call.
                     let _ = self.sleeper.show();
                     if let Some(peer) = self.peers.find(id) {
                         let own = self.options.marks();
@@ -65,7 +65,7 @@ impl Socket {
                 Command::Downgrade(id, ends) => {
                     if let Some(peer) = self.peers.find(id) {
                         self.peers.downgrade(peer, *ends);
-                        // The session made them with those that the socket had when it bound or connected.
+                        // The session made the pipes with the marks that the socket had when it bound or connected.
                         self.peers.set_session_marks(peer, self.options.marks());
                     }
                 }

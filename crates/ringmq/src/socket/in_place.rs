@@ -1,8 +1,8 @@
-//! Parts that are sent from where they are, and received to where they are wanted: slices, and frames that stay in their
-//! place. Over shared memory, slices go straight to the ring and come straight from it.
+//! Sending out of slices and frames of the caller, and receiving into them. Over shared memory, a slice is copied straight
+//! to the ring, and straight from it.
 //!
-//! Where a pattern is [transparent](ringmq_pattern::Pattern::is_transparent), it says whose turn it is, and no frame goes
-//! through its hands; none is made where none is needed.
+//! A [transparent](ringmq_pattern::Pattern::is_transparent) pattern only chooses the peer: no frame is moved through it, and
+//! none is made for a slice.
 
 use std::collections::TryReserveError;
 use std::io;
@@ -17,7 +17,7 @@ use crate::peers::Peers;
 use crate::socket::Socket;
 use crate::socket::patience::{Patience, Woken, swallow_once};
 
-/// A part that goes to a slice, as much of it as there is room for. And its length, once it was taken.
+/// Room for a part, and the length of the part that was taken, which may be greater.
 struct ToSlice<'a>(Room<'a>, usize);
 
 impl Take<Peers> for ToSlice<'_> {
@@ -34,7 +34,7 @@ impl Take<Peers> for ToSlice<'_> {
     }
 }
 
-/// A part that goes to a frame.
+/// The frame that a part is received into.
 struct ToFrame<'a>(&'a mut Frame);
 
 impl Take<Peers> for ToFrame<'_> {
@@ -49,19 +49,33 @@ impl Take<Peers> for ToFrame<'_> {
 }
 
 impl Socket {
-    /// Sends a copy of these bytes, as a message or as the last part of one; waits as [`send`](Socket::send) does. A
-    /// PUSH, PAIR, DEALER, REQ or REP whose peer is in shared memory copies them straight to where the peer reads them.
+    /// Sends a copy of these bytes, as a message or as its last part. Waits as [`send`](Socket::send) does. A PUSH, PAIR,
+    /// DEALER, REQ or REP whose peer is in shared memory copies them straight to where the peer reads them.
     ///
     /// # Errors
     ///
     /// [`SendRefusal`]; these bytes were not sent. Without memory for the copy, where one is needed, it is
-    /// [`SendRefusal::Os`]. Parts of the same message that were sent before wait for the last one all the same.
+    /// [`SendRefusal::Os`]. If parts of the message were sent before, the message still needs its last part.
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut pull, mut push) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
+    /// pull.bind("inproc://jobs")?;
+    /// push.connect("inproc://jobs")?;
+    /// push.send_slice(b"job")?;
+    /// let mut room = [0; 64];
+    /// let len = pull.recv_slice(&mut room)?;
+    /// assert_eq!(&room[..len], b"job");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn send_slice(&mut self, bytes: &[u8]) -> Result<(), SendRefusal> {
         self.send_bytes(bytes, Patience::Timeout)
     }
 
-    /// As [`send_slice`](Socket::send_slice), if somebody can take it now.
+    /// As [`send_slice`](Socket::send_slice), if a peer can take it now.
     ///
     /// # Errors
     ///
@@ -106,8 +120,8 @@ impl Socket {
         written.map_err(|error| self.not_written(peer, error))
     }
 
-    /// There was no memory for the last part of a message. What was sent of it before is whole only with a last part, so
-    /// that part may be sent again.
+    /// Handles a last part that there was no memory for. The peer waits for a last part, so the pattern lets it be sent
+    /// again.
     #[cold]
     fn not_written(&mut self, peer: Peer, error: TryReserveError) -> SendRefusal {
         if self.peers.is_in_midst(peer) {
@@ -116,17 +130,32 @@ impl Socket {
         no_memory(error)
     }
 
-    /// As [`send_part`](Socket::send_part), out of a frame that is empty afterwards.
+    /// As [`send_part`](Socket::send_part), out of a frame of the caller, which is empty afterwards.
     ///
     /// # Errors
     ///
-    /// [`SendRefusal`]; the frame is as it was.
+    /// [`SendRefusal`]; the frame is unchanged.
+    ///
+    /// ```
+    /// use ringmq::{Context, Frame, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut pull, mut push) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
+    /// pull.bind("inproc://jobs")?;
+    /// push.connect("inproc://jobs")?;
+    /// let mut frame = Frame::from("job");
+    /// push.send_part_from(&mut frame)?;
+    /// assert!(frame.is_empty());
+    /// pull.recv_part_into(&mut frame)?;
+    /// assert_eq!(frame.as_slice(), b"job");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn send_part_from(&mut self, frame: &mut Frame) -> Result<(), SendRefusal> {
         self.send_from(frame, Patience::Timeout)
     }
 
-    /// As [`send_part_from`](Socket::send_part_from), if somebody can take it now.
+    /// As [`send_part_from`](Socket::send_part_from), if a peer can take it now.
     ///
     /// # Errors
     ///
@@ -169,7 +198,7 @@ impl Socket {
         Ok(())
     }
 
-    /// The peer that gets the next part; `None` if it is what remains of a message whose peer has gone.
+    /// The peer that gets the next part; `None` if the peer of this message has gone and the part is dropped.
     #[inline(always)]
     fn route(&mut self, more: bool, mut patience: Patience) -> Result<Option<Peer>, SendRefusal> {
         self.begin_to_send()?;
@@ -185,14 +214,29 @@ impl Socket {
         }
     }
 
-    /// Receives one part of a message, of which as much is copied to `into` as there is room for; the rest is dropped.
-    /// Gives the length of the part, as it was. [`has_more`](Socket::has_more) says whether others follow. Waits as
-    /// [`recv`](Socket::recv) does. A PULL, PAIR, DEALER, REQ or REP whose peer is in shared memory copies straight from where
-    /// the peer has put it.
+    /// Receives one part of a message into `into`; what there is no room for is dropped. Returns the length of the whole
+    /// part, which may be greater than that of `into`. [`has_more`](Socket::has_more) says whether more parts follow. Waits
+    /// as [`recv`](Socket::recv) does. A PULL, PAIR, DEALER, REQ or REP whose peer is in shared memory copies straight from
+    /// where the peer has put it.
     ///
     /// # Errors
     ///
     /// [`RecvError`].
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut pull, mut push) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
+    /// pull.bind("inproc://jobs")?;
+    /// push.connect("inproc://jobs")?;
+    /// push.send("a long job")?;
+    /// let mut room = [0; 6];
+    /// assert_eq!(pull.recv_slice(&mut room)?, 10);
+    /// assert_eq!(&room, b"a long");
+    /// assert!(!pull.has_more());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn recv_slice(&mut self, into: &mut [u8]) -> Result<usize, RecvError> {
         self.recv_bytes(Room::from(into), Patience::Timeout)
@@ -208,12 +252,30 @@ impl Socket {
         self.recv_bytes(Room::from(into), Patience::None)
     }
 
-    /// As [`recv_slice`](Socket::recv_slice), to memory that need not be initialised. As many bytes of `into` are
-    /// initialised afterwards as the part has, or all of them if it is longer.
+    /// As [`recv_slice`](Socket::recv_slice), into memory that need not be initialised. Afterwards the bytes of the part are
+    /// initialised in `into`, or all of `into` if the part is longer.
     ///
     /// # Errors
     ///
     /// As [`recv_slice`](Socket::recv_slice).
+    ///
+    /// ```
+    /// use std::mem::MaybeUninit;
+    ///
+    /// use ringmq::{Context, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut pull, mut push) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
+    /// pull.bind("inproc://jobs")?;
+    /// push.connect("inproc://jobs")?;
+    /// push.send("job")?;
+    /// let mut room = [MaybeUninit::uninit(); 64];
+    /// let len = pull.recv_uninit(&mut room)?;
+    /// // SAFETY: the part has `len` bytes, of which the first 64 are in `room`.
+    /// let bytes = room[..len.min(64)].iter().map(|byte| unsafe { byte.assume_init() });
+    /// assert!(bytes.eq(*b"job"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn recv_uninit(&mut self, into: &mut [MaybeUninit<u8>]) -> Result<usize, RecvError> {
         self.recv_bytes(Room::from(into), Patience::Timeout)
@@ -256,11 +318,25 @@ impl Socket {
         Ok(to.1)
     }
 
-    /// As [`recv_part`](Socket::recv_part), to a frame, whose memory is used again if it can be.
+    /// As [`recv_part`](Socket::recv_part), into a frame of the caller, whose memory is used again if it can be.
     ///
     /// # Errors
     ///
-    /// [`RecvError`]; the frame is as it was, or empty.
+    /// [`RecvError`]; the frame is unchanged, or empty.
+    ///
+    /// ```
+    /// use ringmq::{Context, Frame, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut pull, mut push) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
+    /// pull.bind("inproc://jobs")?;
+    /// push.connect("inproc://jobs")?;
+    /// push.send("job")?;
+    /// let mut frame = Frame::new();
+    /// pull.recv_part_into(&mut frame)?;
+    /// assert_eq!(frame.as_slice(), b"job");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn recv_part_into(&mut self, frame: &mut Frame) -> Result<(), RecvError> {
         self.recv_to(frame, Patience::Timeout)
@@ -300,7 +376,7 @@ impl Socket {
         self.take(&mut ToFrame(frame), patience)
     }
 
-    /// Has the next part taken to where it is wanted.
+    /// Receives the next part into `to`.
     #[inline(always)]
     fn take(&mut self, to: &mut impl Take<Peers>, mut patience: Patience) -> Result<(), RecvError> {
         self.begin_to_recv()?;

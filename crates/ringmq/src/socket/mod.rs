@@ -30,9 +30,26 @@ use crate::socket::endpoints::Role;
 use crate::socket::options::Options;
 use crate::socket::pause::Sharing;
 
-/// One end of many conversations, which a pattern makes one of.
+/// Sends messages to its peers and receives from them, by the rules of its [type](Kind).
 ///
-/// Used by one thread at a time; it may be moved to another between two calls. Dropping it closes it.
+/// One thread at a time uses it; it may be moved to another thread between two calls. Dropping it closes it. Messages that
+/// were sent still leave, for as long as [linger](Socket::set_linger) allows.
+///
+/// ```
+/// use ringmq::{Context, Kind};
+///
+/// let context = Context::new()?;
+/// let mut server = context.socket(Kind::Rep)?;
+/// server.bind("tcp://127.0.0.1:*")?;
+/// let mut client = context.socket(Kind::Req)?;
+/// client.connect(server.last_endpoint())?;
+///
+/// client.send("What is the time?")?;
+/// assert_eq!(server.recv()?[0].as_slice(), b"What is the time?");
+/// server.send("12:05")?;
+/// assert_eq!(client.recv()?[0].as_slice(), b"12:05");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Socket {
     pub(crate) registry: Registry,
     pub(crate) pattern: Pattern,
@@ -42,20 +59,20 @@ pub struct Socket {
     pub(crate) sleeper: Sleeper,
     pub(crate) options: Options,
     pub(crate) terminated: bool,
-    /// Whether a message goes to all who want it.
+    /// Whether a message goes to several peers.
     distributes: bool,
-    /// Whether a part was received that others follow.
+    /// Whether more parts follow the part that was received last.
     pub(crate) more: bool,
-    /// Whether the descriptor was handed out.
+    /// Whether the program has the descriptor.
     pub(crate) watched: bool,
-    /// The names that it is bound to or has connected to.
+    /// The endpoints that it is bound or connected to.
     pub(crate) endpoints: Vec<(String, Role)>,
     pub(crate) last_endpoint: String,
-    /// Where it and its connections tell what happens to them.
+    /// The way to its monitor, for events of the socket and its connections.
     pub(crate) watch: Watch,
-    /// What it knows of the threads that share it, if some do.
+    /// The threads that share it, if some do.
     pub(crate) sharing: Option<Box<Sharing>>,
-    /// When subscriptions were last looked for, by those who only send.
+    /// When a PUB or XPUB last looked for subscriptions at all peers.
     looked: Instant,
 }
 
@@ -120,7 +137,7 @@ impl Socket {
         };
         match self.pattern.attach(peer, remote, &mut self.peers) {
             Ok(()) => {}
-            // As in libzmq it stays, and nobody hears it. Ended, it would come again and again.
+            // As in libzmq the connection stays, and its messages are dropped. If it ended, the peer would connect again.
             Err(NotAttached::DuplicateId) if assigned_id.is_none() => {
                 self.peers.silence(peer);
                 self.watch

@@ -24,16 +24,16 @@ pub(crate) enum Patience {
     Ended(Ended),
 }
 
-/// How a [`Pause`](crate::Pause) ended: what the call has to know that is made again.
+/// How a [`Pause`](crate::Pause) ended. The call that is made again needs it.
 #[derive(Debug, Clone, Copy)]
 pub struct Woken {
     pub(crate) deadline: Option<Instant>,
     pub(crate) ended: Option<Ended>,
-    /// How often the call has let another thread in while it spun; `None` if it has slept.
+    /// How often the call has let another thread have the socket while it spun; `None` if it has slept.
     pub(crate) yields: Option<u32>,
 }
 
-/// Why a wait is over although nothing may have come.
+/// Why a wait is over although perhaps no message has come.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Ended {
     TimedOut,
@@ -60,7 +60,7 @@ impl Patience {
         }
     }
 
-    /// Until when to wait, if at all.
+    /// The deadline of a wait: `None` if the call does not wait, `Some(None)` if it waits without end.
     #[cold]
     pub(crate) fn settle(self, timeout: Option<Duration>) -> Option<Option<Instant>> {
         match self {
@@ -70,7 +70,7 @@ impl Patience {
         }
     }
 
-    /// How often the call has let another thread in while it spun; `None` if it has slept.
+    /// How often the call has let another thread have the socket while it spun; `None` if it has slept.
     pub(crate) fn yields(self) -> Option<u32> {
         match self {
             Patience::Again(woken) => woken.yields,
@@ -78,7 +78,7 @@ impl Patience {
         }
     }
 
-    /// Why a wait is over that a pause was part of.
+    /// Why the wait is over, if it is.
     pub(crate) fn ended(self) -> Option<Ended> {
         match self {
             Patience::Again(Woken { ended, .. }) => ended,
@@ -93,8 +93,8 @@ impl Patience {
             .map_or(RecvError::WouldBlock, |ended| Slept::from(ended).into())
     }
 
-    /// What is left after a look that has found something to try again with. A peer can bring something to each look, of
-    /// which nothing is for the application, so that a call would never end.
+    /// The patience that is left after a look has marked a peer. A peer that keeps sending what is not for the application
+    /// would otherwise keep a call from ending.
     #[cold]
     pub(crate) fn after_look(self, timeout: Option<Duration>) -> Patience {
         if let Some(ended) = self.ended() {
@@ -108,7 +108,7 @@ impl Patience {
     }
 }
 
-/// The peer of a message has gone in its midst: who may wait goes on as if it had got the part, as with libzmq.
+/// Drops a part whose message's peer has gone, as libzmq does. A call that does not wait gets an error instead.
 pub(crate) fn swallow_once(patience: Patience) -> Result<(), SendRefusal> {
     match patience {
         Patience::None | Patience::Over => Err(SendRefusal::WouldBlock),
@@ -118,7 +118,7 @@ pub(crate) fn swallow_once(patience: Patience) -> Result<(), SendRefusal> {
 
 pub(crate) fn later(timeout: Duration) -> Instant {
     let now = Instant::now();
-    // So far in the future that it never comes.
+    // A deadline that never passes, if the clock cannot hold the right one.
     now.checked_add(timeout)
         .unwrap_or(now + Duration::from_secs(1 << 32))
 }

@@ -11,12 +11,25 @@ use crate::socket::patience::{Ended, Patience};
 use crate::socket::pause::Waited;
 
 impl Socket {
-    /// Receives a message; waits until there is one, for as long as the
-    /// [timeout](Socket::set_recv_timeout) allows.
+    /// Receives a message. Waits until there is one, for as long as the [timeout](Socket::set_recv_timeout) allows.
     ///
     /// # Errors
     ///
     /// [`RecvError`].
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut pull, mut push) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
+    /// pull.bind("inproc://jobs")?;
+    /// push.connect("inproc://jobs")?;
+    /// push.send("job")?;
+    /// let message = pull.recv()?;
+    /// assert_eq!(message.len(), 1);
+    /// assert_eq!(message[0].as_slice(), b"job");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn recv(&mut self) -> Result<Message, RecvError> {
         let mut message = Message::new();
@@ -29,15 +42,43 @@ impl Socket {
     /// # Errors
     ///
     /// As [`recv`](Socket::recv).
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind, Message};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut pull, mut push) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
+    /// pull.bind("inproc://jobs")?;
+    /// push.connect("inproc://jobs")?;
+    /// let mut message = Message::new();
+    /// for job in ["one", "two"] {
+    ///     push.send(job)?;
+    ///     pull.recv_into(&mut message)?;
+    ///     assert_eq!(message[0].as_slice(), job.as_bytes());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn recv_into(&mut self, message: &mut Message) -> Result<(), RecvError> {
         self.recv_within(message, Patience::Timeout)
     }
 
-    /// As [`recv`](Socket::recv), until the deadline.
+    /// As [`recv`](Socket::recv), but waits until the deadline, whatever the timeout is.
     ///
     /// # Errors
     ///
     /// As [`recv`](Socket::recv).
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// use ringmq::{Context, Kind, RecvError};
+    ///
+    /// let context = Context::new()?;
+    /// let mut pull = context.socket(Kind::Pull)?;
+    /// let deadline = Instant::now() + Duration::from_millis(10);
+    /// assert!(matches!(pull.recv_deadline(deadline), Err(RecvError::TimedOut)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn recv_deadline(&mut self, deadline: Instant) -> Result<Message, RecvError> {
         let mut message = Message::new();
         self.recv_within(&mut message, Patience::Until(Some(deadline)))?;
@@ -48,7 +89,16 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// As [`recv`](Socket::recv).
+    /// As [`recv`](Socket::recv); [`WouldBlock`](RecvError::WouldBlock) if none is there.
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind, RecvError};
+    ///
+    /// let context = Context::new()?;
+    /// let mut pull = context.socket(Kind::Pull)?;
+    /// assert!(matches!(pull.try_recv(), Err(RecvError::WouldBlock)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_recv(&mut self) -> Result<Message, RecvError> {
         let mut message = Message::new();
         self.recv_within(&mut message, Patience::None)?;
@@ -67,11 +117,27 @@ impl Socket {
         }
     }
 
-    /// Receives one part of a message; [`more`](Frame::more) says whether others follow.
+    /// Receives one part of a message. Its [`more`](Frame::more) says whether others follow.
     ///
     /// # Errors
     ///
     /// [`RecvError`].
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind, Message};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut pull, mut push) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
+    /// pull.bind("inproc://jobs")?;
+    /// push.connect("inproc://jobs")?;
+    /// push.send(Message::from_iter(["resize", "cat.png"]))?;
+    /// let mut parts = 1;
+    /// while pull.recv_part()?.more() {
+    ///     parts += 1;
+    /// }
+    /// assert_eq!(parts, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn recv_part(&mut self) -> Result<Frame, RecvError> {
         self.recv_frame(Patience::Timeout)
@@ -101,7 +167,7 @@ impl Socket {
         }
     }
 
-    /// What comes before each part.
+    /// Takes mail and marks peers before a part is received.
     #[inline(always)]
     pub(crate) fn begin_to_recv(&mut self) -> Result<(), RecvError> {
         if !self.registry.is_here() {
@@ -117,8 +183,8 @@ impl Socket {
         Ok(())
     }
 
-    /// The pattern has no part: waits, if that can help. Leaves the patience that is left. It stays where it is: moved through
-    /// results it was stored in pieces and loaded whole, which took each message some 5 ns.
+    /// Waits because the pattern has no part, if that can help. Leaves the patience that is left in `patience`. It is not
+    /// moved through results: there it was stored in pieces and loaded whole, which took some 5 ns for each message.
     #[inline(never)]
     pub(crate) fn refused_to_recv(
         &mut self,
@@ -130,7 +196,7 @@ impl Socket {
         }
         let looks = !matches!(patience, Patience::Over | Patience::Ended(_));
         if looks && self.peers.tell(&mut self.pattern, Ready::Readable, true) {
-            // What others ask of the socket meanwhile, its end among it, does not wait for a call that never waits.
+            // A call that never waits takes the commands of other threads here, the end of the context among them.
             self.take_mail();
             if self.terminated {
                 return Err(RecvError::Terminated);
@@ -139,12 +205,12 @@ impl Socket {
             return Ok(());
         }
         self.catch_up();
-        // Mail that has come in the meantime ends the wait at once. Taken here, it could bring a peer that has sent
-        // already, and of whom the wait knows nothing.
+        // Mail that has come in the meantime ends the wait at once. Taken here, it could bring a peer that has already sent
+        // and that the wait does not look at.
         self.wait_to_recv(patience)
     }
 
-    /// Sends subscriptions that there was no room for.
+    /// Sends subscriptions that there was no room for before.
     #[inline]
     fn catch_up(&mut self) {
         if self.pattern.is_behind() {
@@ -154,7 +220,7 @@ impl Socket {
 
     #[inline(never)]
     fn wait_to_recv(&mut self, patience: &mut Patience) -> Result<(), RecvError> {
-        // As in `after_look`: a wait that ends at once with something to look at does not look at the time.
+        // As in `after_look`: a wait that ends at once, because a peer stirs, does not check the time.
         if let Patience::Until(Some(deadline)) = *patience
             && Instant::now() >= deadline
         {
@@ -179,7 +245,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Whether the part that was received last is followed by others of the same message.
+    /// Returns true if more parts follow the part that was received last.
     pub fn has_more(&self) -> bool {
         self.more
     }

@@ -13,22 +13,51 @@ use crate::socket::patience::{Patience, Woken, swallow_once};
 use crate::socket::pause::Waited;
 
 impl Socket {
-    /// Sends a message, all of its parts or nothing; waits until a peer can take it, for as long as the
+    /// Sends a message: all of its parts, or nothing. Waits until a peer can take it, for as long as the
     /// [timeout](Socket::set_send_timeout) allows.
     ///
     /// # Errors
     ///
     /// [`SendError`], with the whole message: no part of it was sent.
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind, Message};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut pull, mut push) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
+    /// pull.bind("inproc://jobs")?;
+    /// push.connect("inproc://jobs")?;
+    /// push.send("one part")?;
+    /// push.send(Message::from_iter(["resize", "cat.png"]))?;
+    /// assert_eq!(pull.recv()?.len(), 1);
+    /// assert_eq!(pull.recv()?[1].as_slice(), b"cat.png");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         self.send_within(message.into(), Patience::Timeout)
     }
 
-    /// As [`send`](Socket::send), until the deadline.
+    /// As [`send`](Socket::send), but waits until the deadline, whatever the timeout is.
     ///
     /// # Errors
     ///
     /// As [`send`](Socket::send).
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// use ringmq::{Context, Kind, SendRefusal};
+    ///
+    /// let context = Context::new()?;
+    /// let mut push = context.socket(Kind::Push)?;
+    /// // It has no peer.
+    /// let deadline = Instant::now() + Duration::from_millis(10);
+    /// let error = push.send_deadline("job", deadline).unwrap_err();
+    /// assert!(matches!(error.reason, SendRefusal::TimedOut));
+    /// assert_eq!(error.message[0].as_slice(), b"job");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn send_deadline(
         &mut self,
         message: impl Into<Message>,
@@ -37,11 +66,22 @@ impl Socket {
         self.send_within(message.into(), Patience::Until(Some(deadline)))
     }
 
-    /// Sends a message if somebody can take it now.
+    /// Sends a message if a peer can take it now.
     ///
     /// # Errors
     ///
-    /// As [`send`](Socket::send).
+    /// As [`send`](Socket::send); [`WouldBlock`](SendRefusal::WouldBlock) if no peer can take it.
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind, SendRefusal};
+    ///
+    /// let context = Context::new()?;
+    /// let mut push = context.socket(Kind::Push)?;
+    /// // It has no peer.
+    /// let error = push.try_send("job").unwrap_err();
+    /// assert!(matches!(error.reason, SendRefusal::WouldBlock));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         self.send_within(message.into(), Patience::None)
     }
@@ -72,7 +112,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends all parts of a message, or none. They are taken if it was sent.
+    /// Sends all parts of a message, or none. Takes the parts out of `parts` if they were sent.
     pub(crate) fn send_parts(
         &mut self,
         parts: &mut Vec<Frame>,
@@ -92,8 +132,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends the parts of a message behind the first, which was sent by this very call. Nothing can refuse them: no mail is
-    /// taken in between, so that neither the peer nor the context has gone for this socket.
+    /// Sends the parts behind the first, which this call has sent. The pattern cannot refuse them: the socket takes no mail
+    /// in between, so that for it neither the peer nor the context has gone.
     fn send_rest(&mut self, frames: impl Iterator<Item = Frame>) {
         for mut frame in frames {
             frame.set_properties(None);
@@ -105,19 +145,34 @@ impl Socket {
         }
     }
 
-    /// Sends one part of a message; the others follow if [`more`](Frame::more) says so. With the first part it is
-    /// settled who gets the message.
+    /// Sends one part of a message. More parts follow if [`more`](Frame::more) is set. The first part settles which peer
+    /// gets the message.
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the part, of which `more` has to be said again.
+    /// [`SendError`], with the part. Set `more` again before the part is sent again.
+    ///
+    /// ```
+    /// use ringmq::{Context, Frame, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut pull, mut push) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
+    /// pull.bind("inproc://jobs")?;
+    /// push.connect("inproc://jobs")?;
+    /// push.send_part(Frame::from("resize").with_more(true))?;
+    /// push.send_part("cat.png")?;
+    /// let part = pull.recv_part()?;
+    /// assert!(part.more());
+    /// assert_eq!(pull.recv_part()?.as_slice(), b"cat.png");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn send_part(&mut self, frame: impl Into<Frame>) -> Result<(), SendError> {
         let sent = self.send_frame(frame.into(), Patience::Timeout);
         sent.map_err(|(reason, frame)| part_error(reason, frame))
     }
 
-    /// As [`send_part`](Socket::send_part), if somebody can take it now.
+    /// As [`send_part`](Socket::send_part), if a peer can take the part now.
     ///
     /// # Errors
     ///
@@ -139,10 +194,10 @@ impl Socket {
         if let Err(reason) = self.begin_to_send() {
             return Err((reason, frame));
         }
-        // They tell of the peer that the frame came from, if it is passed on.
+        // The properties of the peer that the frame came from, if the frame is passed on.
         frame.set_properties(None);
         if self.distributes {
-            // Many get it, and none of them a copy.
+            // All peers share one payload.
             frame.share();
         }
         loop {
@@ -157,7 +212,7 @@ impl Socket {
         }
     }
 
-    /// What comes before a part, or before all parts of a message.
+    /// Takes mail and marks peers before a part, or all parts of a message, are sent.
     #[inline(always)]
     pub(crate) fn begin_to_send(&mut self) -> Result<(), SendRefusal> {
         if !self.registry.is_here() {
@@ -176,8 +231,8 @@ impl Socket {
         Ok(())
     }
 
-    /// The pattern did not take a part: waits, if that can help. Gives the part that is to be tried again; `None` if it
-    /// is swallowed.
+    /// Handles a part that the pattern refused: waits, if that can help. Returns the part to be tried again, or `None` if
+    /// the part is dropped because its message's peer has gone.
     #[cold]
     fn refused_to_send(
         &mut self,
@@ -204,11 +259,11 @@ impl Socket {
         }
     }
 
-    /// No peer has room: looks at them all, and waits, if that can help. Gives the patience that is left.
+    /// Looks at all peers because none has room, and waits, if that can help. Returns the patience that is left.
     #[cold]
     pub(crate) fn wait_for_room(&mut self, patience: Patience) -> Result<Patience, SendRefusal> {
-        // They name whom they send to, so that nobody else's room is of use; a call that does not wait leaves it at
-        // what they know.
+        // PUB, XPUB and ROUTER choose their peers by topic or id: room at another peer is of no use. Their calls that do
+        // not wait rely on the marks that are there.
         let names = self.only_sends() || self.pattern.kind() == Kind::Router;
         let looks = !names || !matches!(patience, Patience::None);
         if looks && self.peers.tell(&mut self.pattern, Ready::Writable, true) {
@@ -240,8 +295,7 @@ impl Socket {
         matches!(self.pattern.kind(), Kind::Pub | Kind::Xpub)
     }
 
-    /// For subscriptions; a REQ for replies that come too late to be one to this request, which are dropped as they are
-    /// found.
+    /// Takes subscriptions before a publisher sends. A REQ drops replies here that are too late.
     #[cold]
     fn look_before_sending(&mut self) {
         let now = Instant::now();

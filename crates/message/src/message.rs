@@ -9,6 +9,27 @@ use crate::frame::Frame;
 /// A whole message: its frames, of which every one but the last has [`more`](Frame::more).
 ///
 /// A message is never empty as ZeroMQ sees it; one without frames is sent as one empty frame.
+///
+/// ```
+/// use ringmq_message::{Frame, Message};
+///
+/// // One part, of anything that becomes a frame.
+/// let hello = Message::from("hello");
+/// assert_eq!(hello.len(), 1);
+///
+/// // Several parts.
+/// let mut message = Message::from_iter(["resize", "cat.png"]);
+/// message.push(vec![0; 1000]);
+/// assert_eq!(message.len(), 3);
+/// assert_eq!(message[1].as_slice(), b"cat.png");
+/// assert_eq!(message.bytes(), 6 + 7 + 1000);
+///
+/// for part in &message {
+///     println!("{} bytes", part.len());
+/// }
+/// let parts: Vec<Frame> = message.into_frames();
+/// assert_eq!(parts[0].as_slice(), b"resize");
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Message {
     /// One part needs no memory beside it.

@@ -1,21 +1,76 @@
 //! ZeroMQ sockets, fast between the processes of one machine.
 //!
+//! A server that answers requests, and a client that waits for at most a second:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use ringmq::{Context, Kind, RecvError};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let context = Context::new()?;
+//!
+//!     let mut server = context.socket(Kind::Rep)?;
+//!     server.bind("ipc://*")?;
+//!     let endpoint = server.last_endpoint().to_owned();
+//!     let serving = std::thread::spawn(move || -> Result<(), RecvError> {
+//!         let request = server.recv()?;
+//!         let reply = request[0].to_ascii_uppercase();
+//!         server.send(reply).expect("a REP that has received can send");
+//!         Ok(())
+//!     });
+//!
+//!     let mut client = context.socket(Kind::Req)?;
+//!     client.connect(&endpoint)?;
+//!     client.set_recv_timeout(Some(Duration::from_secs(1)));
+//!     client.send("hello")?;
+//!     match client.recv() {
+//!         Ok(reply) => assert_eq!(reply[0].as_slice(), b"HELLO"),
+//!         Err(RecvError::TimedOut) => println!("no reply"),
+//!         Err(error) => return Err(error.into()),
+//!     }
+//!     serving.join().expect("the server does not panic")?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The two sockets may be in two processes. If both are ringmq's, an `ipc://` connection moves to shared memory by itself;
+//! with every other ZeroMQ it speaks ZMTP, as `tcp://` does. `inproc://` stays within the process.
+//!
+//! # What there is
+//!
+//! | to | use |
+//! | --- | --- |
+//! | make sockets, and end them all | [`Context`] |
+//! | send and receive messages | [`Socket::send`], [`Socket::recv`], with `try_` not waiting, with `_deadline` until a time |
+//! | send a message of several parts | [`Message`], or [`Socket::send_part`] |
+//! | send and receive bytes where they lie | [`Socket::send_slice`], [`Socket::recv_slice`] |
+//! | filter by topic | [`Socket::subscribe`] |
+//! | wait for several sockets | [`Poller`] |
+//! | wait in an async runtime | [`Socket::watch`] |
+//! | pass messages on between two sockets | [`proxy`], [`Proxy`] |
+//! | see connections come and go | [`Monitor`], [`Socket::connections`] |
+//!
+//! Every error becomes an [`std::io::Error`] by `From`.
+//!
 //! # Words
 //!
-//! **Frame, Message**: a part, and all of its parts. **Socket**: one end of many conversations. **Pattern**: how a socket
-//! type routes. **Peer**: one remote, as a pattern sees it. **Pipe**: what is between a socket and one peer, with a
-//! *sender* and a *receiver*. **Mark** (HWM): the messages that may wait in a pipe. **Wait**: *spin*, *park* or
-//! *adaptive*. **Endpoint**: where a socket binds or connects. **Monitor**: what happens to the
-//! connections of a socket, told as events. **Poller**: waits for several sockets. **Proxy**: passes on what comes, between two.
+//! - **Frame**: one part of a message. **Message**: all of its parts.
+//! - **Peer**: a socket that this socket is connected with. **Pipe**: the queue between a socket and one peer.
+//! - **High-water mark** (HWM): how many messages may wait in a pipe.
+//! - **Pattern**: how a socket type chooses the peers that it sends to and receives from.
+//! - **Endpoint**: an address to bind or connect to, such as `tcp://127.0.0.1:5555`.
+//! - **Wait**: how a call waits: it *spins*, *parks*, or does what pays (*adaptive*).
 //!
 //! # The path of one message, over inproc
 //!
-//! 1. [`Socket::send`] has its pattern choose a peer that has room,
-//! 2. puts each part into the ring of that peer's pipe, and publishes them with the last one: one cache line travels.
-//! 3. It looks whether the other socket sleeps, and rings its bell if it does.
-//! 4. [`Socket::recv`] of the other, in its own thread, finds the parts there, and takes them out.
+//! 1. [`Socket::send`] asks its pattern for a peer that has room.
+//! 2. It writes each part into the ring of that peer's pipe, and publishes all of them with the last: one cache line
+//!    travels.
+//! 3. It looks whether the other socket sleeps, and rings its bell if so.
+//! 4. [`Socket::recv`] of the other socket, in its own thread, takes the parts out.
 //!
-//! No other thread has a hand in it.
+//! No other thread takes part.
 #![forbid(unsafe_code)]
 
 mod context;

@@ -19,7 +19,7 @@ use crate::mail::{
 };
 use crate::socket::Socket;
 
-/// What a socket is to an endpoint.
+/// How a socket uses an endpoint.
 #[derive(Debug)]
 pub(crate) enum Role {
     /// Bound to this name within the process.
@@ -33,11 +33,24 @@ pub(crate) enum Role {
 }
 
 impl Socket {
-    /// Binds to an endpoint, so that others can connect to it.
+    /// Binds to an endpoint, so that other sockets can connect to it.
     ///
     /// # Errors
     ///
     /// [`EndpointRefusal`].
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let mut server = context.socket(Kind::Rep)?;
+    /// // A socket may have several endpoints. The system chooses the port.
+    /// server.bind("inproc://service")?;
+    /// server.bind("tcp://127.0.0.1:*")?;
+    /// assert!(server.last_endpoint().starts_with("tcp://127.0.0.1:"));
+    /// server.unbind("inproc://service")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn bind(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
         self.begin_at_endpoint()?;
         match parse(endpoint)? {
@@ -58,8 +71,8 @@ impl Socket {
         }
     }
 
-    /// Binds by way of a socket that somebody else has bound and made listen. It has to be of the endpoint's transport,
-    /// which is tcp or ipc; its own address counts. Its path, if it has one, is never removed.
+    /// Binds by a descriptor that is bound and listens already, such as one of a service manager. It has to be of the
+    /// endpoint's transport, which is tcp or ipc; its own address counts. Its path, if it has one, is never removed.
     ///
     /// # Errors
     ///
@@ -81,12 +94,26 @@ impl Socket {
         })
     }
 
-    /// Connects to an endpoint, whether or not somebody is bound to it yet. DEALER, SUB, PUB and REQ do nothing if they
-    /// have connected to it already, by tcp or ipc.
+    /// Connects to an endpoint, whether or not a socket is bound to it yet: until then, it tries again. DEALER, SUB, PUB and
+    /// REQ do nothing if they have connected to it already, by tcp or ipc.
     ///
     /// # Errors
     ///
     /// [`EndpointRefusal`].
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let mut push = context.socket(Kind::Push)?;
+    /// push.connect("inproc://jobs")?;
+    /// push.send("sent before there is a bind")?;
+    /// let mut pull = context.socket(Kind::Pull)?;
+    /// pull.bind("inproc://jobs")?;
+    /// assert_eq!(pull.recv()?[0].as_slice(), b"sent before there is a bind");
+    /// push.disconnect("inproc://jobs")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn connect(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
         self.begin_at_endpoint()?;
         match parse(endpoint)? {
@@ -98,7 +125,7 @@ impl Socket {
         }
     }
 
-    /// What comes before each call that is about an endpoint.
+    /// Checks the socket, and takes mail, before a call that is about an endpoint.
     fn begin_at_endpoint(&mut self) -> Result<(), EndpointRefusal> {
         if !self.registry.is_here() {
             return Err(EndpointRefusal::Forked);
@@ -110,13 +137,14 @@ impl Socket {
         Ok(())
     }
 
-    /// The endpoint that was bound or connected to last; empty if there was none.
+    /// The endpoint that was bound or connected to last, with the port or path that the system chose; empty if there was
+    /// none.
     pub fn last_endpoint(&self) -> &str {
         &self.last_endpoint
     }
 
-    /// Undoes a [`bind`](Socket::bind). Whoever has connected by inproc stays; the connections of a tcp or ipc listener
-    /// end with it, at once: what they still had to send is lost, as in libzmq.
+    /// Undoes a [`bind`](Socket::bind). Connections within the process stay. The connections of a tcp or ipc listener end
+    /// with it, at once: messages that they still had to send are lost, as in libzmq.
     ///
     /// # Errors
     ///
@@ -125,7 +153,8 @@ impl Socket {
         self.leave(endpoint)
     }
 
-    /// Undoes a [`connect`](Socket::connect).
+    /// Undoes a [`connect`](Socket::connect). Messages that were sent still leave, for as long as
+    /// [linger](Socket::set_linger) allows.
     ///
     /// # Errors
     ///
@@ -153,7 +182,7 @@ impl Socket {
         Ok(())
     }
 
-    /// The place of an endpoint among those of this socket: by its text, or else by the address that it stands for.
+    /// The index of an endpoint of this socket: by its text, or else by the address that it stands for.
     fn find(&self, endpoint: &str) -> Result<usize, EndpointRefusal> {
         let find = |text: &str| self.endpoints.iter().position(|(known, _)| known == text);
         if let Some(at) = find(endpoint) {
@@ -161,7 +190,7 @@ impl Socket {
         }
         let texts = match parse(endpoint) {
             Ok(parsed) => canonical(&parsed, &self.options.transport),
-            // As in libzmq, the transport is looked at before the endpoint is looked for; the rest is not.
+            // As in libzmq, the transport is checked before the endpoint is looked for; the rest is not.
             Err(
                 refusal @ EndpointRefusal::Endpoint(
                     EndpointError::NoScheme { .. } | EndpointError::UnknownScheme { .. },
@@ -189,12 +218,12 @@ impl Socket {
         }
     }
 
-    /// Ends a connection of our own.
+    /// Ends a connection that this socket has made.
     fn let_go(&mut self, role: &Role) {
         let (Role::Connected(id) | Role::Dialed(id, _)) = role else {
             return;
         };
-        // Whoever has a pipe is told with it.
+        // A session that has a pipe learns of the end by it.
         let met = self.peers.find(*id).is_some();
         for peer in self.peers.all(*id) {
             self.detach(peer);
@@ -207,13 +236,13 @@ impl Socket {
         }
     }
 
-    /// A connection within the process has ended by itself.
+    /// Forgets a connection within the process that has ended.
     pub(crate) fn forget_connected(&mut self, id: PipeId) {
         self.endpoints
             .retain(|(_, role)| !matches!(role, Role::Connected(connected) if *connected == id));
     }
 
-    /// A connection beyond the process has ended by itself: it can be made again.
+    /// Forgets a tcp or ipc connection that has ended. The program can connect again.
     pub(crate) fn forget_dialed(&mut self, id: PipeId) {
         self.endpoints
             .retain(|(_, role)| !matches!(role, Role::Dialed(dialed, _) if *dialed == id));
@@ -232,7 +261,7 @@ impl Socket {
         endpoint.clone_into(&mut self.last_endpoint);
     }
 
-    // --- Beyond the process
+    // --- tcp and ipc
 
     fn listen(
         &mut self,
@@ -250,7 +279,7 @@ impl Socket {
             link,
         };
         let post = place.post();
-        // Before anybody can be accepted.
+        // Before the first connection can be accepted.
         self.watch
             .tell(|| MonitorEvent::at(&actual, Occurrence::Listening { fd }));
         if post.send(Order::Listen(Box::new(listen))).is_err() {
@@ -278,13 +307,13 @@ impl Socket {
         let link = self.link(matches!(parsed, Endpoint::Ipc(_)));
         let immediate = link.immediate;
         let (mut near, ends) = session_pipe(&link, id, &post);
-        // As in libzmq, it is for a pipe that is attached now, and waits for one.
+        // As in libzmq, the id is for the next pipe that is attached, which may be a later one.
         let assigned = if immediate {
             None
         } else {
             self.options.assigned_id.take()
         };
-        // A ROUTER has to know who it is.
+        // A ROUTER needs a routing id for the peer.
         let unknown = self.kind() == Kind::Router && assigned.is_none();
         if unknown && !immediate && self.pattern.probes() {
             // The peer gets it even if this socket does nothing more; the session need not be woken yet.
@@ -319,9 +348,9 @@ impl Socket {
         Ok(())
     }
 
-    /// What the sessions of an endpoint know of this socket; those that `may_share` can go over to shared memory.
+    /// What the sessions of an endpoint need of this socket. With `may_share` they can move to shared memory.
     fn link(&mut self, may_share: bool) -> Link {
-        // The last message only is not what a ring holds.
+        // A socket that conflates keeps the last message only, which a ring in shared memory cannot.
         let may_share = may_share && self.options.share && !self.options.conflate;
         let control = if may_share {
             self.sleeper.control()
@@ -353,25 +382,42 @@ impl Socket {
 
     // --- Options of connections
 
-    /// How long what was sent may stay after a close; `None`, the default, for as long as it takes.
+    /// Sets linger: how long messages that were sent may wait to leave after the socket is closed. `None`, the default, is
+    /// without end; zero for SUB and XSUB.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use ringmq::{Context, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let mut push = context.socket(Kind::Push)?;
+    /// push.set_linger(Some(Duration::ZERO));
+    /// // No socket listens on this port; the end of the context does not wait all the same.
+    /// push.connect("tcp://127.0.0.1:9")?;
+    /// push.send("lost")?;
+    /// drop(push);
+    /// context.terminate();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_linger(&mut self, linger: Option<Duration>) {
         self.options.linger = linger;
     }
 
-    /// The greatest payload of a frame that is accepted from a peer, in bytes; `None`, the default, for no limit.
+    /// Sets the greatest payload of a frame that is accepted from a peer, in bytes. `None`, the default, is no limit.
     pub fn set_max_message(&mut self, bytes: Option<u64>) {
         self.options.max_message = bytes;
     }
 
-    /// How long to wait between two attempts to connect, and the longest of these waits if each is to be twice the one
-    /// before; `None` makes one attempt. 100 ms and zero by default.
+    /// Sets the time between two attempts to connect; `None` makes one attempt only. If `most` is greater, each wait is
+    /// twice the one before, up to `most`. 100 ms and zero by default.
     pub fn set_reconnect(&mut self, interval: Option<Duration>, most: Duration) {
         self.options.reconnect = interval;
         self.options.reconnect_most = most;
     }
 
-    /// What ends all attempts to connect, for the connections that are begun afterwards; nothing by default. A peer that
-    /// breaks the protocol is never tried again; one of a type that does not fit is.
+    /// Sets what ends the attempts to connect, for later calls of [`connect`](Socket::connect); nothing by default. A peer
+    /// that breaks the protocol is never tried again; a peer of a type that does not fit is.
     pub fn set_reconnect_stop(&mut self, stop: ReconnectStop) {
         self.options.reconnect_stop = stop;
     }

@@ -43,7 +43,7 @@ impl Socket {
         self.marks_changed();
     }
 
-    /// In a forked child there are no connections to act on.
+    /// Gives the marks to the connections. A forked child has none.
     fn marks_changed(&mut self) {
         if self.registry.is_here() {
             self.take_mail();
@@ -51,25 +51,38 @@ impl Socket {
         }
     }
 
-    /// How long a call may wait to send; `None`, the default, for ever.
+    /// Sets how long a call waits to send. `None`, the default, is without end. A call whose time has passed returns
+    /// [`TimedOut`](crate::SendRefusal::TimedOut).
     pub fn set_send_timeout(&mut self, timeout: Option<Duration>) {
         self.options.send_timeout = timeout;
         self.settle_late_policy();
     }
 
-    /// How long a call may wait for a message; `None`, the default, for ever.
+    /// Sets how long a call waits for a message. `None`, the default, is without end.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use ringmq::{Context, Kind, RecvError};
+    ///
+    /// let context = Context::new()?;
+    /// let mut pull = context.socket(Kind::Pull)?;
+    /// pull.set_recv_timeout(Some(Duration::from_millis(10)));
+    /// assert!(matches!(pull.recv(), Err(RecvError::TimedOut)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_recv_timeout(&mut self, timeout: Option<Duration>) {
         self.options.recv_timeout = timeout;
     }
 
-    /// How this socket waits.
+    /// Sets how this socket waits.
     pub fn set_wait(&mut self, wait: Wait) {
         self.options.wait = wait;
         self.sleeper.set_wait(wait);
         self.settle_late_policy();
     }
 
-    /// What a send does for a late reader, if its call admits that.
+    /// Sets what a send does when its reader is late, from the timeout and the way of waiting.
     pub(crate) fn settle_late_policy(&mut self) {
         let short = |timeout| timeout < LatePolicy::LONGEST;
         let policy = if self.options.send_timeout.is_some_and(short) {
@@ -133,20 +146,33 @@ impl Socket {
         Ok(())
     }
 
-    /// Whether ipc connections go over to shared memory when the peer can, too; for the endpoints that are bound or
-    /// connected to afterwards.
+    /// Sets whether ipc connections move to shared memory when the peer can, too, for endpoints that are bound or connected
+    /// to afterwards.
     pub fn set_shared_memory(&mut self, share: bool) {
         self.options.share = share;
     }
 
-    /// How many bytes of shared memory may hold what waits for the peers of this socket, all of them together; 4 GiB by
-    /// default. What the mark admits beyond that waits, or is refused as if there were no room. A message goes in any
-    /// case when nothing else waits for its peer. For the endpoints that are bound or connected to afterwards.
+    /// Sets how many bytes of shared memory the messages that wait for the peers of this socket may use, all peers together;
+    /// 4 GiB by default. Beyond that there is no room, whatever the mark admits. A peer for which no message waits is always
+    /// sent one. It acts on endpoints that are bound or connected to afterwards.
     pub fn set_shared_limit(&mut self, bytes: u64) {
         self.options.share_limit = bytes;
     }
 
-    /// The connections of this socket, as far as it knows. A forked child has none.
+    /// The connections of this socket, as of the commands that it has taken. A forked child has none.
+    ///
+    /// ```
+    /// use ringmq::{Carrier, Context, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut pull, mut push) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
+    /// pull.bind("inproc://jobs")?;
+    /// push.connect("inproc://jobs")?;
+    /// let connections = push.connections();
+    /// assert_eq!(connections.len(), 1);
+    /// assert_eq!(connections[0].carrier, Carrier::Inproc);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn connections(&mut self) -> Vec<Connection> {
         if !self.registry.is_here() {
             return Vec::new();
@@ -191,11 +217,22 @@ impl Socket {
         self.set(SetOption::Unsubscribe(topic.as_ref()))
     }
 
-    /// Sets an option of the socket type's routing.
+    /// Sets an option of the pattern, that is of the socket type's routing.
     ///
     /// # Errors
     ///
     /// `NotSupported` if the socket type has no such option; `Terminated`; `Forked`.
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind, Message, SendRefusal, SetOption};
+    ///
+    /// let context = Context::new()?;
+    /// let mut router = context.socket(Kind::Router)?;
+    /// router.set(SetOption::RouterMandatory(true))?;
+    /// let refused = router.send(Message::from_iter(["a stranger", "hello"])).unwrap_err();
+    /// assert!(matches!(refused.reason, SendRefusal::HostUnreachable));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set(&mut self, option: SetOption<'_>) -> Result<(), OptionError> {
         if !self.registry.is_here() {
             return Err(OptionError::Forked);

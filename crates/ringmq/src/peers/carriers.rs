@@ -5,7 +5,7 @@ use ringmq_pipe::local::Post;
 
 use crate::mail::{Carrier, Command, Downgrade, Far, Marks, PipeId, Upgrade, WhyZmtp};
 use crate::peers::Peers;
-use crate::peers::inlet::Source;
+use crate::peers::inlet::Inlet;
 use crate::peers::outlet::Outlet;
 
 impl Peers {
@@ -70,8 +70,8 @@ impl Peers {
         // The session has those that the socket had when it bound or connected.
         if let Some(mut receiver) = upgrade.receiver {
             receiver.set_mark(own.receiving);
-            let source = Source::shared(receiver, upgrade.properties, upgrade.bounds);
-            entry.receiver.then(source);
+            let inlet = Inlet::shared(receiver, upgrade.properties, upgrade.bounds);
+            entry.receiver.then(inlet);
         }
         if let Some(mut sender) = upgrade.sender {
             sender.set_mark(own.sending);
@@ -93,7 +93,7 @@ impl Peers {
         }
         if let Some(receiver) = ends.receiver {
             entry.receiving_reported = false;
-            entry.receiver.then(Source::Local(receiver));
+            entry.receiver.then(Inlet::local(receiver));
         }
         let Some(sender) = ends.sender else {
             return;

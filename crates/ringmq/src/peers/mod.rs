@@ -1,6 +1,7 @@
 //! The peers of a socket, and its ends of their pipes.
 
 pub(crate) mod carriers;
+pub(crate) mod chain;
 pub(crate) mod duties;
 pub(crate) mod entry;
 pub(crate) mod in_place;
@@ -11,6 +12,8 @@ pub(crate) mod outlet;
 pub(crate) mod parts;
 pub(crate) mod pipes;
 pub(crate) mod readiness;
+pub(crate) mod shared_source;
+pub(crate) mod unread_source;
 
 use std::time::Duration;
 

@@ -1,0 +1,375 @@
+//! What a peer writes to shared memory, read by the socket.
+
+use std::sync::Arc;
+
+use ringmq_message::{Frame, INLINE, Properties, body_memory};
+use ringmq_pipe::remote::{self, Room};
+
+use crate::mail::{Bounds, Failure};
+use crate::peers::chain::Memory;
+use crate::peers::parts::take_parts;
+
+/// Bytes that are copied out of the shared memory of a peer that is gone. If more is left, that stays there until it is
+/// read: a copy would need as much memory again, and the application would wait for it.
+const COPIED_MOST: usize = 1 << 20;
+/// What a message costs, beside its bytes.
+const COST: usize = 64;
+
+/// The receiving end of a pipe in shared memory.
+#[derive(Debug)]
+pub(crate) struct SharedSource {
+    receiver: remote::Receiver,
+    /// The rest of the message that is being received, the last part first.
+    parts: Vec<Frame>,
+    /// The empty first part of the message that comes next was received, and the second is all that is left of it.
+    delimited: bool,
+    /// What messages have to keep to, and whether that is anything.
+    bounds: Bounds,
+    bounded: bool,
+    /// So many bytes are too many for a message of one part, and for the second part of an enveloped one.
+    below: [usize; 2],
+    /// What its frames tell of the peer.
+    properties: Option<Arc<Properties>>,
+    /// The peer is gone, or has gone back to ZMTP.
+    gone: bool,
+    /// Nothing more is read: what is left is the sender's, or makes no sense.
+    stopped: bool,
+    /// Why nothing more can be read.
+    failure: Option<Failure>,
+}
+
+impl Memory for SharedSource {
+    #[inline(always)]
+    fn is_ready(&mut self) -> bool {
+        if !self.parts.is_empty() {
+            return true;
+        }
+        match self.receiver.look() {
+            Some(incoming) if !self.stopped && self.keeps_to_bounds(&incoming) => true,
+            _ => self.look_for_end(),
+        }
+    }
+
+    #[inline(always)]
+    fn pop(&mut self) -> Option<Frame> {
+        if self.parts.is_empty() && !self.stopped {
+            let properties = &self.properties;
+            let below = self.below();
+            let made = self.receiver.take_one(self.delimited, |one| {
+                if one.len() >= below {
+                    return None;
+                }
+                let mut frame = if one.len() <= INLINE {
+                    Frame::small(one.len(), |into| one.copy_into(into))
+                } else {
+                    let mut bytes = body_memory(one.len()).ok()?;
+                    one.append_to(&mut bytes).ok()?;
+                    Frame::from_vec(bytes)
+                };
+                frame.set_properties(properties.clone());
+                Some(frame)
+            });
+            if made.is_some() {
+                self.delimited = false;
+                return made;
+            }
+        }
+        self.pop_other()
+    }
+
+    fn is_at_end(&mut self) -> bool {
+        // What cannot be received here comes behind it, or with another connection.
+        let cannot = self.failure == Some(Failure::CannotReceive);
+        !self.is_ready() && (self.gone || cannot || self.receiver.is_at_end())
+    }
+}
+
+impl SharedSource {
+    pub(super) fn new(
+        receiver: remote::Receiver,
+        properties: Option<Arc<Properties>>,
+        bounds: Bounds,
+    ) -> SharedSource {
+        SharedSource {
+            receiver,
+            parts: Vec::new(),
+            delimited: false,
+            bounds,
+            bounded: !bounds.are_none(),
+            below: [false, true].map(|enveloped| bounds.below(enveloped)),
+            properties,
+            gone: false,
+            stopped: false,
+            failure: None,
+        }
+    }
+
+    /// The peer writes no more. Gives what is left, if that is not too much.
+    pub(super) fn sender_is_gone(&mut self) -> Option<Vec<Frame>> {
+        self.gone = true;
+        self.receiver.sender_is_gone();
+        self.copy_out()
+    }
+
+    /// Reads nothing more, but for the rest of the message that is being received; unless the peer is gone: then all that
+    /// is left is this side's.
+    pub(super) fn stop(&mut self) {
+        if self.gone {
+            return;
+        }
+        if self.delimited
+            && let Some(second) = self.pop()
+        {
+            self.parts.push(second);
+        }
+        self.stopped = true;
+    }
+
+    /// Returns false if [`is_ready`](Memory::is_ready) would say the same as when it last was false.
+    #[inline(always)]
+    pub(super) fn stirs(&mut self) -> bool {
+        !self.receiver.is_quiet() && !self.stopped
+    }
+
+    /// Sets this side's part of the high-water mark.
+    pub(super) fn set_mark(&mut self, mark: u64) {
+        self.receiver.set_mark(mark);
+    }
+
+    /// The number of messages that wait.
+    pub(super) fn waiting(&self) -> u64 {
+        self.receiver.waiting()
+    }
+
+    /// The CPU that the peer last ran on, as far as is known.
+    pub(super) fn cpu(&self) -> Option<u32> {
+        self.receiver.cpu()
+    }
+
+    /// Why nothing more can be read, if it was found so.
+    #[inline(always)]
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.failure
+    }
+
+    /// Whether the message that is there may be received. One that has begun was asked for before.
+    #[inline(always)]
+    fn keeps_to_bounds(&mut self, incoming: &remote::Incoming) -> bool {
+        !self.bounded
+            || self.delimited
+            || incoming.is_enveloped_below(self.below[1])
+            || self.check_bounds(incoming)
+    }
+
+    /// So many bytes are too many for the part that comes next.
+    #[inline(always)]
+    fn below(&self) -> usize {
+        self.below[usize::from(self.delimited)]
+    }
+
+    #[inline(never)]
+    fn check_bounds(&mut self, incoming: &remote::Incoming) -> bool {
+        // What makes no sense is found when it is received.
+        let contents = self.receiver.contents(incoming);
+        let refused = contents.ok().and_then(|parts| self.bounds.refuse(&parts));
+        if let Some(why) = refused {
+            self.break_off(why);
+        }
+        refused.is_none()
+    }
+
+    /// Nothing is there: perhaps because nothing can be any more. Of a message that has begun something is, whatever its
+    /// sender does to the memory.
+    #[inline]
+    fn look_for_end(&mut self) -> bool {
+        if self.failure.is_none() {
+            self.failure = match self.receiver.broken() {
+                Some(_) => Some(Failure::Corrupt),
+                None => self.receiver.is_short().then_some(Failure::CannotReceive),
+            };
+        }
+        self.delimited
+    }
+
+    /// Takes the empty first part of an enveloped message, if that comes next.
+    #[inline(always)]
+    pub(super) fn pop_delimiter(&mut self) -> bool {
+        if self.delimited || !self.parts.is_empty() || self.stopped {
+            return false;
+        }
+        self.delimited = self.receiver.is_enveloped_below(self.below[1]);
+        self.delimited
+    }
+
+    /// Takes a message of one part, or the second one of an enveloped message; gives its length, whatever of it was
+    /// copied.
+    #[inline(always)]
+    pub(super) fn pop_slice(&mut self, into: &mut Room<'_>) -> Option<usize> {
+        if !self.parts.is_empty() || self.stopped {
+            return None;
+        }
+        let below = self.below();
+        let len = self.receiver.take_one(self.delimited, |one| {
+            if one.len() >= below {
+                return None;
+            }
+            one.copy_to(into);
+            Some(one.len())
+        })?;
+        self.delimited = false;
+        Some(len)
+    }
+
+    /// As [`pop_slice`](SharedSource::pop_slice), to a frame; says whether there was one. Its memory and what it knows of the
+    /// peer are kept if they fit.
+    #[inline(always)]
+    pub(super) fn pop_to(&mut self, frame: &mut Frame) -> bool {
+        if !self.parts.is_empty() || self.stopped {
+            return false;
+        }
+        let below = self.below();
+        let taken = self.receiver.take_one(self.delimited, |one| {
+            if one.len() >= below {
+                return None;
+            }
+            if one.len() <= INLINE {
+                frame.refill_small(one.len(), |into| one.copy_into(into));
+                return Some(());
+            }
+            let mut bytes = frame.take_memory(one.len()).ok()?;
+            one.append_to(&mut bytes).ok()?;
+            frame.refill(bytes);
+            Some(())
+        });
+        if taken.is_some() {
+            self.delimited = false;
+            frame.keep_properties(&self.properties);
+        }
+        taken.is_some()
+    }
+
+    /// Copies out what is left, if that is not too much; otherwise some of it, which is received before the rest.
+    fn copy_out(&mut self) -> Option<Vec<Frame>> {
+        let mut left = Vec::new();
+        let mut room = COPIED_MOST;
+        while !self.parts.is_empty() || self.delimited || self.fits(&mut room) {
+            let Some(part) = self.pop() else {
+                break;
+            };
+            left.push(part);
+        }
+        left.reverse();
+        if self.is_ready() {
+            self.parts = left;
+            return None;
+        }
+        Some(left)
+    }
+
+    /// Whether the next message is there, and has room, which it takes.
+    fn fits(&mut self, room: &mut usize) -> bool {
+        if self.stopped {
+            return false;
+        }
+        let cost = self.receiver.peek().map(|next| next.size() + COST);
+        match cost.and_then(|cost| room.checked_sub(cost)) {
+            Some(rest) => *room = rest,
+            None => return false,
+        }
+        true
+    }
+
+    /// A part of a message of several, or nothing yet, or something that is wrong.
+    #[inline(never)]
+    fn pop_other(&mut self) -> Option<Frame> {
+        if !self.parts.is_empty() || self.stopped {
+            return self.parts.pop();
+        }
+        let next = self.receiver.peek();
+        let is_enveloped = next.is_some_and(|next| next.is_enveloped_below(usize::MAX));
+        if std::mem::take(&mut self.delimited) {
+            // It was one when its delimiter was taken. There may have been no memory for the rest; or its sender has
+            // changed it since, and has the message end here, so that no other one goes on with it.
+            self.break_off(Failure::Corrupt);
+            return (!is_enveloped).then(Frame::new);
+        }
+        let incoming = next?;
+        if is_enveloped {
+            if !self.keeps_to_bounds(&incoming) {
+                return None;
+            }
+            self.delimited = true;
+            let mut first = Frame::new().with_more(true);
+            first.set_properties(self.properties.clone());
+            return Some(first);
+        }
+        let contents = match self.receiver.contents(&incoming) {
+            Ok(contents) => contents,
+            Err(remote::Broken) => {
+                self.break_off(Failure::Corrupt);
+                return None;
+            }
+        };
+        if self.bounded
+            && let Some(why) = self.bounds.refuse(&contents)
+        {
+            self.break_off(why);
+            return None;
+        }
+        match contents {
+            remote::Contents::One(len) => {
+                let frame = self.copy(&incoming, 0, len)?;
+                self.receiver.done(incoming);
+                Some(frame)
+            }
+            several => self.pop_several(incoming, &several),
+        }
+    }
+
+    /// Copies all parts out, so that the memory is the sender's again, and keeps all but the first.
+    fn pop_several(
+        &mut self,
+        incoming: remote::Incoming,
+        contents: &remote::Contents,
+    ) -> Option<Frame> {
+        let mut parts = std::mem::take(&mut self.parts);
+        let first = take_parts(contents, &mut parts, |at, len| {
+            self.copy(&incoming, at, len)
+        });
+        self.parts = parts;
+        if first.is_some() {
+            self.receiver.done(incoming);
+        }
+        first
+    }
+
+    /// The message that is there cannot be received. It would be found again and again.
+    fn break_off(&mut self, why: Failure) {
+        self.failure = Some(why);
+        self.stopped = true;
+    }
+
+    /// A part as a frame. Without memory for it nothing more is read here, and the sender is asked for it by ZMTP.
+    #[inline]
+    fn copy(&mut self, incoming: &remote::Incoming, at: usize, len: usize) -> Option<Frame> {
+        let mut frame = if len <= INLINE {
+            let receiver = &self.receiver;
+            Frame::small(len, |into| receiver.copy_into(incoming, at, into))
+        } else {
+            let receiver = &self.receiver;
+            let copied = body_memory(len).and_then(|mut bytes| {
+                receiver.append_to(incoming, at, len, &mut bytes)?;
+                Ok(bytes)
+            });
+            match copied {
+                Ok(bytes) => Frame::from_vec(bytes),
+                Err(_) => {
+                    self.break_off(Failure::CannotReceive);
+                    return None;
+                }
+            }
+        };
+        frame.set_properties(self.properties.clone());
+        Some(frame)
+    }
+}

@@ -5,8 +5,9 @@ use ringmq_pipe::local::Post;
 
 use crate::mail::{Carrier, Command, Downgrade, Far, Marks, PipeId, Upgrade, WhyZmtp};
 use crate::peers::Peers;
+use crate::peers::entry::{Next, Reading};
 use crate::peers::inlet::Inlet;
-use crate::peers::outlet::Outlet;
+use crate::peers::shared_outlet::SharedOutlet;
 
 impl Peers {
     /// The far end of a peer's pipe is gone.
@@ -17,7 +18,7 @@ impl Peers {
             entry.gone = true;
             entry.receiver.sender_is_gone();
             entry.sender.refuse();
-            entry.then = None;
+            entry.next = Next::None;
             self.gone.push(peer.0);
             self.has_duties = true;
         }
@@ -26,7 +27,7 @@ impl Peers {
     /// A peer is no part of the pattern: once its far end is gone, so is what it has sent.
     pub(crate) fn silence(&mut self, peer: Peer) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
-            entry.silenced = true;
+            entry.reading = Reading::Never;
         }
     }
 
@@ -76,7 +77,7 @@ impl Peers {
         if let Some(mut sender) = upgrade.sender {
             sender.set_mark(own.sending);
             sender.set_late_policy(&self.late_policy);
-            entry.then = Some(Outlet::shared(sender));
+            entry.next = Next::Shared(SharedOutlet::new(sender));
         }
     }
 
@@ -89,30 +90,14 @@ impl Peers {
         entry.carrier = Carrier::Zmtp(ends.why);
         if ends.why == WhyZmtp::PeerGone {
             entry.receiver.sender_is_gone();
-            entry.sending_reported = false;
         }
         if let Some(receiver) = ends.receiver {
-            entry.receiving_reported = false;
+            entry.receiver.report_again();
             entry.receiver.then(Inlet::local(receiver));
         }
-        let Some(sender) = ends.sender else {
-            return;
-        };
-        entry.sending_reported = false;
-        if matches!(entry.sender, Outlet::Local(_)) && entry.sender.is_in_midst() {
-            // The session reads that to its end first.
-            entry.then = Some(Outlet::Local(sender));
-            return;
+        if let Some(sender) = ends.sender {
+            entry.go_back(sender);
         }
-        let whole = !entry.is_in_midst();
-        let mut next = Outlet::Local(sender);
-        next.push_all(entry.sender.take_back(), whole);
-        if let Some(mut then) = entry.then.take() {
-            next.push_all(then.take_back(), whole);
-        }
-        entry.sender = next;
-        // What is in shared memory is the session's to send now.
-        entry.far.activate(entry.id);
     }
 
     /// Mappings run short: what is sent to a peer goes by ZMTP again, unless a message has begun.

@@ -1,99 +1,163 @@
 //! One peer of a socket.
 
+use std::mem;
 use std::time::Instant;
 
 use ringmq_message::Frame;
+use ringmq_pipe::local;
 
 use crate::mail::{Carrier, Far, Marks, PipeId, WhyZmtp};
 use crate::peers::inlet::Inlet;
 use crate::peers::outlet::Outlet;
+use crate::peers::shared_outlet::SharedOutlet;
 
-/// One peer, and our ends of its pipe.
+/// One peer, and this socket's ends of the pipe to it.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: PipeId,
     pub(super) sender: Outlet,
     pub(super) receiver: Inlet,
-    /// Where messages go from the next one on: if that is shared memory, once there is memory for it; and until then, a
-    /// message that has begun.
-    pub(super) then: Option<Outlet>,
+    pub(super) next: Next,
     pub(super) carrier: Carrier,
     pub(super) far: Far,
-    /// Of the socket at the far end, if there is one.
+    /// The high-water marks of the socket at the far end, if one is known there.
     pub(super) far_marks: Option<Marks>,
     /// A part with more to follow was read.
     pub(super) in_midst: bool,
     /// The far end is gone.
     pub(super) gone: bool,
-    /// The session knows that what is sent cannot go on in shared memory; and that what is received cannot.
-    pub(super) sending_reported: bool,
-    pub(super) receiving_reported: bool,
-    /// Nobody reads what it sends.
-    pub(super) silenced: bool,
-    /// What the pattern knows: this peer had nothing to read, or no room.
+    pub(super) reading: Reading,
+    /// The pattern knows that there was nothing to read.
     pub(super) unreadable: bool,
+    /// The pattern knows that there was no room.
     pub(super) unwritable: bool,
-    /// When room was looked for last, by a pattern that would refuse.
+    /// When a pattern that would refuse a message last looked for room.
     pub(super) looked: Option<Instant>,
 }
 
+/// The sending end that takes the place of the present one.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// None does.
+    None,
+    /// Shared memory does, with the next message for which there is memory. It holds the parts of a message that has begun
+    /// since.
+    Shared(Box<SharedOutlet>),
+    /// A pipe to the session does, after the message that has begun.
+    Local(local::Sender<Frame>),
+}
+
+/// Whether the pattern reads what a peer sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// The pattern reads it.
+    ByPattern,
+    /// Nothing does: the peer came with the routing id of another one.
+    Never,
+}
+
+impl Next {
+    #[inline(always)]
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self, Next::None)
+    }
+
+    fn take(&mut self) -> Next {
+        mem::replace(self, Next::None)
+    }
+}
+
 impl Entry {
-    /// Counts by other marks.
-    pub(super) fn count(&mut self, marks: Marks) {
-        for outlet in std::iter::once(&mut self.sender).chain(&mut self.then) {
-            if let Outlet::Local(sender) = outlet {
-                sender.set_mark(marks.sending);
-            }
+    /// Sets the high-water marks of the pipes of this process.
+    pub(super) fn set_marks(&mut self, marks: Marks) {
+        if let Outlet::Local(sender) = &mut self.sender {
+            sender.set_mark(marks.sending);
+        }
+        if let Next::Local(sender) = &mut self.next {
+            sender.set_mark(marks.sending);
         }
         self.receiver.set_mark(marks.receiving);
     }
 
-    /// Adds a part while there is another way to go.
+    /// Sets this side's part of the high-water marks of shared memory.
+    pub(super) fn set_shared_marks(&mut self, marks: Marks) {
+        if let Outlet::Shared(sender) = &mut self.sender {
+            sender.set_mark(marks.sending);
+        }
+        if let Next::Shared(sender) = &mut self.next {
+            sender.set_mark(marks.sending);
+        }
+        self.receiver.set_shared_mark(marks.receiving);
+    }
+
+    /// Adds a part while another sending end is to take the place of the present one.
     #[cold]
     pub(super) fn push_over(&mut self, frame: Frame, last: bool) {
-        match &mut self.then {
-            Some(shared @ Outlet::Shared(_)) if !self.sender.is_in_midst() => {
+        let goes_over = match &mut self.next {
+            Next::Shared(shared) if !self.sender.is_in_midst() => {
                 shared.push(frame, last);
-                if last {
-                    self.go_over();
-                }
+                true
             }
-            _ => {
+            next => {
                 self.sender.push(frame, last);
-                if last && matches!(self.then, Some(Outlet::Local(_))) {
-                    self.go_over();
+                matches!(next, Next::Local(_))
+            }
+        };
+        if last && goes_over {
+            self.go_over();
+        }
+    }
+
+    /// Replaces the sending end. The session sees the end of what was sent before. If the first message finds no shared
+    /// memory, that message and all others go the way of those before: the peer notices nothing. If the memory is on its
+    /// way to the peer, only this message does, and the next one tries again.
+    pub(super) fn go_over(&mut self) {
+        match self.next.take() {
+            Next::None => {}
+            Next::Local(sender) => self.sender = Outlet::Local(sender),
+            Next::Shared(mut shared) => {
+                let unsent = shared.take_back();
+                if unsent.is_empty() {
+                    self.sender = Outlet::Shared(shared);
+                    return;
                 }
+                if shared.waits_for_memory() {
+                    self.next = Next::Shared(shared);
+                } else {
+                    self.carrier = Carrier::Zmtp(WhyZmtp::Resources);
+                }
+                self.sender.push_all(unsent, true);
             }
         }
     }
 
-    /// Goes over to shared memory, or on with a session. The session sees the end of what was sent before. If the first
-    /// message has found no memory, it goes where those before it went, and so do all others: the peer knows of nothing.
-    /// If the memory is on its way to the peer, only this message does, and the next one looks again.
-    pub(super) fn go_over(&mut self) {
-        let Some(mut then) = self.then.take() else {
+    /// Sends by a pipe to the session. What could not be sent in shared memory goes first.
+    pub(super) fn go_back(&mut self, sender: local::Sender<Frame>) {
+        if matches!(self.sender, Outlet::Local(_)) && self.sender.is_in_midst() {
+            // The session reads that message to its end first.
+            self.next = Next::Local(sender);
             return;
-        };
-        let unsent = then.take_back();
-        if unsent.is_empty() {
-            self.sender = then;
-        } else if then.waits_for_memory() {
-            self.sender.push_all(unsent, true);
-            self.then = Some(then);
-        } else {
-            self.carrier = Carrier::Zmtp(WhyZmtp::Resources);
-            self.sender.push_all(unsent, true);
         }
+        let whole = !self.is_in_midst();
+        let mut local = Outlet::Local(sender);
+        local.push_all(self.sender.take_back(), whole);
+        if let Next::Shared(mut shared) = self.next.take() {
+            local.push_all(shared.take_back(), whole);
+        }
+        self.sender = local;
+        // The session sends what is left in shared memory.
+        self.far.activate(self.id);
     }
 
-    /// Sends by ZMTP again, for mappings run short, unless a message has begun. A socket that has not gone over stays.
+    /// Sends by ZMTP again because mappings run short, unless a message has begun. A sending end that has not gone over
+    /// to shared memory stays.
     #[cold]
     pub(super) fn give_back(&mut self) {
         if self.is_in_midst() {
             return;
         }
-        if matches!(self.then, Some(Outlet::Shared(_))) {
-            self.then = None;
+        if matches!(self.next, Next::Shared(_)) {
+            self.next = Next::None;
             self.carrier = Carrier::Zmtp(WhyZmtp::Resources);
             // The session unmaps what only this end needed.
             self.far.activate(self.id);
@@ -104,34 +168,35 @@ impl Entry {
         }
     }
 
-    /// Whether a direction cannot go on in shared memory, and the session does not know it.
+    /// Returns true if a direction cannot go on in shared memory, and the session does not know it.
     #[inline]
     pub(super) fn has_failed(&self) -> bool {
-        self.sender.failure().is_some() && !self.sending_reported
-            || self.receiver.failure().is_some() && !self.receiving_reported
+        self.sender.has_failed() || self.receiver.has_failed()
     }
 
-    /// Tells the session of directions that cannot go on in shared memory, once for each.
+    /// Tells the session of the directions that cannot go on in shared memory, once for each.
     #[cold]
     pub(super) fn report_failures(&mut self) {
-        let sending = self.sender.failure();
-        let receiving = self.receiver.failure();
-        for (failure, reported) in [
-            (sending, &mut self.sending_reported),
-            (receiving, &mut self.receiving_reported),
-        ] {
-            // A connection that is gone has nothing to end, and another one may have its name.
-            if let Some(why) = failure
-                && !std::mem::replace(reported, true)
-                && !self.gone
-            {
+        let failures = [self.sender.report(), self.receiver.report()];
+        // A connection that is gone needs no end, and another one may have its name.
+        if !self.gone {
+            for why in failures.into_iter().flatten() {
                 self.far.break_off(self.id, why);
             }
         }
     }
 
-    /// Whether a message has begun, and not had its last part.
+    /// Takes back the parts of a message that has had no last one.
+    pub(super) fn rollback(&mut self) {
+        self.sender.rollback();
+        if let Next::Shared(shared) = &mut self.next {
+            shared.rollback();
+        }
+    }
+
+    /// Returns true if a message has begun, and not had its last part.
     pub(super) fn is_in_midst(&self) -> bool {
-        self.sender.is_in_midst() || self.then.as_ref().is_some_and(Outlet::is_in_midst)
+        self.sender.is_in_midst()
+            || matches!(&self.next, Next::Shared(shared) if shared.is_in_midst())
     }
 }

@@ -22,10 +22,10 @@ impl Peers {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
             return Ok(());
         };
-        if entry.then.is_some() {
-            entry.push_over(Frame::try_copy(bytes)?, true);
-        } else {
+        if entry.next.is_none() {
             entry.sender.push_slice(bytes)?;
+        } else {
+            entry.push_over(Frame::try_copy(bytes)?, true);
         }
         self.wrote(peer);
         Ok(())
@@ -51,7 +51,7 @@ impl Peers {
     #[cold]
     fn did_not_go(&mut self, peer: Peer) {
         let entry = &mut self.entries[peer.0 as usize];
-        if entry.sender.failure().is_some() {
+        if !entry.sender.is_sound() {
             entry.report_failures();
             return;
         }
@@ -71,12 +71,12 @@ impl Peers {
             return;
         };
         let last = !frame.more();
-        if entry.then.is_some() {
+        if entry.next.is_none() {
+            entry.sender.push_from(frame, last);
+        } else {
             let mut frame = mem::take(frame);
             frame.set_properties(None);
             entry.push_over(frame, last);
-        } else {
-            entry.sender.push_from(frame, last);
         }
         self.wrote(peer);
     }

@@ -122,12 +122,27 @@ impl Inlet {
         }
     }
 
-    /// Why the source at the front cannot be read on, if it was found so.
+    /// Returns true if the source at the front cannot be read on, and the session does not know it.
     #[inline(always)]
-    pub(crate) fn failure(&self) -> Option<Failure> {
+    pub(crate) fn has_failed(&self) -> bool {
         match &self.front {
+            Source::Local(_) | Source::Parts(_) => false,
+            Source::Memory(shared) => shared.health.is_unreported(),
+        }
+    }
+
+    /// Gives the failure that the session is to be told of, once.
+    pub(crate) fn report(&mut self) -> Option<Failure> {
+        match &mut self.front {
             Source::Local(_) | Source::Parts(_) => None,
-            Source::Memory(shared) => shared.failure(),
+            Source::Memory(shared) => shared.health.report(),
+        }
+    }
+
+    /// A failure is to be reported once more.
+    pub(crate) fn report_again(&mut self) {
+        for shared in self.shared_sources() {
+            shared.health.report_again();
         }
     }
 }

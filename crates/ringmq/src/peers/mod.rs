@@ -4,6 +4,7 @@ pub(crate) mod carriers;
 pub(crate) mod chain;
 pub(crate) mod duties;
 pub(crate) mod entry;
+pub(crate) mod health;
 pub(crate) mod in_place;
 pub(crate) mod inlet;
 pub(crate) mod late_reader;
@@ -12,6 +13,7 @@ pub(crate) mod outlet;
 pub(crate) mod parts;
 pub(crate) mod pipes;
 pub(crate) mod readiness;
+pub(crate) mod shared_outlet;
 pub(crate) mod shared_source;
 pub(crate) mod unread_source;
 
@@ -23,7 +25,7 @@ use ringmq_pipe::remote::LatePolicy;
 use slab::Slab;
 
 use crate::mail::{Attachment, Carrier, Command, Far, Marks, Order, PipeId, Stats, WhyZmtp};
-use crate::peers::entry::Entry;
+use crate::peers::entry::{Entry, Next, Reading};
 use crate::peers::inlet::Inlet;
 use crate::peers::outlet::Outlet;
 
@@ -90,14 +92,12 @@ impl Peers {
             carrier,
             sender: Outlet::Local(sender),
             receiver: Inlet::local(receiver),
-            then: None,
+            next: Next::None,
             far,
             far_marks: None,
             in_midst: false,
             gone: false,
-            sending_reported: false,
-            receiving_reported: false,
-            silenced: false,
+            reading: Reading::ByPattern,
             unreadable: false,
             unwritable: false,
             looked: None,
@@ -121,13 +121,13 @@ impl Peers {
             id,
             sender,
             receiver,
-            then,
+            next,
             far,
             gone,
             ..
         } = entry;
         let unsent = sender.let_go();
-        drop((receiver, then));
+        drop((receiver, next));
         if gone {
             return Some(id);
         }
@@ -164,7 +164,7 @@ impl Peers {
         let done = self.gone.iter().position(|number| {
             let entry = entries.get_mut(*number as usize);
             entry.is_none_or(|entry| {
-                entry.silenced || (!entry.in_midst && !entry.receiver.is_ready())
+                entry.reading == Reading::Never || (!entry.in_midst && !entry.receiver.is_ready())
             })
         })?;
         Some(Peer(self.gone.swap_remove(done)))
@@ -174,7 +174,7 @@ impl Peers {
     pub(crate) fn set_far_marks(&mut self, peer: Peer, own: Marks, far: Marks) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
             entry.far_marks = Some(far);
-            entry.count(own.between(far));
+            entry.set_marks(own.between(far));
         }
     }
 
@@ -185,18 +185,13 @@ impl Peers {
                 (Far::Socket(post), Some(far)) => {
                     // Whoever is gone need not know.
                     let _ = post.send(Command::Marks(entry.id, own));
-                    entry.count(own.between(far));
+                    entry.set_marks(own.between(far));
                 }
-                (Far::Socket(_), None) => entry.count(own),
+                (Far::Socket(_), None) => entry.set_marks(own),
                 (Far::Session(post), _) => {
                     order_marks(post, entry.id, own);
-                    entry.count(own);
-                    for outlet in std::iter::once(&mut entry.sender).chain(&mut entry.then) {
-                        if let Outlet::Shared(shared) = outlet {
-                            shared.set_mark(own.sending);
-                        }
-                    }
-                    entry.receiver.set_shared_mark(own.receiving);
+                    entry.set_marks(own);
+                    entry.set_shared_marks(own);
                 }
             }
         }
@@ -213,7 +208,7 @@ impl Peers {
             && let Far::Session(post) = &entry.far
         {
             order_marks(post, entry.id, own);
-            entry.count(own);
+            entry.set_marks(own);
         }
     }
 }

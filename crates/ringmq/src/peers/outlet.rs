@@ -4,9 +4,13 @@ use std::collections::TryReserveError;
 use std::mem;
 
 use ringmq_message::Frame;
-use ringmq_pipe::{local, remote};
+use ringmq_pipe::local;
 
 use crate::mail::{Failure, Unsent};
+use crate::peers::shared_outlet::SharedOutlet;
+
+/// The name by which sessions know it.
+pub(crate) use crate::peers::shared_outlet::SharedOutlet as Shared;
 
 /// The sending end of a peer's pipe.
 #[derive(Debug)]
@@ -14,39 +18,12 @@ pub(crate) enum Outlet {
     /// To a socket of this process, or to a session.
     Local(local::Sender<Frame>),
     /// To a socket of another process.
-    Shared(Box<Shared>),
+    Shared(Box<SharedOutlet>),
     /// To nobody: the socket of another process is gone.
     Closed,
 }
 
-/// The sending end of a pipe in shared memory, where a record is a whole message.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    sender: remote::Sender,
-    /// A message has begun with an empty part, and nothing but that. Invariant: `parts` is empty then.
-    delimited: bool,
-    /// The parts of a message that is not sent yet.
-    parts: Vec<Frame>,
-    /// It has its last part, and there was no room for it.
-    waits: bool,
-    /// That there was no room was told.
-    told_full: bool,
-    /// Why it can never be sent this way.
-    failure: Option<Failure>,
-}
-
 impl Outlet {
-    pub(crate) fn shared(sender: remote::Sender) -> Outlet {
-        Outlet::Shared(Box::new(Shared {
-            sender,
-            delimited: false,
-            parts: Vec::new(),
-            waits: false,
-            told_full: false,
-            failure: None,
-        }))
-    }
-
     /// Whether the mark admits one more message.
     #[inline(always)]
     pub(crate) fn has_room(&mut self) -> bool {
@@ -67,12 +44,12 @@ impl Outlet {
     }
 
     /// Whether the mark admits one more message by what is known already. In shared memory it is false now and then: see
-    /// [`remote::Sender::is_sure`].
+    /// [`is_sure`](ringmq_pipe::remote::Sender::is_sure).
     #[inline(always)]
     pub(crate) fn is_sure(&mut self) -> bool {
         match self {
             Outlet::Local(sender) => sender.has_room(),
-            Outlet::Shared(shared) => !shared.waits && shared.sender.is_sure(),
+            Outlet::Shared(shared) => shared.is_sure(),
             Outlet::Closed => false,
         }
     }
@@ -101,12 +78,12 @@ impl Outlet {
     /// Adds an empty part that others follow.
     #[inline(always)]
     pub(crate) fn push_delimiter(&mut self) {
-        match self {
-            Outlet::Shared(shared) if shared.parts.is_empty() && !shared.delimited => {
-                shared.delimited = true;
-            }
-            _ => self.push(Frame::new().with_more(true), false),
+        if let Outlet::Shared(shared) = self
+            && shared.push_delimiter()
+        {
+            return;
         }
+        self.push(Frame::new().with_more(true), false);
     }
 
     /// Adds the parts of a message: all of them, or what there is so far.
@@ -122,11 +99,8 @@ impl Outlet {
     pub(crate) fn push_from(&mut self, frame: &mut Frame, last: bool) {
         if last
             && let Outlet::Shared(shared) = self
-            && let Some(sent) = shared.send_last(frame)
+            && shared.push_last_from(frame)
         {
-            if sent.is_err() {
-                shared.keep(mem::take(frame), Some(sent));
-            }
             return;
         }
         let mut frame = mem::take(frame);
@@ -156,8 +130,8 @@ impl Outlet {
     pub(crate) fn rollback(&mut self) {
         match self {
             Outlet::Local(sender) => sender.rollback(),
-            Outlet::Shared(shared) if !shared.waits => shared.parts().clear(),
-            Outlet::Shared(_) | Outlet::Closed => {}
+            Outlet::Shared(shared) => shared.rollback(),
+            Outlet::Closed => {}
         }
     }
 
@@ -173,7 +147,7 @@ impl Outlet {
     pub(crate) fn waiting(&self) -> u64 {
         match self {
             Outlet::Local(sender) => sender.waiting(),
-            Outlet::Shared(shared) => shared.sender.waiting(),
+            Outlet::Shared(shared) => shared.waiting(),
             Outlet::Closed => 0,
         }
     }
@@ -182,9 +156,7 @@ impl Outlet {
     pub(crate) fn is_in_midst(&self) -> bool {
         match self {
             Outlet::Local(sender) => sender.is_in_midst(),
-            Outlet::Shared(shared) => {
-                !shared.waits && (shared.delimited || !shared.parts.is_empty())
-            }
+            Outlet::Shared(shared) => shared.is_in_midst(),
             Outlet::Closed => false,
         }
     }
@@ -194,7 +166,7 @@ impl Outlet {
     pub(crate) fn waits(&self) -> bool {
         match self {
             Outlet::Local(_) | Outlet::Closed => false,
-            Outlet::Shared(shared) => shared.waits,
+            Outlet::Shared(shared) => shared.waits(),
         }
     }
 
@@ -202,7 +174,7 @@ impl Outlet {
     pub(crate) fn try_again(&mut self) -> bool {
         match self {
             Outlet::Local(_) | Outlet::Closed => true,
-            Outlet::Shared(shared) => !shared.waits || shared.try_again(),
+            Outlet::Shared(shared) => !shared.waits() || shared.try_again(),
         }
     }
 
@@ -210,40 +182,40 @@ impl Outlet {
     pub(crate) fn is_newly_full(&mut self) -> bool {
         match self {
             Outlet::Local(_) | Outlet::Closed => false,
-            Outlet::Shared(shared) => {
-                shared.waits
-                    && shared.failure.is_none()
-                    && !mem::replace(&mut shared.told_full, true)
-            }
+            Outlet::Shared(shared) => shared.is_newly_full(),
         }
     }
 
-    /// Why the pipe cannot be used any more, if it cannot.
-    #[inline]
-    pub(crate) fn failure(&self) -> Option<Failure> {
+    /// Returns true if messages can be sent this way, as far as is known.
+    pub(crate) fn is_sound(&self) -> bool {
         match self {
-            Outlet::Local(_) | Outlet::Closed => None,
-            Outlet::Shared(shared) => shared.failure,
+            Outlet::Local(_) | Outlet::Closed => true,
+            Outlet::Shared(shared) => shared.health.is_sound(),
         }
     }
 
-    /// Sends nothing more in shared memory, for mappings run short; [`failure`](Outlet::failure) says so. A message that has
-    /// begun, or memory that is on its way to the peer, is finished first: then nothing changes.
-    pub(crate) fn give_back(&mut self) {
-        if let Outlet::Shared(shared) = self
-            && shared.failure.is_none()
-            && !shared.sender.waits_for_memory()
-        {
-            shared.sender.stop();
-            shared.failure = Some(Failure::CannotSend);
-        }
-    }
-
-    /// Whether the memory for the next message is on its way to the peer.
-    pub(crate) fn waits_for_memory(&self) -> bool {
+    /// Returns true if no messages can be sent this way, and the session does not know it.
+    #[inline(always)]
+    pub(crate) fn has_failed(&self) -> bool {
         match self {
             Outlet::Local(_) | Outlet::Closed => false,
-            Outlet::Shared(shared) => shared.failure.is_none() && shared.sender.waits_for_memory(),
+            Outlet::Shared(shared) => shared.health.is_unreported(),
+        }
+    }
+
+    /// Gives the failure that the session is to be told of, once.
+    pub(crate) fn report(&mut self) -> Option<Failure> {
+        match self {
+            Outlet::Local(_) | Outlet::Closed => None,
+            Outlet::Shared(shared) => shared.health.report(),
+        }
+    }
+
+    /// Sends nothing more in shared memory, for mappings run short. Memory that is on its way to the peer is used first:
+    /// then nothing changes.
+    pub(crate) fn give_back(&mut self) {
+        if let Outlet::Shared(shared) = self {
+            shared.give_back();
         }
     }
 
@@ -251,171 +223,15 @@ impl Outlet {
     pub(crate) fn take_back(&mut self) -> Vec<Frame> {
         match self {
             Outlet::Local(_) | Outlet::Closed => Vec::new(),
-            Outlet::Shared(shared) => {
-                shared.waits = false;
-                mem::take(shared.parts())
-            }
+            Outlet::Shared(shared) => shared.take_back(),
         }
     }
 
     /// Closes this end. Returns the message that was accepted and not sent, if there is one.
     pub(crate) fn let_go(self) -> Option<Box<Unsent>> {
         match self {
-            Outlet::Shared(mut shared) if shared.waits => {
-                let parts = mem::take(shared.parts());
-                Some(Box::new(Unsent {
-                    sender: shared.sender,
-                    parts,
-                    failure: shared.failure,
-                }))
-            }
+            Outlet::Shared(shared) if shared.waits() => Some(Box::new(shared.into_unsent())),
             _ => None,
         }
-    }
-}
-
-impl From<Unsent> for Shared {
-    fn from(unsent: Unsent) -> Shared {
-        Shared {
-            sender: unsent.sender,
-            delimited: false,
-            parts: unsent.parts,
-            waits: true,
-            told_full: false,
-            failure: unsent.failure,
-        }
-    }
-}
-
-impl Shared {
-    /// The CPU that the other end last ran on, as far as is known.
-    pub(crate) fn cpu(&self) -> Option<u32> {
-        self.sender.cpu()
-    }
-
-    #[inline]
-    fn has_room(&mut self) -> bool {
-        if self.waits && !self.try_again() {
-            return false;
-        }
-        self.sender.has_room()
-    }
-
-    /// Sends the message that had no room, if there is some now; says whether none waits any more.
-    #[cold]
-    pub(crate) fn try_again(&mut self) -> bool {
-        if self.failure.is_none() {
-            // This is part of calls that do not send, and of the session's work, none of which waits for a reader.
-            self.sender.set_hurried(true);
-            self.send();
-            self.sender.set_hurried(false);
-        }
-        !self.waits
-    }
-
-    #[inline]
-    fn push(&mut self, frame: Frame, last: bool) {
-        if !last {
-            self.parts().push(frame);
-            return;
-        }
-        match self.send_last(&frame) {
-            Some(Ok(())) => {}
-            unsent => self.keep(frame, unsent),
-        }
-    }
-
-    /// The last part was not sent on its own: it is with those before it, or waits.
-    #[inline(never)]
-    fn keep(&mut self, frame: Frame, unsent: Option<Result<(), remote::PushError>>) {
-        self.parts().push(frame);
-        match unsent {
-            Some(Err(refused)) => self.refused(refused),
-            _ => self.send(),
-        }
-    }
-
-    /// The parts that wait, the one that was not made yet among them.
-    #[inline]
-    fn parts(&mut self) -> &mut Vec<Frame> {
-        if mem::take(&mut self.delimited) {
-            self.parts.push(Frame::new().with_more(true));
-        }
-        &mut self.parts
-    }
-
-    #[inline(always)]
-    fn push_slice(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
-        match self.send_last(bytes) {
-            Some(Ok(())) => {}
-            unsent => self.keep(Frame::try_copy(bytes)?, unsent),
-        }
-        Ok(())
-    }
-
-    /// Sends a message whose last part is this, if nothing or an empty part is all that comes before; `None` if more
-    /// does. If it is refused, what comes before is still there.
-    #[inline(always)]
-    fn send_last(&mut self, bytes: &[u8]) -> Option<Result<(), remote::PushError>> {
-        if self.delimited {
-            let sent = self.sender.push_enveloped(bytes);
-            self.delimited = sent.is_err();
-            return Some(sent);
-        }
-        let sent = match &self.parts[..] {
-            [] => return Some(self.sender.push(bytes)),
-            [first] if first.is_empty() => self.sender.push_enveloped(bytes),
-            _ => return None,
-        };
-        if sent.is_ok() {
-            self.parts.clear();
-        }
-        Some(sent)
-    }
-
-    fn send(&mut self) {
-        let sent = match &self.parts[..] {
-            [] => Ok(()),
-            [one] => self.sender.push(one),
-            [first, second] if first.is_empty() => self.sender.push_enveloped(second),
-            parts => self.sender.push_parts(parts.iter().map(Frame::as_slice)),
-        };
-        match sent {
-            Ok(()) => {
-                self.parts.clear();
-                self.waits = false;
-                self.told_full = false;
-            }
-            Err(refused) => self.refused(refused),
-        }
-    }
-
-    /// The mark has admitted it, so it waits here.
-    #[cold]
-    fn refused(&mut self, refused: remote::PushError) {
-        self.waits = true;
-        self.failure = match refused {
-            remote::PushError::Full => None,
-            // ZMTP has no such limit.
-            remote::PushError::Resources | remote::PushError::TooLong(_) => {
-                Some(Failure::CannotSend)
-            }
-            remote::PushError::Corrupt(_) => Some(Failure::Corrupt),
-        };
-    }
-
-    /// Why this end cannot be used any more, if it cannot.
-    pub(crate) fn failure(&self) -> Option<Failure> {
-        self.failure
-    }
-
-    /// The message that was not sent, without the end.
-    pub(crate) fn into_parts(mut self) -> Vec<Frame> {
-        mem::take(self.parts())
-    }
-
-    /// Our part of the mark.
-    pub(crate) fn set_mark(&mut self, mark: u64) {
-        self.sender.set_mark(mark);
     }
 }

@@ -46,10 +46,10 @@ impl Pipes for Peers {
     fn write(&mut self, peer: Peer, frame: Frame) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
             let last = !frame.more();
-            if entry.then.is_some() {
-                entry.push_over(frame, last);
-            } else {
+            if entry.next.is_none() {
                 entry.sender.push(frame, last);
+            } else {
+                entry.push_over(frame, last);
             }
             self.wrote(peer);
         }
@@ -58,7 +58,7 @@ impl Pipes for Peers {
     #[inline]
     fn write_delimiter(&mut self, peer: Peer) {
         match self.entries.get_mut(peer.0 as usize) {
-            Some(entry) if entry.then.is_none() => entry.sender.push_delimiter(),
+            Some(entry) if entry.next.is_none() => entry.sender.push_delimiter(),
             _ => self.write(peer, Frame::new().with_more(true)),
         }
     }
@@ -81,10 +81,7 @@ impl Pipes for Peers {
 
     fn rollback(&mut self, peer: Peer) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
-            entry.sender.rollback();
-            if let Some(then) = &mut entry.then {
-                then.rollback();
-            }
+            entry.rollback();
         }
     }
 

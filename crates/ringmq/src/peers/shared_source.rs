@@ -7,6 +7,7 @@ use ringmq_pipe::remote::{self, Room};
 
 use crate::mail::{Bounds, Failure};
 use crate::peers::chain::Memory;
+use crate::peers::health::Health;
 use crate::peers::parts::take_parts;
 
 /// Bytes that are copied out of the shared memory of a peer that is gone. If more is left, that stays there until it is
@@ -34,8 +35,8 @@ pub(crate) struct SharedSource {
     gone: bool,
     /// Nothing more is read: what is left is the sender's, or makes no sense.
     stopped: bool,
-    /// Why nothing more can be read.
-    failure: Option<Failure>,
+    /// Whether more can be read.
+    pub(super) health: Health,
 }
 
 impl Memory for SharedSource {
@@ -79,7 +80,7 @@ impl Memory for SharedSource {
 
     fn is_at_end(&mut self) -> bool {
         // What cannot be received here comes behind it, or with another connection.
-        let cannot = self.failure == Some(Failure::CannotReceive);
+        let cannot = self.health.failure() == Some(Failure::CannotReceive);
         !self.is_ready() && (self.gone || cannot || self.receiver.is_at_end())
     }
 }
@@ -100,7 +101,7 @@ impl SharedSource {
             properties,
             gone: false,
             stopped: false,
-            failure: None,
+            health: Health::Sound,
         }
     }
 
@@ -146,12 +147,6 @@ impl SharedSource {
         self.receiver.cpu()
     }
 
-    /// Why nothing more can be read, if it was found so.
-    #[inline(always)]
-    pub(super) fn failure(&self) -> Option<Failure> {
-        self.failure
-    }
-
     /// Whether the message that is there may be received. One that has begun was asked for before.
     #[inline(always)]
     fn keeps_to_bounds(&mut self, incoming: &remote::Incoming) -> bool {
@@ -182,11 +177,12 @@ impl SharedSource {
     /// sender does to the memory.
     #[inline]
     fn look_for_end(&mut self) -> bool {
-        if self.failure.is_none() {
-            self.failure = match self.receiver.broken() {
-                Some(_) => Some(Failure::Corrupt),
-                None => self.receiver.is_short().then_some(Failure::CannotReceive),
-            };
+        if self.health.is_sound() {
+            if self.receiver.broken().is_some() {
+                self.health.fail(Failure::Corrupt);
+            } else if self.receiver.is_short() {
+                self.health.fail(Failure::CannotReceive);
+            }
         }
         self.delimited
     }
@@ -345,7 +341,7 @@ impl SharedSource {
 
     /// The message that is there cannot be received. It would be found again and again.
     fn break_off(&mut self, why: Failure) {
-        self.failure = Some(why);
+        self.health.fail(why);
         self.stopped = true;
     }
 

@@ -1,0 +1,267 @@
+//! What a socket sends to a peer in shared memory.
+
+use std::collections::TryReserveError;
+use std::mem;
+
+use ringmq_message::Frame;
+use ringmq_pipe::remote;
+
+use crate::mail::{Failure, Unsent};
+use crate::peers::health::Health;
+
+/// The sending end of a pipe in shared memory, where a record is a whole message.
+#[derive(Debug)]
+pub(crate) struct SharedOutlet {
+    sender: remote::Sender,
+    /// A message has begun with an empty part, and nothing but that. Invariant: `parts` is empty then.
+    delimited: bool,
+    /// The parts of a message that is not sent yet.
+    parts: Vec<Frame>,
+    /// The message has its last part, and could not be sent.
+    waits: bool,
+    /// The monitor was told that there is no room.
+    told_full: bool,
+    /// Whether messages can ever be sent this way.
+    pub(super) health: Health,
+}
+
+impl From<Unsent> for SharedOutlet {
+    fn from(unsent: Unsent) -> SharedOutlet {
+        SharedOutlet {
+            sender: unsent.sender,
+            delimited: false,
+            parts: unsent.parts,
+            waits: true,
+            told_full: false,
+            health: unsent.failure.map_or(Health::Sound, Health::Failed),
+        }
+    }
+}
+
+impl SharedOutlet {
+    pub(super) fn new(sender: remote::Sender) -> Box<SharedOutlet> {
+        Box::new(SharedOutlet {
+            sender,
+            delimited: false,
+            parts: Vec::new(),
+            waits: false,
+            told_full: false,
+            health: Health::Sound,
+        })
+    }
+
+    /// The CPU that the other end last ran on, as far as is known.
+    pub(crate) fn cpu(&self) -> Option<u32> {
+        self.sender.cpu()
+    }
+
+    #[inline]
+    pub(super) fn has_room(&mut self) -> bool {
+        if self.waits && !self.try_again() {
+            return false;
+        }
+        self.sender.has_room()
+    }
+
+    /// Sends the message that had no room, if there is some now; says whether none waits any more.
+    #[cold]
+    pub(crate) fn try_again(&mut self) -> bool {
+        if self.health.is_sound() {
+            // This is part of calls that do not send, and of the session's work, none of which waits for a reader.
+            self.sender.set_hurried(true);
+            self.send();
+            self.sender.set_hurried(false);
+        }
+        !self.waits
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, frame: Frame, last: bool) {
+        if !last {
+            self.parts().push(frame);
+            return;
+        }
+        match self.send_last(&frame) {
+            Some(Ok(())) => {}
+            unsent => self.keep(frame, unsent),
+        }
+    }
+
+    /// The last part was not sent on its own: it is with those before it, or waits.
+    #[inline(never)]
+    fn keep(&mut self, frame: Frame, unsent: Option<Result<(), remote::PushError>>) {
+        self.parts().push(frame);
+        match unsent {
+            Some(Err(refused)) => self.refused(refused),
+            _ => self.send(),
+        }
+    }
+
+    /// The parts that wait, the one that was not made yet among them.
+    #[inline]
+    fn parts(&mut self) -> &mut Vec<Frame> {
+        if mem::take(&mut self.delimited) {
+            self.parts.push(Frame::new().with_more(true));
+        }
+        &mut self.parts
+    }
+
+    #[inline(always)]
+    pub(super) fn push_slice(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
+        match self.send_last(bytes) {
+            Some(Ok(())) => {}
+            unsent => self.keep(Frame::try_copy(bytes)?, unsent),
+        }
+        Ok(())
+    }
+
+    /// Sends a message whose last part is this, if nothing or an empty part is all that comes before; `None` if more
+    /// does. If it is refused, what comes before is still there.
+    #[inline(always)]
+    fn send_last(&mut self, bytes: &[u8]) -> Option<Result<(), remote::PushError>> {
+        if self.delimited {
+            let sent = self.sender.push_enveloped(bytes);
+            self.delimited = sent.is_err();
+            return Some(sent);
+        }
+        let sent = match &self.parts[..] {
+            [] => return Some(self.sender.push(bytes)),
+            [first] if first.is_empty() => self.sender.push_enveloped(bytes),
+            _ => return None,
+        };
+        if sent.is_ok() {
+            self.parts.clear();
+        }
+        Some(sent)
+    }
+
+    fn send(&mut self) {
+        let sent = match &self.parts[..] {
+            [] => Ok(()),
+            [one] => self.sender.push(one),
+            [first, second] if first.is_empty() => self.sender.push_enveloped(second),
+            parts => self.sender.push_parts(parts.iter().map(Frame::as_slice)),
+        };
+        match sent {
+            Ok(()) => {
+                self.parts.clear();
+                self.waits = false;
+                self.told_full = false;
+            }
+            Err(refused) => self.refused(refused),
+        }
+    }
+
+    /// The mark has admitted it, so it waits here.
+    #[cold]
+    fn refused(&mut self, refused: remote::PushError) {
+        self.waits = true;
+        let why = match refused {
+            remote::PushError::Full => return,
+            // ZMTP has no such limit.
+            remote::PushError::Resources | remote::PushError::TooLong(_) => Failure::CannotSend,
+            remote::PushError::Corrupt(_) => Failure::Corrupt,
+        };
+        self.health.fail(why);
+    }
+
+    /// Returns true if the mark admits one more message, by what is known already.
+    #[inline(always)]
+    pub(super) fn is_sure(&mut self) -> bool {
+        !self.waits && self.sender.is_sure()
+    }
+
+    /// Adds an empty part that others follow. Returns false if it is to be added as a frame.
+    #[inline(always)]
+    pub(super) fn push_delimiter(&mut self) -> bool {
+        let is_first = self.parts.is_empty() && !self.delimited;
+        self.delimited |= is_first;
+        is_first
+    }
+
+    /// Adds the last part of a message out of a frame, and sends it. Returns false if more comes before it than an empty
+    /// part: then it is to be added as a frame.
+    #[inline(always)]
+    pub(super) fn push_last_from(&mut self, frame: &mut Frame) -> bool {
+        let Some(sent) = self.send_last(frame) else {
+            return false;
+        };
+        if sent.is_err() {
+            self.keep(mem::take(frame), Some(sent));
+        }
+        true
+    }
+
+    /// Takes back the parts of a message that has had no last one.
+    pub(super) fn rollback(&mut self) {
+        if !self.waits {
+            self.parts().clear();
+        }
+    }
+
+    /// Returns true if a message has begun, and not had its last part.
+    pub(super) fn is_in_midst(&self) -> bool {
+        !self.waits && (self.delimited || !self.parts.is_empty())
+    }
+
+    /// Returns true if a message that was accepted waits outside of the shared memory.
+    #[inline(always)]
+    pub(super) fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// Takes the parts that are not sent.
+    pub(super) fn take_back(&mut self) -> Vec<Frame> {
+        self.waits = false;
+        mem::take(self.parts())
+    }
+
+    /// The number of messages that the peer has not reported as received.
+    pub(super) fn waiting(&self) -> u64 {
+        self.sender.waiting()
+    }
+
+    /// Returns true, once, if a message waits because the shared memory is full.
+    pub(super) fn is_newly_full(&mut self) -> bool {
+        self.waits && self.health.is_sound() && !mem::replace(&mut self.told_full, true)
+    }
+
+    /// Returns true if the memory for the next message is on its way to the peer.
+    pub(super) fn waits_for_memory(&self) -> bool {
+        self.health.is_sound() && self.sender.waits_for_memory()
+    }
+
+    /// Sends nothing more, for mappings run short. Memory that is on its way to the peer is used first: then nothing
+    /// changes.
+    pub(super) fn give_back(&mut self) {
+        if self.health.is_sound() && !self.sender.waits_for_memory() {
+            self.sender.stop();
+            self.health.fail(Failure::CannotSend);
+        }
+    }
+
+    /// Why this end cannot be used any more, if it cannot.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.health.failure()
+    }
+
+    /// The message that was not sent, without the end.
+    pub(crate) fn into_parts(mut self) -> Vec<Frame> {
+        mem::take(self.parts())
+    }
+
+    /// The end, and the message that it has not sent.
+    pub(super) fn into_unsent(mut self) -> Unsent {
+        let parts = mem::take(self.parts());
+        Unsent {
+            sender: self.sender,
+            parts,
+            failure: self.health.failure(),
+        }
+    }
+
+    /// Our part of the mark.
+    pub(crate) fn set_mark(&mut self, mark: u64) {
+        self.sender.set_mark(mark);
+    }
+}

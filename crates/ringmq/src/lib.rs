@@ -90,7 +90,7 @@ pub use context::Context;
 pub use error::{
     EndpointRefusal, OptionError, RecvError, SendError, SendRefusal, SocketError, TerminateError,
 };
-pub use mail::{Carrier, Connection, HandshakeFailure, MonitorEvent, Occurrence, WhyZmtp};
+pub use mail::{Carrier, Connection, EventKind, HandshakeFailure, MonitorEvent, ZmtpReason};
 pub use monitor::{Monitor, MonitorError};
 pub use poller::{Interest, Item, PollError, Poller, Readiness};
 pub use proxy::{Proxy, ProxyEnd, ProxyError, proxy};

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use ringmq::{Context, Kind, Message, Occurrence, RecvError, SendRefusal, SetOption, Socket};
+use ringmq::{Context, EventKind, Kind, Message, RecvError, SendRefusal, SetOption, Socket};
 use ringmq_testing::{Scratch, scope, watchdog};
 
 /// An endpoint of each transport, to bind to.
@@ -130,8 +130,8 @@ fn peers_meet_again() {
         drop(router);
         // What is sent before that is noticed may be lost with the connection.
         let noticed = monitor.find(|event| {
-            let occurrence = &event.as_ref().unwrap().occurrence;
-            matches!(occurrence, Occurrence::Disconnected { .. })
+            let kind = &event.as_ref().unwrap().kind;
+            matches!(kind, EventKind::Disconnected { .. })
         });
         assert!(noticed.is_some());
     }

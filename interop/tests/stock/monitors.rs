@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use interop::{Stock, Transport, begin, message, ours, recv, soon};
-use ringmq::{HandshakeFailure, Kind, Monitor, Occurrence, Socket};
+use ringmq::{EventKind, HandshakeFailure, Kind, Monitor, Socket};
 use ringmq_testing::Scratch;
 
 /// A socket of ours, and its monitor.
@@ -16,17 +16,17 @@ fn monitored(kind: Kind) -> (Socket, Monitor) {
 
 /// libzmq's name of the next event that it has, too.
 fn next(monitor: &mut Monitor) -> &'static str {
-    match monitor.recv_deadline(soon()).unwrap().occurrence {
-        Occurrence::Travels { .. } => next(monitor),
-        Occurrence::Listening { .. } => "LISTENING",
-        Occurrence::Accepted { .. } => "ACCEPTED",
-        Occurrence::Connected { .. } => "CONNECTED",
-        Occurrence::ConnectDelayed => "CONNECT_DELAYED",
-        Occurrence::ConnectRetried { .. } => "CONNECT_RETRIED",
-        Occurrence::Closed { .. } => "CLOSED",
-        Occurrence::Disconnected { .. } => "DISCONNECTED",
-        Occurrence::HandshakeSucceeded => "HANDSHAKE_SUCCEEDED",
-        Occurrence::MonitorStopped => "MONITOR_STOPPED",
+    match monitor.recv_deadline(soon()).unwrap().kind {
+        EventKind::Travels { .. } => next(monitor),
+        EventKind::Listening { .. } => "LISTENING",
+        EventKind::Accepted { .. } => "ACCEPTED",
+        EventKind::Connected { .. } => "CONNECTED",
+        EventKind::ConnectDelayed => "CONNECT_DELAYED",
+        EventKind::ConnectRetried { .. } => "CONNECT_RETRIED",
+        EventKind::Closed { .. } => "CLOSED",
+        EventKind::Disconnected { .. } => "DISCONNECTED",
+        EventKind::HandshakeSucceeded => "HANDSHAKE_SUCCEEDED",
+        EventKind::MonitorStopped => "MONITOR_STOPPED",
         other => panic!("{other:?}"),
     }
 }
@@ -124,8 +124,8 @@ fn stock_peers_of_the_same_name() {
     // A ROUTER learns of its peers when it is called.
     let taken = loop {
         assert!(router.try_recv().is_err());
-        let event = monitor.try_recv().map(|event| event.occurrence);
-        if let Ok(Occurrence::RoutingIdTaken { routing_id }) = event {
+        let event = monitor.try_recv().map(|event| event.kind);
+        if let Ok(EventKind::RoutingIdTaken { routing_id }) = event {
             break routing_id;
         }
         std::thread::yield_now();
@@ -150,11 +150,11 @@ fn a_stock_socket_of_the_wrong_type_is_tried_again() {
         req.connect(&endpoint).unwrap();
         req.send("question").unwrap();
         // It may close before it has said what it is, as we may.
-        let detail = Occurrence::HandshakeFailed(HandshakeFailure::Protocol(0x1000_0018));
+        let detail = EventKind::HandshakeFailed(HandshakeFailure::Protocol(0x1000_0018));
         let mut noticed = 0;
         while noticed < 3 {
             let event = monitor.recv_deadline(soon()).unwrap();
-            noticed += u32::from(event.occurrence == detail);
+            noticed += u32::from(event.kind == detail);
         }
         stock.kill();
         let mut stock = Stock::new(Kind::Rep);

@@ -11,7 +11,7 @@ pub enum Carrier {
     /// A pipe within the process.
     Inproc,
     /// ZMTP, through an I/O thread.
-    Zmtp(WhyZmtp),
+    Zmtp(ZmtpReason),
     /// Shared memory, from the thread that sends to the thread that receives.
     SharedMemory,
 }
@@ -19,7 +19,7 @@ pub enum Carrier {
 /// Why a connection speaks ZMTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum WhyZmtp {
+pub enum ZmtpReason {
     /// There is no peer yet, or the two sides have not agreed yet.
     Undecided,
     /// The peer may be on another machine.
@@ -67,17 +67,17 @@ impl fmt::Display for Carrier {
     }
 }
 
-impl fmt::Display for WhyZmtp {
+impl fmt::Display for ZmtpReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            WhyZmtp::Undecided => f.write_str("nothing else was agreed upon yet"),
-            WhyZmtp::NotIpc => f.write_str("it is no ipc connection"),
-            WhyZmtp::TurnedOff => f.write_str("shared memory is turned off here"),
-            WhyZmtp::NotOffered => f.write_str("the peer offers no shared memory"),
-            WhyZmtp::Resources => f.write_str("descriptors, memory or mappings run short here"),
-            WhyZmtp::Refused(why) => write!(f, "refused here, for {why}"),
-            WhyZmtp::RefusedByPeer(why) => write!(f, "refused by the peer, for {why}"),
-            WhyZmtp::PeerGone => f.write_str("the peer in shared memory is gone"),
+            ZmtpReason::Undecided => f.write_str("nothing else was agreed upon yet"),
+            ZmtpReason::NotIpc => f.write_str("it is no ipc connection"),
+            ZmtpReason::TurnedOff => f.write_str("shared memory is turned off here"),
+            ZmtpReason::NotOffered => f.write_str("the peer offers no shared memory"),
+            ZmtpReason::Resources => f.write_str("descriptors, memory or mappings run short here"),
+            ZmtpReason::Refused(why) => write!(f, "refused here, for {why}"),
+            ZmtpReason::RefusedByPeer(why) => write!(f, "refused by the peer, for {why}"),
+            ZmtpReason::PeerGone => f.write_str("the peer in shared memory is gone"),
         }
     }
 }

@@ -17,7 +17,7 @@ use ringmq_transport::{
 use ringmq_zmtp::Settings;
 
 use crate::mail::bounds::Bounds;
-use crate::mail::carrier::WhyZmtp;
+use crate::mail::carrier::ZmtpReason;
 use crate::mail::ends::{Conflates, SessionPipe};
 use crate::mail::event::Addresses;
 use crate::mail::failure::Failure;
@@ -52,7 +52,7 @@ pub(crate) enum Command {
     /// The socket at the other end of a pipe has these marks.
     Marks(PipeId, Marks),
     /// The connection behind a pipe stays on ZMTP, for this reason.
-    Stays(PipeId, WhyZmtp),
+    Stays(PipeId, ZmtpReason),
     /// The connection behind a pipe has changed over to shared memory.
     Upgrade(PipeId, Box<Upgrade>),
     /// The pipe goes on by the session, in one direction at least: the connection is gone, or memory runs short.

@@ -11,7 +11,7 @@ use crate::mail::carrier::Carrier;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MonitorEvent {
     /// What happened.
-    pub occurrence: Occurrence,
+    pub kind: EventKind,
     /// The local endpoint: the endpoint of a listener, or the address that the kernel gave to this end of a connection.
     /// Empty if there is none.
     pub local: String,
@@ -22,10 +22,11 @@ pub struct MonitorEvent {
     pub(crate) connects: bool,
 }
 
-/// What happened. A descriptor is a number only: when the event is read, the number may belong to another file.
+/// What happened, in a [`MonitorEvent`]. A descriptor is a number only: when the event is read, the number may belong to
+/// another file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Occurrence {
+pub enum EventKind {
     /// The socket was bound to an endpoint, and listens there.
     Listening {
         /// The descriptor of the listener.
@@ -142,9 +143,9 @@ impl Addresses {
     }
 
     /// An event of the connection.
-    pub(crate) fn event(&self, occurrence: Occurrence) -> MonitorEvent {
+    pub(crate) fn event(&self, kind: EventKind) -> MonitorEvent {
         MonitorEvent {
-            occurrence,
+            kind,
             local: self.local.clone(),
             remote: self.remote.clone(),
             connects: self.connects,
@@ -163,9 +164,9 @@ impl MonitorEvent {
     }
 
     /// An event of the listener at this endpoint. `local` is empty for an event of the whole socket.
-    pub(crate) fn at(local: &str, occurrence: Occurrence) -> MonitorEvent {
+    pub(crate) fn at(local: &str, kind: EventKind) -> MonitorEvent {
         MonitorEvent {
-            occurrence,
+            kind,
             local: local.to_owned(),
             remote: String::new(),
             connects: false,

@@ -15,13 +15,13 @@ mod shared;
 mod watch;
 
 pub(crate) use bounds::Bounds;
-pub use carrier::{Carrier, Connection, WhyZmtp};
+pub use carrier::{Carrier, Connection, ZmtpReason};
 pub(crate) use commands::{
     Attachment, Command, Connect, Far, Link, Listen, Newcomer, Order, PipeId, SharedOffer, Stats,
 };
 pub(crate) use ends::{Conflates, SessionPipe};
 pub(crate) use event::Addresses;
-pub use event::{HandshakeFailure, MonitorEvent, Occurrence};
+pub use event::{EventKind, HandshakeFailure, MonitorEvent};
 pub(crate) use failure::Failure;
 pub(crate) use marks::Marks;
 pub(crate) use reply::Reply;

@@ -7,7 +7,7 @@ use ringmq_pipe::local::{Receiver, Sender};
 use ringmq_pipe::remote;
 
 use crate::mail::bounds::Bounds;
-use crate::mail::carrier::WhyZmtp;
+use crate::mail::carrier::ZmtpReason;
 use crate::mail::failure::Failure;
 
 /// Ends in shared memory, for the directions that change over.
@@ -62,7 +62,7 @@ impl Upgrade {
 pub(crate) struct Downgrade {
     pub(crate) sender: Option<Sender<Frame>>,
     pub(crate) receiver: Option<Receiver<Frame>>,
-    pub(crate) why: WhyZmtp,
+    pub(crate) why: ZmtpReason,
 }
 
 /// A message that a socket has accepted and could not put into shared memory before it closed, and the sender for it.

@@ -10,16 +10,16 @@ pub(crate) trait Sink: fmt::Debug + Send {
     /// Takes an event.
     fn put(&mut self, event: MonitorEvent);
 
-    /// Takes the last event, [`MonitorStopped`](crate::Occurrence::MonitorStopped), for which there is always room.
+    /// Takes the last event, [`MonitorStopped`](crate::EventKind::MonitorStopped), for which there is always room.
     fn stop(self: Box<Self>);
 
     /// Sends the events that wait for a reader to connect.
     fn flush(&mut self) {}
 
-    /// Takes a [`Lost`](crate::Occurrence::Lost) with the number of events lost since the last one, if there are any.
+    /// Takes a [`Lost`](crate::EventKind::Lost) with the number of events lost since the last one, if there are any.
     fn tell_lost(&mut self) {}
 
-    /// Returns true if the sink takes [`PipeStats`](crate::Occurrence::PipeStats).
+    /// Returns true if the sink takes [`PipeStats`](crate::EventKind::PipeStats).
     fn wants_stats(&self) -> bool;
 
     /// Returns true if the sink has to stop when the context is shut down, because its reader may be waiting.

@@ -23,7 +23,7 @@ use ringmq_transport::Endpoint;
 use thiserror::Error;
 
 use crate::error::{EndpointRefusal, SocketError};
-use crate::mail::{MonitorEvent, Occurrence, Sink, WeakWatch};
+use crate::mail::{EventKind, MonitorEvent, Sink, WeakWatch};
 use crate::monitor::plain::{EventFormat, PlainSink};
 use crate::socket::Socket;
 use crate::socket::endpoints::parse;
@@ -33,25 +33,25 @@ pub(crate) const MOST: u64 = 1000;
 
 /// The events of one socket, in the order in which they happened.
 ///
-/// At most 1,000 events wait to be read; further events are lost. [`Occurrence::Lost`] tells their number, before the next
+/// At most 1,000 events wait to be read; further events are lost. [`EventKind::Lost`] tells their number, before the next
 /// event that there is room for, or when all waiting events were read. The monitored socket and its connections never
 /// wait for the reader.
 ///
-/// [`Occurrence::MonitorStopped`] is the last event. It comes when the socket was closed and the messages that it had sent
+/// [`EventKind::MonitorStopped`] is the last event. It comes when the socket was closed and the messages that it had sent
 /// have left or lingered long enough, or when the context was [shut down](crate::Context::shutdown).
 ///
 /// ```
-/// use ringmq::{Context, Kind, Occurrence};
+/// use ringmq::{Context, Kind, EventKind};
 ///
 /// let context = Context::new()?;
 /// let mut server = context.socket(Kind::Rep)?;
 /// let mut monitor = server.monitor()?;
 /// server.bind("tcp://127.0.0.1:*")?;
 /// let event = monitor.recv()?;
-/// assert!(matches!(event.occurrence, Occurrence::Listening { .. }));
+/// assert!(matches!(event.kind, EventKind::Listening { .. }));
 /// assert_eq!(event.local, server.last_endpoint());
 /// drop(server);
-/// assert!(monitor.any(|event| event.is_ok_and(|event| event.occurrence == Occurrence::MonitorStopped)));
+/// assert!(monitor.any(|event| event.is_ok_and(|event| event.kind == EventKind::MonitorStopped)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -217,7 +217,7 @@ impl TypedSink {
     fn send_lost(&mut self) {
         let events = mem::take(&mut self.lost);
         if events > 0 {
-            self.send(MonitorEvent::at("", Occurrence::Lost { events }));
+            self.send(MonitorEvent::at("", EventKind::Lost { events }));
         }
     }
 
@@ -240,7 +240,7 @@ impl Sink for TypedSink {
     fn stop(mut self: Box<Self>) {
         // The last event goes in even if the pipe is full.
         self.send_lost();
-        self.send(MonitorEvent::at("", Occurrence::MonitorStopped));
+        self.send(MonitorEvent::at("", EventKind::MonitorStopped));
     }
 
     fn tell_lost(&mut self) {
@@ -293,7 +293,7 @@ impl Socket {
     ///
     /// At most 1,000 events wait for a reader to connect; the mark of the pipe limits those that wait for a connected
     /// reader. Further events are lost. Events that libzmq does not know, such as
-    /// [`RoutingIdTaken`](Occurrence::RoutingIdTaken), are not sent.
+    /// [`RoutingIdTaken`](EventKind::RoutingIdTaken), are not sent.
     ///
     /// # Errors
     ///
@@ -334,7 +334,7 @@ impl Socket {
         }
     }
 
-    /// Asks for a [`PipeStats`](Occurrence::PipeStats) event for each tcp and ipc connection. Returns the number of
+    /// Asks for a [`PipeStats`](EventKind::PipeStats) event for each tcp and ipc connection. Returns the number of
     /// connections; `None` if no monitor takes these events.
     pub fn ask_for_stats(&mut self) -> Option<usize> {
         if !self.registry.is_here() {

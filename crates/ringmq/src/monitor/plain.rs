@@ -7,7 +7,7 @@ use ringmq_sys::ErrorNumber;
 use ringmq_transport::endpoint_bytes;
 
 use crate::error::SendRefusal;
-use crate::mail::{HandshakeFailure, MonitorEvent, Occurrence, Sink};
+use crate::mail::{EventKind, HandshakeFailure, MonitorEvent, Sink};
 use crate::monitor::MOST;
 use crate::socket::Socket;
 
@@ -30,40 +30,40 @@ struct Numbers {
     second: Option<u64>,
 }
 
-/// The bit of [`Occurrence::PipeStats`]. It does not fit into [`EventFormat::One`].
+/// The bit of [`EventKind::PipeStats`]. It does not fit into [`EventFormat::One`].
 const PIPE_STATS: u64 = 0x1_0000;
 
 /// The numbers of an event; `None` if libzmq does not know it.
-fn numbers(occurrence: &Occurrence) -> Option<Numbers> {
-    let (event, value) = match occurrence {
-        Occurrence::Connected { fd } => (0x0001, signed(*fd)),
-        Occurrence::ConnectDelayed => (0x0002, of(ErrorNumber::UNDER_WAY)),
-        Occurrence::ConnectRetried { after } => {
+fn numbers(kind: &EventKind) -> Option<Numbers> {
+    let (event, value) = match kind {
+        EventKind::Connected { fd } => (0x0001, signed(*fd)),
+        EventKind::ConnectDelayed => (0x0002, of(ErrorNumber::UNDER_WAY)),
+        EventKind::ConnectRetried { after } => {
             let millis = u64::try_from(after.as_millis());
             (0x0004, millis.unwrap_or(u64::MAX))
         }
-        Occurrence::Listening { fd } => (0x0008, signed(*fd)),
-        Occurrence::BindFailed { error } => (0x0010, of(*error)),
-        Occurrence::Accepted { fd } => (0x0020, signed(*fd)),
-        Occurrence::AcceptFailed { error } => (0x0040, of(*error)),
-        Occurrence::Closed { fd } => (0x0080, signed(fd.unwrap_or(-1))),
-        Occurrence::CloseFailed { error } => (0x0100, of(*error)),
-        Occurrence::Disconnected { fd } => (0x0200, signed(*fd)),
-        Occurrence::MonitorStopped => (0x0400, 0),
-        Occurrence::HandshakeSucceeded => (0x1000, 0),
-        Occurrence::HandshakeFailed(failure) => match failure {
+        EventKind::Listening { fd } => (0x0008, signed(*fd)),
+        EventKind::BindFailed { error } => (0x0010, of(*error)),
+        EventKind::Accepted { fd } => (0x0020, signed(*fd)),
+        EventKind::AcceptFailed { error } => (0x0040, of(*error)),
+        EventKind::Closed { fd } => (0x0080, signed(fd.unwrap_or(-1))),
+        EventKind::CloseFailed { error } => (0x0100, of(*error)),
+        EventKind::Disconnected { fd } => (0x0200, signed(*fd)),
+        EventKind::MonitorStopped => (0x0400, 0),
+        EventKind::HandshakeSucceeded => (0x1000, 0),
+        EventKind::HandshakeFailed(failure) => match failure {
             HandshakeFailure::NoDetail(error) => (0x0800, of(*error)),
             HandshakeFailure::Protocol(code) => (0x2000, (*code).into()),
             HandshakeFailure::Auth(status) => (0x4000, (*status).into()),
         },
-        Occurrence::PipeStats { sending, .. } => (PIPE_STATS, *sending),
-        Occurrence::RoutingIdTaken { .. }
-        | Occurrence::Travels { .. }
-        | Occurrence::MemoryFull { .. }
-        | Occurrence::Lost { .. } => return None,
+        EventKind::PipeStats { sending, .. } => (PIPE_STATS, *sending),
+        EventKind::RoutingIdTaken { .. }
+        | EventKind::Travels { .. }
+        | EventKind::MemoryFull { .. }
+        | EventKind::Lost { .. } => return None,
     };
-    let second = match occurrence {
-        Occurrence::PipeStats { receiving, .. } => Some(*receiving),
+    let second = match kind {
+        EventKind::PipeStats { receiving, .. } => Some(*receiving),
         _ => None,
     };
     Some(Numbers {
@@ -113,8 +113,8 @@ fn message(event: &MonitorEvent, numbers: Numbers, format: EventFormat) -> Messa
 
 /// The endpoint as libzmq writes it: without the scheme if a bind failed.
 fn bare<'a>(event: &MonitorEvent, endpoint: &'a str) -> &'a str {
-    match (&event.occurrence, endpoint.split_once("://")) {
-        (Occurrence::BindFailed { .. }, Some((_, address))) => address,
+    match (&event.kind, endpoint.split_once("://")) {
+        (EventKind::BindFailed { .. }, Some((_, address))) => address,
         _ => endpoint,
     }
 }
@@ -142,7 +142,7 @@ impl PlainSink {
     }
 
     fn send(&mut self, event: &MonitorEvent) {
-        let asked_for = numbers(&event.occurrence).filter(|it| self.events & it.event != 0);
+        let asked_for = numbers(&event.kind).filter(|it| self.events & it.event != 0);
         let Some(numbers) = asked_for else {
             return;
         };
@@ -159,7 +159,7 @@ impl Sink for PlainSink {
     }
 
     fn stop(mut self: Box<Self>) {
-        self.send(&MonitorEvent::at("", Occurrence::MonitorStopped));
+        self.send(&MonitorEvent::at("", EventKind::MonitorStopped));
     }
 
     fn flush(&mut self) {
@@ -196,7 +196,7 @@ mod tests {
     use crate::mail::Addresses;
 
     fn bytes(event: &MonitorEvent, format: EventFormat) -> Vec<Vec<u8>> {
-        let numbers = numbers(&event.occurrence).unwrap();
+        let numbers = numbers(&event.kind).unwrap();
         let frames = message(event, numbers, format).into_frames();
         frames.iter().map(|frame| frame.to_vec()).collect()
     }
@@ -208,7 +208,7 @@ mod tests {
             remote: "tcp://127.0.0.1:5".to_owned(),
             connects: true,
         };
-        let event = addresses.event(Occurrence::Disconnected { fd: 7 });
+        let event = addresses.event(EventKind::Disconnected { fd: 7 });
         let one = bytes(&event, EventFormat::One);
         assert_eq!(one[0][..2], 0x200_u16.to_ne_bytes());
         assert_eq!(one[0][2..], 7_u32.to_ne_bytes());
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn an_endpoint_that_was_not_bound_has_no_scheme() {
         let error = ErrorKind::AddrInUse.into();
-        let event = MonitorEvent::at("tcp://127.0.0.1:5", Occurrence::BindFailed { error });
+        let event = MonitorEvent::at("tcp://127.0.0.1:5", EventKind::BindFailed { error });
         let parts = bytes(&event, EventFormat::One);
         assert_eq!(parts[0][2..], 98_u32.to_ne_bytes());
         assert_eq!(parts[1], b"127.0.0.1:5");
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_minus_one() {
-        let event = Addresses::default().event(Occurrence::Closed { fd: None });
+        let event = Addresses::default().event(EventKind::Closed { fd: None });
         assert_eq!(
             bytes(&event, EventFormat::One)[0][2..],
             (-1_i32).to_ne_bytes()

@@ -3,7 +3,7 @@
 use ringmq_pattern::Peer;
 use ringmq_pipe::local::Post;
 
-use crate::mail::{Carrier, Command, Downgrade, Far, Marks, PipeId, Upgrade, WhyZmtp};
+use crate::mail::{Carrier, Command, Downgrade, Far, Marks, PipeId, Upgrade, ZmtpReason};
 use crate::peers::Peers;
 use crate::peers::entry::{Next, Reading};
 use crate::peers::inlet::Inlet;
@@ -54,7 +54,7 @@ impl Peers {
     }
 
     /// The connection of this pipe stays on ZMTP.
-    pub(crate) fn stays(&mut self, id: PipeId, why: WhyZmtp) {
+    pub(crate) fn stays(&mut self, id: PipeId, why: ZmtpReason) {
         if let Some(peer) = self.find(id)
             && let Some(entry) = self.entries.get_mut(peer.0 as usize)
         {
@@ -88,7 +88,7 @@ impl Peers {
             return;
         };
         entry.carrier = Carrier::Zmtp(ends.why);
-        if ends.why == WhyZmtp::PeerGone {
+        if ends.why == ZmtpReason::PeerGone {
             entry.receiver.sender_is_gone();
         }
         if let Some(receiver) = ends.receiver {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use ringmq_message::Frame;
 use ringmq_pipe::local;
 
-use crate::mail::{Carrier, Far, Marks, PipeId, WhyZmtp};
+use crate::mail::{Carrier, Far, Marks, PipeId, ZmtpReason};
 use crate::peers::inlet::Inlet;
 use crate::peers::outlet::Outlet;
 use crate::peers::shared_outlet::SharedOutlet;
@@ -124,7 +124,7 @@ impl Entry {
                 if shared.waits_for_memory() {
                     self.next = Next::Shared(shared);
                 } else {
-                    self.carrier = Carrier::Zmtp(WhyZmtp::Resources);
+                    self.carrier = Carrier::Zmtp(ZmtpReason::Resources);
                 }
                 self.sender.push_all(unsent, true);
             }
@@ -158,7 +158,7 @@ impl Entry {
         }
         if matches!(self.next, Next::Shared(_)) {
             self.next = Next::None;
-            self.carrier = Carrier::Zmtp(WhyZmtp::Resources);
+            self.carrier = Carrier::Zmtp(ZmtpReason::Resources);
             // The session unmaps what only this end needed.
             self.far.activate(self.id);
         }

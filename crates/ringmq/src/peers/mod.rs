@@ -24,7 +24,7 @@ use ringmq_pipe::local::Post;
 use ringmq_pipe::remote::LatePolicy;
 use slab::Slab;
 
-use crate::mail::{Attachment, Carrier, Command, Far, Marks, Order, PipeId, Stats, WhyZmtp};
+use crate::mail::{Attachment, Carrier, Command, Far, Marks, Order, PipeId, Stats, ZmtpReason};
 use crate::peers::entry::{Entry, Next, Reading};
 use crate::peers::inlet::Inlet;
 use crate::peers::outlet::Outlet;
@@ -85,7 +85,7 @@ impl Peers {
         } = attachment;
         let carrier = match &far {
             Far::Socket(_) => Carrier::Inproc,
-            Far::Session(_) => Carrier::Zmtp(WhyZmtp::Undecided),
+            Far::Session(_) => Carrier::Zmtp(ZmtpReason::Undecided),
         };
         let number = self.entries.insert(Entry {
             id,

@@ -11,7 +11,7 @@ use ringmq_transport::{
 };
 
 use crate::mail::pipes::session_pipe;
-use crate::mail::{Addresses, Command, Connect, Occurrence, Order, PipeId};
+use crate::mail::{Addresses, Command, Connect, EventKind, Order, PipeId};
 use crate::reactor::event_loop::{Io, Origin, Session, Work, session_number};
 use crate::reactor::timers::earlier;
 
@@ -119,7 +119,7 @@ impl Work {
             Ok(dial) => {
                 // The next address has another socket.
                 if let Dial::Begun(_) = dial {
-                    session.tell(Occurrence::Closed { fd: Some(fd) });
+                    session.tell(EventKind::Closed { fd: Some(fd) });
                 }
                 self.dialed(slot, dial);
             }
@@ -134,7 +134,7 @@ impl Work {
         };
         if let DialError::Os { .. } | DialError::TimedOut { .. } = error {
             let fd = error.fd().or(fd);
-            session.tell(Occurrence::Closed { fd });
+            session.tell(EventKind::Closed { fd });
         }
         match &session.origin {
             Origin::Dialed(dialed) if dialed.stop.ends_after(error, dialed.disconnected) => {
@@ -189,7 +189,7 @@ impl Work {
         let deadline = connecting.deadline();
         if let Some(session) = self.sessions.get_mut(slot) {
             if begun {
-                session.tell(Occurrence::ConnectDelayed);
+                session.tell(EventKind::ConnectDelayed);
             }
             session.io = Io::Dialing(Box::new(connecting));
             let until = earlier(deadline, session.until);
@@ -231,7 +231,7 @@ impl Work {
             Some(pause) if !nothing_left => {
                 let again = earlier(Some(Instant::now() + pause), session.until);
                 self.timers.set(session_number(slot), again);
-                session.tell(Occurrence::ConnectRetried { after: pause });
+                session.tell(EventKind::ConnectRetried { after: pause });
             }
             _ => self.end(slot),
         }

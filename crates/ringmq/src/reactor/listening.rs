@@ -10,7 +10,7 @@ use ringmq_sys::ErrorNumber;
 use ringmq_transport::{AcceptError, Listener, Stream};
 
 use crate::mail::pipes::session_pipe;
-use crate::mail::{Addresses, Link, Listen, MonitorEvent, Newcomer, Occurrence, Order, PipeId};
+use crate::mail::{Addresses, EventKind, Link, Listen, MonitorEvent, Newcomer, Order, PipeId};
 use crate::reactor::event_loop::{Origin, SHORTAGE, Session, Work, listener_number};
 
 /// Connections that are accepted before others have their turn: peers can connect as fast as they are accepted.
@@ -57,14 +57,14 @@ impl Listening {
 
     fn tell_refused(&self, error: &AcceptError) {
         let number = ErrorNumber::among(error).unwrap_or(ErrorKind::PermissionDenied.into());
-        self.tell(Occurrence::AcceptFailed { error: number });
+        self.tell(EventKind::AcceptFailed { error: number });
     }
 
-    fn tell(&self, occurrence: Occurrence) {
+    fn tell(&self, kind: EventKind) {
         let endpoint = self.listener.endpoint();
         self.link
             .watch
-            .tell(|| MonitorEvent::at(&endpoint.to_string(), occurrence));
+            .tell(|| MonitorEvent::at(&endpoint.to_string(), kind));
     }
 }
 
@@ -121,7 +121,7 @@ impl Work {
         let endpoint = listener.endpoint().to_string();
         drop(listener);
         link.watch
-            .tell(|| MonitorEvent::at(&endpoint, Occurrence::Closed { fd }));
+            .tell(|| MonitorEvent::at(&endpoint, EventKind::Closed { fd }));
     }
 
     pub(crate) fn accept(&mut self, slot: usize) {

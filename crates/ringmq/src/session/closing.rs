@@ -3,7 +3,7 @@
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use crate::mail::{Command, Occurrence, PipeId, Unsent};
+use crate::mail::{Command, EventKind, PipeId, Unsent};
 use crate::reactor::event_loop::{FAREWELL, Io, Origin, Session, Work, session_number};
 use crate::reactor::timers::earlier;
 use crate::session::broken::Broken;
@@ -51,7 +51,7 @@ impl Work {
         if linger == Some(Duration::ZERO) || (nothing_left && !stands) {
             // libzmq's next attempt would report it. Here there is none.
             if session.is_disconnected() && matches!(session.io, Io::Resting | Io::Resolving(_)) {
-                session.tell(Occurrence::Closed { fd: None });
+                session.tell(EventKind::Closed { fd: None });
             }
             self.end(slot);
             return;
@@ -161,7 +161,7 @@ impl Work {
         drop((ends, near));
         if dialing.is_some() {
             link.watch
-                .tell(|| addresses.event(Occurrence::Closed { fd: dialing }));
+                .tell(|| addresses.event(EventKind::Closed { fd: dialing }));
         }
         let _ = link.post.send(Command::Gone(id));
         self.crew.relieve(self.number);

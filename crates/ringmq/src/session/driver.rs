@@ -14,7 +14,7 @@ use ringmq_transport::Stream;
 use ringmq_zmtp::Connection;
 
 use crate::mail::pipes::{inbound, outbound};
-use crate::mail::{Carrier, Downgrade, Link, Unsent, Upgrade, WhyZmtp};
+use crate::mail::{Carrier, Downgrade, Link, Unsent, Upgrade, ZmtpReason};
 use crate::peers::outbound::Outbound;
 use crate::peers::outlet;
 use crate::reactor::processes::Process;
@@ -55,7 +55,7 @@ pub(crate) enum News {
     /// The handshake is done.
     Ready,
     /// Socket, monitor and log: the connection stays on ZMTP.
-    Stays(WhyZmtp),
+    Stays(ZmtpReason),
     /// The socket gets ends in shared memory.
     Upgrade(Box<Upgrade>),
     /// The socket gets ends of pipes to the session.
@@ -269,7 +269,7 @@ impl Driver {
         }
     }
 
-    fn hold_pipe(&mut self, why: WhyZmtp, ends: &mut Ends, link: &Link) {
+    fn hold_pipe(&mut self, why: ZmtpReason, ends: &mut Ends, link: &Link) {
         self.backoff = PollBackoff::new();
         ends.held = Some(match self.unsent.take() {
             Some(unsent) => Outbound::late(unsent.into_parts()),
@@ -282,7 +282,7 @@ impl Driver {
         self.news.push_back(News::LoggedCarrier(Carrier::Zmtp(why)));
     }
 
-    fn open_pipe(&mut self, why: WhyZmtp, ends: &mut Ends, link: &Link) {
+    fn open_pipe(&mut self, why: ZmtpReason, ends: &mut Ends, link: &Link) {
         let (sender, then) = outbound(link, &ends.waker);
         ends.outbound.then(Outbound::new(then));
         match self.unsent.take() {
@@ -315,7 +315,7 @@ impl Driver {
         if held {
             ends.append_held();
         }
-        let why = WhyZmtp::PeerGone;
+        let why = ZmtpReason::PeerGone;
         match self.unsent.take() {
             Some(unsent) => ends.end_with(unsent.into_parts()),
             None => self.downgrade(sender, Some(receiver), why),
@@ -355,7 +355,7 @@ impl Driver {
         &mut self,
         sender: Option<Sender<Frame>>,
         receiver: Option<Receiver<Frame>>,
-        why: WhyZmtp,
+        why: ZmtpReason,
     ) {
         self.news.push_back(News::Downgrade(Box::new(Downgrade {
             sender,
@@ -376,7 +376,7 @@ impl Driver {
     }
 
     /// Returns the reason to stay on ZMTP that waits to be told.
-    pub(crate) fn stays(&self) -> Option<WhyZmtp> {
+    pub(crate) fn stays(&self) -> Option<ZmtpReason> {
         self.news.iter().find_map(|news| match news {
             News::Stays(why) => Some(*why),
             _ => None,
@@ -417,13 +417,13 @@ fn encoded(frame: switch::Frame) -> Option<[u8; remote::FRAME]> {
     Some(frame.encode())
 }
 
-fn reason(why: Why) -> WhyZmtp {
+fn reason(why: Why) -> ZmtpReason {
     match why {
-        Why::NotIpc => WhyZmtp::NotIpc,
-        Why::TurnedOff => WhyZmtp::TurnedOff,
-        Why::Resources => WhyZmtp::Resources,
-        Why::NotOffered => WhyZmtp::NotOffered,
-        Why::Refused(code) => WhyZmtp::Refused(Refuse::from_code(code)),
-        Why::RefusedByPeer(code) => WhyZmtp::RefusedByPeer(Refuse::from_code(code)),
+        Why::NotIpc => ZmtpReason::NotIpc,
+        Why::TurnedOff => ZmtpReason::TurnedOff,
+        Why::Resources => ZmtpReason::Resources,
+        Why::NotOffered => ZmtpReason::NotOffered,
+        Why::Refused(code) => ZmtpReason::Refused(Refuse::from_code(code)),
+        Why::RefusedByPeer(code) => ZmtpReason::RefusedByPeer(Refuse::from_code(code)),
     }
 }

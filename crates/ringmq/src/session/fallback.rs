@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ringmq_zmtp::Error as ZmtpError;
 
-use crate::mail::{Command, Failure, WhyZmtp};
+use crate::mail::{Command, Failure, ZmtpReason};
 use crate::reactor::event_loop::{Io, Session, WITHOUT, Work};
 use crate::session::broken::Broken;
 use crate::session::driver::{Driver, News, Site};
@@ -110,7 +110,7 @@ impl Work {
                     session.tell_ready();
                 }
                 News::Stays(why) => {
-                    relieves |= why == WhyZmtp::Resources;
+                    relieves |= why == ZmtpReason::Resources;
                     session.tell_stays(why, is_new);
                 }
                 News::Watch(process) => self.watch(slot, process),

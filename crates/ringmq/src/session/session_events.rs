@@ -9,7 +9,7 @@ use ringmq_transport::Stream;
 use ringmq_zmtp::{Detail, Error as ZmtpError};
 use tracing::Level;
 
-use crate::mail::{Carrier, Command, HandshakeFailure, Occurrence, Stats, WhyZmtp};
+use crate::mail::{Carrier, Command, EventKind, HandshakeFailure, Stats, ZmtpReason};
 use crate::reactor::event_loop::{Io, Origin, Session};
 use crate::session::broken::Broken;
 
@@ -24,8 +24,8 @@ pub(crate) enum Next {
 
 impl Session {
     /// Tells of something that happened to this session.
-    pub(crate) fn tell(&self, occurrence: Occurrence) {
-        self.link.watch.tell(|| self.addresses.event(occurrence));
+    pub(crate) fn tell(&self, kind: EventKind) {
+        self.link.watch.tell(|| self.addresses.event(kind));
     }
 
     /// Posts a command to the socket. A socket that has closed says so by an order that is under way.
@@ -35,8 +35,8 @@ impl Session {
 
     /// Tells that the handshake is done.
     pub(crate) fn tell_ready(&mut self) {
-        self.tell(Occurrence::HandshakeSucceeded);
-        self.log_connected(self.driver.stays().unwrap_or(WhyZmtp::Undecided));
+        self.tell(EventKind::HandshakeSucceeded);
+        self.log_connected(self.driver.stays().unwrap_or(ZmtpReason::Undecided));
         let again = std::mem::replace(&mut self.met, true);
         if let Origin::Dialed(dialed) = &mut self.origin {
             dialed.backoff.reset();
@@ -62,11 +62,11 @@ impl Session {
     }
 
     /// Tells that the connection stays on ZMTP. `is_new`: the log has just said so, with the handshake.
-    pub(crate) fn tell_stays(&self, why: WhyZmtp, is_new: bool) {
+    pub(crate) fn tell_stays(&self, why: ZmtpReason, is_new: bool) {
         if !is_new {
             self.log_changed(Carrier::Zmtp(why));
         }
-        if why != WhyZmtp::NotIpc {
+        if why != ZmtpReason::NotIpc {
             self.tell_carrier(Carrier::Zmtp(why));
         }
         // The socket is not woken for it.
@@ -75,11 +75,11 @@ impl Session {
 
     /// How messages travel from now on.
     pub(crate) fn tell_carrier(&self, carrier: Carrier) {
-        self.tell(Occurrence::Travels { carrier });
+        self.tell(EventKind::Travels { carrier });
     }
 
     /// Logs that the peer is known, and how messages travel at first.
-    pub(crate) fn log_connected(&self, why: WhyZmtp) {
+    pub(crate) fn log_connected(&self, why: ZmtpReason) {
         self.log_carrier("connected", Carrier::Zmtp(why));
     }
 
@@ -140,7 +140,7 @@ impl Session {
             limit,
             "shared memory is full"
         );
-        self.tell(Occurrence::MemoryFull { limit });
+        self.tell(EventKind::MemoryFull { limit });
     }
 
     /// Tells how many messages wait in the pipe.
@@ -152,7 +152,7 @@ impl Session {
         };
         let by_zmtp = self.ends.inbound.as_ref().map_or(0, Sender::waiting);
         let receiving = stats.received + by_zmtp;
-        self.tell(Occurrence::PipeStats { sending, receiving });
+        self.tell(EventKind::PipeStats { sending, receiving });
     }
 
     /// A stream is there.
@@ -162,9 +162,9 @@ impl Session {
         match self.origin {
             Origin::Accepted(_) => {
                 self.addresses.remote = stream.remote_endpoint();
-                self.tell(Occurrence::Accepted { fd });
+                self.tell(EventKind::Accepted { fd });
             }
-            Origin::Dialed(_) => self.tell(Occurrence::Connected { fd }),
+            Origin::Dialed(_) => self.tell(EventKind::Connected { fd }),
         }
     }
 
@@ -178,9 +178,9 @@ impl Session {
         if !handshaking {
             self.log_disconnected(why);
         } else {
-            self.tell(Occurrence::HandshakeFailed(failure(why)));
+            self.tell(EventKind::HandshakeFailed(failure(why)));
         }
-        self.tell(Occurrence::Disconnected { fd });
+        self.tell(EventKind::Disconnected { fd });
         let next = self.next(why, handshaking);
         if self.addresses.connects {
             // The next attempt has another one.

@@ -15,7 +15,7 @@ use ringmq_zmtp::{Settings, SocketType};
 use crate::error::EndpointRefusal;
 use crate::mail::pipes::session_pipe;
 use crate::mail::{
-    Conflates, Connect, Link, Listen, MonitorEvent, Occurrence, Order, PipeId, SharedOffer,
+    Conflates, Connect, EventKind, Link, Listen, MonitorEvent, Order, PipeId, SharedOffer,
 };
 use crate::socket::Socket;
 
@@ -63,7 +63,7 @@ impl Socket {
                     Ok(bound.inspect_err(|error| {
                         let number =
                             ErrorNumber::among(error).unwrap_or(ErrorKind::AddrInUse.into());
-                        let failed = Occurrence::BindFailed { error: number };
+                        let failed = EventKind::BindFailed { error: number };
                         watch.tell(|| MonitorEvent::at(endpoint, failed));
                     })?)
                 })
@@ -281,7 +281,7 @@ impl Socket {
         let post = place.post();
         // Before the first connection can be accepted.
         self.watch
-            .tell(|| MonitorEvent::at(&actual, Occurrence::Listening { fd }));
+            .tell(|| MonitorEvent::at(&actual, EventKind::Listening { fd }));
         if post.send(Order::Listen(Box::new(listen))).is_err() {
             return Err(EndpointRefusal::Terminated);
         }

@@ -23,7 +23,7 @@ use ringmq_pipe::local::{Mailbox, Post};
 use ringmq_pipe::sleeper::Sleeper;
 
 use crate::error::SocketError;
-use crate::mail::{Attachment, Command, Occurrence, Watch};
+use crate::mail::{Attachment, Command, EventKind, Watch};
 use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::socket::endpoints::Role;
@@ -141,7 +141,7 @@ impl Socket {
             Err(NotAttached::DuplicateId) if assigned_id.is_none() => {
                 self.peers.silence(peer);
                 self.watch
-                    .tell(|| addresses.event(Occurrence::RoutingIdTaken { routing_id }));
+                    .tell(|| addresses.event(EventKind::RoutingIdTaken { routing_id }));
             }
             Err(_) => self.detach(peer),
         }

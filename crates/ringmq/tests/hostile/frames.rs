@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ringmq::{Interest, Item, Kind, Occurrence, Poller, Socket};
+use ringmq::{EventKind, Interest, Item, Kind, Poller, Socket};
 use ringmq_testing::{Counters, Scratch, watchdog};
 
 use crate::by_hand::{ByHand, LAST, SEGMENT, SEGMENTS, bound, header, memory, soon, store};
@@ -72,10 +72,7 @@ const FLOODS: [(&str, Flood); 4] = [
 
 /// Waits for the event that a connection has ended.
 fn until_disconnected(monitor: &mut ringmq::Monitor) {
-    while !matches!(
-        monitor.recv().unwrap().occurrence,
-        Occurrence::Disconnected { .. }
-    ) {}
+    while !matches!(monitor.recv().unwrap().kind, EventKind::Disconnected { .. }) {}
 }
 
 #[test]

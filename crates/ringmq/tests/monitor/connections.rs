@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use ringmq::{Carrier, Context, Kind, Message, MonitorError, Occurrence, RecvError, Socket};
+use ringmq::{Carrier, Context, EventKind, Kind, Message, MonitorError, RecvError, Socket};
 use ringmq_testing::{Scratch, watchdog};
 
 use super::{is_disconnected, is_retried, is_stopped, monitored, next, settled, soon};
@@ -22,37 +22,37 @@ fn both_sides_tell_of_a_connection() {
         server.bind(endpoint).unwrap();
         let endpoint = server.last_endpoint().to_owned();
         let listening = next(&mut of_server);
-        let Occurrence::Listening { fd: listener } = listening.occurrence else {
+        let EventKind::Listening { fd: listener } = listening.kind else {
             panic!("{listening:?}");
         };
         assert_eq!((&listening.local, &*listening.remote), (&endpoint, ""));
 
         client.connect(&endpoint).unwrap();
         let connected = settled(&mut of_client);
-        let Occurrence::Connected { fd } = connected.occurrence else {
+        let EventKind::Connected { fd } = connected.kind else {
             panic!("{connected:?}");
         };
         assert_eq!(connected.remote, endpoint);
         let ready = next(&mut of_client);
-        assert_eq!(ready.occurrence, Occurrence::HandshakeSucceeded);
+        assert_eq!(ready.kind, EventKind::HandshakeSucceeded);
         assert_eq!((&ready.local, &ready.remote), (&connected.local, &endpoint));
 
         let accepted = next(&mut of_server);
-        assert!(matches!(accepted.occurrence, Occurrence::Accepted { .. }));
+        assert!(matches!(accepted.kind, EventKind::Accepted { .. }));
         let ends = (&connected.remote, &connected.local);
         assert_eq!((&accepted.local, &accepted.remote), ends);
         let ready = next(&mut of_server);
-        assert_eq!(ready.occurrence, Occurrence::HandshakeSucceeded);
+        assert_eq!(ready.kind, EventKind::HandshakeSucceeded);
         assert_eq!((&ready.local, &ready.remote), ends);
 
         drop(server);
         let closed = next(&mut of_server);
         let fd_of_listener = Some(listener);
-        assert_eq!(closed.occurrence, Occurrence::Closed { fd: fd_of_listener });
+        assert_eq!(closed.kind, EventKind::Closed { fd: fd_of_listener });
         assert_eq!(closed.local, endpoint);
         is_stopped(&mut of_server);
         let disconnected = next(&mut of_client);
-        assert_eq!(disconnected.occurrence, Occurrence::Disconnected { fd });
+        assert_eq!(disconnected.kind, EventKind::Disconnected { fd });
         assert_eq!(disconnected.local, connected.local);
         is_retried(&mut of_client);
     }
@@ -66,16 +66,16 @@ fn a_peer_that_goes_and_comes_back_is_told_of() {
     let (mut client, mut monitor) = monitored(Kind::Dealer);
     client.connect(&endpoint).unwrap();
     for _ in 0..3 {
-        let closed = next(&mut monitor).occurrence;
-        let has_number = matches!(closed, Occurrence::Closed { fd: Some(fd) } if fd >= 0);
+        let closed = next(&mut monitor).kind;
+        let has_number = matches!(closed, EventKind::Closed { fd: Some(fd) } if fd >= 0);
         assert!(has_number, "{closed:?}");
         is_retried(&mut monitor);
     }
     let mut server = Context::new().unwrap().socket(Kind::Dealer).unwrap();
     server.bind(&endpoint).unwrap();
     let found = monitor.by_ref().find_map(|event| {
-        let occurrence = event.unwrap().occurrence;
-        (occurrence == Occurrence::HandshakeSucceeded).then_some(())
+        let kind = event.unwrap().kind;
+        (kind == EventKind::HandshakeSucceeded).then_some(())
     });
     assert!(found.is_some());
     server.send("hello").unwrap();
@@ -112,8 +112,8 @@ fn a_peer_in_shared_memory_that_goes_is_told_of_like_any_other() {
     let mut stats = |client: &mut Socket| {
         assert_eq!(client.ask_for_stats(), Some(1));
         loop {
-            match next(&mut monitor).occurrence {
-                Occurrence::PipeStats { sending, receiving } => return (sending, receiving),
+            match next(&mut monitor).kind {
+                EventKind::PipeStats { sending, receiving } => return (sending, receiving),
                 other => seen.push(other),
             }
         }
@@ -152,7 +152,7 @@ fn a_peer_in_shared_memory_that_goes_is_told_of_like_any_other() {
     assert!(
         matches!(
             seen[..],
-            [Occurrence::Connected { .. }, Occurrence::HandshakeSucceeded]
+            [EventKind::Connected { .. }, EventKind::HandshakeSucceeded]
         ),
         "{seen:?}"
     );
@@ -162,8 +162,8 @@ fn a_peer_in_shared_memory_that_goes_is_told_of_like_any_other() {
     is_retried(&mut monitor);
     let mut server = serve();
     let found = monitor.by_ref().find_map(|event| {
-        let occurrence = event.unwrap().occurrence;
-        (occurrence == Occurrence::HandshakeSucceeded).then_some(())
+        let kind = event.unwrap().kind;
+        (kind == EventKind::HandshakeSucceeded).then_some(())
     });
     assert!(found.is_some());
     for number in ["1", "2", "3"] {
@@ -184,7 +184,7 @@ fn an_endpoint_in_use_is_told_of() {
         second.bind(first.last_endpoint()).unwrap_err();
         let event = next(&mut monitor);
         assert_eq!(event.local, first.last_endpoint());
-        let Occurrence::BindFailed { error } = event.occurrence else {
+        let EventKind::BindFailed { error } = event.kind else {
             panic!("{event:?}");
         };
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
@@ -210,16 +210,13 @@ fn a_routing_id_that_is_taken_is_told_of_and_the_newcomer_stays_and_is_not_heard
     );
     second.connect(&endpoint).unwrap();
     let connected = settled(&mut of_second);
-    assert_eq!(
-        next(&mut of_second).occurrence,
-        Occurrence::HandshakeSucceeded
-    );
+    assert_eq!(next(&mut of_second).kind, EventKind::HandshakeSucceeded);
     let taken = loop {
         // The ROUTER learns of it when it is called.
         assert!(matches!(router.try_recv(), Err(RecvError::WouldBlock)));
         match of_router.try_recv() {
             Ok(event) => {
-                if let Occurrence::RoutingIdTaken { .. } = event.occurrence {
+                if let EventKind::RoutingIdTaken { .. } = event.kind {
                     break event;
                 }
             }
@@ -228,7 +225,7 @@ fn a_routing_id_that_is_taken_is_told_of_and_the_newcomer_stays_and_is_not_heard
         }
     };
     let routing_id = b"twin".to_vec();
-    assert_eq!(taken.occurrence, Occurrence::RoutingIdTaken { routing_id });
+    assert_eq!(taken.kind, EventKind::RoutingIdTaken { routing_id });
     assert_eq!((&taken.local, &taken.remote), (&endpoint, &connected.local));
     second.send("unheard").unwrap();
     first.send("again").unwrap();

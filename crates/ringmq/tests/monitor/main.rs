@@ -10,7 +10,7 @@ mod travels;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use ringmq::{Context, Kind, Monitor, MonitorError, MonitorEvent, Occurrence, Socket};
+use ringmq::{Context, EventKind, Kind, Monitor, MonitorError, MonitorEvent, Socket};
 
 const INTERVAL: Duration = Duration::from_millis(20);
 
@@ -22,7 +22,7 @@ fn soon() -> Instant {
 fn next(monitor: &mut Monitor) -> MonitorEvent {
     loop {
         let event = monitor.recv_deadline(soon()).unwrap();
-        if !matches!(event.occurrence, Occurrence::Travels { .. }) {
+        if !matches!(event.kind, EventKind::Travels { .. }) {
             return event;
         }
     }
@@ -31,7 +31,7 @@ fn next(monitor: &mut Monitor) -> MonitorEvent {
 /// The next event but for `ConnectDelayed`, which ipc has not.
 fn settled(monitor: &mut Monitor) -> MonitorEvent {
     let event = next(monitor);
-    if event.occurrence == Occurrence::ConnectDelayed {
+    if event.kind == EventKind::ConnectDelayed {
         return next(monitor);
     }
     event
@@ -40,7 +40,7 @@ fn settled(monitor: &mut Monitor) -> MonitorEvent {
 /// The monitor has stopped, and ends.
 #[track_caller]
 fn is_stopped(monitor: &mut Monitor) {
-    assert_eq!(next(monitor).occurrence, Occurrence::MonitorStopped);
+    assert_eq!(next(monitor).kind, EventKind::MonitorStopped);
     assert!(matches!(monitor.recv(), Err(MonitorError::Ended)));
     assert!(monitor.next().is_none());
 }
@@ -56,16 +56,13 @@ fn monitored(kind: Kind) -> (Socket, Monitor) {
 
 #[track_caller]
 fn is_disconnected(monitor: &mut Monitor) {
-    let event = next(monitor).occurrence;
-    assert!(
-        matches!(event, Occurrence::Disconnected { .. }),
-        "{event:?}"
-    );
+    let event = next(monitor).kind;
+    assert!(matches!(event, EventKind::Disconnected { .. }), "{event:?}");
 }
 
 #[track_caller]
 fn is_retried(monitor: &mut Monitor) {
-    let Occurrence::ConnectRetried { after } = next(monitor).occurrence else {
+    let EventKind::ConnectRetried { after } = next(monitor).kind else {
         panic!("not tried again");
     };
     assert!((INTERVAL..INTERVAL * 2).contains(&after), "{after:?}");

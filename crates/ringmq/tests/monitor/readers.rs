@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use ringmq::{
-    Context, EndpointRefusal, EventFormat, Kind, MonitorError, MonitorEvent, Occurrence,
+    Context, EndpointRefusal, EventFormat, EventKind, Kind, MonitorError, MonitorEvent,
     PlainMonitorError, RecvError, Socket, SocketError,
 };
 use ringmq_testing::watchdog;
@@ -23,8 +23,8 @@ fn a_slow_reader_is_told_how_many_events_it_has_lost() {
     }
     let mut told = [0, 0];
     while let Ok(event) = monitor.try_recv() {
-        match event.occurrence {
-            Occurrence::Lost { events } => told[1] += events,
+        match event.kind {
+            EventKind::Lost { events } => told[1] += events,
             _ => told[0] += 1,
         }
     }
@@ -43,8 +43,8 @@ fn a_shutdown_ends_the_events_of_a_socket_that_makes_no_call() {
         let mut socket = context.socket(Kind::Pull).unwrap();
         let mut monitor = socket.monitor().unwrap();
         socket.bind("tcp://127.0.0.1:*").unwrap();
-        let listening = next(&mut monitor).occurrence;
-        assert!(matches!(listening, Occurrence::Listening { .. }));
+        let listening = next(&mut monitor).kind;
+        assert!(matches!(listening, EventKind::Listening { .. }));
         let mut read = move || {
             let events: Result<Vec<_>, _> = monitor.by_ref().collect();
             let end = monitor.try_recv();
@@ -62,8 +62,8 @@ fn a_shutdown_ends_the_events_of_a_socket_that_makes_no_call() {
         assert!(
             events
                 .iter()
-                .map(|event| &event.occurrence)
-                .eq([&Occurrence::MonitorStopped])
+                .map(|event| &event.kind)
+                .eq([&EventKind::MonitorStopped])
         );
         let another = socket.monitor();
         assert!(
@@ -136,10 +136,8 @@ fn messages_that_wait_are_counted_on_request() {
     assert_eq!(push.ask_for_stats(), Some(1));
     let stats = monitor.find_map(|event| {
         let event = event.unwrap();
-        match event.occurrence {
-            Occurrence::PipeStats { sending, receiving } => {
-                Some((sending, receiving, event.remote))
-            }
+        match event.kind {
+            EventKind::PipeStats { sending, receiving } => Some((sending, receiving, event.remote)),
             _ => None,
         }
     });
@@ -161,7 +159,7 @@ fn nobody_is_asked_how_much_waits_for_a_connection_that_has_ended() {
     );
     assert_eq!(pull.ask_for_stats(), Some(1));
     drop(push);
-    let ended = |event: &MonitorEvent| matches!(event.occurrence, Occurrence::Disconnected { .. });
+    let ended = |event: &MonitorEvent| matches!(event.kind, EventKind::Disconnected { .. });
     while !ended(&next(&mut monitor)) {}
     // The socket hears of it after its monitor.
     let until = soon();

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use ringmq::{Context, HandshakeFailure, Kind, Monitor, Occurrence, ReconnectStop, Socket};
+use ringmq::{Context, EventKind, HandshakeFailure, Kind, Monitor, ReconnectStop, Socket};
 use ringmq_testing::{Scratch, watchdog};
 
 use super::{INTERVAL, is_disconnected, is_retried, is_stopped, monitored, next, nowhere, settled};
@@ -22,7 +22,7 @@ fn stranger_with(set: impl FnOnce(&mut Socket)) -> (TcpListener, TcpStream, Sock
     dealer.connect(&endpoint).unwrap();
     let (peer, _) = listener.accept().unwrap();
     let connected = settled(&mut monitor);
-    assert!(matches!(connected.occurrence, Occurrence::Connected { .. }));
+    assert!(matches!(connected.kind, EventKind::Connected { .. }));
     assert_eq!(connected.endpoint(), endpoint);
     (listener, peer, dealer, monitor)
 }
@@ -35,8 +35,8 @@ fn greeting(mechanism: &str) -> Vec<u8> {
 }
 
 fn failed(monitor: &mut Monitor) -> HandshakeFailure {
-    match next(monitor).occurrence {
-        Occurrence::HandshakeFailed(failure) => failure,
+    match next(monitor).kind {
+        EventKind::HandshakeFailed(failure) => failure,
         other => panic!("{other:?}"),
     }
 }
@@ -106,10 +106,7 @@ fn a_socket_of_the_wrong_type_makes_way_for_the_right_one() {
             client.send("kept").unwrap();
             // A few of these, so that either side was the first.
             for _ in 0..6 {
-                while !matches!(
-                    next(&mut monitor).occurrence,
-                    Occurrence::Disconnected { .. }
-                ) {}
+                while !matches!(next(&mut monitor).kind, EventKind::Disconnected { .. }) {}
             }
             server.unbind(&endpoint).unwrap();
             let mut server = context.socket(right).unwrap();
@@ -173,7 +170,7 @@ fn a_refusal_can_be_the_end() {
     });
     dealer.connect(&endpoint).unwrap();
     let closed = settled(&mut monitor);
-    assert!(matches!(closed.occurrence, Occurrence::Closed { .. }));
+    assert!(matches!(closed.kind, EventKind::Closed { .. }));
     assert_eq!(closed.endpoint(), endpoint);
     drop(dealer);
     is_stopped(&mut monitor);
@@ -199,8 +196,8 @@ fn a_refusal_after_a_disconnect_can_be_the_end() {
     drop(dealer);
     // What was under way comes to its end, which is the last.
     let stopped = monitor.find(|event| {
-        let occurrence = &event.as_ref().unwrap().occurrence;
-        *occurrence == Occurrence::MonitorStopped
+        let kind = &event.as_ref().unwrap().kind;
+        *kind == EventKind::MonitorStopped
     });
     assert!(stopped.is_some());
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringmq::{Carrier, Kind, Monitor, Occurrence, Socket, WhyZmtp};
+use ringmq::{Carrier, EventKind, Kind, Monitor, Socket, ZmtpReason};
 use ringmq_testing::{Scratch, watchdog};
 
 use super::{monitored, soon};
@@ -11,7 +11,7 @@ use super::{monitored, soon};
 fn carrier(monitor: &mut Monitor) -> Carrier {
     loop {
         let event = monitor.recv_deadline(soon()).unwrap();
-        if let Occurrence::Travels { carrier } = event.occurrence {
+        if let EventKind::Travels { carrier } = event.kind {
             return carrier;
         }
     }
@@ -43,11 +43,11 @@ fn both_sides_tell_how_their_messages_travel_and_why() {
     push.send("second").unwrap();
     assert_eq!(carrier(&mut of_pull), Carrier::SharedMemory);
     drop(pull);
-    assert_eq!(carrier(&mut of_push), Carrier::Zmtp(WhyZmtp::PeerGone));
+    assert_eq!(carrier(&mut of_push), Carrier::Zmtp(ZmtpReason::PeerGone));
 
     let [(_pull, mut of_pull), (_push, mut of_push)] = pair(&endpoint, [false, true]);
-    assert_eq!(carrier(&mut of_pull), Carrier::Zmtp(WhyZmtp::TurnedOff));
-    assert_eq!(carrier(&mut of_push), Carrier::Zmtp(WhyZmtp::NotOffered));
+    assert_eq!(carrier(&mut of_pull), Carrier::Zmtp(ZmtpReason::TurnedOff));
+    assert_eq!(carrier(&mut of_push), Carrier::Zmtp(ZmtpReason::NotOffered));
 }
 
 #[test]
@@ -65,8 +65,8 @@ fn memory_that_is_full_is_told_of_once_and_nothing_is_lost() {
         }
         assert!((10..100).contains(&sent), "{sent}");
         let event = of_push.recv_deadline(soon()).unwrap();
-        let full = Occurrence::MemoryFull { limit: 256 << 10 };
-        assert_eq!(event.occurrence, full);
+        let full = EventKind::MemoryFull { limit: 256 << 10 };
+        assert_eq!(event.kind, full);
         assert_eq!(event.remote, endpoint);
         let mut take = |expected: &[u8]| {
             let message = pull.recv_deadline(soon()).unwrap();
@@ -101,7 +101,7 @@ fn each_connection_of_a_socket_with_immediate_pipes_tells_how_its_messages_trave
         assert_eq!(carrier(&mut of_push), Carrier::SharedMemory);
         drop(pull);
         // The pipe has ended then, so that nothing is sent to the peer that is gone.
-        let retried = |event: &Occurrence| matches!(event, Occurrence::ConnectRetried { .. });
-        while !retried(&of_push.recv_deadline(soon()).unwrap().occurrence) {}
+        let retried = |event: &EventKind| matches!(event, EventKind::ConnectRetried { .. });
+        while !retried(&of_push.recv_deadline(soon()).unwrap().kind) {}
     }
 }

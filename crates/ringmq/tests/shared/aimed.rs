@@ -10,7 +10,7 @@ mod victim;
 use std::fs::File;
 use std::time::{Duration, Instant};
 
-use ringmq::{Carrier, Context, Kind, Socket, WhyZmtp};
+use ringmq::{Carrier, Context, Kind, Socket, ZmtpReason};
 use ringmq_testing::{
     Actor, Random, Scratch, limit_descriptors, limit_memory, role, seed, spawn_role, watchdog,
 };
@@ -67,7 +67,7 @@ impl Survivor {
             self.len = SMALL;
         }
         if let Some(connection) = self.socket.connections().first()
-            && connection.carrier != Carrier::Zmtp(WhyZmtp::PeerGone)
+            && connection.carrier != Carrier::Zmtp(ZmtpReason::PeerGone)
         {
             self.carrier = Some(connection.carrier);
         }
@@ -79,9 +79,9 @@ fn went_as_it_should(script: &Script, survivor: &mut Survivor) {
     let right = match script.short {
         Short::Nothing => Carrier::SharedMemory,
         Short::Descriptors(Side::Survivor) | Short::Memory(Side::Survivor) => {
-            Carrier::Zmtp(WhyZmtp::Resources)
+            Carrier::Zmtp(ZmtpReason::Resources)
         }
-        _ => Carrier::Zmtp(WhyZmtp::RefusedByPeer(ringmq::Refuse::Resources)),
+        _ => Carrier::Zmtp(ZmtpReason::RefusedByPeer(ringmq::Refuse::Resources)),
     };
     while survivor.socket.connections()[0].carrier != right {
         survivor.turn();

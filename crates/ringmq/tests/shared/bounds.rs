@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use ringmq::{Context, Frame, Kind, Message, Monitor, Occurrence, Socket};
+use ringmq::{Context, EventKind, Frame, Kind, Message, Monitor, Socket};
 use ringmq_testing::{Scratch, watchdog};
 
 use crate::parts::{is_shared, last, open, socket, soon};
@@ -13,7 +13,7 @@ const LIMIT: usize = 1000;
 fn has_ended(monitor: &mut Monitor) -> bool {
     monitor
         .try_recv()
-        .is_ok_and(|event| matches!(event.occurrence, Occurrence::Disconnected { .. }))
+        .is_ok_and(|event| matches!(event.kind, EventKind::Disconnected { .. }))
 }
 
 fn message(parts: &[usize]) -> Message {

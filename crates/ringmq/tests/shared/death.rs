@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ringmq::{Carrier, Connection, Context, Kind, Occurrence, Socket};
+use ringmq::{Carrier, Connection, Context, EventKind, Kind, Socket};
 use ringmq_testing::{Actor, Scratch, fork_and_linger, listen, role, say, spawn_role, watchdog};
 
 use crate::parts::{arg, last, open, rings, socket, soon};
@@ -53,10 +53,7 @@ fn kill_one(test: &str, victim_binds: bool, child: &str) -> Duration {
     assert!(rings() > 0);
     let died = Instant::now();
     victim.kill();
-    while !matches!(
-        monitor.recv().unwrap().occurrence,
-        Occurrence::Disconnected { .. }
-    ) {}
+    while !matches!(monitor.recv().unwrap().kind, EventKind::Disconnected { .. }) {}
     let noticed = died.elapsed();
     // The application notices, too, with its next calls; what waits for the next peer waits with the session.
     while is_shared(&mut survivor) {

@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ringmq::{Carrier, Context, Kind, Message, Socket, WhyZmtp};
+use ringmq::{Carrier, Context, Kind, Message, Socket, ZmtpReason};
 use ringmq_testing::{
     Actor, Random, Scratch, abstract_name, role, say, scope, seed, spawn_role, under, watchdog,
 };
@@ -332,7 +332,7 @@ fn a_page_is_made_for_the_first_peer_that_has_a_use_for_it() {
     let _stays = connect(&contexts[1], |far| {
         let connections = far.connections();
         let mut carriers = connections.iter().map(|one| one.carrier);
-        carriers.any(|carrier| carrier == Carrier::Zmtp(WhyZmtp::NotOffered))
+        carriers.any(|carrier| carrier == Carrier::Zmtp(ZmtpReason::NotOffered))
     });
     assert_eq!(pages(), 0);
     let _goes_over = connect(&contexts[2], is_shared);

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ringmq::{Carrier, Context, Interest, Item, Kind, Poller, Socket, WhyZmtp};
+use ringmq::{Carrier, Context, Interest, Item, Kind, Poller, Socket, ZmtpReason};
 use ringmq_pipe::Wait;
 use ringmq_pipe::local::Waker;
 use ringmq_pipe::remote::{
@@ -269,7 +269,7 @@ fn whoever_keeps_the_order_is_heard_to_the_end() {
     }
     expect(&mut pull, b"the last");
     expect(&mut pull, b"again");
-    let back = Carrier::Zmtp(WhyZmtp::RefusedByPeer(ringmq::Refuse::Resources));
+    let back = Carrier::Zmtp(ZmtpReason::RefusedByPeer(ringmq::Refuse::Resources));
     assert_eq!(pull.connections()[0].carrier, back);
     before.is_near(&Held::now());
 }

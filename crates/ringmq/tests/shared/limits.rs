@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, Kind, Socket, WhyZmtp};
+use ringmq::{Carrier, Context, Kind, Socket, ZmtpReason};
 use ringmq_testing::{
     Actor, Counters, Scratch, limit_descriptors, listen, role, say, spawn_role, watchdog,
 };
@@ -40,7 +40,7 @@ fn hub() {
     }
     drop(files);
     // Until all is settled.
-    let undecided = Carrier::Zmtp(WhyZmtp::Undecided);
+    let undecided = Carrier::Zmtp(ZmtpReason::Undecided);
     let carriers = loop {
         let connections = router.connections().into_iter();
         let carriers: Vec<Carrier> = connections.map(|one| one.carrier).collect();

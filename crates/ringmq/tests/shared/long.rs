@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, Frame, Kind, Message, Socket, WhyZmtp};
+use ringmq::{Carrier, Context, Frame, Kind, Message, Socket, ZmtpReason};
 use ringmq_testing::{Scratch, scope, watchdog};
 
 use crate::parts::{is_shared, last, rings, socket, soon};
@@ -89,7 +89,7 @@ fn a_part_that_no_record_can_hold_goes_by_zmtp_with_all_of_its_message() {
         assert_eq!(message[1].len(), ENDLESS);
         assert_eq!(last(&pull.recv().unwrap()), b"after");
     });
-    let why = Carrier::Zmtp(WhyZmtp::Resources);
+    let why = Carrier::Zmtp(ZmtpReason::Resources);
     assert_eq!(push.connections()[0].carrier, why);
 }
 
@@ -110,7 +110,7 @@ fn parts_that_no_memory_can_hold_together_go_by_zmtp() {
     let lens: Vec<_> = message.iter().map(|part| part.len()).collect();
     assert_eq!(lens, [500 << 20, 500 << 20]);
     assert_eq!(last(&pull.recv_deadline(soon()).unwrap()), b"end");
-    let why = Carrier::Zmtp(WhyZmtp::Resources);
+    let why = Carrier::Zmtp(ZmtpReason::Resources);
     assert_eq!(push.connections()[0].carrier, why);
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, Kind, WhyZmtp};
+use ringmq::{Carrier, Context, Kind, ZmtpReason};
 use ringmq_testing::{
     Actor, Counters, Scratch, limit_descriptors, listen, role, say, spawn_role, watchdog,
 };
@@ -190,7 +190,7 @@ fn crowd() {
         push.send(make(number(1), message)).unwrap();
     }
     // Who has agreed goes over with a call.
-    let undecided = Carrier::Zmtp(WhyZmtp::Undecided);
+    let undecided = Carrier::Zmtp(ZmtpReason::Undecided);
     while push
         .connections()
         .iter()

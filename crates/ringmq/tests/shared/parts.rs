@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use ringmq::{Carrier, Context, Kind, Message, Socket, WhyZmtp};
+use ringmq::{Carrier, Context, Kind, Message, Socket, ZmtpReason};
 use ringmq_testing::{Bytes, Counters, mix, role_args};
 
 /// A limit for what has to happen.
@@ -180,7 +180,7 @@ pub(crate) fn shared_and_short(socket: &mut Socket) -> (usize, usize) {
             .filter(|one| one.carrier == carrier)
             .count()
     };
-    let short = Carrier::Zmtp(WhyZmtp::Resources);
+    let short = Carrier::Zmtp(ZmtpReason::Resources);
     (count(Carrier::SharedMemory), count(short))
 }
 

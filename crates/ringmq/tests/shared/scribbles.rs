@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-use ringmq::{Carrier, Context, Frame, Kind, MonitorEvent, Occurrence, RecvError, Refuse, WhyZmtp};
+use ringmq::{
+    Carrier, Context, EventKind, Frame, Kind, MonitorEvent, RecvError, Refuse, ZmtpReason,
+};
 use ringmq_testing::{Actor, Scratch, limit_descriptors, listen, role, say, spawn_role, watchdog};
 
 use crate::parts::{arg, is_shared, last, open, rings, socket, soon};
@@ -31,7 +33,7 @@ pub(crate) fn find(memory: &File, what: &[u8]) -> u64 {
 }
 
 fn is_over(event: MonitorEvent) -> bool {
-    matches!(event.occurrence, Occurrence::Disconnected { .. })
+    matches!(event.kind, EventKind::Disconnected { .. })
 }
 
 #[test]
@@ -116,7 +118,7 @@ fn a_message_that_has_begun_ends_whatever_its_sender_does() {
     assert!(first.is_empty() && first.more());
     taker.tell("begun");
     assert_eq!(taker.hear(), "back");
-    let back = Carrier::Zmtp(WhyZmtp::RefusedByPeer(Refuse::Resources));
+    let back = Carrier::Zmtp(ZmtpReason::RefusedByPeer(Refuse::Resources));
     while pull.connections()[0].carrier != back {
         std::thread::yield_now();
     }

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::time::{Duration, Instant};
 
-use ringmq::{Carrier, Context, Kind, Monitor, Occurrence, Socket, WhyZmtp};
+use ringmq::{Carrier, Context, EventKind, Kind, Monitor, Socket, ZmtpReason};
 use ringmq_testing::{
     Actor, Scratch, limit_descriptors, listen, role, say, scope, spawn_role, watchdog,
 };
@@ -37,7 +37,7 @@ fn until_shared(socket: &mut Socket) {
 
 /// Waits until what is sent goes by ZMTP for want of memory.
 fn until_returned(socket: &mut Socket) {
-    let why = Carrier::Zmtp(WhyZmtp::Resources);
+    let why = Carrier::Zmtp(ZmtpReason::Resources);
     while socket.connections()[0].carrier != why {
         std::thread::yield_now();
     }
@@ -102,9 +102,9 @@ fn sender() {
 fn stood(monitor: &mut Monitor) {
     let mut handshakes = 0;
     while let Ok(event) = monitor.try_recv() {
-        match event.occurrence {
-            Occurrence::HandshakeSucceeded => handshakes += 1,
-            Occurrence::Disconnected { .. } => panic!("the connection has ended"),
+        match event.kind {
+            EventKind::HandshakeSucceeded => handshakes += 1,
+            EventKind::Disconnected { .. } => panic!("the connection has ended"),
             _ => {}
         }
     }

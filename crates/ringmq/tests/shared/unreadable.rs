@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, Interest, Item, Kind, Message, Poller, Socket, WhyZmtp};
+use ringmq::{Carrier, Context, Interest, Item, Kind, Message, Poller, Socket, ZmtpReason};
 use ringmq_testing::{
     Actor, Scratch, limit_descriptors, limit_memory, listen, role, say, spawn_role, watchdog,
 };
@@ -114,7 +114,7 @@ fn receiver() {
         }
     }
     let connections = socket.connections();
-    let back = |one: &&ringmq::Connection| one.carrier == Carrier::Zmtp(WhyZmtp::Resources);
+    let back = |one: &&ringmq::Connection| one.carrier == Carrier::Zmtp(ZmtpReason::Resources);
     assert_eq!(connections.iter().filter(back).count(), 1);
     assert!(limit_descriptors(ENOUGH));
     say("received");
@@ -212,10 +212,10 @@ fn everything_comes(test: &str, lack: Lack) {
         assert_eq!(receiver.hear(), "limited");
         (lack.from..COUNT).for_each(|number| send(&mut sender, number, lack));
         assert_eq!(receiver.hear(), "received");
-        let refused = Carrier::Zmtp(WhyZmtp::RefusedByPeer(ringmq::Refuse::Resources));
+        let refused = Carrier::Zmtp(ZmtpReason::RefusedByPeer(ringmq::Refuse::Resources));
         assert_eq!(sender.connections()[0].carrier, refused);
         while let Ok(event) = monitor.try_recv() {
-            let ended = matches!(event.occurrence, ringmq::Occurrence::Disconnected { .. });
+            let ended = matches!(event.kind, ringmq::EventKind::Disconnected { .. });
             assert!(!ended, "the connection has ended");
         }
         drop(silent);

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
-use ringmq::{Kind, Message, Monitor, MonitorError, Occurrence, RecvError, Socket};
+use ringmq::{EventKind, Kind, Message, Monitor, MonitorError, RecvError, Socket};
 use ringmq_testing::{
     Actor, Bytes, Random, Scratch, mix, role, role_args, seed, spawn_role, watchdog,
 };
@@ -75,7 +75,7 @@ fn see(message: &Message, next: &mut u64) {
 
 fn is_over(monitor: &mut Monitor) -> bool {
     match monitor.try_recv() {
-        Ok(event) => matches!(event.occurrence, Occurrence::Disconnected { .. }),
+        Ok(event) => matches!(event.kind, EventKind::Disconnected { .. }),
         Err(MonitorError::WouldBlock) => false,
         Err(error) => panic!("{error}"),
     }

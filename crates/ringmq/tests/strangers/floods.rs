@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, Kind, Socket, WhyZmtp};
+use ringmq::{Carrier, Context, Kind, Socket, ZmtpReason};
 use ringmq_testing::{
     Activity, Actor, Counters, Scratch, listen, role, role_args, say, spawn_role, under, watchdog,
 };
@@ -80,7 +80,7 @@ fn client(endpoint: &str) -> Socket {
 /// Asks until both sides have made the memory that they share, if they share any.
 fn settle(req: &mut Socket, server: u32) {
     ask(req, "before");
-    let undecided = |carrier| carrier == Carrier::Zmtp(WhyZmtp::Undecided);
+    let undecided = |carrier| carrier == Carrier::Zmtp(ZmtpReason::Undecided);
     while undecided(req.connections()[0].carrier) {
         ask(req, "before");
     }

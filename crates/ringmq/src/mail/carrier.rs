@@ -39,6 +39,20 @@ pub enum ZmtpReason {
 }
 
 /// A connection of a socket.
+///
+/// ```
+/// use ringmq::{Carrier, Context, Kind};
+///
+/// let context = Context::new()?;
+/// let (mut server, mut client) = (context.socket(Kind::Rep)?, context.socket(Kind::Req)?);
+/// server.bind("tcp://127.0.0.1:*")?;
+/// client.connect(server.last_endpoint())?;
+/// let connections = client.connections();
+/// let [connection] = &connections[..] else { panic!("one connection") };
+/// assert!(matches!(connection.carrier, Carrier::Zmtp(_)));
+/// println!("messages travel {}", connection.carrier);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Connection {

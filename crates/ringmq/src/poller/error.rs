@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::error::RecvError;
 
-/// Why a wait for several ended with nothing.
+/// Why a wait for several sockets has failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PollError {
@@ -30,7 +30,7 @@ impl From<RecvError> for PollError {
             RecvError::Forked => PollError::Forked,
             RecvError::Interrupted => PollError::Interrupted,
             RecvError::Os(error) => PollError::Os(error),
-            // The only other thing that a look at events answers.
+            // `events` fails in no other way.
             _ => PollError::Terminated,
         }
     }

@@ -1,4 +1,4 @@
-//! What a poller waits for.
+//! The sockets and descriptors that a poller waits for.
 
 use std::ops::{BitOr, BitOrAssign};
 use std::os::fd::BorrowedFd;
@@ -8,7 +8,7 @@ use ringmq_sys::poll::Conditions;
 use crate::error::RecvError;
 use crate::socket::Socket;
 
-/// What to look for at a socket or a descriptor; `|` joins several.
+/// The conditions that a poller waits for at a socket or a descriptor; `|` joins them.
 ///
 /// ```
 /// use ringmq::Interest;
@@ -21,7 +21,7 @@ use crate::socket::Socket;
 pub struct Interest(u8);
 
 impl Interest {
-    /// Nothing. A socket is passed over; a descriptor is looked at for errors.
+    /// No condition. The poller passes over a socket, and checks a descriptor for errors.
     pub const NONE: Interest = Interest(0);
     /// A message can be received without waiting; there is something to read from the descriptor.
     pub const READABLE: Interest = Interest(1);
@@ -30,12 +30,12 @@ impl Interest {
     /// The descriptor has out-of-band data; sockets have none.
     pub const URGENT: Interest = Interest(4);
 
-    /// Whether all of `other` is part of this.
+    /// Returns true if this has all conditions of `other`.
     pub const fn contains(self, other: Interest) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// What poll(2) is to look for at a descriptor.
+    /// The same for poll(2).
     pub(super) fn conditions(self) -> Conditions {
         Conditions {
             readable: self.contains(Interest::READABLE),
@@ -45,7 +45,7 @@ impl Interest {
         }
     }
 
-    /// Whether anything is looked for that sockets have.
+    /// Whether this has a condition of sockets.
     fn of_sockets(self) -> bool {
         self.0 & (Interest::READABLE.0 | Interest::WRITABLE.0) != 0
     }
@@ -65,7 +65,7 @@ impl BitOrAssign for Interest {
     }
 }
 
-/// What was found, among that which was looked for.
+/// The conditions that a wait has found, of those that it waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Readiness {
     /// A message can be received, or something read, without waiting.
@@ -74,18 +74,18 @@ pub struct Readiness {
     pub writable: bool,
     /// The descriptor has out-of-band data.
     pub urgent: bool,
-    /// The descriptor is hung up, in error, or not open. It is told without being looked for.
+    /// The descriptor is hung up, in error, or not open. A wait always ends with this.
     pub broken: bool,
 }
 
 impl Readiness {
-    /// Whether anything was found.
+    /// Returns true if a condition was found.
     pub fn any(self) -> bool {
         self != Readiness::default()
     }
 }
 
-/// One socket or descriptor, what to look for there, and what was found.
+/// A socket or descriptor, the conditions to wait for, and those that were found.
 #[derive(Debug)]
 pub struct Item<'a> {
     target: Target<'a>,
@@ -100,7 +100,7 @@ enum Target<'a> {
 }
 
 impl<'a> Item<'a> {
-    /// A socket.
+    /// Makes an item for a socket.
     pub fn socket(socket: &'a mut Socket, interest: Interest) -> Item<'a> {
         Item {
             target: Target::Socket(socket),
@@ -109,7 +109,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Any other descriptor that poll(2) knows.
+    /// Makes an item for any other descriptor that poll(2) accepts.
     pub fn descriptor(descriptor: BorrowedFd<'a>, interest: Interest) -> Item<'a> {
         Item {
             target: Target::Descriptor(descriptor),
@@ -118,12 +118,12 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// What the last wait found.
+    /// The conditions that the last wait has found.
     pub fn ready(&self) -> Readiness {
         self.ready
     }
 
-    /// The socket, to be used while the item lives.
+    /// The socket, for use while the item lives; `None` for a descriptor.
     pub fn as_socket(&mut self) -> Option<&mut Socket> {
         match &mut self.target {
             Target::Socket(socket) => Some(socket),
@@ -131,7 +131,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The descriptor, if it is no socket's, and what to look for there.
+    /// The descriptor and its conditions; `None` for a socket.
     pub(super) fn other(&self) -> Option<(BorrowedFd<'a>, Interest)> {
         match self.target {
             Target::Socket(_) => None,
@@ -139,7 +139,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The socket, if it is looked at.
+    /// The socket, if the poller waits for it.
     #[inline]
     pub(super) fn waiting(&mut self) -> Option<&mut Socket> {
         match &mut self.target {
@@ -148,7 +148,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Whether it is worth looking at a socket again.
+    /// Whether the events of a socket may have changed.
     #[inline]
     pub(super) fn has_news(&mut self) -> bool {
         let readable = self.interest.contains(Interest::READABLE);
@@ -159,7 +159,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Whether another thread waits for the lock of a socket that is looked at.
+    /// Whether another thread waits for the lock of the socket.
     pub(super) fn is_wanted(&self) -> bool {
         match &self.target {
             Target::Socket(socket) => socket.is_wanted(),
@@ -167,7 +167,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Looks at a socket. At the end of a wait, those who poll its descriptor are served, too.
+    /// Updates the readiness of a socket. At the end of a wait (`last`) this also arms its descriptor.
     pub(super) fn look(&mut self, last: bool) -> Result<(), RecvError> {
         let interest = self.interest;
         let Some(socket) = self.waiting() else {
@@ -186,7 +186,7 @@ impl<'a> Item<'a> {
         Ok(())
     }
 
-    /// Takes what poll(2) has found at a descriptor.
+    /// Sets the readiness of a descriptor from the result of poll(2).
     pub(super) fn found(&mut self, found: Conditions) {
         self.ready = Readiness {
             readable: found.readable,

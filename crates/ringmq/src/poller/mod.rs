@@ -31,10 +31,9 @@ use crate::socket::Socket;
 
 /// Waits for several sockets, and other descriptors, at once.
 ///
-/// A wait spins before it sleeps, as the least eager of its sockets does by itself: one that parks lets none spin. What
-/// earlier waits have shown is remembered, so use one poller again rather than a new one each time. Sockets that are
-/// waited for in this way cost their peers a system call only while the wait sleeps; nobody has to ask for their
-/// descriptors.
+/// A wait spins before it sleeps, in the way of the least eager of its sockets: if one parks, the wait does not spin. A
+/// poller learns from its earlier waits, so use one poller again rather than a new one each time. The peers of these sockets
+/// make a system call only while the wait sleeps; the descriptors of the sockets are not needed.
 ///
 /// ```
 /// use ringmq::{Context, Interest, Item, Kind, Poller};
@@ -63,23 +62,23 @@ pub struct Poller {
     spinner: Spinner,
 }
 
-/// Looks at the sockets, while spinning, between two at the other descriptors, each a system call.
+/// How often a spin looks at the sockets between two looks at the other descriptors, each of which is a system call.
 const DESCRIPTOR_LOOK: u32 = 1024;
 
 impl Poller {
-    /// One that has not waited yet.
+    /// Makes a poller.
     pub fn new() -> Poller {
         Poller::default()
     }
 
-    /// Waits until something is ready, or the time has passed; `None` waits without end, zero does not wait. Says how many
-    /// items are ready, each of which says for what.
+    /// Waits until an item is ready, or the time has passed; `None` waits without end, zero does not wait. Returns how many
+    /// items are ready; [`Item::ready`] says for what.
     ///
-    /// Sockets are looked at again at the end, so that those who also poll the descriptor of one miss nothing.
+    /// A program that also polls the [descriptor](Socket::watch) of one of the sockets misses no event.
     ///
     /// # Errors
     ///
-    /// [`PollError`]. What items say then is without meaning.
+    /// [`PollError`]. The readiness of the items has no meaning then.
     pub fn wait<'a>(
         &mut self,
         items: &mut [Item<'a>],
@@ -97,9 +96,9 @@ impl Poller {
         }
     }
 
-    /// A part of a [wait](Poller::wait), for a face that shares sockets between threads by locks: up to its end, or to a
-    /// pause. In a pause the caller lets go of the sockets, [rests](PollPause::rest), gets hold of the sockets again, has
-    /// each of them [woken](Socket::wake), and takes the next step with items for the same sockets and descriptors.
+    /// Waits up to the end or up to a pause, for the C library, where threads share sockets by locks. In a pause the caller
+    /// unlocks the sockets, [rests](PollPause::rest), locks the sockets again, [wakes](Socket::wake) each of them, and takes
+    /// the next step with items for the same sockets and descriptors.
     ///
     /// # Errors
     ///
@@ -115,7 +114,7 @@ impl Poller {
             if look(items, &mut others)? > 0 || wait.is_over() {
                 return Ok(PollStep::Ready(last_look(items)?));
             }
-            // What is there now is told before a signal.
+            // Readiness comes before a signal.
             wait.check()?;
             let spun = if wait.spins() {
                 self.spin(items, &mut others, wait.deadline())
@@ -177,7 +176,7 @@ fn sockets<'i>(items: &'i mut [Item<'_>]) -> impl Iterator<Item = &'i mut Socket
     items.iter_mut().filter_map(Item::waiting)
 }
 
-/// The descriptors that are no sockets', and where they stand.
+/// The items that are descriptors, and their indices.
 struct Others<'a> {
     set: Set<'a>,
     places: Vec<usize>,
@@ -198,7 +197,7 @@ impl<'a> Others<'a> {
         others
     }
 
-    /// Looks at them without sleeping, and says how many are ready.
+    /// Checks them without sleeping. Returns how many are ready.
     fn look(&mut self) -> io::Result<usize> {
         if self.set.is_empty() {
             return Ok(0);
@@ -207,12 +206,12 @@ impl<'a> Others<'a> {
     }
 }
 
-/// Looks at everything, and says how many are ready.
+/// Checks all items. Returns how many are ready.
 fn look<'a>(items: &mut [Item<'a>], others: &mut Others<'a>) -> Result<usize, PollError> {
     for item in items.iter_mut() {
         item.look(false)?;
     }
-    // A look does not sleep, so that no signal ends it.
+    // This does not sleep, so a signal cannot end it.
     if others.look().map_err(PollError::Os)? > 0 {
         for (index, place) in others.places.iter().enumerate() {
             items[*place].found(others.set.found(index));
@@ -221,7 +220,7 @@ fn look<'a>(items: &mut [Item<'a>], others: &mut Others<'a>) -> Result<usize, Po
     Ok(ready(items))
 }
 
-/// Looks once more at those sockets whose descriptor others poll: they are told what comes from now on.
+/// Checks the sockets once more whose descriptors the program has: this arms them.
 fn last_look(items: &mut [Item<'_>]) -> Result<usize, PollError> {
     for item in items.iter_mut() {
         if item.waiting().is_some_and(|socket| socket.watched) {
@@ -235,7 +234,7 @@ fn ready(items: &[Item<'_>]) -> usize {
     items.iter().filter(|item| item.ready().any()).count()
 }
 
-/// Announces the sleep of all sockets, and says what to sleep on; nothing, if something came in the meantime.
+/// Announces a sleep at all sockets. Returns what to sleep on, or `None` if an event came in the meantime.
 fn lie_down(items: &mut [Item<'_>], deadline: Option<Instant>) -> io::Result<Option<PollPause>> {
     let mut pause = PollPause::until(deadline);
     for item in items.iter_mut() {
@@ -253,12 +252,12 @@ fn lie_down(items: &mut [Item<'_>], deadline: Option<Instant>) -> io::Result<Opt
     announced.map(|()| None)
 }
 
-/// What a poller that spins looks at.
+/// The items of a wait that spins.
 struct Looks<'l, 'a> {
     items: &'l mut [Item<'a>],
     others: &'l mut Others<'a>,
     count: u32,
-    /// Why the descriptors cannot be looked at.
+    /// Why the descriptors could not be checked.
     failed: Option<io::Error>,
 }
 

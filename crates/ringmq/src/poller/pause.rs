@@ -1,4 +1,4 @@
-//! Where a wait for several sockets lets go of them.
+//! Pauses of a wait for several sockets, in which other threads may use them.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::poller::item::{Interest, Item};
 use crate::socket::patience::later;
 use crate::socket::pause::{BRIEF, MOST_YIELDS};
 
-/// What a [step](crate::poller::Poller::step) of a wait comes to.
+/// The outcome of a [step](crate::poller::Poller::step) of a wait.
 #[derive(Debug)]
 pub enum PollStep {
-    /// So many items are ready, or none, and the time has passed.
+    /// The number of items that are ready; 0 if the time has passed.
     Ready(usize),
     /// The caller lets go of the sockets before the next step.
     Pause(PollPause),
@@ -28,15 +28,15 @@ pub struct PollWait {
     deadline: Option<Instant>,
     over: bool,
     failed: Option<PollError>,
-    /// How often it has let another thread in, while it spun, since it last slept.
+    /// How often it has let another thread have a socket, while it spun, since it last slept.
     yields: u32,
-    /// It has slept, and a look found nothing since.
+    /// It has slept, and has found no event since.
     has_slept: bool,
     storm: Storm,
 }
 
 impl PollWait {
-    /// One that has not begun; `None` waits without end, zero does not wait.
+    /// Makes a wait that has not begun; `None` waits without end, zero does not wait.
     pub fn new(timeout: Option<Duration>) -> PollWait {
         let over = timeout == Some(Duration::ZERO);
         PollWait {
@@ -62,20 +62,20 @@ impl PollWait {
         self.over
     }
 
-    /// Why it has ended with nothing, if it has.
+    /// Returns the error that has ended the wait, if one has.
     pub(super) fn check(&mut self) -> Result<(), PollError> {
         self.failed.take().map_or(Ok(()), Err)
     }
 
-    /// It is over after one more look if its time has passed: a peer can bring news to each look, of which nothing is for
-    /// the application.
+    /// Ends the wait after one more look if its time has passed. A peer that keeps sending what is not for the application
+    /// would otherwise keep the wait from ending.
     pub(super) fn look_at_time(&mut self) {
         self.over |= self
             .deadline
             .is_some_and(|deadline| Instant::now() >= deadline);
     }
 
-    /// After one more look it is over.
+    /// Ends the wait after one more look.
     pub(super) fn ended(&mut self, slept: Slept) {
         match slept {
             Slept::TimedOut => self.over = true,
@@ -85,13 +85,13 @@ impl PollWait {
     }
 }
 
-/// What a wait for several sockets rests on while it does not hold them.
+/// The descriptors that a wait for several sockets sleeps on while it does not hold them.
 #[derive(Debug, Default)]
 pub struct PollPause {
     bells: Vec<Arc<Event>>,
-    /// An event of one's own, if other threads have announced sleeps at some of the sockets.
+    /// The event of this thread, if other threads have announced sleeps at some of the sockets.
     own: Option<Arc<Event>>,
-    /// There is no descriptor for that.
+    /// There is no descriptor for `own`.
     short: bool,
     deadline: Option<Instant>,
     brief: bool,
@@ -105,7 +105,7 @@ impl PollPause {
         }
     }
 
-    /// For a moment, in which another thread gets what it waits for.
+    /// A pause only to let another thread use a socket.
     pub(crate) fn brief() -> PollPause {
         PollPause {
             brief: true,
@@ -113,12 +113,12 @@ impl PollPause {
         }
     }
 
-    /// Whether the caller only lets go of the sockets for a moment, for another thread that wants one of them.
+    /// Returns true if the pause is only to let another thread use one of the sockets.
     pub fn is_brief(&self) -> bool {
         self.brief
     }
 
-    /// An item is waited for.
+    /// Adds what an item is waited for by.
     pub(super) fn add(&mut self, item: &mut Item<'_>) {
         let Some(socket) = item.waiting() else {
             return;
@@ -136,8 +136,8 @@ impl PollPause {
         }
     }
 
-    /// Sleeps until something may have come, the time has passed, or a signal was handled, of which the next step
-    /// learns. `others` are the descriptors among the items.
+    /// Sleeps until an event may have come, the time has passed, or a signal was handled: then the next step fails. `others`
+    /// are the descriptors among the items.
     pub fn rest<'fd>(
         &self,
         wait: &mut PollWait,

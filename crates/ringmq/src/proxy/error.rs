@@ -7,17 +7,17 @@ use thiserror::Error;
 use crate::error::{RecvError, SendError};
 use crate::poller::PollError;
 
-/// What ended a proxy.
+/// Why a proxy has failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ProxyError {
-    /// It could not wait: a signal was handled, perhaps.
+    /// The wait for its sockets failed, for instance because a signal was handled.
     #[error("a proxy cannot wait: {0}")]
     Poll(#[source] PollError),
-    /// A socket does not receive, or not now.
+    /// A socket could not receive.
     #[error("a proxy cannot receive: {0}")]
     Recv(#[source] RecvError),
-    /// A socket does not send, or not within its timeout. The message that was received, whole, comes with it.
+    /// A socket could not send, for instance within its timeout. The whole message comes with the error.
     #[error("a proxy cannot send: {0}")]
     Send(#[source] SendError),
 }

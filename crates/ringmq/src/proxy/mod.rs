@@ -1,4 +1,4 @@
-//! Proxies: whatever comes in at one socket leaves through another, and back.
+//! Proxies, which pass messages on between two sockets, both ways.
 //!
 //! ```text
 //!   clients ---> frontend ----------> backend ---> services
@@ -26,27 +26,27 @@ use crate::socket::patience::{Patience, Woken};
 use crate::socket::pause::Pause;
 use crate::socket::readiness::Events;
 
-/// Messages that go one way before the other way has its turn.
+/// The most messages in one direction before the other direction has its turn.
 const BURST: usize = 1000;
 
-/// Messages between two looks whether another thread wants a socket.
+/// How many messages are passed on between two checks whether another thread wants a socket.
 const WANTED_LOOK: usize = 64;
 
-/// Why a proxy has ended in good order.
+/// Why a proxy has ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProxyEnd {
     /// The context was shut down.
     Shutdown,
-    /// The control socket was told `TERMINATE`.
+    /// The control socket has received `TERMINATE`.
     Told,
 }
 
 /// Passes on messages between two sockets, both ways, until the context is shut down.
 ///
-/// A message is passed on whole, up to 1,000 in one direction before the other has its turn. Nothing is received that the
-/// other side cannot take. `capture`, if there is one, gets a copy of every part; it should be a PUB, PUSH, DEALER or
-/// PAIR. More can be asked for with [`Proxy`].
+/// Messages are passed on whole, at most 1,000 in one direction before the other has its turn. The proxy receives a message
+/// only if the other side can take it. `capture`, if there is one, gets a copy of every part; it should be a PUB, PUSH,
+/// DEALER or PAIR. [`Proxy`] can do more.
 ///
 /// # Errors
 ///
@@ -83,7 +83,7 @@ pub fn proxy(
     proxy.run().map(drop)
 }
 
-/// A proxy with what it may have beside its two sockets.
+/// A proxy between two sockets, with a capture socket and a control socket if the program wants them.
 ///
 /// ```
 /// use ringmq::{Context, Kind, Proxy, ProxyEnd};
@@ -101,23 +101,23 @@ pub fn proxy(
 #[derive(Debug)]
 pub struct Proxy<'a> {
     frontend: &'a mut Socket,
-    /// Not there if the frontend is on both sides.
+    /// `None` if the frontend is on both sides.
     backend: Option<&'a mut Socket>,
     capture: Option<&'a mut Socket>,
     control: Option<&'a mut Socket>,
     progress: ProxyProgress,
 }
 
-/// What a burst has come to.
+/// The outcome of a burst.
 #[derive(Debug, Default)]
 struct Forwarded {
-    /// A message was passed on, or has begun to be.
+    /// Whether a message was passed on, or is being passed on.
     any: bool,
     pause: Option<ProxyPause>,
 }
 
 impl<'a> Proxy<'a> {
-    /// One between two sockets.
+    /// Makes a proxy between two sockets.
     pub fn between(frontend: &'a mut Socket, backend: &'a mut Socket) -> Proxy<'a> {
         Proxy {
             backend: Some(backend),
@@ -125,7 +125,7 @@ impl<'a> Proxy<'a> {
         }
     }
 
-    /// One that sends what a socket receives through the same socket.
+    /// Makes a proxy that sends the messages that a socket receives through the same socket.
     pub fn of(socket: &'a mut Socket) -> Proxy<'a> {
         Proxy {
             frontend: socket,
@@ -136,7 +136,7 @@ impl<'a> Proxy<'a> {
         }
     }
 
-    /// Goes on from where another proxy of the same sockets has [stopped](Proxy::stop).
+    /// Continues the work of a proxy of the same sockets that has [stopped](Proxy::stop).
     #[doc(hidden)]
     #[must_use]
     pub fn resume(mut self, progress: ProxyProgress) -> Proxy<'a> {
@@ -144,29 +144,30 @@ impl<'a> Proxy<'a> {
         self
     }
 
-    /// Lets go of the sockets in a pause.
+    /// Gives the sockets up in a pause, and keeps the state.
     #[doc(hidden)]
     pub fn stop(self) -> ProxyProgress {
         self.progress
     }
 
-    /// With a socket that gets a copy of every part. The proxy waits for it, if it blocks.
+    /// Adds a socket that gets a copy of every part. The proxy waits for it, if it blocks.
     #[must_use]
     pub fn capture(mut self, socket: &'a mut Socket) -> Proxy<'a> {
         self.capture = Some(socket);
         self
     }
 
-    /// With a socket that is told what to do: `PAUSE`, `RESUME`, `TERMINATE` or `STATISTICS`. The last is answered by eight
-    /// parts, each a `u64` in the byte order of the machine: parts and bytes that the frontend has received and sent, and
-    /// those of the backend. A REP answers the others, too, with an empty message.
+    /// Adds a socket that receives commands: `PAUSE`, `RESUME`, `TERMINATE` or `STATISTICS`. The proxy replies to the last
+    /// with eight parts, each a `u64` in the byte order of the machine: parts and bytes that the frontend has received,
+    /// parts and bytes that it has sent, and the same for the backend. A REP replies to the other commands with an empty
+    /// message.
     #[must_use]
     pub fn control(mut self, socket: &'a mut Socket) -> Proxy<'a> {
         self.control = Some(socket);
         self
     }
 
-    /// Runs until it is told to end, or the context is shut down.
+    /// Runs until the control socket receives `TERMINATE`, or the context is shut down.
     ///
     /// # Errors
     ///
@@ -183,9 +184,9 @@ impl<'a> Proxy<'a> {
         }
     }
 
-    /// A part of a [run](Proxy::run), for a face that shares the sockets between threads by locks: up to its end, or to a
-    /// pause. In a pause the caller [stops](Proxy::stop), lets go of the sockets, [rests](ProxyPause::rest), gets hold of
-    /// the sockets again, has each of them [woken](Socket::wake), and [resumes](Proxy::resume).
+    /// Runs up to the end or up to a pause, for the C library, where threads share sockets by locks. In a pause the caller
+    /// [stops](Proxy::stop), unlocks the sockets, [rests](ProxyPause::rest), locks the sockets again,
+    /// [wakes](Socket::wake) each of them, and [resumes](Proxy::resume).
     ///
     /// # Errors
     ///
@@ -204,14 +205,14 @@ impl<'a> Proxy<'a> {
         }
     }
 
-    /// Works up to a pause, or until it is told to end.
+    /// Works up to a pause, or until a command ends it.
     fn work(&mut self) -> Result<Option<ProxyPause>, ProxyError> {
         if let Some((wait, interests)) = self.progress.wait.take()
             && let Some(pause) = self.wait(wait, interests)?
         {
             return Ok(Some(pause));
         }
-        // What was on its way at a pause comes first.
+        // A message that was being passed on at a pause comes first.
         if let Some(from) = self.progress.from
             && let Some(pause) = self.forward(from)?.pause
         {
@@ -221,7 +222,7 @@ impl<'a> Proxy<'a> {
             if self.is_wanted() {
                 return Ok(Some(ProxyPause::brief()));
             }
-            // One command may change what the next is for.
+            // Each command may change the state before the next is read.
             while self.take_command()? {}
             let interests = match self.progress.state {
                 State::Ended => return Ok(None),
@@ -257,7 +258,8 @@ impl<'a> Proxy<'a> {
         }
     }
 
-    /// What the frontend and the backend are ready for. One that is alone can always be sent to: REP has to receive before.
+    /// What the frontend and the backend are ready for. A socket on both sides counts as writable: a REP is so only after
+    /// it has received.
     fn events(&mut self) -> Result<[Events; 2], RecvError> {
         let mut front = self.frontend.events_now()?;
         let back = match &mut self.backend {
@@ -273,7 +275,7 @@ impl<'a> Proxy<'a> {
         Ok([front, back])
     }
 
-    /// Whoever has something waits for room at the other, and whoever has nothing for something.
+    /// What to wait for: room at the other side for a side that has a message, and a message for a side that has none.
     fn interests(&self, ready: [Events; 2]) -> [Interest; 2] {
         let mut interests = [Interest::NONE; 2];
         for from in [0, 1] {
@@ -286,7 +288,7 @@ impl<'a> Proxy<'a> {
         interests
     }
 
-    /// Waits; gives what to rest on, if that takes a pause.
+    /// Waits. Returns a pause, if the wait needs one.
     fn wait(
         &mut self,
         mut wait: PollWait,
@@ -312,7 +314,7 @@ impl<'a> Proxy<'a> {
         }
     }
 
-    /// Passes on what can be passed on.
+    /// Passes messages on, in both directions.
     fn pass(&mut self, [front, back]: [Events; 2]) -> Result<Forwarded, ProxyError> {
         let mut there = Forwarded::default();
         if front.readable && back.writable {
@@ -326,7 +328,7 @@ impl<'a> Proxy<'a> {
         Ok(here)
     }
 
-    /// Passes a burst on.
+    /// Passes on a burst of messages in one direction.
     fn forward(&mut self, from: Side) -> Result<Forwarded, ProxyError> {
         let mut done = 0;
         while self.progress.from.is_some() || self.take_message(from, done)? {
@@ -346,7 +348,7 @@ impl<'a> Proxy<'a> {
         })
     }
 
-    /// Receives the next message to pass on, if there is one, and it may be passed on in this burst.
+    /// Receives the next message of this burst into `parts`. Returns false if there is none, or if the burst is over.
     fn take_message(&mut self, from: Side, done: usize) -> Result<bool, ProxyError> {
         let alone = self.backend.is_none();
         let enough = done >= BURST
@@ -368,7 +370,7 @@ impl<'a> Proxy<'a> {
             );
             self.progress.parts.push(frame);
             if more {
-                // A message is there with all of its parts.
+                // If one part is there, all parts are.
                 next = Some(self.socket(from).recv_part()?);
             }
         }
@@ -379,8 +381,8 @@ impl<'a> Proxy<'a> {
         self.sockets().any(|socket| socket.is_wanted())
     }
 
-    /// Passes on the message that was received: all of its parts, or none. Gives what to rest on first, if threads share
-    /// a socket that has to be waited for.
+    /// Sends the message that was received: all of its parts, or none. Returns a pause, if threads share a socket that has to
+    /// be waited for.
     fn pass_on(&mut self, from: Side) -> Result<Option<Pause>, ProxyError> {
         let mut parts = mem::take(&mut self.progress.parts);
         let bytes: u64 = parts.iter().map(|frame| frame.len() as u64).sum();
@@ -401,7 +403,7 @@ impl<'a> Proxy<'a> {
         Ok(None)
     }
 
-    /// Sends a copy of all parts to the socket that captures, if there is one, then the parts themselves.
+    /// Sends a copy of all parts to the capture socket, if there is one, then the parts themselves.
     fn send_parts(
         &mut self,
         from: Side,
@@ -425,7 +427,7 @@ impl<'a> Proxy<'a> {
         Ok(pause)
     }
 
-    /// Does what the control socket asks for. Says whether it asked.
+    /// Performs a command of the control socket. Returns false if there was none.
     fn take_command(&mut self) -> Result<bool, ProxyError> {
         let Some(control) = &mut self.control else {
             return Ok(false);
@@ -453,7 +455,7 @@ impl<'a> Proxy<'a> {
         Ok(true)
     }
 
-    /// Sends the eight numbers.
+    /// Sends the statistics.
     fn tell(&mut self) -> Result<(), ProxyError> {
         let [front, back] = self.progress.passed;
         let numbers = [front.received, front.sent, back.received, back.sent];
@@ -468,7 +470,7 @@ impl<'a> Proxy<'a> {
     }
 }
 
-/// Sends all parts of a message. Gives what to rest on first, if threads share the socket, and it has to be waited for.
+/// Sends all parts of a message. Returns a pause, if threads share the socket and it has to be waited for.
 fn send(
     socket: &mut Socket,
     parts: &mut Vec<Frame>,
@@ -481,7 +483,7 @@ fn send(
     }
 }
 
-/// Whether a message can be sent. Between the messages of a burst, this is cheaper than to ask for events.
+/// Returns true if a message can be sent. Between the messages of a burst this costs less than `events`.
 fn has_room(socket: &mut Socket) -> bool {
     socket.pattern.can_send(&mut socket.peers)
         || (socket

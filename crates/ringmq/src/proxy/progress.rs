@@ -1,4 +1,4 @@
-//! How far a proxy has come, and what it rests on, while it does not hold its sockets.
+//! The state of a proxy, and its pauses, while it does not hold its sockets.
 
 use ringmq_message::Frame;
 
@@ -8,28 +8,29 @@ use crate::proxy::ProxyEnd;
 use crate::socket::patience::Woken;
 use crate::socket::pause::Pause;
 
-/// How far a proxy has come, while it does not hold its sockets.
+/// The state of a proxy while it does not hold its sockets.
 #[derive(Debug, Default)]
 pub struct ProxyProgress {
     pub(super) state: State,
     /// At the frontend, and at the backend.
     pub(super) passed: [Passed; 2],
     pub(super) poller: Poller,
-    /// A wait that a pause is part of.
+    /// The wait that was interrupted by a pause.
     pub(super) wait: Option<(PollWait, [Interest; 2])>,
-    /// A message is on its way from there.
+    /// The side from which the message in `parts` came, until it is passed on.
     pub(super) from: Option<Side>,
-    /// Its parts; and whether it was captured.
+    /// The parts of that message.
     pub(super) parts: Vec<Frame>,
+    /// Whether the capture socket has its copy.
     pub(super) captured: bool,
-    /// How a pause has ended before it, or a copy of it, is sent again.
+    /// How the pause of a send has ended, before the message is sent again.
     pub(super) woken: Option<Result<Woken, SendRefusal>>,
 }
 
-/// What a [step](Proxy::step) of a proxy comes to.
+/// The outcome of a [step](crate::Proxy::step) of a proxy.
 #[derive(Debug)]
 pub enum ProxyStep {
-    /// It has ended.
+    /// The proxy has ended.
     Ended(ProxyEnd),
     /// The caller lets go of the sockets before the next step.
     Pause(ProxyPause),
@@ -50,7 +51,7 @@ impl ProxyPause {
         ProxyPause(Rest::Wait(PollPause::brief()))
     }
 
-    /// Whether the caller only lets go of the sockets for a moment, for another thread that wants one of them.
+    /// Returns true if the pause is only to let another thread use one of the sockets.
     pub fn is_brief(&self) -> bool {
         match &self.0 {
             Rest::Wait(pause) => pause.is_brief(),
@@ -70,7 +71,7 @@ impl ProxyPause {
     }
 }
 
-/// What went through one socket, in messages' parts and in bytes: received, and sent.
+/// How many parts, and how many bytes, one socket has received and sent.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Passed {
     pub(super) received: [u64; 2],
@@ -85,7 +86,7 @@ pub(super) enum State {
     Ended,
 }
 
-/// A socket of the proxy's.
+/// One of the two sockets of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Front,

@@ -1,15 +1,15 @@
-//! Waits that let go of their socket, for a face that shares it between threads by a lock.
+//! Waits that give their socket up, for the C library, where threads share a socket by a lock.
 //!
 //! ```text
 //!   lock, call --> done: unlock, answer
 //!    ^     |  would have to wait, and has left a Pause
 //!    |     v
 //!    |    unlock, rest: sleep on the socket's bell, as the one thread that may announce a sleep there,
-//!    |     |            or on an event of one's own, which that thread and calls that change something ring
+//!    |     |            or on an event of this thread, which that thread and calls that change something ring
 //!    |     v
 //!    +--- lock, wake, call again
 //! ```
-//! Threads that wait for the same socket at the same time are told of everything that one of them is woken by.
+//! If several threads wait for the same socket, an event that wakes one of them wakes all.
 
 use std::fmt;
 use std::io;
@@ -26,18 +26,18 @@ use crate::socket::Socket;
 use crate::socket::patience::{Ended, Patience, Woken};
 use crate::socket::waiting::Waiting;
 
-/// What a socket knows of the threads that share it.
+/// The threads that share a socket.
 pub(crate) struct Sharing {
     /// Whether another thread waits for the lock.
     wanted: Box<dyn Fn() -> bool + Send + Sync>,
-    /// Threads that sleep while another has announced a sleep, and what wakes them. A ring takes them out.
+    /// Threads that sleep while another has announced a sleep, and the events that wake them. Ringing an event removes it.
     guests: Vec<(ThreadId, Arc<Event>)>,
-    /// What the last call has left.
+    /// The pause that the last call needs.
     pause: Option<Pause>,
 }
 
-/// A wait that a call has left to its caller, who lets go of the socket, [rests](Pause::rest), gets hold of the socket
-/// again, has it [woken](Socket::wake), and makes the call again.
+/// A wait that a call has left to its caller. The caller unlocks the socket, [rests](Pause::rest), locks the socket again,
+/// [wakes](Socket::wake) it, and makes the call again.
 #[derive(Debug)]
 pub struct Pause {
     bed: Bed,
@@ -46,36 +46,37 @@ pub struct Pause {
     yields: Option<u32>,
 }
 
-/// What a thread rests on.
+/// What a thread sleeps on.
 #[derive(Debug)]
 enum Bed {
     /// Another thread wants the socket: no sleep.
     None,
     /// The socket's bell.
     Bell(Sleep),
-    /// An event of one's own.
+    /// The event of this thread.
     Own(Arc<Event>),
     /// There is no descriptor for an event: a short sleep.
     Brief,
 }
 
-/// How often a call that spins lets another thread in before it sleeps: signals that arrive meanwhile may not end it.
+/// How often a call that spins lets another thread have the socket before it sleeps. A signal that arrives meanwhile may
+/// not end the call.
 pub(crate) const MOST_YIELDS: u32 = 64;
 
 /// Time between two looks of a thread that has no descriptor to sleep on.
 pub(crate) const BRIEF: Duration = Duration::from_millis(1);
 
 impl Pause {
-    /// Whether the caller only lets go of the socket for a moment, for another thread that wants it.
+    /// Returns true if the pause is only to let another thread use the socket.
     pub fn is_brief(&self) -> bool {
         matches!(self.bed, Bed::None)
     }
 
-    /// Sleeps until something may have come, the time of the call has passed, or a signal was handled.
+    /// Sleeps until an event may have come, the time of the call has passed, or a signal was handled.
     ///
     /// # Errors
     ///
-    /// What the kernel answers; nothing is expected.
+    /// The error of the kernel; none is expected.
     pub fn rest(&self) -> io::Result<Woken> {
         let slept = match &self.bed {
             Bed::None => Ok(true),
@@ -97,7 +98,7 @@ impl Pause {
     }
 }
 
-/// Sleeps for a moment, and says whether there is time left.
+/// Sleeps for [`BRIEF`]. Returns false if the deadline has passed.
 fn nap(deadline: Option<Instant>) -> bool {
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
     ringmq_sys::rest(left.map_or(BRIEF, |left| left.min(BRIEF)));
@@ -106,16 +107,15 @@ fn nap(deadline: Option<Instant>) -> bool {
 
 /// How a wait of a call ended.
 pub(crate) enum Waited {
-    /// As a wait ends that keeps the socket.
+    /// The result of a wait that kept the socket.
     Over(Result<(), Slept>),
-    /// The caller has to let go of the socket.
+    /// The caller has to give the socket up.
     Paused,
 }
 
 impl Socket {
-    /// Says that threads share this socket by a lock: calls that would wait return as if they did not
-    /// (`WouldBlock`), and leave a [`Pause`]. `wanted` says whether another thread waits for the lock; it is asked
-    /// while a call spins.
+    /// Lets threads share this socket by a lock. A call that would wait returns `WouldBlock` instead, and leaves a
+    /// [`Pause`]. `wanted` returns true if another thread waits for the lock; a call that spins checks it.
     #[doc(hidden)]
     pub fn share(&mut self, wanted: impl Fn() -> bool + Send + Sync + 'static) {
         self.sharing = Some(Box::new(Sharing {
@@ -125,37 +125,37 @@ impl Socket {
         }));
     }
 
-    /// The wait that the last call has left, if it has to be made again after that.
+    /// Takes the pause after which the last call has to be made again, if it needs one.
     #[doc(hidden)]
     pub fn take_pause(&mut self) -> Option<Pause> {
         self.sharing.as_mut()?.pause.take()
     }
 
-    /// After a pause, also one of a [`Poller`](crate::Poller), and after one that failed.
+    /// Ends the sleep of this thread, after a pause, also one of a [`Poller`](crate::Poller), and after one that failed.
     #[doc(hidden)]
     pub fn wake(&mut self) {
         let here = thread::current().id();
         if self.sleeper.asleep() == Some(here) {
             self.sleeper.awake();
-            // What has woken this thread may be for them, and wakes no other thread.
+            // The event that has woken this thread may be for the others, and has woken none of them.
             self.ring_guests();
         } else if let Some(sharing) = &mut self.sharing {
             sharing.guests.retain(|(thread, _)| *thread != here);
         }
     }
 
-    /// Before a change by which what others wait for may be there: wakes the threads that wait for this socket. They
-    /// look again once they get hold of it.
+    /// Wakes the threads that wait for this socket, before a change that may end their waits. They look again once they have
+    /// locked the socket.
     #[doc(hidden)]
     pub fn wake_others(&mut self) {
         if self.sleeper.asleep().is_some() {
-            // It wakes up by itself sooner or later if the kernel refuses, which is not expected.
+            // If the kernel refuses, which is not expected, the thread wakes at its next event.
             let _ = self.sleeper.ring();
         }
         self.ring_guests();
     }
 
-    /// Whether a thread sleeps until something comes for this socket.
+    /// Whether a thread sleeps until an event of this socket.
     #[doc(hidden)]
     pub fn is_waited_for(&self) -> bool {
         let guests = self.sharing.as_ref().map(|sharing| sharing.guests.len());
@@ -176,7 +176,7 @@ impl Socket {
         asleep.is_some_and(|thread| thread != thread::current().id())
     }
 
-    /// Has this thread woken by `event`, too.
+    /// Adds an event that wakes this thread.
     pub(crate) fn add_guest(&mut self, event: &Arc<Event>) {
         if let Some(sharing) = &mut self.sharing {
             let guest = (thread::current().id(), Arc::clone(event));
@@ -192,7 +192,7 @@ impl Socket {
             .is_some_and(|sharing| (sharing.wanted)())
     }
 
-    /// Waits for something to read, or for room, unless a pause has ended the call.
+    /// Waits for a message, or for room, unless a pause has ended the call.
     #[inline(always)]
     pub(crate) fn wait_within(
         &mut self,
@@ -205,14 +205,14 @@ impl Socket {
         }
         self.sleeper.count(self.peers.received());
         let yields = patience.yields();
-        // Only threads that share a socket find one that sleeps by it.
+        // Only a socket that threads share can have another thread that sleeps.
         let has_sleeper = self.sharing.is_some() && self.has_sleeper();
         let mut waiting = Waiting {
             peers: &mut self.peers,
             mailbox: &self.mailbox,
             wanted: self.sharing.as_ref().map(|sharing| &*sharing.wanted),
             ready,
-            // The first wait of a call. If it ends for nothing, the next one looks closely.
+            // True for the first wait of a call. If it ends without a message, the next wait looks closely.
             trusts: ready == Ready::Readable && matches!(patience, Patience::Timeout),
             is_behind: ready == Ready::Readable && self.pattern.is_behind(),
         };
@@ -247,7 +247,7 @@ impl Socket {
         Waited::Paused
     }
 
-    /// For a thread that sleeps while another has announced a sleep: what it is woken by.
+    /// What a thread sleeps on while another thread has announced a sleep.
     fn own_bed(&mut self) -> Bed {
         match Event::eventfd() {
             Ok(event) => {

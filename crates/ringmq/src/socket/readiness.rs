@@ -1,4 +1,4 @@
-//! What a socket is ready for, and the descriptor that tells.
+//! What a socket is ready for, and its descriptor for poll and epoll.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
@@ -25,6 +25,19 @@ impl Socket {
     /// # Errors
     ///
     /// `Terminated` or `Forked`, as [`recv`](Socket::recv).
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut pull, mut push) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
+    /// pull.bind("inproc://jobs")?;
+    /// push.connect("inproc://jobs")?;
+    /// assert!(push.events()?.writable && !pull.events()?.readable);
+    /// push.send("job")?;
+    /// assert!(pull.events()?.readable);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn events(&mut self) -> Result<Events, RecvError> {
         let events = self.events_now()?;
         self.sleeper.count(self.peers.received());
@@ -37,7 +50,7 @@ impl Socket {
         Ok(events)
     }
 
-    /// As [`events`](Socket::events), for whoever goes on to wait: nobody who polls the descriptor is told.
+    /// As [`events`](Socket::events), for a call that goes on to wait: it does not arm the descriptor.
     pub(crate) fn events_now(&mut self) -> Result<Events, RecvError> {
         if !self.registry.is_here() {
             return Err(RecvError::Forked);
@@ -49,7 +62,7 @@ impl Socket {
         Ok(events)
     }
 
-    /// Whether it is worth asking for events again.
+    /// Whether the events may have changed.
     #[inline]
     pub(crate) fn has_news(&mut self, readable: bool, writable: bool) -> bool {
         self.mailbox.has_mail()
@@ -68,19 +81,19 @@ impl Socket {
         }
     }
 
-    /// After an answer that there is nothing: whoever polls the descriptor is to be told when there is something.
+    /// Arms the descriptor, after a call that found no message or no room.
     pub(crate) fn arm_for_watcher(&mut self) {
         self.sleeper.count(self.peers.received());
         if !self.watched || self.sleeper.arm_for_watcher().is_err() {
             return;
         }
         if self.has_news(true, true) {
-            // It came in the meantime, and rang nobody.
+            // It came before the descriptor was armed.
             let _ = self.sleeper.ring();
         }
     }
 
-    /// After a wait. One in vain is an answer that there is nothing, too.
+    /// Takes mail after a wait, and arms the descriptor if the wait was in vain.
     pub(crate) fn waited(&mut self, waited: &Result<(), Slept>) {
         self.take_mail();
         if waited.is_err() {

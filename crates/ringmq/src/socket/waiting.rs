@@ -1,4 +1,4 @@
-//! What a call that waits looks for.
+//! What a call waits for.
 
 use ringmq_pattern::Ready;
 use ringmq_pipe::local::Mailbox;
@@ -7,13 +7,13 @@ use ringmq_pipe::waiting::{Awaited, Company};
 use crate::mail::Command;
 use crate::peers::Peers;
 
-/// Mail, and something to read or room to write.
+/// Mail, and messages to read or room to write.
 pub(crate) struct Waiting<'a> {
     pub(crate) peers: &'a mut Peers,
     pub(crate) mailbox: &'a Mailbox<Command>,
     pub(crate) ready: Ready,
-    /// A spin ends when something stirs, without a look: the receive that follows is one. It may find nothing. The next wait
-    /// of the same call does not have this.
+    /// A spin ends when a peer stirs, without a closer look: the receive that follows is one, and may find no message. The
+    /// next wait of the same call looks closely.
     pub(crate) trusts: bool,
     /// Subscriptions wait until there is room.
     pub(crate) is_behind: bool,

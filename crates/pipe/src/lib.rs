@@ -9,9 +9,8 @@
 //!   Receiver ◀═════════ B writes, A reads ═════════ [ ring of B ] ◀── Sender
 //! ```
 //!
-//! No thread stands between: the sender's thread writes the ring, the receiver's thread reads it, and a
-//! system call is made only to wake somebody who sleeps. A small message costs the time that one cache
-//! line takes to travel.
+//! No thread stands between: the sender's thread writes the ring, and the receiver's thread reads it. A system call is
+//! made only to wake a peer that sleeps. A small message costs the time that one cache line takes to travel.
 //!
 //! # Three faces
 //!

@@ -1,4 +1,4 @@
-//! Who waits: a socket, with one bell for all that can wake it.
+//! How a socket waits, with one bell for everything that can wake it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -46,7 +46,7 @@ pub struct Sleeper {
     spins: u32,
 }
 
-/// By which call a sleeper sleeps.
+/// The system call by which a sleeper sleeps.
 #[derive(Debug)]
 enum Nap {
     /// ppoll(2), which needs no descriptor, and a drain before the next one. So many sleeps were of this kind.
@@ -97,7 +97,7 @@ impl Nap {
         }
     }
 
-    /// Sleeps until somebody rings; false once the deadline has passed.
+    /// Sleeps until the bell rings. Returns false once the deadline has passed.
     #[inline]
     fn wait(&self, event: &Event, deadline: Option<Instant>) -> io::Result<bool> {
         match self {
@@ -111,7 +111,7 @@ impl Nap {
 const MANY: u64 = 64;
 /// Sleeps in a row that the present regime is not for, before it is changed.
 const MISFITS: u32 = 4;
-/// Waits in a row that ended while they spun, before nobody is asked for fences any more.
+/// Waits in a row that ended while they spun, after which the sleeper asks its peers for no fences.
 const SPINS: u32 = 16;
 
 /// What a thread sleeps on that has announced a sleep and does not hold the sleeper: [`Sleeper::lie_down`].
@@ -151,7 +151,7 @@ impl Bell for Event {
 }
 
 impl Sleeper {
-    /// One that waits so.
+    /// Makes a sleeper that waits by this strategy.
     ///
     /// # Errors
     ///
@@ -185,7 +185,7 @@ impl Sleeper {
         })
     }
 
-    /// What others need to wake this one.
+    /// What others need to wake this sleeper.
     pub fn bellpull(&self) -> Bellpull {
         self.bellpull.clone()
     }
@@ -217,10 +217,10 @@ impl Sleeper {
         }
         self.shared = Some((control, shared));
         self.cpu = u32::MAX;
-        // With the other descriptors of a socket in shared memory: what it takes then, it takes for good.
+        // Now, with the other descriptors that a socket in shared memory takes: it keeps them.
         self.nap.deepen(&self.event);
         if self.generation.is_armed() {
-            // Whoever polls the descriptor was promised a ring, and not by those peers.
+            // A program that polls the descriptor relies on a ring, and those peers have seen no announcement.
             self.ring()?;
         }
         Ok(())
@@ -241,7 +241,7 @@ impl Sleeper {
         }
     }
 
-    /// After a sleep elsewhere that was [announced](announce), or begun by [`lie_down`](Sleeper::lie_down).
+    /// Ends the announcement of a sleep elsewhere: one by [`announce`], or by [`lie_down`](Sleeper::lie_down).
     pub fn awake(&mut self) {
         self.asleep = None;
         self.disarm();
@@ -305,12 +305,12 @@ impl Sleeper {
         Ok(true)
     }
 
-    /// How it waits.
+    /// The strategy by which it waits.
     pub fn strategy(&self) -> Wait {
         self.strategy
     }
 
-    /// Waits in another way from now on.
+    /// Changes the strategy for later waits.
     pub fn set_wait(&mut self, strategy: Wait) {
         self.strategy = strategy;
     }
@@ -382,14 +382,14 @@ impl Sleeper {
         Ok(owed)
     }
 
-    /// Says how many messages were received so far, before it sleeps.
+    /// Records how many messages were received so far. To be called before each sleep.
     #[inline]
     pub fn count(&mut self, received: u64) {
         self.received = received;
     }
 
-    /// Who receives few messages between two sleeps asks those who wake it for fences: a barrier for each sleep would cost
-    /// more than those messages, and delay the first one after a pause (docs/performance.md).
+    /// A socket that receives few messages between two sleeps asks its peers for fences: a barrier for each sleep would
+    /// cost more than those messages, and delay the first one after a pause (docs/performance.md).
     fn choose_who_pays(&mut self) -> io::Result<()> {
         self.spins = 0;
         let few = self.received.wrapping_sub(self.slept_at) < MANY;
@@ -421,8 +421,8 @@ impl Sleeper {
         }
     }
 
-    /// For whoever polls the descriptor: drains the bell and announces a sleep. The caller looks once more afterwards;
-    /// what comes after that rings. While another thread [sleeps](Sleeper::asleep), its announcement serves both, and its
+    /// For a program that polls the descriptor: drains the bell and announces a sleep. The caller looks once more
+    /// afterwards; what comes after that rings. While another thread [sleeps](Sleeper::asleep), its announcement serves both, and its
     /// rings stay.
     ///
     /// # Errors
@@ -437,7 +437,7 @@ impl Sleeper {
         self.arm()
     }
 
-    /// For whoever polls the descriptor: makes it readable.
+    /// For a program that polls the descriptor: makes it readable.
     ///
     /// # Errors
     ///
@@ -485,8 +485,8 @@ impl Sleeper {
         Ok(spun)
     }
 
-    /// A wait has ended while it spun, here or in the spinner of whoever waits for several sleepers. Who does not sleep
-    /// needs nobody's fences.
+    /// Records a wait that ended while it spun, here or in the spinner of a wait for several sleepers. A socket that does
+    /// not sleep needs no fences of its peers.
     #[inline]
     pub fn spun(&mut self) {
         self.spins += 1;
@@ -501,7 +501,7 @@ impl Sleeper {
     }
 }
 
-/// What a sleeper waits for, with a word to others about the CPU that it does so on.
+/// What a sleeper waits for while it spins: its peers hear of its CPU.
 struct Telling<'a, A> {
     awaited: &'a mut A,
     cpu: &'a mut u32,
@@ -550,9 +550,9 @@ fn tell_cpu(here: u32, last: &mut u32, told: &mut WordsMut<1>, control: Option<&
     }
 }
 
-/// For whoever sleeps on the descriptors of several sleepers at once: announces the sleep of them all, with one barrier at
-/// most. The caller looks once more afterwards, then sleeps, and says that they are [`awake`](Sleeper::awake), also after
-/// an error. None of them is [asleep](Sleeper::asleep) already, by another thread.
+/// Announces the sleep of several sleepers, with one barrier at most, for a thread that sleeps on the descriptors of them
+/// all. The caller looks once more afterwards, then sleeps, and calls [`awake`](Sleeper::awake) of each, also after an
+/// error. None of them is [asleep](Sleeper::asleep) already, by another thread.
 ///
 /// # Errors
 ///

@@ -53,7 +53,7 @@ pub enum ConnectError {
     /// The address is none.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// Nobody could be reached at the address.
+    /// No process could be reached at the address.
     #[error("cannot connect to {address}: {source}")]
     Unreachable {
         /// Where.

@@ -18,7 +18,7 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// [`ConnectError::Unreachable`] if nobody listens there; the others say which side refused what.
+    /// [`ConnectError::Unreachable`] if no process listens there; the others say which side refused what.
     pub fn connect(&self, address: &str) -> Result<Pipe, ConnectError> {
         let deadline = self.handshake_ends(Instant::now());
         self.connect_to(&address.parse()?, deadline)
@@ -73,7 +73,7 @@ impl Options {
         send_offer(&right, &own_right, deadline)?;
         let meet = |own: Own, stream| {
             let (offer, credentials, mut came) = recv_offer(stream, deadline)?;
-            // One's own process cannot die and leave one behind.
+            // The peer is this process: there is no death to watch for.
             came.pidfd = None;
             own.meet(&offer, came, credentials)
         };
@@ -159,7 +159,7 @@ fn send_offer(stream: &Stream, own: &Own, deadline: Option<Instant>) -> Result<(
         .map_err(not_sent)
 }
 
-/// Why a frame was not sent. That the peer has hung up is its affair, and told as if it had been read.
+/// Why a frame was not sent. A peer that has hung up gives the same error as when its end of the stream is read.
 fn not_sent(error: io::Error) -> ConnectError {
     match error.kind() {
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
@@ -201,10 +201,10 @@ fn timed_out(error: ConnectError) -> ConnectError {
     }
 }
 
-/// Tells the peer why, as far as that is its affair, and passes the error on.
+/// Sends the peer a refusal, if the error concerns it, and returns the error.
 fn refuse(stream: &Stream, error: ConnectError) -> ConnectError {
     let reason = match &error {
-        // There is nobody to be told, or he has said so himself.
+        // The peer is gone, or has ended the exchange itself.
         ConnectError::Refused(_)
         | ConnectError::TimedOut
         | ConnectError::Exchange(RecvError::Closed { .. }) => return error,
@@ -229,7 +229,7 @@ fn refuse(stream: &Stream, error: ConnectError) -> ConnectError {
         }
         _ => RefusalReason::Resources,
     };
-    // The error is what counts; whether the peer still hears of it is not.
+    // The caller needs the error. It is no further error if the refusal does not reach the peer.
     let _ = send(stream, Frame::Refuse(reason), Some(Instant::now()));
     error
 }

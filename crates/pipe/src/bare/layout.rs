@@ -50,6 +50,6 @@ pub(crate) fn own(control: &Mapping, offset: usize) -> Word<MappedMut> {
     );
     // SAFETY: as in `seen`.
     let at = unsafe { control.as_ptr().add(offset) };
-    // SAFETY: as in `seen`; writable, and nobody else writes it: each offset is taken once, in `Shared::split`.
+    // SAFETY: as in `seen`; writable, and there is no other writer: each offset is taken once, in `Own`.
     unsafe { Word::at_mut(at) }
 }

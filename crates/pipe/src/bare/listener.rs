@@ -22,7 +22,7 @@ const STEPS: usize = 2 * UNDER_WAY;
 
 /// Listens at an address for processes of this machine.
 ///
-/// A path that a dead process left behind is replaced; one where somebody listens, and one that is no
+/// A path that a dead process left behind is replaced; one where a process listens, and one that is no
 /// socket, is not. The path is removed when the listener is dropped.
 ///
 /// Peers that are slow over connection set-up do not keep others waiting.
@@ -84,7 +84,7 @@ impl Listener {
         self.unix.address().to_string()
     }
 
-    /// Waits for the next peer. Whoever does not get through connection set-up is refused, and the
+    /// Waits for the next peer. A peer that fails connection set-up is refused, and the
     /// wait goes on; [`attempt`](Listener::attempt) tells of them.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ use super::wait::Waiter;
 use crate::maps::Counted;
 use crate::waiting::Wait;
 
-/// What an end makes before it knows its peer: the part that it offers.
+/// The part of an end that is made before the peer is known, and offered to it.
 #[derive(Debug)]
 pub(crate) struct Own {
     options: Options,
@@ -48,11 +48,11 @@ impl Own {
         }
         let identity = layout::own(control.mapping(), layout::IDENTITY);
         identity.publish(layout::MAGIC);
-        // Fences are asked for before anybody can publish, and forgone later if they turn out not to be needed.
+        // Fences are asked for before the peer can publish, and forgone later if they turn out not to be needed.
         let generation = Generation::new(layout::own(control.mapping(), layout::GENERATION), true);
         let bell = || -> Result<(Doorbell, OwnedFd), ConnectError> {
             let (bell, theirs) = Doorbell::new().map_err(ConnectError::os("pipe"))?;
-            // The peer opens it anew, as whoever it is. Nobody else can reach it: it has no name.
+            // The peer opens it anew, perhaps as another user. No other process can reach it: it has no name.
             allow_other_uid(theirs.as_fd()).map_err(ConnectError::os("fchmod"))?;
             Ok((bell, theirs))
         };
@@ -87,7 +87,7 @@ impl Own {
         ]
     }
 
-    /// Puts the end together with what the peer offers, after every check.
+    /// Checks what the peer offers, and puts the end together.
     pub(crate) fn meet(
         self,
         offer: &Offer,

@@ -47,7 +47,7 @@ pub(crate) enum Frame {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OfferError {
-    /// It does not begin as every frame does: somebody else talks here.
+    /// It does not begin as every frame does: the peer is not ringmq.
     #[error("it begins with {0:02x?}, not as a frame of ringmq does")]
     Magic([u8; 8]),
     /// Another version.

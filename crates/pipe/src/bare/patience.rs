@@ -5,9 +5,9 @@ use std::time::Instant;
 /// How long an operation may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Patience {
-    /// Look once, and arm the descriptor if somebody polls it.
+    /// Look once, and arm the descriptor if the program polls it.
     None,
-    /// Look once, and nothing else: the caller has something already.
+    /// Look once, and nothing else: the caller already has bytes to return.
     Never,
     /// Wait, until a deadline if there is one.
     Until(Option<Instant>),

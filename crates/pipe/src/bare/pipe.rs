@@ -14,7 +14,7 @@ use super::sender::Sender;
 /// or [`Options::pair`](crate::Options::pair). Used as one, or [split](Pipe::split) for two threads.
 #[derive(Debug)]
 pub struct Pipe {
-    // Dropped in this order: the peer sees the end of what was sent before it sees that nobody receives.
+    // Dropped in this order: the peer sees the end of what was sent before it sees that the receiver is closed.
     sender: Sender,
     receiver: Receiver,
 }
@@ -42,7 +42,7 @@ impl Pipe {
         (self.sender, self.receiver)
     }
 
-    /// Who the peer is, as the kernel vouches for it.
+    /// The credentials of the peer, from the kernel.
     pub fn peer_credentials(&self) -> PeerCredentials {
         self.receiver.peer_credentials()
     }

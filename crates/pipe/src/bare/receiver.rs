@@ -389,7 +389,7 @@ impl Receiver {
         self.reader.capacity()
     }
 
-    /// Who the peer is, as the kernel vouches for it.
+    /// The credentials of the peer, from the kernel.
     pub fn peer_credentials(&self) -> PeerCredentials {
         self.waiter.shared().credentials()
     }

@@ -256,7 +256,7 @@ impl Sender {
         self.peer.wake()
     }
 
-    /// Turns a claim that cannot succeed into the caller's error.
+    /// Turns the error of a claim into the caller's error.
     pub(crate) fn refuse(&mut self, error: ClaimError) -> SendError {
         match error {
             ClaimError::Full { .. } => SendError::WouldBlock,
@@ -271,7 +271,7 @@ impl Sender {
         }
     }
 
-    /// Waits until the reader has passed `wanted`; without patience, sees whether it has after all.
+    /// Waits until the reader has passed `wanted`; without patience, looks once more whether it has.
     pub(crate) fn await_room(&mut self, wanted: u64, patience: Patience) -> Result<(), SendError> {
         match patience {
             Patience::Until(_) => self.wait_for_room(wanted, patience),
@@ -315,7 +315,7 @@ impl Sender {
         Ok(outcome?)
     }
 
-    /// Arms the descriptor for room, if somebody polls it. Says whether there is room after all.
+    /// Arms the descriptor for room, if the program polls it. Returns true if there is room after all.
     pub(crate) fn arm_for_watcher(&mut self, wanted: u64) -> Result<bool, SendError> {
         let mut room = Room {
             writer: &mut self.writer,
@@ -369,7 +369,7 @@ impl Sender {
         self.peer.waiter.shared().peer_greatest
     }
 
-    /// Who the peer is, as the kernel vouches for it.
+    /// The credentials of the peer, from the kernel.
     pub fn peer_credentials(&self) -> PeerCredentials {
         self.peer.waiter.shared().credentials()
     }
@@ -449,7 +449,7 @@ impl Drop for Sender {
     fn drop(&mut self) {
         if self.peer.waiter.shared().is_here() && self.peer.failed == Failed::No {
             self.writer.end();
-            // Nobody is left to be told, if this fails.
+            // If this fails, the peer is gone and need not hear of it.
             let _ = self.peer.wake();
         }
     }

@@ -18,7 +18,7 @@ pub(crate) struct Shared {
     pub(crate) peer_greatest: u64,
     /// Whether a barrier of ours reaches the peer.
     pub(crate) barrier_reaches_peer: bool,
-    /// Whether this end may change between fences and barriers as it sees fit.
+    /// Whether this end may change between fences and barriers by itself.
     pub(crate) may_change_payment: bool,
     pub(super) _own_control: Mapping,
     pub(super) _own_ring: Mapping,
@@ -28,7 +28,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Whether this is the process that made the pipe, and not a child forked from it. One load.
+    /// Returns true in the process that made the pipe, and false in a child forked from it. One load.
     #[inline(always)]
     pub(crate) fn is_here(&self) -> bool {
         self.mark.is_here()

@@ -149,9 +149,9 @@ impl fmt::Debug for Claim<'_> {
 
 /// A promise: my peer is honest.
 ///
-/// Whoever makes one vouches that the process at the other end never changes a message that it has
-/// published: neither out of malice, nor by a stray pointer, nor because somebody got hold of it. Then
-/// messages can be lent where they lie, as `&[u8]`, without a copy.
+/// The program that makes one vouches that the process at the other end never changes a message that it has published:
+/// neither out of malice, nor by a stray pointer, nor because an attacker controls it. Then messages can be lent where
+/// they lie, as `&[u8]`, without a copy.
 #[derive(Debug, Clone, Copy)]
 pub struct Vow(());
 

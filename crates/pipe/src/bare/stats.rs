@@ -1,5 +1,4 @@
-//! Counters of a half of a pipe. They are private words of the half that counts; reading them disturbs
-//! nobody.
+//! Counters of a half of a pipe. They are private words of the half that counts: reading them costs the peer nothing.
 
 /// How waits ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use crate::waiting::Storm;
 use crate::waiting::Wait;
 use crate::waiting::adaptive::{Adaptive, GAP, LONGEST};
 use crate::waiting::quota;
-use crate::waiting::spin_backoff::Heels;
+use crate::waiting::spin_backoff::SpinBackoff;
 
 /// What a half of a pipe waits for.
 pub(crate) trait Awaited {
@@ -59,7 +59,7 @@ pub(crate) struct Waiter {
     /// When a call that does not wait last saw that the peer lives.
     seen_alive: Instant,
     /// Whether to let the peer get ahead.
-    heels: Heels,
+    backoff: SpinBackoff,
     /// Rings that bring nothing.
     storm: Storm,
     /// Announcements of a sleep since the bell was last drained.
@@ -102,7 +102,7 @@ impl Waiter {
             quota_at: Instant::now(),
             doubt: false,
             seen_alive: Instant::now(),
-            heels: Heels::new(),
+            backoff: SpinBackoff::new(),
             storm: Storm::default(),
             armings: 0,
             gone: false,
@@ -169,9 +169,9 @@ impl Waiter {
             return Ok(false);
         }
         let received = awaited.received();
-        pause(self.heels.begin(received));
+        pause(self.backoff.begin(received));
         let found = look_for(awaited, CLOCK_LOOK);
-        self.heels.end(received, found);
+        self.backoff.end(received, found);
         if found {
             self.adaptive.paid();
             self.stats.spun += 1;

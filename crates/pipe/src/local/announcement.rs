@@ -30,7 +30,7 @@ impl Announcement {
 
     /// Announces a sleep. The caller looks once more before it sleeps.
     pub fn arm(&mut self) {
-        // Whoever publishes fences, and so has this.
+        // The publisher fences, as the word asks.
         let _ = self.generation.arm();
     }
 

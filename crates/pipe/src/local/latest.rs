@@ -40,7 +40,7 @@ pub(super) fn latest<T>() -> (Putter<T>, Taker<T>) {
 }
 
 impl<T> Putter<T> {
-    /// Puts a message there. The one before is dropped, if nobody has taken it.
+    /// Puts a message there. The one before is dropped, if it was not taken.
     pub(super) fn put(&mut self, message: T) {
         let mut place = lock(&self.place);
         let before = place.replace(message);

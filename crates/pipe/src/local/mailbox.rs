@@ -79,7 +79,7 @@ impl<C> Mailbox<C> {
         command
     }
 
-    /// Lets nobody post any more. What is there can still be taken.
+    /// Closes it for posts. What is there can still be taken.
     pub fn close(&mut self) {
         lock(&self.inside).open = false;
     }
@@ -99,9 +99,9 @@ impl<C> Post<C> {
     /// The command comes back if the mailbox is closed.
     pub fn send(&self, command: C) -> Result<(), C> {
         let bell = self.put(command)?.waker.look();
-        // The lock is free again: whoever is woken wants it.
+        // After the lock is released, because the thread that is woken takes it.
         if let Some(bell) = bell {
-            // It was posted; whoever cannot be woken looks at its next call.
+            // It was posted; an owner that cannot be woken finds it at its next call.
             let _: io::Result<()> = bell.ring();
         }
         Ok(())

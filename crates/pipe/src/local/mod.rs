@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The marks count whole messages, which may have several elements; the ring under them has room without end. A
-//! [`Sender`] publishes a message with its last element, and wakes whoever sleeps on the other side, once for each
+//! [`Sender`] publishes a message with its last element, and wakes the owner of the receiver if it sleeps, once for each
 //! sleep. A [`Receiver`] gives credit back in steps. A pipe may also be [conflating], and keep the last message only.
 
 mod announcement;

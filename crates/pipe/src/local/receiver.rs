@@ -140,7 +140,7 @@ impl<T> Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.reports.set(RECEIVER_GONE, 1);
-        // Whoever cannot be woken is gone, or looks by itself.
+        // An owner that cannot be woken is gone, or looks by itself.
         let _ = self.waker.wake();
     }
 }

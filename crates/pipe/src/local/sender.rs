@@ -159,7 +159,7 @@ impl<T> Sender<T> {
         self.producer.has_unpublished()
     }
 
-    /// Whether the receiver was dropped: what is sent from now on reaches nobody.
+    /// Returns true if the receiver was dropped: what is sent from now on is lost.
     #[inline]
     pub fn is_orphaned(&self) -> bool {
         self.reported.get(RECEIVER_GONE) != 0
@@ -180,7 +180,7 @@ impl<T> Sender<T> {
         self.wants.disarm();
     }
 
-    /// Has no room any more, whatever the mark: nobody will receive.
+    /// Has no room any more, whatever the mark: nothing will be received.
     pub fn refuse(&mut self) {
         self.mark = 0;
     }
@@ -191,7 +191,7 @@ impl<T> Drop for Sender<T> {
         self.producer.flush();
         self.producer.rollback();
         self.ended.set(0, 1);
-        // Whoever cannot be woken is gone, or looks by itself.
+        // An owner that cannot be woken is gone, or looks by itself.
         let _ = self.waker.wake();
     }
 }

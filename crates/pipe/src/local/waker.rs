@@ -47,8 +47,8 @@ impl std::fmt::Debug for Bellpull {
 
 /// Wakes one sleeper, at most once for each of its sleeps.
 ///
-/// The sleeper may be found later than the pipe is made: a socket that connects before anybody binds has a pipe whose
-/// other end belongs to nobody yet. Clones are for the same sleeper, and remember for themselves whom they have rung.
+/// The sleeper may be found later than the pipe is made: a socket that connects before another binds has a pipe whose
+/// other end has no owner yet. Clones are for the same sleeper, and remember for themselves which sleep they have ended.
 #[derive(Debug)]
 pub struct Waker {
     found: Arc<OnceLock<Bellpull>>,
@@ -150,8 +150,8 @@ impl Waker {
 
     #[cold]
     fn find_sleeper(&mut self) -> Option<()> {
-        // Whoever finds the sleeper looks at the pipes afterwards, so what was published before is seen; the order
-        // between that and this look is the fence's.
+        // The thread that makes the sleeper known looks at the pipes afterwards, so it sees what was published before; the
+        // fence orders the publication before this look.
         ringmq_ring::order();
         let found = self.found.get()?;
         self.seen = Some(GenerationSeen::new(found.announcement.clone().into()));

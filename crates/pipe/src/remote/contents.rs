@@ -12,12 +12,12 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Bytes that it takes.
+    /// Its bytes in the ring.
     pub fn size(&self) -> usize {
         self.record.len()
     }
 
-    /// Whether it has two parts, of which the first is empty, and the second is all of its bytes and has fewer than
+    /// Returns true if it has two parts: the first is empty, and the second is all of its bytes and has fewer than
     /// `below`.
     #[inline(always)]
     pub fn is_enveloped_below(&self, below: usize) -> bool {
@@ -53,7 +53,7 @@ impl Contents {
     }
 }
 
-/// Reads the table of a message, once, and checks it. `None` if it says what cannot be.
+/// Reads the table of a message, once, and checks it. `None` if the table contradicts the record.
 pub(super) fn contents<P: MemoryMut>(
     reader: &Reader<Mapped, P>,
     incoming: &Incoming,
@@ -104,7 +104,7 @@ fn array<P: MemoryMut, const N: usize>(
     Some(bytes)
 }
 
-/// Copies bytes of a record to the end of others.
+/// Appends bytes of a record.
 #[inline(always)]
 pub(super) fn append<P: MemoryMut>(
     reader: &Reader<Mapped, P>,

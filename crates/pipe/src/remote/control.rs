@@ -26,10 +26,10 @@ pub struct Control {
 /// The control of a socket that may never need it: it is made for the first offer, in whichever thread makes that one. A
 /// socket whose peers want one answer and go has none.
 ///
-/// Until the socket [shows](crate::sleeper::Sleeper::show) it, its word says that the socket is awake, and nobody rings the
-/// bell for it. That loses nothing, since the socket cannot look yet at what its peers would ring for: it has the ends of
-/// their pipes from the thread that has made them, with a command that wakes it as any other does, and it shows the
-/// control before it takes them.
+/// Until the socket [shows](crate::sleeper::Sleeper::show) it, its word says that the socket is awake, and no peer rings
+/// the bell for it. That loses nothing, since the socket cannot look yet at what its peers would ring for: it gets the
+/// ends of their pipes from the thread that has made them, with a command that wakes it as any other does, and it shows
+/// the control before it takes them.
 #[derive(Debug, Clone)]
 pub struct LateControl {
     inside: Arc<Late>,
@@ -56,13 +56,13 @@ struct Page {
     fd: Mutex<Option<OwnedFd>>,
 }
 
-/// Slots that nobody has.
+/// Slots without a connection.
 #[derive(Debug, Default)]
 struct Free {
     slots: Vec<(Arc<Page>, usize)>,
 }
 
-/// The words of one connection; nobody else has them until it is dropped.
+/// The words of one connection; no other connection has them until it is dropped.
 #[derive(Debug)]
 pub(super) struct Slot {
     control: Arc<Control>,
@@ -139,7 +139,7 @@ impl LateControl {
     }
 
     /// The control, and the word by which the socket says that it sleeps, which is to be kept no longer than the control.
-    /// `None` while it is not made, and once somebody has the word.
+    /// `None` while it is not made, and once the sleeper has the word.
     pub(crate) fn take(&self) -> Option<(Arc<Control>, Generation<MappedMut>)> {
         let mut made = self.lock();
         let made = made.as_mut()?;
@@ -154,7 +154,7 @@ impl LateControl {
 }
 
 impl Control {
-    /// Of a socket that is woken by this bell; and its word, which asks for fences until the socket has it: whoever needs
+    /// Of a socket that is woken by this bell; and its word, which asks for fences until the socket has it: a socket that needs
     /// none may say so at any time, and the other way round would cost a barrier.
     fn make(bell: &Arc<Event>) -> io::Result<(Arc<Control>, Generation<MappedMut>)> {
         let mark = ForkMark::current()?;

@@ -1,4 +1,4 @@
-//! The frames by which two sides meet and go on. docs/handoff.md specifies them; this is their codec.
+//! The frames of the handoff between two sockets. docs/handoff.md specifies them; this is their codec.
 //!
 //! ```text
 //!  0  kind       u8     1 offer, 2 accept, 3 refuse, 4 switch, 5 back, 6 take back, 7 taken back, 8 segment, 9 ring,
@@ -27,23 +27,23 @@ const OTHER_PAGE: u32 = 1;
 pub enum OfferFrame {
     /// What one side offers, with its descriptors.
     Offer(Offer),
-    /// It takes what the other offers.
+    /// This side accepts the other's offer.
     Accept,
-    /// It does not.
+    /// This side refuses shared memory.
     Refuse(RefusalReason),
-    /// All that was sent by ZMTP is sent: the next message is in shared memory.
+    /// Everything that goes by ZMTP is sent: the next message is in shared memory.
     Switch,
-    /// The sender has no memory. What comes behind the end in shared memory comes by ZMTP, once the receiver has accepted
-    /// this, or has asked for what it cannot read.
+    /// The sender has no memory. It sends by ZMTP after the end in shared memory, once the receiver has accepted this, or
+    /// has asked for what it cannot read.
     Back,
-    /// The receiver can read all that is in shared memory: the sender may send by ZMTP what comes behind.
+    /// The receiver can read everything in shared memory: the sender may send later messages by ZMTP.
     BackAccepted,
     /// The receiver is short of mappings: the sender says BACK when it can.
     Yield,
     /// The receiver cannot read on in shared memory, for want of memory or descriptors. It asks for all that it has not
     /// read by ZMTP.
     TakeBack,
-    /// The sender does so: all messages from the reported position on follow by ZMTP.
+    /// The sender sends all messages from the reported position on by ZMTP.
     TakenBack,
     /// The descriptor of a segment comes with it.
     Segment(SegmentNote),
@@ -51,7 +51,7 @@ pub enum OfferFrame {
     Ring,
 }
 
-/// What a segment is.
+/// The number and size of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentNote {
     /// How many came before it in its direction.
@@ -67,11 +67,11 @@ pub struct Offer {
     pub(super) other_page: bool,
 }
 
-/// Why what a peer offers is not taken.
+/// Why a frame or an offer of the peer is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MeetError {
-    /// The frame says something that it cannot, or came out of turn.
+    /// The frame has an impossible value, or came out of turn.
     #[error("a frame that is not of this handoff")]
     Frame,
     /// Another version.
@@ -103,7 +103,7 @@ pub enum MeetError {
 }
 
 impl MeetError {
-    /// What the peer is told.
+    /// The reason that is sent to the peer.
     pub fn refuse(&self) -> RefusalReason {
         match self {
             MeetError::Frame => RefusalReason::Offer,
@@ -117,7 +117,7 @@ impl MeetError {
 }
 
 impl OfferFrame {
-    /// The frame, as it travels.
+    /// The bytes that are sent.
     pub fn encode(&self) -> [u8; FRAME] {
         let mut bytes = [0; FRAME];
         bytes[1] = VERSION;
@@ -149,7 +149,7 @@ impl OfferFrame {
         bytes
     }
 
-    /// Reads a frame. The zeros are not looked at: a later version may have a use for them.
+    /// Reads a frame, and ignores its zeros: a later version may have a use for them.
     ///
     /// # Errors
     ///
@@ -194,7 +194,7 @@ impl OfferFrame {
 }
 
 impl Offer {
-    /// How many descriptors come with it.
+    /// The number of descriptors that come with it.
     pub fn descriptors(&self) -> usize {
         2 + usize::from(self.other_page)
     }

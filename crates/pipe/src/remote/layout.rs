@@ -4,7 +4,7 @@
 //!  offset   word                          written by           read by the peer's
 //!  0x000    magic, layout version         set-up, once         set-up
 //!  0x080    generation                    the socket           sender, after every publication  (first page only)
-//!  0x100    CPU + 1                       the socket           whoever is about to wait for it            (first page only)
+//!  0x100    CPU + 1                       the socket           a peer, before it waits for us      (first page only)
 //!  0x200    slot 0, of 256 bytes, and 13 more, one for each connection:
 //!    +00    position                      our receiver         sender, when it runs out of room
 //!    +80    messages received             our receiver         sender, when it runs out of credit

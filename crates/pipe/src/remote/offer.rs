@@ -1,4 +1,4 @@
-//! What each side makes and offers, and what becomes of both offers after every check.
+//! What each side offers, the checks of the peer's offer, and the two ends that are made of both.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,24 +17,24 @@ use super::{Common, Marks, Receiver};
 use crate::local::Waker;
 use crate::maps::{Counted, Map};
 
-/// What one side makes before it knows the other: the part that it offers.
+/// The part of one side that is made before the peer is known, and offered to it.
 #[derive(Debug)]
 pub struct Own {
     slot: Slot,
-    /// What travels: the pages, and the doorbell. None of it is needed once the offer is sent.
+    /// The descriptors of the pages and of the doorbell, which are sent. None is needed after that.
     descriptors: Vec<OwnedFd>,
     /// Mappings that count from now on: a segment for each direction, until it is there.
     reserved: [Counted; 2],
 }
 
-/// What came from the peer, and was found to be what it has to be.
+/// The peer's offer after all checks.
 #[derive(Debug)]
 pub struct Peer {
     page: Map,
     slot_page: Option<Map>,
     slot: u32,
     ringer: Option<Arc<Ringer>>,
-    /// The number of the process at the other end, 0 if it has none here.
+    /// The process at the other end; 0 if it has no number in this pid namespace.
     pub pid: i32,
     /// The process: readable once it is dead.
     pub pidfd: Option<OwnedFd>,
@@ -51,21 +51,21 @@ pub struct Lines {
     pub socket: Waker,
 }
 
-/// The parts of one side, once both have taken what the other offers.
+/// The parts of one side, once both have accepted the other's offer.
 #[derive(Debug)]
 pub struct Parts {
     /// Sends.
     pub sender: Sender,
     /// Receives.
     pub receiver: Receiver,
-    /// For the session, which finds out that the peer is gone.
+    /// For the session, which learns that the peer is gone.
     pub witness: Witness,
     /// For the session, too.
     pub courier: Arc<Courier>,
 }
 
 impl Own {
-    /// Makes it.
+    /// Makes an offer.
     ///
     /// # Errors
     ///
@@ -90,17 +90,17 @@ impl Own {
         }
     }
 
-    /// The descriptors that go with it.
+    /// The descriptors that are sent with it.
     pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         self.descriptors.iter().map(AsFd::as_fd).collect()
     }
 
-    /// The offer has left: its descriptors are closed.
+    /// Closes the descriptors, once the offer is sent.
     pub fn sent(&mut self) {
         self.descriptors.clear();
     }
 
-    /// Judges what the peer offers. Without `ringers` its doorbell is not kept: the peer is woken by frames.
+    /// Checks what the peer offers. Without `ringers` its doorbell is not kept: the peer is woken by frames.
     ///
     /// # Errors
     ///
@@ -144,7 +144,7 @@ impl Own {
         })
     }
 
-    /// Puts this side together, once both have taken what the other offers.
+    /// Makes both ends of this side, once both sides have accepted the other's offer.
     pub fn meet(self, peer: Peer, lines: Lines, limit: u64) -> Parts {
         let mark = self.slot.control().mark().clone();
         let Lines {

@@ -83,15 +83,15 @@ pub(super) fn make(capacity: usize, mark: &ForkMark) -> Result<OwnMemory, ringmq
 
 /// The memory as its writer uses it.
 pub(super) fn writable(memory: &Mapping) -> MappedMut {
-    // SAFETY: a mapping of that size of ours, which its sender keeps for as long as it writes there, and nobody else
-    // writes.
+    // SAFETY: a mapping of that size of ours, which its sender keeps for as long as it writes there. There is no
+    // other writer.
     unsafe { MappedMut::new(memory.as_ptr(), memory.len()) }
 }
 
 /// The memory as a reader uses it.
 pub(super) fn readable(memory: &Mapping) -> Mapped {
-    // SAFETY: a mapping of that size, readable without a trap (our own, or sealed and checked), which whoever reads
-    // there keeps.
+    // SAFETY: a mapping of that size, readable without a trap (our own, or sealed and checked), which its reader
+    // keeps.
     unsafe { Mapped::new(memory.as_ptr(), memory.len()) }
 }
 

@@ -10,15 +10,15 @@ use super::segment::{self, Segments};
 use super::{Common, layout};
 use crate::maps::Map;
 
-/// Can tell, once the receiver is gone, what it had not taken. For another thread than the sender's.
+/// Finds what the receiver has not taken, for another thread than the sender's.
 #[derive(Debug)]
 pub struct Witness {
     common: Arc<Common>,
     segments: Segments,
 }
 
-/// What a receiver that is gone had not taken, out of the sender's own memory, the oldest first. The sender may still
-/// be adding to it.
+/// The messages that the receiver has not taken, read from the sender's own memory, the oldest first. The sender may still
+/// add to them.
 #[derive(Debug)]
 pub struct Unread {
     witness: Witness,
@@ -26,7 +26,7 @@ pub struct Unread {
     /// The segment that is read: it stays, even if the sender lets go of it. And where it begins.
     memory: Option<Arc<Map>>,
     start: u64,
-    /// Where the receiver was; its word may be another connection's soon.
+    /// Where the receiver was. Its word may belong to another connection soon.
     position: u64,
 }
 
@@ -38,7 +38,7 @@ impl Witness {
         }
     }
 
-    /// Whether the receiver has taken everything that was sent.
+    /// Returns true if the receiver has taken everything that was sent.
     pub fn is_drained(&self) -> bool {
         self.look_ahead().peek().is_none()
     }
@@ -67,7 +67,7 @@ impl Witness {
         Witness::new(&self.common, &self.segments).into_unread()
     }
 
-    /// The receiver is gone: from here on nobody else reads.
+    /// Takes over from a receiver that is gone.
     pub fn into_unread(self) -> Unread {
         Unread {
             position: self.common.seen(layout::POSITION).load(),
@@ -142,14 +142,14 @@ impl Unread {
         Ok(bytes)
     }
 
-    /// Lets go of a message.
+    /// Releases a message.
     pub fn done(&mut self, incoming: Incoming) {
         if let Some(reader) = &mut self.reader {
             let _passed = reader.release(incoming.record);
         }
     }
 
-    /// Whether the sender has closed, and everything was taken.
+    /// Returns true if the sender has closed, and everything was taken.
     pub fn is_at_end(&mut self) -> bool {
         // It is closed after its last message, so a look for that comes second.
         let closed = segment::lock(&self.witness.segments).closed;

@@ -1,14 +1,13 @@
-//! Whether to spin before sleeping: the memory of an end that waits adaptively.
+//! The score by which an adaptive wait spins before it sleeps.
 //!
-//! A wait that ends while spinning is cheap and quick; one that spins in vain pays for both. So an end
-//! keeps a score of its recent waits. Each that spinning ended, or would have ended (the sleep was no
-//! longer than spinning is allowed to be), raises it; each that spun in vain lowers it by more. At
-//! zero the end sleeps at once, but for a probe now and then.
+//! A wait that ends while spinning is cheap and quick; one that spins in vain pays for both. So an end keeps a score of
+//! its recent waits. A spin that ends the wait raises the score; a spin in vain lowers it by more. At zero the end sleeps
+//! at once, except for a probe now and then.
 //!
-//! Preemption overrules the score: whoever was off the CPU between two looks is not alone on it, and
-//! others could use the time better. No spinning for the next [`AFTER_PREEMPTION`] waits, then.
+//! Preemption overrules the score: a thread that was off its CPU between two looks shares that CPU with others, which
+//! could use the time better. It does not spin for the next [`AFTER_PREEMPTION`] waits.
 //!
-//! Nothing here looks at a clock: durations are given.
+//! Nothing here looks at a clock: the caller measures.
 
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ pub(crate) const AFTER_PREEMPTION: u32 = 64;
 const BEST: u32 = 16;
 /// What a spin in vain costs.
 const IN_VAIN: u32 = 4;
-/// At a score of zero, every so many waits spin nevertheless, to see whether times have changed.
+/// At a score of zero, one in so many waits spins nevertheless, to see whether it pays again.
 const PROBE: u32 = 64;
 
 /// The score of recent waits.
@@ -35,7 +34,7 @@ pub(crate) struct Adaptive {
 }
 
 impl Adaptive {
-    /// Begins hopefully: the first waits spin.
+    /// Begins with half of the best score: the first waits spin.
     pub(crate) fn new() -> Adaptive {
         Adaptive {
             score: BEST / 2,
@@ -43,7 +42,7 @@ impl Adaptive {
         }
     }
 
-    /// Whether the wait that begins now is to spin first.
+    /// Returns true if the wait that begins now is to spin first.
     pub(crate) fn spin_now(&mut self) -> bool {
         if self.skip > 0 {
             self.skip -= 1;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ringmq_sys::{SignalGate, cpu};
 
 use super::adaptive::{Adaptive, GAP, LONGEST};
-use super::spin_backoff::Heels;
+use super::spin_backoff::SpinBackoff;
 use super::{Awaited, Company, Slept, Wait, quota};
 
 /// What is remembered of the waits of one who spins: a sleeper, or whoever waits for several of them.
@@ -19,7 +19,7 @@ pub struct Spinner {
     /// The thread was off its CPU while it spun: what we know of the others' may be old.
     doubt: bool,
     /// Whether to let the peer get ahead.
-    heels: Heels,
+    backoff: SpinBackoff,
 }
 
 /// What the machine leaves a thread to spin on.
@@ -56,7 +56,7 @@ impl Spinner {
             leave: None,
             waited: false,
             doubt: false,
-            heels: Heels::new(),
+            backoff: SpinBackoff::new(),
         }
     }
 
@@ -101,11 +101,11 @@ impl Spinner {
             return Ok(Spun::InVain);
         }
         let received = awaited.received();
-        for _ in 0..self.heels.begin(received) {
+        for _ in 0..self.backoff.begin(received) {
             std::hint::spin_loop();
         }
         let found = look_for(awaited);
-        self.heels.end(received, found);
+        self.backoff.end(received, found);
         if found {
             self.adaptive.paid();
             return Ok(Spun::Found);

@@ -1,43 +1,44 @@
-//! At the writer's heels: when to let a peer get ahead.
+//! When a receiver pauses before it spins, so that the sender gets ahead.
 //!
-//! A receiver that has caught up with a sender takes each line from under its hands, once for each message, and both are
-//! slow (docs/performance.md). One whose waits are short falls back for a moment, so that the peer gets ahead by a batch.
-//! Where the peer answers what this side sends, waits are as short, and a pause is only a delay: so each pause is judged
-//! by what it has brought, and after those that brought nothing there are none for a while, the longer the more often
-//! that happens. (How short a wait is tells the two apart on one processor, and misleads on the next.)
+//! A receiver that has caught up with a sender takes the cache line that the sender writes, once for each message, and
+//! both are slow (docs/performance.md, "At the writer's heels"). A receiver whose waits are short falls back: it pauses
+//! for a moment, and the sender gets ahead by a batch. If the peer answers what this side sends, waits are as short, but
+//! a pause is only a delay. So each pause is judged by the messages that it has brought. After one that brought too few
+//! there are no pauses for a number of waits, which doubles each time. (The length of a wait tells the two cases apart
+//! on one processor, and misleads on the next.)
 //!
-//! Nothing here looks at a clock, and nothing pauses: pauses are numbers.
+//! Nothing here looks at a clock, and nothing pauses: the caller does.
 
 /// Short waits in a row after which this side falls back.
 const SHORT_WAITS: u32 = 3;
 /// Pauses, of about 12 ns each, of the shortest and the longest fall-back: 0.4 and 1.5 µs.
 const SHORTEST: u32 = 32;
 const LONGEST: u32 = 128;
-/// A fall-back that brings so few messages was in vain.
+/// A pause that brings no more messages than these was in vain.
 const FEW: u64 = 2;
-/// One that brings fewer than these could have been longer.
+/// A pause that brings fewer messages than these is doubled.
 const MANY: u64 = 64;
-/// Waits without a fall-back after one in vain, at least and at most.
+/// Waits without a pause after one in vain, at least and at most.
 const LEAST: u32 = 16;
 const MOST: u32 = 4096;
 
 /// What is remembered of recent waits.
 #[derive(Debug)]
-pub(crate) struct Heels {
+pub(crate) struct SpinBackoff {
     /// Short waits in a row.
     short: u32,
     pauses: u32,
-    /// Messages received when the last wait ended, and whether that one fell back.
+    /// Messages received when the last wait ended, and whether that wait began with a pause.
     received: u64,
     fell_back: bool,
-    /// Waits for which not to fall back, and how many they are after the next one in vain.
+    /// Waits that begin without a pause, and how many they are after the next pause in vain.
     skip: u32,
     penalty: u32,
 }
 
-impl Heels {
-    pub(crate) fn new() -> Heels {
-        Heels {
+impl SpinBackoff {
+    pub(crate) fn new() -> SpinBackoff {
+        SpinBackoff {
             short: 0,
             pauses: SHORTEST,
             received: 0,
@@ -47,7 +48,7 @@ impl Heels {
         }
     }
 
-    /// A wait begins, after so many messages in all: pauses to make before the first look.
+    /// A wait begins, after `received` messages in all. Returns the pauses to make before the first look.
     #[inline]
     pub(crate) fn begin(&mut self, received: u64) -> u32 {
         if std::mem::take(&mut self.fell_back) {
@@ -78,7 +79,7 @@ impl Heels {
         }
     }
 
-    /// It has ended within a microsecond or so, or it has not.
+    /// The first looks of the wait are over. `soon` says that one of them succeeded, within a microsecond or so.
     #[inline]
     pub(crate) fn end(&mut self, received: u64, soon: bool) {
         self.received = received;
@@ -91,14 +92,14 @@ mod tests {
     use super::*;
 
     /// Waits that end at once, each after so many messages; says how often the last ones fell back, of 1,000.
-    fn fall_backs(heels: &mut Heels, brought: impl Fn(u32) -> u64) -> (u32, u32) {
+    fn fall_backs(backoff: &mut SpinBackoff, brought: impl Fn(u32) -> u64) -> (u32, u32) {
         let (mut received, mut count, mut pauses) = (0, 0, 0);
         for wait in 0..21_000 {
-            pauses = heels.begin(received);
+            pauses = backoff.begin(received);
             if wait >= 20_000 {
                 count += u32::from(pauses > 0);
             }
-            heels.end(received, true);
+            backoff.end(received, true);
             received += brought(pauses);
         }
         (count, pauses)
@@ -107,36 +108,37 @@ mod tests {
     #[test]
     fn a_stream_is_given_a_lead_again_and_again() {
         // One message for each pause, and one in any case.
-        let (count, pauses) = fall_backs(&mut Heels::new(), |pauses| 1 + u64::from(pauses));
+        let (count, pauses) = fall_backs(&mut SpinBackoff::new(), |pauses| 1 + u64::from(pauses));
         assert_eq!((count, pauses), (1000, SHORTEST * 2));
     }
 
     #[test]
     fn a_slow_stream_is_given_more_but_not_without_end() {
-        let (count, pauses) = fall_backs(&mut Heels::new(), |pauses| 1 + u64::from(pauses / 10));
+        let (count, pauses) =
+            fall_backs(&mut SpinBackoff::new(), |pauses| 1 + u64::from(pauses / 10));
         assert_eq!((count, pauses), (1000, LONGEST));
     }
 
     #[test]
-    fn who_answers_is_not_made_to_wait() {
-        let (count, _) = fall_backs(&mut Heels::new(), |_| 1);
+    fn an_answerer_is_not_made_to_wait() {
+        let (count, _) = fall_backs(&mut SpinBackoff::new(), |_| 1);
         assert!(count <= 1, "{count}");
     }
 
     #[test]
     fn waits_that_take_their_time_never_fall_back() {
-        let mut heels = Heels::new();
+        let mut backoff = SpinBackoff::new();
         for received in 0..100 {
-            assert_eq!(heels.begin(received), 0);
-            heels.end(received, received % 3 > 0);
+            assert_eq!(backoff.begin(received), 0);
+            backoff.end(received, received % 3 > 0);
         }
     }
 
     #[test]
     fn an_answerer_that_begins_to_stream_is_noticed() {
-        let mut heels = Heels::new();
-        fall_backs(&mut heels, |_| 1);
-        let (count, _) = fall_backs(&mut heels, |pauses| 1 + u64::from(pauses));
+        let mut backoff = SpinBackoff::new();
+        fall_backs(&mut backoff, |_| 1);
+        let (count, _) = fall_backs(&mut backoff, |pauses| 1 + u64::from(pauses));
         assert_eq!(count, 1000);
     }
 }

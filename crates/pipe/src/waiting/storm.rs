@@ -1,4 +1,4 @@
-//! Wake-ups that bring nothing: how many a peer can cause.
+//! A limit on the wake-ups without news that a peer can cause.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -34,13 +34,13 @@ pub struct Storm {
 }
 
 impl Storm {
-    /// A wake-up brought something.
+    /// Records a wake-up that brought something.
     #[inline]
     pub fn found_news(&mut self) {
         self.in_a_row = 0;
     }
 
-    /// A wake-up brought nothing. Pauses if there were many, until the deadline at most.
+    /// Records a wake-up that brought nothing. Pauses if there were many, until the deadline at most.
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl Storm {
         if self.count() { rest(deadline) } else { Ok(()) }
     }
 
-    /// The same, but for the pause, which is the caller's: says whether it is due.
+    /// Records a wake-up that brought nothing, and returns true if the caller has to pause.
     pub(crate) fn count(&mut self) -> bool {
         let now = Instant::now();
         let last = self.last.replace(now);
@@ -61,7 +61,7 @@ impl Storm {
     }
 }
 
-/// A pause, in which no doorbell wakes the thread.
+/// Pauses. No doorbell wakes the thread meanwhile.
 pub(crate) fn rest(deadline: Option<Instant>) -> io::Result<()> {
     let until = Instant::now() + PAUSE;
     let until = deadline.map_or(until, |deadline| deadline.min(until));

@@ -7,11 +7,11 @@
 /// strategy sleeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Wait {
-    /// Look again and again, and never sleep: least latency, a whole CPU.
+    /// Looks again and again, and never sleeps: least latency, a whole CPU.
     Spin,
-    /// Sleep in the kernel at once: no CPU, a wake-up for each wait.
+    /// Sleeps in the kernel at once: no CPU, a wake-up for each wait.
     Park,
-    /// Spin while this has lately been cheaper than a wake-up, for 50 µs at most, then sleep.
+    /// Spins while this has lately been cheaper than a wake-up, for 50 µs at most, then sleeps.
     #[default]
     Adaptive,
 }

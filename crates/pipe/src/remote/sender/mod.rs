@@ -79,7 +79,7 @@ struct Growth {
 /// Why a message was not sent. Nothing of it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PushError {
-    /// The memory is full, and may not grow: whoever waits is woken when there is room.
+    /// The memory is full, and may not grow: the socket is woken when there is room.
     Full,
     /// There can be no record of so many bytes; of [`LONGEST`](super::LONGEST) there can.
     TooLong(usize),

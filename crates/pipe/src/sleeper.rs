@@ -269,7 +269,7 @@ impl Sleeper {
     /// If the kernel refuses; nothing is expected.
     pub fn lie_down(
         &mut self,
-        awaited: &mut impl Awaited,
+        awaited: &mut impl Awaited<Error = Slept>,
         again: bool,
     ) -> io::Result<Option<Sleep>> {
         if !self.arm_unless(awaited)? {
@@ -292,7 +292,7 @@ impl Sleeper {
 
     /// Drains the bell where that is needed, announces a sleep, and looks. Says whether to sleep: if the look
     /// succeeded, the announcement was taken back.
-    fn arm_unless(&mut self, awaited: &mut impl Awaited) -> io::Result<bool> {
+    fn arm_unless(&mut self, awaited: &mut impl Awaited<Error = Slept>) -> io::Result<bool> {
         if self.dirty && self.nap.wants_drain(&self.event) {
             self.dirty = false;
             self.event.drain()?;
@@ -322,7 +322,7 @@ impl Sleeper {
     /// [`Slept`].
     pub fn wait(
         &mut self,
-        mut awaited: impl Awaited,
+        mut awaited: impl Awaited<Error = Slept>,
         deadline: Option<Instant>,
     ) -> Result<(), Slept> {
         self.wait_for(&mut awaited, deadline)
@@ -335,7 +335,7 @@ impl Sleeper {
     /// [`Slept`].
     pub fn wait_for(
         &mut self,
-        awaited: &mut impl Awaited,
+        awaited: &mut impl Awaited<Error = Slept>,
         deadline: Option<Instant>,
     ) -> Result<(), Slept> {
         if self.spin(awaited, deadline)? == Spun::Found {
@@ -422,8 +422,8 @@ impl Sleeper {
     }
 
     /// For a program that polls the descriptor: drains the bell and announces a sleep. The caller looks once more
-    /// afterwards; what comes after that rings. While another thread [sleeps](Sleeper::asleep), its announcement serves both, and its
-    /// rings stay.
+    /// afterwards; what comes after that rings. While another thread [sleeps](Sleeper::asleep), its announcement serves
+    /// both, and its rings stay.
     ///
     /// # Errors
     ///
@@ -463,7 +463,7 @@ impl Sleeper {
     /// [`Slept`]: a deadline and a signal end it as they end a sleep.
     pub fn spin(
         &mut self,
-        awaited: &mut impl Awaited,
+        awaited: &mut impl Awaited<Error = Slept>,
         deadline: Option<Instant>,
     ) -> Result<Spun, Slept> {
         let here = self.tell_cpu();
@@ -509,7 +509,9 @@ struct Telling<'a, A> {
     control: Option<&'a Control>,
 }
 
-impl<A: Awaited> Awaited for Telling<'_, A> {
+impl<A: Awaited<Error = Slept>> Awaited for Telling<'_, A> {
+    type Error = Slept;
+
     #[inline(always)]
     fn look(&mut self) -> bool {
         self.awaited.look()
@@ -525,6 +527,11 @@ impl<A: Awaited> Awaited for Telling<'_, A> {
         self.awaited.is_it()
     }
 
+    #[inline(always)]
+    fn pauses(&self) -> u32 {
+        self.awaited.pauses()
+    }
+
     fn company(&mut self, here: u32) -> Company {
         tell_cpu(here, self.cpu, self.told, self.control);
         self.awaited.company(here)
@@ -536,6 +543,10 @@ impl<A: Awaited> Awaited for Telling<'_, A> {
 
     fn is_wanted(&self) -> bool {
         self.awaited.is_wanted()
+    }
+
+    fn check(&mut self) -> Result<bool, Slept> {
+        self.awaited.check()
     }
 }
 

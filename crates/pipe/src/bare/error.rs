@@ -7,6 +7,7 @@ use ringmq_sys::{Address, AddressError, BindError, CreateError, Refusal, RingerR
 
 use super::offer::OfferError;
 use crate::refusal::RefusalReason;
+use crate::waiting::Slept;
 
 /// Options that no pipe can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -215,6 +216,16 @@ impl From<io::Error> for WaitError {
             WaitError::Interrupted
         } else {
             WaitError::Os(error)
+        }
+    }
+}
+
+impl From<Slept> for WaitError {
+    fn from(slept: Slept) -> Self {
+        match slept {
+            Slept::TimedOut => WaitError::TimedOut,
+            Slept::Interrupted => WaitError::Interrupted,
+            Slept::Os(error) => WaitError::Os(error),
         }
     }
 }

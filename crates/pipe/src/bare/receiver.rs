@@ -12,7 +12,8 @@ use ringmq_sys::{Credentials as PeerCredentials, Ringer, barrier};
 use super::error::{RecvError, WaitError};
 use super::patience::Patience;
 use super::stats::Stats;
-use super::wait::{Awaited, Waiter};
+use super::wait::{Armed, Waiter};
+use crate::waiting::Awaited;
 
 /// The receiving half of a pipe.
 ///
@@ -458,11 +459,20 @@ struct Data<'a> {
 }
 
 impl Awaited for Data<'_> {
+    type Error = WaitError;
+
     #[inline(always)]
     fn look(&mut self) -> bool {
         !self.reader.is_empty()
     }
 
+    #[inline]
+    fn received(&self) -> u64 {
+        self.payment.records
+    }
+}
+
+impl Armed for Data<'_> {
     fn arm(&mut self) -> io::Result<()> {
         if self.may_change {
             let records = self.payment.records - self.payment.at_last_sleep;
@@ -487,16 +497,8 @@ impl Awaited for Data<'_> {
         }
     }
 
-    fn received(&self) -> u64 {
-        self.payment.records
-    }
-
     fn disarm(&mut self) {
         self.generation.disarm();
-    }
-
-    fn pauses(&self) -> u32 {
-        1
     }
 }
 

@@ -12,7 +12,8 @@ use ringmq_sys::{Credentials as PeerCredentials, Ringer};
 use super::error::{SendError, WaitError};
 use super::patience::Patience;
 use super::stats::Stats;
-use super::wait::{Awaited, Waiter};
+use super::wait::{Armed, Waiter};
+use crate::waiting::Awaited;
 
 /// Bytes kept free while a message is under way in pieces: for the record that withdraws it.
 pub(crate) const SPARE: u64 = HEADER;
@@ -463,23 +464,23 @@ struct Room<'a> {
     position: u64,
 }
 
-impl Awaited for Room<'_> {
-    fn look(&mut self) -> bool {
-        self.peer.is_closed()
-            || !matches!(self.writer.look_at_reader(), Ok(at) if at < self.position)
-    }
-
+impl Armed for Room<'_> {
     fn arm(&mut self) -> io::Result<()> {
         self.word.arm(self.position);
         Ok(())
     }
 
-    fn received(&self) -> u64 {
-        0
-    }
-
     fn disarm(&mut self) {
         self.word.disarm();
+    }
+}
+
+impl Awaited for Room<'_> {
+    type Error = WaitError;
+
+    fn look(&mut self) -> bool {
+        self.peer.is_closed()
+            || !matches!(self.writer.look_at_reader(), Ok(at) if at < self.position)
     }
 
     /// Each look takes the line of its position from the reader, which stores to it with every record:

@@ -1,9 +1,8 @@
 //! Waiting: look again and again, or sleep until the doorbell rings.
 //!
-//! One [`Waiter`] serves one half of a pipe. What it waits for is an [`Awaited`]: a look that costs a
-//! load, and an announcement to be made before a sleep. The order of a sleep is the one of
-//! `ringmq_ring`'s announcements: (the doorbell was drained when it last woke us) – arm – order – look –
-//! sleep – drain – disarm.
+//! One [`Waiter`] serves one half of a pipe. What it waits for is [`Armed`]: a look that costs a load, and an
+//! announcement that is made before a sleep. The order of a sleep is the one of `ringmq_ring`'s announcements: (the
+//! doorbell was drained when it last woke us) – arm – order – look – sleep – drain – disarm.
 
 use std::cell::Cell;
 use std::io;
@@ -12,29 +11,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringmq_ring::{Mapped, MappedMut, Word};
-use ringmq_sys::{Doorbell, Readiness, Ringer, SignalGate, Wake, cpu};
+use ringmq_sys::{Doorbell, Readiness, Ringer, Wake, cpu};
 
 use super::error::WaitError;
 use super::shared::Shared;
 use super::stats::Waits;
-use crate::waiting::Storm;
-use crate::waiting::Wait;
-use crate::waiting::adaptive::{Adaptive, GAP, LONGEST};
-use crate::waiting::quota;
-use crate::waiting::spin_backoff::SpinBackoff;
+use crate::waiting::{Awaited, Company, Spinner, Spun, Storm, Wait};
 
-/// What a half of a pipe waits for.
-pub(crate) trait Awaited {
-    /// Whether it is there; also when an error is, which the caller then finds.
-    fn look(&mut self) -> bool;
+/// What a half of a pipe waits for, when it sleeps.
+pub(crate) trait Armed: Awaited<Error = WaitError> {
     /// Announces that this half sleeps, and orders that before the next look.
     fn arm(&mut self) -> io::Result<()>;
     /// Takes the announcement back.
     fn disarm(&mut self);
-    /// Pauses between two looks while spinning: more where the look disturbs the other side.
-    fn pauses(&self) -> u32;
-    /// Messages received so far; 0 for whoever does not receive.
-    fn received(&self) -> u64;
 }
 
 /// How one half of a pipe waits.
@@ -45,38 +34,25 @@ pub(crate) struct Waiter {
     readiness: Readiness,
     bell: Doorbell,
     shared: Arc<Shared>,
-    /// Our CPU, told to the peer.
-    cpu_told: Word<MappedMut>,
-    cpu_last: u32,
-    /// The CPU of the peer's half at the other end of the same ring.
-    cpu_peer: Word<Mapped>,
-    adaptive: Adaptive,
-    /// Whether the quota of this process leaves a CPU to spin on, and when that was last found out.
-    quota_allows: bool,
-    quota_at: Instant,
-    /// Whether the thread was off its CPU while it spun: then what we know of the peer's CPU may be old.
-    doubt: bool,
-    /// When a call that does not wait last saw that the peer lives.
+    cpus: Cpus,
+    spinner: Spinner,
+    /// When a call that does not wait last found the peer alive.
     seen_alive: Instant,
-    /// Whether to let the peer get ahead.
-    backoff: SpinBackoff,
-    /// Rings that bring nothing.
+    /// Counts wake-ups that bring nothing.
     storm: Storm,
     /// Announcements of a sleep since the bell was last drained.
     armings: u32,
     /// Whether the peer is gone.
     gone: bool,
-    /// Whether the descriptor was handed out: then whoever polls it must be told of everything.
+    /// Whether the descriptor was handed out: then everything that the program waits for makes it readable.
     watched: Cell<bool>,
     /// Whether the descriptor is kept readable, so that its holder looks once more.
     nudged: Cell<bool>,
     pub(crate) stats: Waits,
 }
 
-/// Time between two looks at what changes slowly while spinning: the peer's death, signals.
-const SLOW_LOOK: Duration = Duration::from_millis(1);
-/// Pauses, of about 12 ns each, between two looks at the clock while spinning.
-const CLOCK_LOOK: u32 = 64;
+/// Time for which a peer that was found alive is taken to live on, by calls that do not wait.
+const ALIVE: Duration = Duration::from_millis(1);
 /// Armings after which the bell is drained. It holds 64 Ki rings.
 const DRAIN: u32 = 256;
 
@@ -94,15 +70,13 @@ impl Waiter {
             readiness,
             bell,
             shared,
-            cpu_told,
-            cpu_last: u32::MAX,
-            cpu_peer,
-            adaptive: Adaptive::new(),
-            quota_allows: quota::allows(Instant::now()),
-            quota_at: Instant::now(),
-            doubt: false,
+            cpus: Cpus {
+                told: cpu_told,
+                last: u32::MAX,
+                peer: cpu_peer,
+            },
+            spinner: Spinner::for_one_peer(),
             seen_alive: Instant::now(),
-            backoff: SpinBackoff::new(),
             storm: Storm::default(),
             armings: 0,
             gone: false,
@@ -126,124 +100,51 @@ impl Waiter {
     #[inline(never)]
     pub(crate) fn wait(
         &mut self,
-        awaited: &mut impl Awaited,
+        awaited: &mut impl Armed,
         deadline: Option<Instant>,
         nudger: &Ringer,
     ) -> Result<(), WaitError> {
         let outcome = match self.spin(awaited, deadline) {
-            Ok(true) => Ok(()),
-            Ok(false) => self.sleep(awaited, deadline, nudger),
+            Ok(Spun::Found) => Ok(()),
+            Ok(Spun::InVain | Spun::Wanted) => self.sleep(awaited, deadline, nudger),
             Err(error) => Err(error),
         };
-        // What came while we were awake rang nobody: whoever polls the descriptor is to look for himself.
+        // What came while we were awake has not rung the doorbell: a program that polls the descriptor looks once more.
         match outcome {
             Ok(()) if self.watched.get() => self.nudge(nudger),
             Ok(()) => {}
-            // He may wait now, and for an edge.
+            // The program may poll now, and wait for an edge.
             Err(_) => self.look_again(nudger),
         }
         outcome
     }
 
-    /// Spins for as long as the strategy has it. Says whether a look succeeded.
+    /// Spins for as long as the strategy has it.
     #[inline]
     fn spin(
         &mut self,
-        awaited: &mut impl Awaited,
+        awaited: &mut impl Armed,
         deadline: Option<Instant>,
-    ) -> Result<bool, WaitError> {
-        if self.strategy == Wait::Park || self.shares_cpu() {
-            return Ok(false);
-        }
-        if !self.quota_allows {
-            self.look_at_quota(Instant::now());
-            if !self.quota_allows {
-                return Ok(false);
-            }
-        }
-        if std::mem::take(&mut self.doubt) {
-            // Whoever wakes us says where it runs.
-            return Ok(false);
-        }
-        if self.strategy == Wait::Adaptive && !self.adaptive.spin_now() {
-            return Ok(false);
-        }
-        let received = awaited.received();
-        pause(self.backoff.begin(received));
-        let found = look_for(awaited, CLOCK_LOOK);
-        self.backoff.end(received, found);
-        if found {
-            self.adaptive.paid();
+    ) -> Result<Spun, WaitError> {
+        let mut spinning = Spinning {
+            awaited,
+            cpus: &mut self.cpus,
+            readiness: &self.readiness,
+            gone: &mut self.gone,
+        };
+        let here = cpu::current();
+        let spun = self
+            .spinner
+            .spin(self.strategy, &mut spinning, here, deadline)?;
+        if spun == Spun::Found {
             self.stats.spun += 1;
-            return Ok(true);
         }
-        self.spin_on(awaited, deadline)
-    }
-
-    /// Spins with an eye on the clock.
-    fn spin_on(
-        &mut self,
-        awaited: &mut impl Awaited,
-        deadline: Option<Instant>,
-    ) -> Result<bool, WaitError> {
-        let start = Instant::now();
-        self.look_at_quota(start);
-        let mut gate: Option<SignalGate> = None;
-        let (mut last, mut slow) = (start, start);
-        while self.quota_allows {
-            let found = look_for(awaited, CLOCK_LOOK);
-            let now = Instant::now();
-            let preempted = now - last > GAP;
-            if preempted {
-                self.adaptive.preempted();
-                self.doubt = true;
-            }
-            if found {
-                self.adaptive.paid();
-                self.stats.spun += 1;
-                return Ok(true);
-            }
-            if self.strategy == Wait::Adaptive {
-                if preempted {
-                    return Ok(false);
-                }
-                if now - start >= LONGEST {
-                    self.adaptive.in_vain();
-                    return Ok(false);
-                }
-            }
-            if deadline.is_some_and(|deadline| now >= deadline) {
-                return if awaited.look() {
-                    Ok(true)
-                } else {
-                    Err(WaitError::TimedOut)
-                };
-            }
-            if now - slow >= SLOW_LOOK {
-                slow = now;
-                let wake = self.readiness.check()?;
-                if self.is_gone(&wake) {
-                    return if awaited.look() {
-                        Ok(true)
-                    } else {
-                        Err(WaitError::PeerDied)
-                    };
-                }
-                self.look_at_quota(now);
-                let welcome = self.quota_allows && !self.shares_cpu();
-                // After everything else that ends the spin: a signal that came by now is not lost in the sleep.
-                if !SignalGate::close_or_check(&mut gate)? || !welcome {
-                    return Ok(false);
-                }
-            }
-            last = now;
-        }
-        Ok(false)
+        Ok(spun)
     }
 
     fn sleep(
         &mut self,
-        awaited: &mut impl Awaited,
+        awaited: &mut impl Armed,
         deadline: Option<Instant>,
         nudger: &Ringer,
     ) -> Result<(), WaitError> {
@@ -262,7 +163,7 @@ impl Waiter {
             self.stats.slept += 1;
             let woken = self.readiness.wait(deadline);
             if let Ok(wake) = &woken {
-                // Even if there is something now: a hang-up is told once.
+                // Also if there is something now: the kernel reports a hang-up once.
                 self.is_gone(wake);
                 if wake.rung {
                     self.heard()?;
@@ -291,49 +192,29 @@ impl Waiter {
         }
     }
 
-    /// Whether both ends of the ring run on one CPU, as far as is known. Tells the peer ours.
-    #[inline]
-    fn shares_cpu(&mut self) -> bool {
-        self.tell_cpu();
-        self.cpu_peer.load() == u64::from(self.cpu_last) + 1
-    }
-
     /// Tells the peer the CPU that we run on.
     #[inline]
     pub(crate) fn tell_cpu(&mut self) {
-        let here = cpu::current();
-        if here != self.cpu_last {
-            self.cpu_last = here;
-            self.cpu_told.publish(u64::from(here) + 1);
-        }
+        self.cpus.tell(cpu::current());
     }
 
-    /// The quota may change while we run; it is read again every second of use.
-    fn look_at_quota(&mut self, now: Instant) {
-        if now - self.quota_at >= Duration::from_secs(1) {
-            self.quota_at = now;
-            self.quota_allows = quota::allows(now);
-        }
-    }
-
-    /// The descriptor that is readable while there is something to do. Until the first call that finds
-    /// nothing, it always is.
+    /// The descriptor that is readable while there is something to do, and also until the first call that finds nothing.
     pub(crate) fn watch(&self, nudger: &Ringer) -> BorrowedFd<'_> {
         // A forked child has the same epoll instance as its parent, and must not change it.
         if self.shared.is_here() && !self.watched.replace(true) {
-            // Neither can fail but for want of kernel memory; the nudge is what a first look needs.
+            // Both fail only if the kernel has no memory; the nudge brings the first look.
             let _ = self.readiness.tell_always(&self.bell);
             self.nudge(nudger);
         }
         self.readiness.as_fd()
     }
 
-    /// After a look that found nothing: whoever polls the descriptor is told when there is something.
-    /// Says whether a look after arming found something after all, or the peer is gone.
+    /// After a look that found nothing: from now on the descriptor becomes readable when there is something, if the
+    /// program polls it. Returns true if a look after arming found something after all, or the peer is gone.
     #[inline]
     pub(crate) fn arm_for_watcher(
         &mut self,
-        awaited: &mut impl Awaited,
+        awaited: &mut impl Armed,
         nudger: &Ringer,
     ) -> Result<bool, WaitError> {
         if !self.watched.get() {
@@ -344,18 +225,19 @@ impl Waiter {
         awaited.arm()?;
         let found = awaited.look();
         if found {
-            // It rang nobody, nor did what came with it: a caller that makes one call for each poll is to come again.
+            // It came without a ring, and so did what came with it: the descriptor becomes readable for a caller that makes
+            // one call for each poll.
             self.nudge(nudger);
         }
         Ok(found)
     }
 
-    /// For calls that do not wait: whether the peer is gone, its process or its end of the doorbell. A
-    /// system call, so the kernel is asked once a millisecond at most.
+    /// For calls that do not wait: returns true if the peer's process or its end of the doorbell is gone. Asks the kernel
+    /// once a millisecond at most.
     pub(crate) fn peer_is_gone(&mut self) -> io::Result<bool> {
         let now = Instant::now();
-        // Whoever polls the descriptor may be told of a death once only, and asks for the reason now.
-        if now - self.seen_alive < SLOW_LOOK && !self.watched.get() {
+        // The descriptor may report a death once only, and a program that polls it asks for the reason now.
+        if now - self.seen_alive < ALIVE && !self.watched.get() {
             return Ok(false);
         }
         let wake = self.readiness.check()?;
@@ -366,29 +248,29 @@ impl Waiter {
         Ok(false)
     }
 
-    /// Whether the peer is gone. A hang-up is told once, so it is remembered.
+    /// Returns true if the peer is gone. The kernel reports a hang-up once, so it is remembered.
     fn is_gone(&mut self, wake: &Wake) -> bool {
-        self.gone |= wake.peer_dead || wake.hung_up;
+        self.gone |= is_gone(wake);
         self.gone
     }
 
-    /// Whether the peer is known to be gone, without asking.
+    /// Returns true if the peer is known to be gone. Does not ask the kernel.
     #[inline(always)]
     pub(crate) fn knows_peer_gone(&self) -> bool {
         self.gone
     }
 
-    /// Whoever polls the descriptor is to look again, whatever happens.
+    /// Makes the descriptor readable, if the program polls it.
     pub(crate) fn look_again(&self, nudger: &Ringer) {
         if self.watched.get() {
-            // A descriptor that is readable already has no edge to tell of; one that becomes readable anew has.
+            // A descriptor that is readable already gives no edge; one that becomes readable anew does.
             let _ = self.calm(nudger);
             self.nudge(nudger);
         }
     }
 
-    /// Before each arming. It is rung for once at most, slept for or not, so the bell can be drained
-    /// before it is full: a full one wakes nobody.
+    /// Before each arming: drains the bell in time. Each arming brings one ring at most, slept for or not. A full bell
+    /// would not wake us.
     fn drain_in_time(&mut self) -> io::Result<()> {
         self.armings += 1;
         if self.armings >= DRAIN {
@@ -398,8 +280,8 @@ impl Waiter {
         Ok(())
     }
 
-    /// The bell has woken us. Each ring ends one sleep, drained or not; but whoever polls the descriptor
-    /// is told of a ring until it is drained.
+    /// The bell has woken us. Each ring ends one sleep, drained or not; but the descriptor stays readable until the bell
+    /// is drained.
     fn heard(&mut self) -> io::Result<()> {
         if !self.readiness.tells_once() {
             self.bell.drain()?;
@@ -421,25 +303,83 @@ impl Waiter {
     }
 }
 
-/// Looks until about `pauses` pauses are spent. Says whether a look succeeded.
-#[inline]
-fn look_for(awaited: &mut impl Awaited, pauses: u32) -> bool {
-    let step = awaited.pauses();
-    let mut spent = 0;
-    loop {
-        if awaited.look() {
-            return true;
+/// The CPUs that both ends of a ring say they run on.
+#[derive(Debug)]
+struct Cpus {
+    /// Our CPU, told to the peer.
+    told: Word<MappedMut>,
+    last: u32,
+    /// The CPU of the peer's half at the other end of the same ring.
+    peer: Word<Mapped>,
+}
+
+impl Cpus {
+    #[inline]
+    fn tell(&mut self, here: u32) {
+        if here != self.last {
+            self.last = here;
+            self.told.publish(u64::from(here) + 1);
         }
-        if spent >= pauses {
-            return false;
+    }
+
+    /// Where the peer runs, as far as it has told.
+    #[inline]
+    fn company(&self, here: u32) -> Company {
+        match self.peer.load() {
+            0 => Company::Unknown,
+            told if told == u64::from(here) + 1 => Company::Here,
+            _ => Company::Elsewhere,
         }
-        pause(step);
-        spent += step;
     }
 }
 
-fn pause(times: u32) {
-    for _ in 0..times {
-        std::hint::spin_loop();
+/// What a half waits for while it spins: the peer hears of our CPU, and its death ends the spin.
+struct Spinning<'a, A> {
+    awaited: &'a mut A,
+    cpus: &'a mut Cpus,
+    readiness: &'a Readiness,
+    gone: &'a mut bool,
+}
+
+impl<A: Armed> Awaited for Spinning<'_, A> {
+    type Error = WaitError;
+
+    #[inline(always)]
+    fn look(&mut self) -> bool {
+        self.awaited.look()
     }
+
+    #[inline(always)]
+    fn pauses(&self) -> u32 {
+        self.awaited.pauses()
+    }
+
+    #[inline]
+    fn company(&mut self, here: u32) -> Company {
+        self.cpus.tell(here);
+        self.cpus.company(here)
+    }
+
+    #[inline]
+    fn received(&self) -> u64 {
+        self.awaited.received()
+    }
+
+    /// `PeerDied` only after a look that came after the death.
+    fn check(&mut self) -> Result<bool, WaitError> {
+        let wake = self.readiness.check()?;
+        *self.gone |= is_gone(&wake);
+        if !*self.gone {
+            return Ok(false);
+        }
+        if self.awaited.look() {
+            Ok(true)
+        } else {
+            Err(WaitError::PeerDied)
+        }
+    }
+}
+
+fn is_gone(wake: &Wake) -> bool {
+    wake.peer_dead || wake.hung_up
 }

@@ -1,50 +1,73 @@
 //! What a wait is for.
 
+use super::Slept;
+
 /// What a wait is for.
 pub trait Awaited {
-    /// Whether it is there.
+    /// Why a spin ends without it.
+    type Error: From<Slept>;
+
+    /// Returns true if it is there.
     fn look(&mut self) -> bool;
 
-    /// Whether a look may say something else than the last one, which found nothing. A spin asks this again and again, so
-    /// it is as short as can be. It may be true for nothing, but not false when something has come.
+    /// Returns true if a look may say something else than the last one, which found nothing. A spin asks this again and
+    /// again, so it is as short as can be. It may be true for nothing, but not false when something has come.
     #[inline(always)]
     fn stirs(&mut self) -> bool {
         true
     }
 
-    /// Whether a spin ends after [`stirs`](Awaited::stirs) was true.
+    /// Returns true if a spin ends after [`stirs`](Awaited::stirs) was true.
     #[inline(always)]
     fn is_it(&mut self) -> bool {
         self.look()
     }
 
-    /// Where those run who may bring it, seen from this CPU.
-    fn company(&mut self, here: u32) -> Company;
+    /// Pauses, of about 12 ns each, between two looks of a spin: more than one where a look disturbs the peer.
+    #[inline(always)]
+    fn pauses(&self) -> u32 {
+        1
+    }
 
-    /// Messages received so far, from one peer in the main; 0 for whoever does not receive, or from many.
+    /// Where the peers run that may bring it, seen from this CPU.
+    fn company(&mut self, _here: u32) -> Company {
+        Company::Unknown
+    }
+
+    /// Messages received so far, from one peer in the main; 0 for a side that does not receive, or that receives from many.
     fn received(&self) -> u64 {
         0
     }
 
-    /// Whether another thread waits for what this one holds while it spins. Asked about once in a microsecond.
+    /// Returns true if another thread waits for what this thread holds while it spins. A spin asks once in a microsecond.
     fn is_wanted(&self) -> bool {
         false
     }
+
+    /// Looks at what changes slowly, such as the death of the peer. A spin calls this once in a millisecond. Returns true
+    /// if what the wait is for is there.
+    ///
+    /// # Errors
+    ///
+    /// What the wait is for cannot come any more, or the kernel refuses.
+    fn check(&mut self) -> Result<bool, Self::Error> {
+        Ok(false)
+    }
 }
 
-/// Where those run who may bring what is waited for.
+/// Where the peers run that may bring what a wait is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Company {
-    /// All on our CPU, as far as is known, or there is nobody: spinning would keep them from it.
+    /// All on our CPU, as far as is known, or there is no peer: spinning would keep them from it.
     Here,
-    /// One at least on another.
+    /// One at least on another CPU.
     Elsewhere,
-    /// Nobody knows.
+    /// It is not known.
     Unknown,
 }
 
 impl Company {
-    /// Of one whose CPU is this, if it has said so.
+    /// The place of a peer that has told this CPU, or none yet.
     pub fn of(cpu: Option<u32>, here: u32) -> Company {
         match cpu {
             None => Company::Unknown,
@@ -54,13 +77,11 @@ impl Company {
     }
 }
 
-/// For looks at what others bring who run anywhere.
+/// A look at what peers bring that run anywhere.
 impl<F: FnMut() -> bool> Awaited for F {
+    type Error = Slept;
+
     fn look(&mut self) -> bool {
         self()
-    }
-
-    fn company(&mut self, _here: u32) -> Company {
-        Company::Unknown
     }
 }

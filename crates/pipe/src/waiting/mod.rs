@@ -1,11 +1,11 @@
 //! When to spin, for how long, and when to sleep.
 
-pub(crate) mod adaptive;
+mod adaptive;
 mod awaited;
-pub(crate) mod quota;
+mod quota;
 mod slept;
 mod spin;
-pub(crate) mod spin_backoff;
+mod spin_backoff;
 pub(crate) mod storm;
 mod strategy;
 

@@ -1,4 +1,4 @@
-//! Spinning before a sleep: for as long as the strategy has it, and politely.
+//! The one spinning loop: for as long as the strategy has it, and politely.
 
 use std::time::{Duration, Instant};
 
@@ -8,15 +8,17 @@ use super::adaptive::{Adaptive, GAP, LONGEST};
 use super::spin_backoff::SpinBackoff;
 use super::{Awaited, Company, Slept, Wait, quota};
 
-/// What is remembered of the waits of one who spins: a sleeper, or whoever waits for several of them.
+/// What is remembered of the waits of a thread that spins: for a half of a bare pipe, for a socket, or for several sockets.
 #[derive(Debug)]
 pub struct Spinner {
     adaptive: Adaptive,
     /// What this thread may use; looked at every second of use.
     leave: Option<Leave>,
+    /// Whether a thread that may use one CPU only spins while it does not know where its peer runs.
+    heeds_one_cpu: bool,
     /// Whether there was a wait before.
     waited: bool,
-    /// The thread was off its CPU while it spun: what we know of the others' may be old.
+    /// The thread was off its CPU while it spun: what we know of the CPUs of others may be old.
     doubt: bool,
     /// Whether to let the peer get ahead.
     backoff: SpinBackoff,
@@ -27,7 +29,7 @@ pub struct Spinner {
 struct Leave {
     /// Whether the quota of this process leaves a CPU to spin on.
     quota_allows: bool,
-    /// Whether this thread has one CPU only.
+    /// Whether this thread may use one CPU only.
     only_one: bool,
     at: Instant,
 }
@@ -39,24 +41,36 @@ pub enum Spun {
     Found,
     /// It is time to sleep.
     InVain,
-    /// Another thread [wants](Awaited::is_wanted) what this one holds.
+    /// Another thread [wants](Awaited::is_wanted) what this thread holds.
     Wanted,
 }
 
 /// Pauses, of about 12 ns each, between two looks at the clock while spinning.
 const CLOCK_LOOK: u32 = 64;
-/// Time between two looks at signals while spinning.
+/// Time between two looks at signals and [checks](Awaited::check) while spinning.
 const SLOW_LOOK: Duration = Duration::from_millis(1);
 
 impl Spinner {
-    /// One that has not waited yet.
+    /// Makes one for a thread that waits for many peers, some of which may be yet to connect.
     pub fn new() -> Spinner {
         Spinner {
             adaptive: Adaptive::new(),
             leave: None,
+            heeds_one_cpu: true,
             waited: false,
             doubt: false,
             backoff: SpinBackoff::new(),
+        }
+    }
+
+    /// Makes one for a half of a bare pipe, whose one peer has connected: the first wait spins, too, and the quota is
+    /// known before that.
+    pub(crate) fn for_one_peer() -> Spinner {
+        Spinner {
+            leave: Some(Leave::look(Instant::now(), false)),
+            heeds_one_cpu: false,
+            waited: true,
+            ..Spinner::new()
         }
     }
 
@@ -64,19 +78,19 @@ impl Spinner {
     ///
     /// # Errors
     ///
-    /// [`Slept`]: a deadline and a signal end it as they end a sleep.
-    pub fn spin(
+    /// [`Slept`]: a deadline and a signal end it as they end a sleep; and what a [check](Awaited::check) fails with.
+    pub fn spin<A: Awaited>(
         &mut self,
         strategy: Wait,
-        awaited: &mut impl Awaited,
+        awaited: &mut A,
         here: u32,
         deadline: Option<Instant>,
-    ) -> Result<Spun, Slept> {
+    ) -> Result<Spun, A::Error> {
         if strategy == Wait::Park {
             return Ok(Spun::InVain);
         }
-        // The first wait is for whoever is yet to connect, or to answer for the first time: that takes longer than a spin,
-        // and a peer that lives for one answer need not find out what it may use.
+        // The first wait is for a peer that is yet to connect, or to answer for the first time: that takes longer than a
+        // spin, and a peer that lives for one answer need not find out what it may use.
         if !std::mem::replace(&mut self.waited, true) && strategy == Wait::Adaptive {
             return Ok(Spun::InVain);
         }
@@ -93,7 +107,7 @@ impl Spinner {
         if !leave.quota_allows || leave.is_in_the_way(company) {
             return Ok(Spun::InVain);
         }
-        // Whoever wakes us says where it runs.
+        // The peer that ends a sleep tells where it runs.
         if std::mem::take(&mut self.doubt) {
             return Ok(Spun::InVain);
         }
@@ -101,9 +115,7 @@ impl Spinner {
             return Ok(Spun::InVain);
         }
         let received = awaited.received();
-        for _ in 0..self.backoff.begin(received) {
-            std::hint::spin_loop();
-        }
+        pause(self.backoff.begin(received));
         let found = look_for(awaited);
         self.backoff.end(received, found);
         if found {
@@ -114,12 +126,12 @@ impl Spinner {
     }
 
     /// Spins with an eye on the clock.
-    fn spin_on(
+    fn spin_on<A: Awaited>(
         &mut self,
         strategy: Wait,
-        awaited: &mut impl Awaited,
+        awaited: &mut A,
         deadline: Option<Instant>,
-    ) -> Result<Spun, Slept> {
+    ) -> Result<Spun, A::Error> {
         let start = Instant::now();
         let mut leave = self.look_at_leave(start);
         let mut gate: Option<SignalGate> = None;
@@ -138,7 +150,7 @@ impl Spinner {
             }
             if awaited.is_wanted() {
                 if let Some(gate) = &mut gate {
-                    gate.check()?;
+                    gate.check().map_err(Slept::from)?;
                 }
                 return Ok(Spun::Wanted);
             }
@@ -155,16 +167,19 @@ impl Spinner {
                 return if look_once(awaited) {
                     Ok(Spun::Found)
                 } else {
-                    Err(Slept::TimedOut)
+                    Err(Slept::TimedOut.into())
                 };
             }
             if now - slow >= SLOW_LOOK {
                 slow = now;
+                if awaited.check()? {
+                    return Ok(Spun::Found);
+                }
                 leave = self.look_at_leave(now);
                 let welcome =
                     leave.quota_allows && !leave.is_in_the_way(awaited.company(cpu::current()));
                 // After everything else that ends the spin: a signal that came by now is not lost in the sleep.
-                if !SignalGate::close_or_check(&mut gate)? || !welcome {
+                if !SignalGate::close_or_check(&mut gate).map_err(Slept::from)? || !welcome {
                     return Ok(Spun::InVain);
                 }
             }
@@ -177,23 +192,23 @@ impl Spinner {
     fn look_at_leave(&mut self, now: Instant) -> Leave {
         match self.leave {
             Some(leave) if now - leave.at < Duration::from_secs(1) => leave,
-            _ => *self.leave.insert(Leave::look(now)),
+            _ => *self.leave.insert(Leave::look(now, self.heeds_one_cpu)),
         }
     }
 }
 
 impl Leave {
     /// Costs up to some 100 µs, once a second for all threads of the process.
-    fn look(now: Instant) -> Leave {
+    fn look(now: Instant, heeds_one_cpu: bool) -> Leave {
         Leave {
             // A thread that is pinned to a CPU of its own may spin there.
             quota_allows: quota::allows(now),
-            only_one: cpu::allowed() == 1,
+            only_one: heeds_one_cpu && cpu::allowed() == 1,
             at: now,
         }
     }
 
-    /// Whether spinning would keep those from the CPU who are waited for.
+    /// Returns true if spinning would keep the peers from the CPU.
     fn is_in_the_way(&self, company: Company) -> bool {
         match company {
             Company::Here => true,
@@ -216,14 +231,24 @@ fn look_once(awaited: &mut impl Awaited) -> bool {
     awaited.look()
 }
 
-/// Looks for a while.
+/// Looks until about [`CLOCK_LOOK`] pauses are spent. Returns true if a look succeeded.
 #[inline]
 fn look_for(awaited: &mut impl Awaited) -> bool {
-    for _ in 0..CLOCK_LOOK {
+    let step = awaited.pauses();
+    let mut spent = 0;
+    while spent < CLOCK_LOOK {
         if awaited.stirs() && awaited.is_it() {
             return true;
         }
-        std::hint::spin_loop();
+        pause(step);
+        spent += step;
     }
     false
+}
+
+#[inline]
+fn pause(times: u32) {
+    for _ in 0..times {
+        std::hint::spin_loop();
+    }
 }

@@ -262,6 +262,8 @@ struct Looks<'l, 'a> {
 }
 
 impl Awaited for Looks<'_, '_> {
+    type Error = Slept;
+
     #[inline]
     fn look(&mut self) -> bool {
         if self.items.iter_mut().any(Item::has_news) {

@@ -2,7 +2,7 @@
 
 use ringmq_pattern::Ready;
 use ringmq_pipe::local::Mailbox;
-use ringmq_pipe::waiting::{Awaited, Company};
+use ringmq_pipe::waiting::{Awaited, Company, Slept};
 
 use crate::mail::Command;
 use crate::peers::Peers;
@@ -22,6 +22,8 @@ pub(crate) struct Waiting<'a> {
 }
 
 impl Awaited for Waiting<'_> {
+    type Error = Slept;
+
     #[inline(always)]
     fn look(&mut self) -> bool {
         self.mailbox.has_mail()

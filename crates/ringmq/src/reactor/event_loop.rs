@@ -1,28 +1,28 @@
-//! What the I/O thread does.
+//! The event loop of an I/O thread: orders, events of the kernel, timers, and the sessions that have work.
+
+mod dialing;
+mod listening;
+mod sessions;
+mod watching;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::{Events, Poll, Token};
+use listening::Listening;
+use mio::{Events, Poll};
 use ringmq_pipe::local::{Announcement, Mailbox};
-use ringmq_transport::{Connecting, Named, Stream};
 use slab::Slab;
 
-use crate::mail::{Addresses, Attachment, Link, Marks, Order, PipeId};
-use crate::reactor::dialing::Dialed;
-use crate::reactor::listening::Listening;
+use crate::mail::{Order, PipeId};
+use crate::reactor::numbers::{NUMBERS, listener_number, process_number};
 use crate::reactor::processes::Processes;
 use crate::reactor::resolver::Resolver;
-use crate::reactor::timers::{Timers, earlier};
+use crate::reactor::timers::Timers;
 use crate::reactor::{Beginning, Crew, Lingering, WAKE};
 use crate::session::broken::Broken;
-use crate::session::driver::{Driver, PollBackoff};
-use crate::session::ends::Ends;
-use crate::session::handoff::possible;
-use crate::session::stream::{Open, Turn, Worked};
-use crate::session::supply::{Supplies, Supply};
-use crate::switch::Input;
+use crate::session::supply::Supplies;
+use crate::session::{Io, Session};
 
 /// Events that one poll tells of.
 const EVENTS: usize = 256;
@@ -32,52 +32,8 @@ const SCRATCH: usize = 64 << 10;
 pub(crate) const SHORTAGE: Duration = Duration::from_millis(100);
 /// How long new connections share no memory after there was none.
 pub(crate) const WITHOUT: Duration = Duration::from_secs(10);
-/// How long a peer that was told the end has to close.
-pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
-
-/// A peer that is connected, or is to be.
-#[derive(Debug)]
-pub(crate) struct Session {
-    pub(crate) id: PipeId,
-    pub(crate) link: Arc<Link>,
-    pub(crate) ends: Ends,
-    pub(crate) origin: Origin,
-    /// For a dialer, where it dials; both ends once a stream stands.
-    pub(crate) addresses: Addresses,
-    pub(crate) io: Io,
-    /// The socket's ends, until there is somebody for it.
-    pub(crate) near: Option<Box<Attachment>>,
-    /// Whether the handshake was done once.
-    pub(crate) met: bool,
-    pub(crate) driver: Driver,
-    /// The socket has let go.
-    pub(crate) letting_go: bool,
-    /// Until when what is left is sent.
-    pub(crate) until: Option<Instant>,
-    /// Everything was sent, and the peer told so.
-    pub(crate) told: bool,
-    pub(crate) queued: bool,
-}
-
-#[derive(Debug)]
-pub(crate) enum Origin {
-    /// By the listener of this number.
-    Accepted(u64),
-    Dialed(Box<Dialed>),
-}
-
-#[derive(Debug)]
-pub(crate) enum Io {
-    /// Until its time comes.
-    Resting,
-    /// Until the name of the host was looked up.
-    Resolving(Box<Named>),
-    Dialing(Box<Connecting>),
-    Open(Box<Open>),
-}
-
 /// The I/O thread's state.
-pub(crate) struct Work {
+pub(crate) struct EventLoop {
     pub(crate) poll: Poll,
     pub(crate) announcement: Announcement,
     pub(crate) mailbox: Mailbox<Order>,
@@ -104,33 +60,15 @@ pub(crate) struct Work {
     pub(crate) relieved: Option<Instant>,
 }
 
-/// Numbers of one slot.
-const NUMBERS: usize = 3;
-
-/// Of a session, among events and timers.
-pub(crate) fn session_number(slot: usize) -> usize {
-    slot * NUMBERS
-}
-
-/// Of a listener, among events and timers.
-pub(crate) fn listener_number(slot: usize) -> usize {
-    slot * NUMBERS + 1
-}
-
-/// Of a process at the other end of sessions, among events.
-pub(crate) fn process_number(slot: usize) -> usize {
-    slot * NUMBERS + 2
-}
-
-impl Work {
+impl EventLoop {
     pub(super) fn new(
         beginning: Beginning,
         number: usize,
         crew: Arc<Crew>,
         lingering: Arc<Lingering>,
         resolver: Arc<Resolver>,
-    ) -> Work {
-        Work {
+    ) -> EventLoop {
+        EventLoop {
             supplies: Supplies::default(),
             processes: Processes::default(),
             poll: beginning.poll,
@@ -233,7 +171,7 @@ impl Work {
                     }
                 }
                 Order::Disconnected(id) => self.disconnected(id),
-                Order::Finish(id, linger, late) => self.finish(id, linger, late),
+                Order::Finish(id, linger, unsent) => self.finish(id, linger, unsent),
                 Order::Stop => self.stopping = true,
             }
         }
@@ -319,7 +257,11 @@ impl Work {
                 // What was read first may be the sign of life that the time is about.
                 match open.connection.tick(now) {
                     Ok(_) => self.enqueue(slot),
-                    Err(error) => self.broken(slot, &Broken::Protocol(error)),
+                    Err(error) => {
+                        let broken = Broken::Protocol(error);
+                        let next = session.broken(&broken, &mut self.supplies);
+                        self.apply(slot, next);
+                    }
                 }
             }
         }
@@ -328,132 +270,5 @@ impl Work {
     /// Since the thread began.
     fn now(&self) -> Duration {
         self.begin.elapsed()
-    }
-
-    // --- Sessions
-
-    pub(crate) fn open(&mut self, slot: usize, stream: Stream) {
-        let now = self.now();
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        let connected = matches!(session.origin, Origin::Dialed(_));
-        if Supply::at(&stream) == Supply::Short {
-            self.short_until = Some(Instant::now() + WITHOUT);
-            self.shed();
-        }
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        let short = self.short_until.is_some_and(|until| Instant::now() < until);
-        let sharing = session.link.sharing.as_ref();
-        let sharing = sharing.filter(|_| !session.driver.turned_off);
-        session.driver.begin(possible(sharing, &stream, short));
-        let offers = session.driver.switch.offers_property();
-        let mut open = Box::new(Open::new(stream, &session.link, connected, offers, now));
-        let token = Token(session_number(slot));
-        if open.register(self.poll.registry(), token).is_err() {
-            self.rest(slot);
-            return;
-        }
-        session.tell_open(&open.stream);
-        session.io = Io::Open(open);
-        self.timers.set(token.0, None);
-        self.enqueue(slot);
-    }
-
-    fn work_on(&mut self, slot: usize) {
-        let now = self.now();
-        self.look_again(slot);
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        let Io::Open(open) = &mut session.io else {
-            // This also lets go of the memory of a peer that is gone, once nothing unread is left in it.
-            let at_end = session.ends.outbound.is_at_end();
-            if session.letting_go && at_end {
-                self.end(slot);
-            }
-            return;
-        };
-        session.ends.announcement.disarm();
-        let letting_go = session.letting_go && session.driver.unsent.is_none();
-        let worked = if session.told {
-            open.wait_for_end(&mut self.scratch)
-        } else {
-            let mut turn = Turn {
-                driver: &mut session.driver,
-                link: &session.link,
-                supplies: &mut self.supplies,
-                now,
-            };
-            open.work(&mut session.ends, &mut turn, letting_go, &mut self.scratch)
-        };
-        let token = Token(session_number(slot));
-        let asked = open.ask_for_room(self.poll.registry(), token);
-        let worked = worked.and_then(|worked| asked.map(|()| worked));
-        // While messages are left that a peer before this one has not read, the mark counts no others in shared memory.
-        if session.driver.switch.wants_fresh() && session.ends.outbound.is_fresh() {
-            // It is no frame of the peer, which could be out of turn.
-            let _ = session.input(Input::Fresh, &mut self.supplies);
-        }
-        self.tell_news(slot);
-        debug_assert!(self.is_consistent(slot), "what the session keeps");
-        match worked {
-            Err(broken) => self.broken(slot, &broken),
-            Ok(Worked::More) => self.enqueue(slot),
-            Ok(Worked::Idle) => self.set_time(slot),
-            Ok(Worked::Finished) => self.farewell(slot),
-        }
-    }
-
-    /// Returns true if a session with a stream keeps what it has to.
-    fn is_consistent(&self, slot: usize) -> bool {
-        match self.sessions.get(slot) {
-            Some(session) if matches!(session.io, Io::Open(_)) => {
-                session.driver.fits(&session.ends)
-            }
-            _ => true,
-        }
-    }
-
-    fn set_time(&mut self, slot: usize) {
-        let begin = self.begin;
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        if let Io::Open(open) = &session.io {
-            let driver = &mut session.driver;
-            let deadlines = [open.connection.deadline(), driver.switch.deadline()];
-            let deadline = deadlines.into_iter().flatten().min();
-            let at = deadline.map(|deadline| begin + deadline);
-            let backoff = match &mut driver.unsent {
-                Some(unsent) => Some(&mut unsent.backoff),
-                None if driver.switch.polls_segments() => Some(&mut driver.backoff),
-                None => None,
-            };
-            let look = backoff.map(PollBackoff::again);
-            let at = earlier(at, look);
-            self.timers
-                .set(session_number(slot), earlier(at, session.until));
-        }
-    }
-
-    /// Counts by other marks. A session that waits for room, or to give credit back, looks again.
-    fn set_marks(&mut self, id: PipeId, marks: Marks) {
-        let Some(slot) = self.by_id.get(&id).copied() else {
-            return;
-        };
-        if let Some(session) = self.sessions.get_mut(slot) {
-            if let Some(inbound) = &mut session.ends.inbound {
-                inbound.set_mark(marks.receiving);
-            }
-            for outbound in
-                std::iter::once(&mut session.ends.outbound).chain(&mut session.ends.held)
-            {
-                outbound.set_mark(marks.sending);
-            }
-            self.enqueue(slot);
-        }
     }
 }

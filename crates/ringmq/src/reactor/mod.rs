@@ -11,9 +11,8 @@
 //! ```
 
 pub(crate) mod crew;
-pub(crate) mod dialing;
 pub(crate) mod event_loop;
-pub(crate) mod listening;
+pub(crate) mod numbers;
 pub(crate) mod processes;
 pub(crate) mod resolver;
 pub(crate) mod timers;
@@ -103,7 +102,7 @@ impl Reactors {
             let crew = Arc::clone(&reactors.crew);
             let lingering = Arc::clone(lingering);
             let resolver = Arc::clone(&resolver);
-            let work = event_loop::Work::new(beginning, number, crew, lingering, resolver);
+            let work = event_loop::EventLoop::new(beginning, number, crew, lingering, resolver);
             let builder = std::thread::Builder::new().name("ringmq io".to_owned());
             // Those that run already end with the handle, if this one cannot be started.
             let thread = without_signals(|| builder.spawn(move || work.run()))??;

@@ -2,25 +2,15 @@
 //! connection.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use ringmq_sys::has_ended;
 use slab::Slab;
 
-use crate::reactor::event_loop::{Io, Work, process_number};
-use crate::session::stream::Open;
-use crate::session::supply::Supply;
-
-/// A process, as the kernel named it.
-#[derive(Debug)]
-pub(crate) struct Process {
-    /// Its number here; 0 if it is in another namespace.
-    pub(crate) pid: i32,
-    /// Readable once it is dead.
-    pub(crate) pidfd: OwnedFd,
-}
+use crate::reactor::numbers::process_number;
+use crate::session::process::Process;
 
 /// Those that are watched.
 #[derive(Debug, Default)]
@@ -105,51 +95,5 @@ impl Processes {
         }
         // It is closed in any case.
         let _ = registry.deregister(&mut SourceFd(&process.pidfd.as_raw_fd()));
-    }
-}
-
-impl Work {
-    pub(crate) fn process_ended(&mut self, slot: usize) {
-        if let Some(session) = self.sessions.get_mut(slot)
-            && let Io::Open(open) = &mut session.io
-        {
-            open.process_ended();
-            self.enqueue(slot);
-        }
-    }
-
-    /// Watches the process at the other end of a session. It takes a descriptor, like a bell, for the sake of what is
-    /// rare: only where descriptors are ample.
-    pub(crate) fn watch(&mut self, slot: usize, process: Process) {
-        if Supply::at(&process.pidfd) == Supply::Ample
-            && let Some(session) = self.sessions.get_mut(slot)
-            && let Io::Open(open) = &mut session.io
-        {
-            let registry = self.poll.registry();
-            open.process = self.processes.watch(process, slot, registry);
-        }
-    }
-
-    /// Has the end of a session's process not told any more.
-    pub(crate) fn unwatch(&mut self, slot: usize, open: &mut Open) {
-        if let Some(process) = open.process.take() {
-            let registry = self.poll.registry();
-            self.processes.unwatch(process, slot, registry);
-        }
-    }
-
-    /// Descriptors run short: closes those that only make shared memory quicker.
-    #[cold]
-    pub(crate) fn shed(&mut self) {
-        self.processes.shed(self.poll.registry());
-        for (_, session) in &mut self.sessions {
-            if let Io::Open(open) = &mut session.io {
-                open.process = None;
-                open.handoff.courier().inspect(|courier| courier.shed());
-            }
-            if let Some(sharing) = &session.link.sharing {
-                sharing.control.shed();
-            }
-        }
     }
 }

@@ -1,170 +1,96 @@
 //! How a session ends.
 
-use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use crate::mail::{Command, EventKind, PipeId, Unsent};
-use crate::reactor::event_loop::{FAREWELL, Io, Origin, Session, Work, session_number};
-use crate::reactor::timers::earlier;
+use crate::mail::{Command, EventKind, Unsent};
 use crate::session::broken::Broken;
-use crate::session::session_events::Next;
+use crate::session::origin::Origin;
+use crate::session::session_events::Retry;
+use crate::session::supply::Supplies;
+use crate::session::{Io, Next, Session};
 
-impl Work {
-    /// Everything was sent, and the socket has let go: the peer is told, and closes.
-    pub(crate) fn farewell(&mut self, slot: usize) {
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        let first = !std::mem::replace(&mut session.told, true);
-        if let Io::Open(open) = &session.io
-            && first
-            && open.stream.shutdown(std::net::Shutdown::Write).is_ok()
-        {
-            let until = Instant::now() + FAREWELL;
-            session.until = earlier(session.until, Some(until));
-            self.timers.set(session_number(slot), session.until);
-        } else if first {
-            self.end(slot);
+/// How long a peer may take to close, once this side has closed its stream for writing.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+impl Session {
+    /// Everything was sent, and the socket has closed: closes the stream for writing, whereupon the peer closes it.
+    pub(crate) fn farewell(&mut self) -> Next {
+        if std::mem::replace(&mut self.told, true) {
+            return Next::Nothing;
+        }
+        match &self.io {
+            Io::Open(open) if open.stream.shutdown(std::net::Shutdown::Write).is_ok() => {
+                let until = Instant::now() + FAREWELL;
+                self.until = Some(self.until.map_or(until, |other| other.min(until)));
+                Next::Timer(self.until)
+            }
+            _ => Next::End,
         }
     }
 
-    /// The socket has let go, perhaps with a message that shared memory had no room for (`unsent`).
+    /// The socket has closed its end, perhaps with a message that shared memory had no room for (`unsent`).
     pub(crate) fn finish(
         &mut self,
-        id: PipeId,
         linger: Option<Duration>,
         unsent: Option<Box<Unsent>>,
-    ) {
-        let Some(slot) = self.by_id.get(&id).copied() else {
-            return;
-        };
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        session.letting_go = true;
+        supplies: &mut Supplies,
+    ) -> Next {
+        self.letting_go = true;
         // A socket that is to get its ends later does not want them any more, and has sent nothing.
-        session.near = None;
-        let (driver, site) = session.driver_and_site(&mut self.supplies);
+        self.near = None;
+        let (driver, site) = self.driver_and_site(supplies);
         driver.closed(unsent, site);
-        let nothing_left = session.ends.is_at_end();
-        let stands = matches!(&session.io, Io::Open(open) if open.connection.is_ready());
-        if linger == Some(Duration::ZERO) || (nothing_left && !stands) {
+        let nothing_left = self.ends.is_at_end();
+        let is_ready = matches!(&self.io, Io::Open(open) if open.connection.is_ready());
+        if linger == Some(Duration::ZERO) || (nothing_left && !is_ready) {
             // libzmq's next attempt would report it. Here there is none.
-            if session.is_disconnected() && matches!(session.io, Io::Resting | Io::Resolving(_)) {
-                session.tell(EventKind::Closed { fd: None });
+            if self.is_disconnected() && matches!(self.io, Io::Resting | Io::Resolving(_)) {
+                self.tell(EventKind::Closed { fd: None });
             }
-            self.end(slot);
-            return;
+            return Next::End;
         }
         let lingers = linger.and_then(|linger| Instant::now().checked_add(linger));
-        // The peer may have been told the end already: the pipe's end can be seen before this order.
-        session.until = earlier(lingers, session.until);
-        let timer = match session.io {
-            Io::Open(_) => None,
-            _ => session.until,
-        };
-        if let Some(until) = timer {
+        // The stream may be closed for writing already: the pipe's end can be seen before this order.
+        self.until = [lingers, self.until].into_iter().flatten().min();
+        match (&self.io, self.until) {
+            (Io::Open(_), _) => Next::Enqueue,
             // What was planned comes sooner, or not at all.
-            self.timers.set(session_number(slot), Some(until));
-        }
-        self.enqueue(slot);
-    }
-
-    /// Tries again to send what shared memory had no room for when the socket let go.
-    pub(crate) fn retry_unsent(&mut self, slot: usize) {
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        let Some(unsent) = &mut session.driver.unsent else {
-            return;
-        };
-        if unsent.sender.try_again() {
-            session.driver.unsent = None;
-        } else if let Some(why) = unsent.sender.failure() {
-            self.break_off(slot, why);
+            (_, Some(until)) => Next::Timer(Some(until)),
+            (_, None) => Next::Nothing,
         }
     }
 
     /// This side ends a connection whose peer may live, and may send again what was not read.
-    pub(crate) fn stop_reading(&self, slot: usize) {
-        if let Some(session) = self.sessions.get(slot) {
-            session.post(Command::Stop(session.id));
-        }
+    pub(crate) fn stop_reading(&self) {
+        self.post(Command::Stop(self.id));
     }
 
-    /// A stream has ended.
-    pub(crate) fn broken(&mut self, slot: usize, why: &Broken) {
+    /// The stream has ended.
+    pub(crate) fn broken(&mut self, why: &Broken, supplies: &mut Supplies) -> Next {
         if !matches!(why, Broken::Closed | Broken::Io(_)) {
-            self.stop_reading(slot);
+            self.stop_reading();
         }
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        if let Io::Open(open) = &session.io {
+        if let Io::Open(open) = &self.io {
             open.handoff.close();
         }
-        if let Some(inbound) = &mut session.ends.inbound {
+        if let Some(inbound) = &mut self.ends.inbound {
             inbound.rollback();
         }
         // The rest of a message of which the peer has got a part.
-        while session.ends.out_midst
-            && let Some(frame) = session.ends.outbound.pop()
+        while self.ends.out_midst
+            && let Some(frame) = self.ends.outbound.pop()
         {
-            session.ends.out_midst = frame.more();
-            if !session.ends.out_midst {
-                session.ends.outbound.done();
+            self.ends.out_midst = frame.more();
+            if !self.ends.out_midst {
+                self.ends.outbound.done();
             }
         }
-        let never = !session.told && session.tell_broken(why) == Next::Never;
-        let survives = matches!(session.origin, Origin::Dialed(_))
-            && !never
-            && !session.told
-            && !session.link.immediate;
-        let (letting_go, told) = (session.letting_go, session.told);
-        let (driver, site) = session.driver_and_site(&mut self.supplies);
+        let ends = self.told || self.tell_broken(why) == Retry::Never;
+        let dialed = matches!(self.origin, Origin::Dialed(_));
+        let survives = dialed && !ends && !self.link.immediate;
+        let letting_go = self.letting_go;
+        let (driver, site) = self.driver_and_site(supplies);
         driver.end(survives, letting_go, site);
-        self.tell_news(slot);
-        if told || never {
-            self.end(slot);
-        } else {
-            self.rest(slot);
-        }
-    }
-
-    /// Nothing more is done for this session.
-    pub(crate) fn end(&mut self, slot: usize) {
-        let Some(session) = self.sessions.try_remove(slot) else {
-            return;
-        };
-        self.timers.set(session_number(slot), None);
-        self.by_id.remove(&session.id);
-        if self.sessions.is_empty() {
-            self.supplies.reserve.give_up();
-        }
-        let Session {
-            id,
-            link,
-            ends,
-            io,
-            near,
-            addresses,
-            ..
-        } = session;
-        let dialing = match io {
-            Io::Dialing(connecting) => Some(connecting.as_raw_fd()),
-            Io::Open(mut open) => {
-                self.unwatch(slot, &mut open);
-                None
-            }
-            Io::Resting | Io::Resolving(_) => None,
-        };
-        drop((ends, near));
-        if dialing.is_some() {
-            link.watch
-                .tell(|| addresses.event(EventKind::Closed { fd: dialing }));
-        }
-        let _ = link.post.send(Command::Gone(id));
-        self.crew.relieve(self.number);
-        self.lingering.end();
+        if ends { Next::End } else { Next::Rest }
     }
 }

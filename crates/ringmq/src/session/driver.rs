@@ -17,10 +17,10 @@ use crate::mail::pipes::{inbound, outbound};
 use crate::mail::{Carrier, Downgrade, Link, Unsent, Upgrade, ZmtpReason};
 use crate::peers::outbound::Outbound;
 use crate::peers::outlet;
-use crate::reactor::processes::Process;
 use crate::session::broken::Broken;
 use crate::session::ends::Ends;
 use crate::session::handoff::{COMMAND, Handoff};
+use crate::session::process::Process;
 use crate::session::supply::Supplies;
 use crate::switch::{self, Action, Input, Switch, Unread, Why};
 
@@ -54,8 +54,8 @@ pub(crate) struct Driver {
 pub(crate) enum News {
     /// The handshake is done.
     Ready,
-    /// Socket, monitor and log: the connection stays on ZMTP.
-    Stays(ZmtpReason),
+    /// Socket, monitor and log: the connection stays on ZMTP. `is_logged`: the log says so with the handshake.
+    Stays { why: ZmtpReason, is_logged: bool },
     /// The socket gets ends in shared memory.
     Upgrade(Box<Upgrade>),
     /// The socket gets ends of pipes to the session.
@@ -212,7 +212,9 @@ impl Driver {
                 if let Some(wire) = &mut site.wire {
                     wire.handoff.withdraw();
                 }
-                self.news.push_back(News::Stays(reason(why)));
+                let is_logged = self.news.iter().any(|news| matches!(news, News::Ready));
+                let why = reason(why);
+                self.news.push_back(News::Stays { why, is_logged });
             }
             Action::TellAgreed => self.upgrade(Upgrade::agreed()),
             Action::GiveSender => {
@@ -378,7 +380,7 @@ impl Driver {
     /// Returns the reason to stay on ZMTP that waits to be told.
     pub(crate) fn stays(&self) -> Option<ZmtpReason> {
         self.news.iter().find_map(|news| match news {
-            News::Stays(why) => Some(*why),
+            News::Stays { why, .. } => Some(*why),
             _ => None,
         })
     }

@@ -1,91 +1,87 @@
 //! What leads a session to shared memory and back to ZMTP beside the frames of its peer: orders of the socket, looks at
 //! the segments, and mappings that run short.
 
-use std::time::{Duration, Instant};
-
 use ringmq_zmtp::Error as ZmtpError;
 
 use crate::mail::{Command, Failure, ZmtpReason};
-use crate::reactor::event_loop::{Io, Session, WITHOUT, Work};
 use crate::session::broken::Broken;
 use crate::session::driver::{Driver, News, Site};
+use crate::session::process::Process;
 use crate::session::supply::Supplies;
+use crate::session::{Io, Next, Session};
 use crate::switch::Input;
 
-/// Between two times that connections are asked to go back to ZMTP.
-const RELIEF: Duration = Duration::from_secs(1);
+/// What a session needs of its thread.
+#[derive(Debug)]
+pub(crate) enum Need {
+    /// Watch the process at the other end.
+    Watch(Process),
+    /// Make no offers for a while.
+    ShortOfMemory,
+    /// Have connections go back to ZMTP, if no mapping is left.
+    Relief,
+}
 
-impl Work {
+impl Session {
     /// One direction cannot go on in shared memory. If that is for want of memory, both sides stay on the same
     /// connection, and what is left of that direction goes by ZMTP.
-    pub(crate) fn break_off(&mut self, slot: usize, why: Failure) {
-        if matches!(why, Failure::CannotSend | Failure::CannotReceive) {
-            self.relieve();
-        }
-        match why {
+    pub(crate) fn break_off(&mut self, why: Failure, supplies: &mut Supplies) -> Next {
+        let broken = match why {
             Failure::Corrupt => {
                 // A peer that broke the protocol gets ZMTP when it connects again.
-                self.sessions[slot].driver.turned_off = true;
-                self.broken(slot, &Broken::Handoff);
+                self.driver.turned_off = true;
+                Broken::Handoff
             }
             // The peer reads what is in shared memory to its end, and then what comes by ZMTP.
             Failure::CannotSend => {
-                let let_go = self.sessions[slot].ends.outbound.is_let_go();
-                self.give_order(slot, Input::CannotSend { let_go });
+                let let_go = self.ends.outbound.is_let_go();
+                return self.order(Input::CannotSend { let_go }, supplies);
             }
             // The peer takes back what was not received, and sends it by ZMTP.
-            Failure::CannotReceive => self.give_order(slot, Input::CannotReceive),
+            Failure::CannotReceive => return self.order(Input::CannotReceive, supplies),
             // As the session ends a connection on which such a message comes by ZMTP.
             Failure::TooLong { size, limit } => {
-                let error = ZmtpError::TooLong { size, limit };
-                self.broken(slot, &Broken::Protocol(error));
+                Broken::Protocol(ZmtpError::TooLong { size, limit })
             }
-            Failure::NoReply => self.broken(slot, &Broken::NoReply),
+            Failure::NoReply => Broken::NoReply,
+        };
+        self.broken(&broken, supplies)
+    }
+
+    /// Has the connection go back to ZMTP, if it has agreed on shared memory: mappings run short.
+    pub(crate) fn give_back(&mut self, supplies: &mut Supplies) -> Next {
+        if matches!(self.io, Io::Open(_)) && self.driver.switch.is_agreed() {
+            self.order(Input::GiveBack, supplies)
+        } else {
+            Next::Nothing
         }
     }
 
-    /// Has the connections of this thread go back to ZMTP, once a second at most, if this process has no mapping left:
-    /// shared memory must not take those that the program needs.
-    #[cold]
-    pub(crate) fn relieve(&mut self) {
-        if ringmq_sys::can_map() {
-            return;
-        }
-        let now = Instant::now();
-        self.short_until = Some(now + WITHOUT);
-        if self.relieved.is_some_and(|last| now - last < RELIEF) {
-            return;
-        }
-        self.relieved = Some(now);
-        for slot in self.slots() {
-            let session = &mut self.sessions[slot];
-            if matches!(session.io, Io::Open(_)) && session.driver.switch.is_agreed() {
-                self.give_order(slot, Input::GiveBack);
-            }
+    /// Gives the switch an order of the socket or of the thread.
+    fn order(&mut self, order: Input, supplies: &mut Supplies) -> Next {
+        match self.input(order, supplies) {
+            Ok(()) => Next::Enqueue,
+            Err(broken) => self.broken(&broken, supplies),
         }
     }
 
-    /// Gives the switch of a session an order of its socket or of this thread.
-    fn give_order(&mut self, slot: usize, order: Input) {
-        let given = self.sessions[slot].input(order, &mut self.supplies);
-        self.tell_news(slot);
-        match given {
-            Ok(()) => self.enqueue(slot),
-            Err(broken) => self.broken(slot, &broken),
+    /// Tries again to send what shared memory had no room for when the socket closed. Returns why that can never be sent
+    /// there, if so.
+    pub(crate) fn retry_unsent(&mut self) -> Option<Failure> {
+        let unsent = self.driver.unsent.as_mut()?;
+        if unsent.sender.try_again() {
+            self.driver.unsent = None;
+            return None;
         }
+        unsent.sender.failure()
     }
 
-    /// Looks at what changes without a wake-up: whether there is room for what a socket has left behind, and whether the
-    /// peer has read what was in shared memory, so that it can go.
-    pub(crate) fn look_again(&mut self, slot: usize) {
-        self.retry_unsent(slot);
-        let Some(session) = self.sessions.get_mut(slot) else {
+    /// Looks whether the peer has read what was in shared memory, so that it can go: that changes without a wake-up.
+    pub(crate) fn look_at_segments(&mut self, supplies: &mut Supplies) {
+        let Some(witness) = &self.driver.witness else {
             return;
         };
-        let Some(witness) = &session.driver.witness else {
-            return;
-        };
-        let switch = &session.driver.switch;
+        let switch = &self.driver.switch;
         let seen = if switch.wants_drained() && witness.is_drained() {
             Input::PeerDrained
         } else if switch.wants_unused() && witness.is_unused() {
@@ -94,46 +90,35 @@ impl Work {
             return;
         };
         // What the peer has read is never a violation.
-        let _ = session.input(seen, &mut self.supplies);
+        let _ = self.input(seen, supplies);
     }
 
-    /// Tells what the driver of a session has queued.
-    pub(crate) fn tell_news(&mut self, slot: usize) {
-        let mut is_new = false;
-        let mut relieves = false;
-        while let Some(session) = self.sessions.get_mut(slot)
-            && let Some(news) = session.driver.next_news()
-        {
+    /// Tells what the driver has queued. Returns the next need of the thread that is among it; the rest waits then.
+    pub(crate) fn tell_news(&mut self) -> Option<Need> {
+        while let Some(news) = self.driver.next_news() {
             match news {
-                News::Ready => {
-                    is_new = true;
-                    session.tell_ready();
+                News::Ready => self.tell_ready(),
+                News::Stays { why, is_logged } => {
+                    self.tell_stays(why, is_logged);
+                    if why == ZmtpReason::Resources {
+                        return Some(Need::Relief);
+                    }
                 }
-                News::Stays(why) => {
-                    relieves |= why == ZmtpReason::Resources;
-                    session.tell_stays(why, is_new);
-                }
-                News::Watch(process) => self.watch(slot, process),
-                News::ShortOfMemory => self.short_until = Some(Instant::now() + WITHOUT),
-                News::Upgrade(upgrade) => session.post(Command::Upgrade(session.id, upgrade)),
-                News::Downgrade(downgrade) => {
-                    session.post(Command::Downgrade(session.id, downgrade));
-                }
-                News::GiveBack => session.post(Command::GiveBack(session.id)),
-                News::Carrier(carrier) => session.tell_carrier(carrier),
+                News::Upgrade(upgrade) => self.post(Command::Upgrade(self.id, upgrade)),
+                News::Downgrade(downgrade) => self.post(Command::Downgrade(self.id, downgrade)),
+                News::GiveBack => self.post(Command::GiveBack(self.id)),
+                News::Carrier(carrier) => self.tell_carrier(carrier),
                 News::LoggedCarrier(carrier) => {
-                    session.tell_carrier(carrier);
-                    session.log_changed(carrier);
+                    self.tell_carrier(carrier);
+                    self.log_changed(carrier);
                 }
+                News::Watch(process) => return Some(Need::Watch(process)),
+                News::ShortOfMemory => return Some(Need::ShortOfMemory),
             }
         }
-        if relieves {
-            self.relieve();
-        }
+        None
     }
-}
 
-impl Session {
     /// Gives the switch an input, and performs its actions.
     ///
     /// # Errors

@@ -15,10 +15,10 @@ use ringmq_transport::Stream;
 use ringmq_zmtp::Connection;
 
 use crate::mail::{Link, SharedOffer};
-use crate::reactor::processes::Process;
 use crate::session::broken::Broken;
 use crate::session::carry::OverStream;
 use crate::session::kinds::{blocks, receives, sends};
+use crate::session::process::Process;
 use crate::session::supply::{Supplies, Supply};
 use crate::switch::{Frame, Input, Short, Why};
 

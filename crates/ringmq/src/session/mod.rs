@@ -8,16 +8,90 @@ pub(crate) mod ends;
 pub(crate) mod fallback;
 pub(crate) mod handoff;
 pub(crate) mod kinds;
+pub(crate) mod origin;
+pub(crate) mod process;
 pub(crate) mod readiness;
 pub(crate) mod session_events;
 pub(crate) mod stream;
 pub(crate) mod supply;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::mail::{Addresses, Attachment, Link, PipeId, SessionPipe};
-use crate::reactor::event_loop::{Io, Origin, Session};
-use crate::session::driver::Driver;
+use mio::{Registry, Token};
+use ringmq_transport::{Connecting, Named, Stream};
+
+use crate::mail::{Addresses, Attachment, Link, Marks, PipeId, SessionPipe};
+use crate::session::broken::Broken;
+use crate::session::driver::{Driver, PollBackoff};
+use crate::session::ends::Ends;
+use crate::session::handoff::possible;
+use crate::session::origin::Origin;
+use crate::session::stream::{Open, Turn, Worked};
+use crate::session::supply::Supplies;
+use crate::switch::Input;
+
+/// A peer that is connected, or is to be.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: PipeId,
+    pub(crate) link: Arc<Link>,
+    pub(crate) ends: Ends,
+    pub(crate) origin: Origin,
+    /// For a dialer, where it dials; both ends once a stream is open.
+    pub(crate) addresses: Addresses,
+    pub(crate) io: Io,
+    /// The socket's ends, until a peer is there for them.
+    pub(crate) near: Option<Box<Attachment>>,
+    /// The handshake was done once.
+    pub(crate) met: bool,
+    pub(crate) driver: Driver,
+    /// The socket has closed its end.
+    pub(crate) letting_go: bool,
+    /// The time at which the session ends, whatever is unsent.
+    pub(crate) until: Option<Instant>,
+    /// Everything was sent, and the stream is closed for writing.
+    pub(crate) told: bool,
+    /// It is in the queue of the event loop.
+    pub(crate) queued: bool,
+}
+
+/// What a session has of a stream.
+#[derive(Debug)]
+pub(crate) enum Io {
+    /// None. A dialer waits for the time of its next attempt.
+    Resting,
+    /// None: the name of the host is looked up.
+    Resolving(Box<Named>),
+    Dialing(Box<Connecting>),
+    Open(Box<Open>),
+}
+
+/// What the event loop does next with a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    Nothing,
+    /// Works on it again in its turn.
+    Enqueue,
+    /// Sets or clears its timer.
+    Timer(Option<Instant>),
+    /// Closes its stream. Connects again later, or ends it.
+    Rest,
+    /// Ends it.
+    End,
+}
+
+/// What the thread lends a session for its work.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) registry: &'a Registry,
+    pub(crate) token: Token,
+    /// Room to read into.
+    pub(crate) scratch: &'a mut [u8],
+    pub(crate) supplies: &'a mut Supplies,
+    /// Since the thread began.
+    pub(crate) now: Duration,
+}
 
 impl Session {
     /// A session without a connection. `near` is what its socket gets once a peer is there.
@@ -43,6 +117,101 @@ impl Session {
             until: None,
             told: false,
             queued: false,
+        }
+    }
+
+    /// Returns true if the application has disconnected from the peer.
+    pub(crate) fn is_disconnected(&self) -> bool {
+        matches!(&self.origin, Origin::Dialed(dialed) if dialed.disconnected)
+    }
+
+    /// Begins with a stream. `short`: memory or descriptors have run short lately.
+    pub(crate) fn open(
+        &mut self,
+        stream: Stream,
+        short: bool,
+        registry: &Registry,
+        token: Token,
+        now: Duration,
+    ) -> Next {
+        let connected = matches!(self.origin, Origin::Dialed(_));
+        let offer = self.link.sharing.as_ref();
+        let offer = offer.filter(|_| !self.driver.turned_off);
+        self.driver.begin(possible(offer, &stream, short));
+        let offers = self.driver.switch.offers_property();
+        let mut open = Box::new(Open::new(stream, &self.link, connected, offers, now));
+        if open.register(registry, token).is_err() {
+            return Next::Rest;
+        }
+        self.tell_open(&open.stream);
+        self.io = Io::Open(open);
+        Next::Enqueue
+    }
+
+    /// Works on the stream, up to a turn's worth.
+    pub(crate) fn work(&mut self, context: Context<'_>) -> Result<Worked, Broken> {
+        let Context {
+            registry,
+            token,
+            scratch,
+            supplies,
+            now,
+        } = context;
+        let Io::Open(open) = &mut self.io else {
+            return Ok(Worked::Idle);
+        };
+        self.ends.announcement.disarm();
+        let letting_go = self.letting_go && self.driver.unsent.is_none();
+        let worked = if self.told {
+            open.wait_for_end(scratch)
+        } else {
+            let mut turn = Turn {
+                driver: &mut self.driver,
+                link: &self.link,
+                supplies: &mut *supplies,
+                now,
+            };
+            open.work(&mut self.ends, &mut turn, letting_go, scratch)
+        };
+        let asked = open.ask_for_room(registry, token);
+        // While messages are left that a peer before this one has not read, the mark counts no others in shared memory.
+        if self.driver.switch.wants_fresh() && self.ends.outbound.is_fresh() {
+            // It is no frame of the peer, which could be out of turn.
+            let _ = self.input(Input::Fresh, supplies);
+        }
+        debug_assert!(
+            self.driver.fits(&self.ends),
+            "what the session keeps differs from {:?}",
+            self.driver.switch
+        );
+        worked.and_then(|worked| asked.map(|()| worked))
+    }
+
+    /// Returns the time at which the session has work although nothing happens. `begin`: when the thread began.
+    pub(crate) fn next_time(&mut self, begin: Instant) -> Next {
+        let Io::Open(open) = &self.io else {
+            return Next::Nothing;
+        };
+        let driver = &mut self.driver;
+        let deadlines = [open.connection.deadline(), driver.switch.deadline()];
+        let deadline = deadlines.into_iter().flatten().min();
+        let backoff = match &mut driver.unsent {
+            Some(unsent) => Some(&mut unsent.backoff),
+            None if driver.switch.polls_segments() => Some(&mut driver.backoff),
+            None => None,
+        };
+        let look = backoff.map(PollBackoff::again);
+        let times = [deadline.map(|deadline| begin + deadline), look, self.until];
+        Next::Timer(times.into_iter().flatten().min())
+    }
+
+    /// Counts by other marks.
+    pub(crate) fn set_marks(&mut self, marks: Marks) {
+        if let Some(inbound) = &mut self.ends.inbound {
+            inbound.set_mark(marks.receiving);
+        }
+        for outbound in std::iter::once(&mut self.ends.outbound).chain(&mut self.ends.held) {
+            outbound.set_mark(marks.sending);
         }
     }
 }

@@ -10,12 +10,13 @@ use ringmq_zmtp::{Detail, Error as ZmtpError};
 use tracing::Level;
 
 use crate::mail::{Carrier, Command, EventKind, HandshakeFailure, Stats, ZmtpReason};
-use crate::reactor::event_loop::{Io, Origin, Session};
 use crate::session::broken::Broken;
+use crate::session::origin::Origin;
+use crate::session::{Io, Session};
 
-/// What a broken connection is to whoever made it.
+/// Whether a dialer connects again when its connection has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum Retry {
     /// It may be made again.
     Again,
     /// It would break again.
@@ -169,9 +170,9 @@ impl Session {
     }
 
     /// The stream has ended.
-    pub(crate) fn tell_broken(&mut self, why: &Broken) -> Next {
+    pub(crate) fn tell_broken(&mut self, why: &Broken) -> Retry {
         let Io::Open(open) = &self.io else {
-            return Next::Again;
+            return Retry::Again;
         };
         let fd = open.stream.as_raw_fd();
         let handshaking = !open.connection.is_ready();
@@ -191,18 +192,18 @@ impl Session {
 
     /// A peer that breaks the protocol is not tried again, as in libzmq. A peer that only does not fit is: another one
     /// may be there later. (libzmq tries it again or not, by which of the two is the first to notice.)
-    fn next(&self, why: &Broken, handshaking: bool) -> Next {
+    fn next(&self, why: &Broken, handshaking: bool) -> Retry {
         let stop = match &self.origin {
-            Origin::Accepted(_) => return Next::Never,
+            Origin::Accepted(_) => return Retry::Never,
             Origin::Dialed(dialed) => dialed.stop.handshake_failed,
         };
         // A socket of ours that has met itself, by a port that the kernel chose for it.
         let clash = self.addresses.local == self.addresses.remote;
         match why {
-            Broken::Protocol(error) if breaks_protocol(error) && !clash => Next::Never,
-            Broken::NoReply => Next::Never,
-            _ if stop && handshaking => Next::Never,
-            _ => Next::Again,
+            Broken::Protocol(error) if breaks_protocol(error) && !clash => Retry::Never,
+            Broken::NoReply => Retry::Never,
+            _ if stop && handshaking => Retry::Never,
+            _ => Retry::Again,
         }
     }
 }

@@ -51,10 +51,27 @@ pub(crate) struct Open {
     pub(crate) properties: Option<Arc<Properties>>,
     /// Whether the kernel tells of room.
     pub(crate) told_of_room: bool,
-    /// The number under which the process at the other end is watched, which may have left the stream to a child; and
-    /// whether it is dead.
-    pub(crate) process: Option<usize>,
-    is_dead: bool,
+    pub(crate) liveness: Liveness,
+}
+
+/// What is known of the process at the other end, which may have left the stream to a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Liveness {
+    Unwatched,
+    /// Its end is told, under this number.
+    Watched(usize),
+    /// It is dead. The watch still has this number.
+    Dead(usize),
+}
+
+impl Liveness {
+    /// Returns the number of the watch, and forgets it.
+    pub(crate) fn unwatch(&mut self) -> Option<usize> {
+        match std::mem::replace(self, Liveness::Unwatched) {
+            Liveness::Unwatched => None,
+            Liveness::Watched(number) | Liveness::Dead(number) => Some(number),
+        }
+    }
 }
 
 /// What the work on a stream needs beside the ends of the pipe.
@@ -108,14 +125,15 @@ impl Open {
             handoff: Handoff::default(),
             properties: None,
             told_of_room: false,
-            process: None,
-            is_dead: false,
+            liveness: Liveness::Unwatched,
         }
     }
 
     /// The process at the other end is dead: the stream ends behind what is in it now.
     pub(crate) fn process_ended(&mut self) {
-        self.is_dead = true;
+        if let Liveness::Watched(number) = self.liveness {
+            self.liveness = Liveness::Dead(number);
+        }
         self.readable = true;
     }
 
@@ -401,7 +419,9 @@ impl Open {
 
     fn unread(&mut self, error: io::Error) -> Result<bool, Broken> {
         match error.kind() {
-            io::ErrorKind::WouldBlock if self.is_dead => Err(Broken::Closed),
+            io::ErrorKind::WouldBlock if matches!(self.liveness, Liveness::Dead(_)) => {
+                Err(Broken::Closed)
+            }
             io::ErrorKind::WouldBlock => {
                 self.readable = false;
                 Ok(false)

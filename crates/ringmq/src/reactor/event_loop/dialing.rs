@@ -6,34 +6,17 @@ use std::time::Instant;
 
 use mio::{Interest, Token};
 use ringmq_pipe::local::Post;
-use ringmq_transport::{
-    Answer, Backoff, Dial, DialError, Endpoint, Named, Options, ReconnectStop, dial,
-};
+use ringmq_transport::{Answer, Dial, DialError, Named, dial};
 
 use crate::mail::pipes::session_pipe;
 use crate::mail::{Addresses, Command, Connect, EventKind, Order, PipeId};
-use crate::reactor::event_loop::{Io, Origin, Session, Work, session_number};
+use crate::reactor::event_loop::EventLoop;
+use crate::reactor::numbers::session_number;
 use crate::reactor::timers::earlier;
+use crate::session::origin::{Dialed, Origin};
+use crate::session::{Io, Session};
 
-/// Where a session connects to, and when it tries again.
-#[derive(Debug)]
-pub(crate) struct Dialed {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) options: Options,
-    pub(crate) backoff: Backoff,
-    pub(crate) stop: ReconnectStop,
-    /// The application has disconnected.
-    pub(crate) disconnected: bool,
-}
-
-impl Session {
-    /// Returns true if the application has disconnected from the peer.
-    pub(crate) fn is_disconnected(&self) -> bool {
-        matches!(&self.origin, Origin::Dialed(dialed) if dialed.disconnected)
-    }
-}
-
-impl Work {
+impl EventLoop {
     pub(crate) fn connect(&mut self, connect: Connect) {
         let addresses = Addresses {
             remote: connect.endpoint.to_string(),
@@ -222,7 +205,7 @@ impl Work {
         let nothing_left = session.letting_go && (immediate || session.ends.outbound.is_at_end());
         let dialed = matches!(session.origin, Origin::Dialed(_));
         if dialed && immediate && session.near.is_none() && !session.letting_go {
-            Work::part(session, &self.mailbox.post());
+            EventLoop::part(session, &self.mailbox.post());
         }
         let Origin::Dialed(dialed) = &mut session.origin else {
             return self.end(slot);

@@ -11,7 +11,10 @@ use ringmq_transport::{AcceptError, Listener, Stream};
 
 use crate::mail::pipes::session_pipe;
 use crate::mail::{Addresses, EventKind, Link, Listen, MonitorEvent, Newcomer, Order, PipeId};
-use crate::reactor::event_loop::{Origin, SHORTAGE, Session, Work, listener_number};
+use crate::reactor::event_loop::{EventLoop, SHORTAGE};
+use crate::reactor::numbers::listener_number;
+use crate::session::Session;
+use crate::session::origin::Origin;
 
 /// Connections that are accepted before others have their turn: peers can connect as fast as they are accepted.
 const TURN: usize = 64;
@@ -68,7 +71,7 @@ impl Listening {
     }
 }
 
-impl Work {
+impl EventLoop {
     pub(crate) fn listen(&mut self, listen: Listen) {
         let slot = self.listeners.insert(Listening {
             number: listen.number,
@@ -109,7 +112,7 @@ impl Work {
             let ours = matches!(session.origin, Origin::Accepted(by) if by == number);
             // A socket that closes lets what it has sent linger.
             if ours && !session.letting_go {
-                self.stop_reading(slot);
+                session.stop_reading();
                 self.end(slot);
             }
         }

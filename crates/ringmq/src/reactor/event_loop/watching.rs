@@ -1,0 +1,54 @@
+//! The processes at the other ends of sessions, and descriptors that run short.
+
+use crate::reactor::event_loop::EventLoop;
+use crate::session::Io;
+use crate::session::process::Process;
+use crate::session::stream::{Liveness, Open};
+use crate::session::supply::Supply;
+
+impl EventLoop {
+    pub(crate) fn process_ended(&mut self, slot: usize) {
+        if let Some(session) = self.sessions.get_mut(slot)
+            && let Io::Open(open) = &mut session.io
+        {
+            open.process_ended();
+            self.enqueue(slot);
+        }
+    }
+
+    /// Watches the process at the other end of a session. It takes a descriptor, like a bell, for the sake of what is
+    /// rare: only where descriptors are ample.
+    pub(crate) fn watch(&mut self, slot: usize, process: Process) {
+        if Supply::at(&process.pidfd) == Supply::Ample
+            && let Some(session) = self.sessions.get_mut(slot)
+            && let Io::Open(open) = &mut session.io
+        {
+            let registry = self.poll.registry();
+            let watch = self.processes.watch(process, slot, registry);
+            open.liveness = watch.map_or(Liveness::Unwatched, Liveness::Watched);
+        }
+    }
+
+    /// Has the end of a session's process not told any more.
+    pub(crate) fn unwatch(&mut self, slot: usize, open: &mut Open) {
+        if let Some(number) = open.liveness.unwatch() {
+            let registry = self.poll.registry();
+            self.processes.unwatch(number, slot, registry);
+        }
+    }
+
+    /// Descriptors run short: closes those that only make shared memory quicker.
+    #[cold]
+    pub(crate) fn shed(&mut self) {
+        self.processes.shed(self.poll.registry());
+        for (_, session) in &mut self.sessions {
+            if let Io::Open(open) = &mut session.io {
+                open.liveness = Liveness::Unwatched;
+                open.handoff.courier().inspect(|courier| courier.shed());
+            }
+            if let Some(sharing) = &session.link.sharing {
+                sharing.control.shed();
+            }
+        }
+    }
+}

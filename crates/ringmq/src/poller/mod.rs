@@ -124,7 +124,7 @@ impl Poller {
             match spun {
                 Ok(Spun::Found) => wait.look_at_time(),
                 Ok(Spun::Wanted) => return Ok(PollStep::Pause(PollPause::brief())),
-                Ok(Spun::InVain) => match lie_down(items, wait.deadline()) {
+                Ok(Spun::InVain) => match announce_sleep(items, wait.deadline()) {
                     Ok(Some(pause)) => return Ok(PollStep::Pause(pause)),
                     Ok(None) => wait.look_at_time(),
                     Err(error) => wait.ended(error.into()),
@@ -235,7 +235,10 @@ fn ready(items: &[Item<'_>]) -> usize {
 }
 
 /// Announces a sleep at all sockets. Returns what to sleep on, or `None` if an event came in the meantime.
-fn lie_down(items: &mut [Item<'_>], deadline: Option<Instant>) -> io::Result<Option<PollPause>> {
+fn announce_sleep(
+    items: &mut [Item<'_>],
+    deadline: Option<Instant>,
+) -> io::Result<Option<PollPause>> {
     let mut pause = PollPause::until(deadline);
     for item in items.iter_mut() {
         pause.add(item);

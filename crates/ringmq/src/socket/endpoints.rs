@@ -171,11 +171,11 @@ impl Socket {
             Role::Bound(name) => {
                 self.registry.lock().names.unbind(name, &self.post);
             }
-            Role::Connected(_) => self.let_go(&role),
+            Role::Connected(_) => self.close_connection(&role),
             Role::Dialed(id, post) => {
                 // An I/O thread that has ended has no connections.
                 let _ = post.send(Order::Disconnected(*id));
-                self.let_go(&role);
+                self.close_connection(&role);
             }
             Role::Listening(number, post) => unlisten(*number, post),
         }
@@ -206,7 +206,7 @@ impl Socket {
     pub(crate) fn leave_all(&mut self) {
         let endpoints = std::mem::take(&mut self.endpoints);
         for (_, role) in &endpoints {
-            self.let_go(role);
+            self.close_connection(role);
         }
         for peer in self.peers.numbers() {
             self.detach(peer);
@@ -219,7 +219,7 @@ impl Socket {
     }
 
     /// Ends a connection that this socket has made.
-    fn let_go(&mut self, role: &Role) {
+    fn close_connection(&mut self, role: &Role) {
         let (Role::Connected(id) | Role::Dialed(id, _)) = role else {
             return;
         };

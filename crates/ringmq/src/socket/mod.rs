@@ -28,7 +28,7 @@ use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::socket::endpoints::Role;
 use crate::socket::options::Options;
-use crate::socket::pause::Sharing;
+use crate::socket::pause::Guests;
 
 /// Sends messages to its peers and receives from them, by the rules of its [type](Kind).
 ///
@@ -71,7 +71,7 @@ pub struct Socket {
     /// The way to its monitor, for events of the socket and its connections.
     pub(crate) watch: Watch,
     /// The threads that share it, if some do.
-    pub(crate) sharing: Option<Box<Sharing>>,
+    pub(crate) sharing: Option<Box<Guests>>,
     /// When a PUB or XPUB last looked for subscriptions at all peers.
     looked: Instant,
 }

@@ -27,11 +27,11 @@ use crate::socket::patience::{Ended, Patience, Woken};
 use crate::socket::waiting::Waiting;
 
 /// The threads that share a socket.
-pub(crate) struct Sharing {
+pub(crate) struct Guests {
     /// Whether another thread waits for the lock.
     wanted: Box<dyn Fn() -> bool + Send + Sync>,
     /// Threads that sleep while another has announced a sleep, and the events that wake them. Ringing an event removes it.
-    guests: Vec<(ThreadId, Arc<Event>)>,
+    asleep: Vec<(ThreadId, Arc<Event>)>,
     /// The pause that the last call needs.
     pause: Option<Pause>,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Sharing {
 /// [wakes](Socket::wake) it, and makes the call again.
 #[derive(Debug)]
 pub struct Pause {
-    bed: Bed,
+    on: SleepOn,
     deadline: Option<Instant>,
     /// As in [`Woken`].
     yields: Option<u32>,
@@ -48,9 +48,9 @@ pub struct Pause {
 
 /// What a thread sleeps on.
 #[derive(Debug)]
-enum Bed {
+enum SleepOn {
     /// Another thread wants the socket: no sleep.
-    None,
+    Nothing,
     /// The socket's bell.
     Bell(Sleep),
     /// The event of this thread.
@@ -69,7 +69,7 @@ pub(crate) const BRIEF: Duration = Duration::from_millis(1);
 impl Pause {
     /// Returns true if the pause is only to let another thread use the socket.
     pub fn is_brief(&self) -> bool {
-        matches!(self.bed, Bed::None)
+        matches!(self.on, SleepOn::Nothing)
     }
 
     /// Sleeps until an event may have come, the time of the call has passed, or a signal was handled.
@@ -78,11 +78,11 @@ impl Pause {
     ///
     /// The error of the kernel; none is expected.
     pub fn rest(&self) -> io::Result<Woken> {
-        let slept = match &self.bed {
-            Bed::None => Ok(true),
-            Bed::Bell(sleep) => sleep.wait(self.deadline),
-            Bed::Own(event) => event.wait(self.deadline).map_err(Slept::from),
-            Bed::Brief => Ok(nap(self.deadline)),
+        let slept = match &self.on {
+            SleepOn::Nothing => Ok(true),
+            SleepOn::Bell(sleep) => sleep.wait(self.deadline),
+            SleepOn::Own(event) => event.wait(self.deadline).map_err(Slept::from),
+            SleepOn::Brief => Ok(nap(self.deadline)),
         };
         let ended = match slept {
             Ok(true) => None,
@@ -118,9 +118,9 @@ impl Socket {
     /// [`Pause`]. `wanted` returns true if another thread waits for the lock; a call that spins checks it.
     #[doc(hidden)]
     pub fn share(&mut self, wanted: impl Fn() -> bool + Send + Sync + 'static) {
-        self.sharing = Some(Box::new(Sharing {
+        self.sharing = Some(Box::new(Guests {
             wanted: Box::new(wanted),
-            guests: Vec::new(),
+            asleep: Vec::new(),
             pause: None,
         }));
     }
@@ -140,7 +140,7 @@ impl Socket {
             // The event that has woken this thread may be for the others, and has woken none of them.
             self.ring_guests();
         } else if let Some(sharing) = &mut self.sharing {
-            sharing.guests.retain(|(thread, _)| *thread != here);
+            sharing.asleep.retain(|(thread, _)| *thread != here);
         }
     }
 
@@ -158,13 +158,13 @@ impl Socket {
     /// Whether a thread sleeps until an event of this socket.
     #[doc(hidden)]
     pub fn is_waited_for(&self) -> bool {
-        let guests = self.sharing.as_ref().map(|sharing| sharing.guests.len());
-        self.sleeper.asleep().is_some() || guests > Some(0)
+        let asleep = self.sharing.as_ref().map(|sharing| sharing.asleep.len());
+        self.sleeper.asleep().is_some() || asleep > Some(0)
     }
 
     fn ring_guests(&mut self) {
         if let Some(sharing) = &mut self.sharing {
-            for (_, event) in sharing.guests.drain(..) {
+            for (_, event) in sharing.asleep.drain(..) {
                 let _ = event.ring();
             }
         }
@@ -180,7 +180,7 @@ impl Socket {
     pub(crate) fn add_guest(&mut self, event: &Arc<Event>) {
         if let Some(sharing) = &mut self.sharing {
             let guest = (thread::current().id(), Arc::clone(event));
-            sharing.guests.push(guest);
+            sharing.asleep.push(guest);
         }
     }
 
@@ -219,27 +219,27 @@ impl Socket {
         if waiting.wanted.is_none() {
             return Waited::Over(self.sleeper.wait_for(&mut waiting, deadline));
         }
-        let bed = if has_sleeper {
-            self.own_bed()
+        let on = if has_sleeper {
+            self.own_event()
         } else {
             let spins = yields.is_some_and(|yields| yields < MOST_YIELDS);
-            match go_to_bed(
+            match spin_and_announce(
                 &mut self.sleeper,
                 &mut waiting,
                 deadline,
                 spins,
                 yields.is_none(),
             ) {
-                Ok(Some(bed)) => bed,
+                Ok(Some(on)) => on,
                 Ok(None) => return Waited::Over(Ok(())),
                 Err(slept) => return Waited::Over(Err(slept)),
             }
         };
-        let yields = yields.filter(|_| matches!(bed, Bed::None));
+        let yields = yields.filter(|_| matches!(on, SleepOn::Nothing));
         let yields = yields.map(|yields| yields + 1);
         if let Some(sharing) = &mut self.sharing {
             sharing.pause = Some(Pause {
-                bed,
+                on,
                 deadline,
                 yields,
             });
@@ -248,41 +248,41 @@ impl Socket {
     }
 
     /// What a thread sleeps on while another thread has announced a sleep.
-    fn own_bed(&mut self) -> Bed {
+    fn own_event(&mut self) -> SleepOn {
         match Event::eventfd() {
             Ok(event) => {
                 let event = Arc::new(event);
                 self.add_guest(&event);
-                Bed::Own(event)
+                SleepOn::Own(event)
             }
-            Err(_) => Bed::Brief,
+            Err(_) => SleepOn::Brief,
         }
     }
 }
 
 /// Spins, and then announces a sleep; `None` if a look succeeded.
-fn go_to_bed(
+fn spin_and_announce(
     sleeper: &mut Sleeper,
     waiting: &mut Waiting<'_>,
     deadline: Option<Instant>,
     spins: bool,
     again: bool,
-) -> Result<Option<Bed>, Slept> {
+) -> Result<Option<SleepOn>, Slept> {
     if spins {
         match sleeper.spin(waiting, deadline)? {
             Spun::Found => return Ok(None),
-            Spun::Wanted => return Ok(Some(Bed::None)),
+            Spun::Wanted => return Ok(Some(SleepOn::Nothing)),
             Spun::InVain => {}
         }
     }
-    let bed = sleeper.lie_down(waiting, again)?;
-    Ok(bed.map(Bed::Bell))
+    let on = sleeper.lie_down(waiting, again)?;
+    Ok(on.map(SleepOn::Bell))
 }
 
-impl fmt::Debug for Sharing {
+impl fmt::Debug for Guests {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sharing")
-            .field("guests", &self.guests)
+        f.debug_struct("Guests")
+            .field("asleep", &self.asleep)
             .field("pause", &self.pause)
             .finish_non_exhaustive()
     }

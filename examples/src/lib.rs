@@ -5,5 +5,8 @@
 //! | `broker` | a proxy between clients and services, which wait with a poller for requests and for the end |
 //! | `echo` | a server and a client in two processes, each message answered |
 //! | `in_place` | messages written and read where they lie in the ring |
+//! | `pipeline` | files read by a source, worked on by several processes, and added up by a sink |
+//! | `publish_subscribe` | a publisher and three subscribers, each with topics of its own |
+//! | `request_reply` | requests with a timeout, which are sent again |
 //! | `tokio_pipe` | a pipe behind tokio's `AsyncFd` |
 //! | `tokio_socket` | sockets behind tokio's `AsyncFd` |

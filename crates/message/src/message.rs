@@ -52,6 +52,25 @@ impl Message {
         self.frames.push(frame.into().with_more(false));
     }
 
+    /// Removes the last frame, and returns it; `None` if there is none.
+    ///
+    /// ```
+    /// use ringmq_message::Message;
+    ///
+    /// // A service replaces the question by its answer, and leaves what stands before.
+    /// let mut message = Message::from_iter(["client 7", "6 * 7"]);
+    /// assert_eq!(message.pop().as_deref(), Some(&b"6 * 7"[..]));
+    /// message.push("42");
+    /// assert_eq!(message, Message::from_iter(["client 7", "42"]));
+    /// ```
+    pub fn pop(&mut self) -> Option<Frame> {
+        let last = self.frames.pop()?;
+        if let Some(before) = self.frames.last_mut() {
+            before.set_more(false);
+        }
+        Some(last)
+    }
+
     /// Removes all frames, and keeps the memory.
     pub fn clear(&mut self) {
         self.frames.clear();

@@ -1,21 +1,20 @@
-//! Whether a send waits for a late reader.
+//! What a send does for a late reader.
 
 use ringmq_pipe::remote::{LatePolicy, LateReader};
 
 use crate::peers::Peers;
-use crate::socket::patience::Patience;
 
 impl Peers {
-    /// What is done for a late reader before a ring grows.
+    /// What a send does for a late reader before a ring grows.
     pub(crate) fn late_policy(&mut self) -> &mut LatePolicy {
         &mut self.late_policy
     }
 
-    /// From now on a send makes memory at once, if `patience` does not admit more. Gives what has to be set again
-    /// afterwards.
+    /// Lets sends grow a ring at once, unless this send `admits` to wait for a late reader. Returns the setting that
+    /// [`take_time`](Peers::take_time) is to restore.
     #[inline(always)]
-    pub(crate) fn hurry(&mut self, patience: Patience) -> Option<LateReader> {
-        if patience.admits_late_reader() {
+    pub(crate) fn hurry(&mut self, admits: bool) -> Option<LateReader> {
+        if admits {
             return None;
         }
         let before = self.late_policy.get();
@@ -23,7 +22,7 @@ impl Peers {
         Some(before)
     }
 
-    /// After a send for which [`hurry`](Peers::hurry) gave this.
+    /// Restores the setting that [`hurry`](Peers::hurry) returned. To be called after the send.
     #[inline(always)]
     pub(crate) fn take_time(&mut self, before: Option<LateReader>) {
         if let Some(before) = before {

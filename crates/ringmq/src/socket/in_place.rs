@@ -105,7 +105,7 @@ impl Socket {
         }
         match self.route(false, patience)? {
             Some(peer) => {
-                let before = self.peers.hurry(patience);
+                let before = self.peers.hurry(patience.admits_late_reader());
                 let written = self.write_slice(peer, bytes);
                 self.peers.take_time(before);
                 written
@@ -190,7 +190,7 @@ impl Socket {
             });
         }
         if let Some(peer) = self.route(frame.more(), patience)? {
-            let before = self.peers.hurry(patience);
+            let before = self.peers.hurry(patience.admits_late_reader());
             self.peers.write_from(peer, frame);
             self.peers.take_time(before);
         }

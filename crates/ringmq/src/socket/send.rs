@@ -99,7 +99,7 @@ impl Socket {
     fn send_within(&mut self, message: Message, patience: Patience) -> Result<(), SendError> {
         let mut frames = message.into_iter();
         let first = frames.next().unwrap_or_default();
-        let before = self.peers.hurry(patience);
+        let before = self.peers.hurry(patience.admits_late_reader());
         let sent = self.send_frame(first, patience);
         if let Err((reason, first)) = sent {
             self.peers.take_time(before);
@@ -121,7 +121,7 @@ impl Socket {
         let Some(first) = parts.first_mut() else {
             return Ok(());
         };
-        let before = self.peers.hurry(patience);
+        let before = self.peers.hurry(patience.admits_late_reader());
         if let Err((reason, refused)) = self.send_frame(mem::take(first), patience) {
             self.peers.take_time(before);
             *first = refused;
@@ -179,7 +179,7 @@ impl Socket {
     /// As [`send_part`](Socket::send_part).
     #[inline]
     pub fn try_send_part(&mut self, frame: impl Into<Frame>) -> Result<(), SendError> {
-        let before = self.peers.hurry(Patience::None);
+        let before = self.peers.hurry(Patience::None.admits_late_reader());
         let sent = self.send_frame(frame.into(), Patience::None);
         self.peers.take_time(before);
         sent.map_err(|(reason, frame)| part_error(reason, frame))

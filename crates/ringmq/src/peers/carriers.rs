@@ -10,7 +10,7 @@ use crate::peers::inlet::Inlet;
 use crate::peers::shared_outlet::SharedOutlet;
 
 impl Peers {
-    /// The far end of a peer's pipe is gone.
+    /// Marks the far end of a peer's pipe as gone.
     pub(crate) fn far_end_is_gone(&mut self, peer: Peer) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize)
             && !entry.gone
@@ -24,36 +24,36 @@ impl Peers {
         }
     }
 
-    /// A peer is no part of the pattern: once its far end is gone, so is what it has sent.
+    /// Marks a peer as one that the pattern does not read. What it has sent is dropped once its far end is gone.
     pub(crate) fn silence(&mut self, peer: Peer) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
             entry.reading = Reading::Never;
         }
     }
 
-    /// The session has ended the connection to this peer by itself.
+    /// Stops reading from a peer: the session has ended the connection by itself.
     pub(crate) fn stop_reading(&mut self, peer: Peer) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
             entry.receiver.stop();
         }
     }
 
-    /// Who has the far end of a peer's pipe, to whom nobody was there when it was made.
+    /// Sets the socket that has the far end of a peer's pipe. There was none when the pipe was made.
     pub(crate) fn found(&mut self, peer: Peer, post: Post<Command>, own: Marks, far: Marks) {
         self.set_far_marks(peer, own, far);
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
-            // They may have changed since.
+            // The marks may have changed since the pipe was made.
             let _ = post.send(Command::Marks(entry.id, own));
             entry.far = Far::Socket(post);
         }
     }
 
-    /// How the messages of each peer travel.
+    /// The carrier of the messages of each peer.
     pub(crate) fn carriers(&self) -> impl Iterator<Item = Carrier> + '_ {
         self.entries.iter().map(|(_, entry)| entry.carrier)
     }
 
-    /// The connection of this pipe stays on ZMTP.
+    /// Marks the connection of this pipe as one that stays on ZMTP.
     pub(crate) fn stays(&mut self, id: PipeId, why: ZmtpReason) {
         if let Some(peer) = self.find(id)
             && let Some(entry) = self.entries.get_mut(peer.0 as usize)
@@ -62,13 +62,13 @@ impl Peers {
         }
     }
 
-    /// The connection to a peer goes over to shared memory. What is sent does with the next message.
+    /// Moves the connection to a peer to shared memory. What is sent goes there with the next message.
     pub(crate) fn upgrade(&mut self, peer: Peer, upgrade: Upgrade, own: Marks) {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
             return;
         };
         entry.carrier = Carrier::SharedMemory;
-        // The session has those that the socket had when it bound or connected.
+        // The session knows the marks that the socket had when it bound or connected.
         if let Some(mut receiver) = upgrade.receiver {
             receiver.set_mark(own.receiving);
             let inlet = Inlet::shared(receiver, upgrade.properties, upgrade.bounds);
@@ -81,8 +81,8 @@ impl Peers {
         }
     }
 
-    /// The pipe of a peer goes on with a session: the peer is gone, or one side has no memory. A message that was
-    /// accepted, and that the shared memory had no room for, goes first.
+    /// Moves the pipe of a peer back to the session: the peer is gone, or one side has no memory. A message that was
+    /// accepted and had no room in shared memory goes first.
     pub(crate) fn downgrade(&mut self, peer: Peer, ends: Downgrade) {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
             return;
@@ -100,7 +100,7 @@ impl Peers {
         }
     }
 
-    /// Mappings run short: what is sent to a peer goes by ZMTP again, unless a message has begun.
+    /// Sends by ZMTP again because mappings run short, unless a message has begun.
     pub(crate) fn give_back(&mut self, id: PipeId) {
         if let Some(peer) = self.find(id)
             && let Some(entry) = self.entries.get_mut(peer.0 as usize)

@@ -1,4 +1,5 @@
-//! A chain of sources of frames. They are read one after the other: a connection may go over to shared memory, and back.
+//! A chain of sources of frames. They are read one after the other: a connection may go over to shared memory, and
+//! back.
 
 use std::collections::VecDeque;
 use std::iter;

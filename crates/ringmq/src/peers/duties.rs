@@ -1,4 +1,4 @@
-//! What each call of a socket does first, if it is due.
+//! Work that each call of a socket does first, if there is any.
 
 use crate::peers::Peers;
 
@@ -10,7 +10,7 @@ impl Peers {
     }
 
     /// Sends the messages that wait for room in shared memory, as far as there is room. The peer rings when it has made
-    /// some: so every call has to look, also one that only receives.
+    /// room, so every call has to look, also one that only receives.
     #[cold]
     pub(crate) fn send_late(&mut self) {
         let entries = &mut self.entries;
@@ -18,7 +18,7 @@ impl Peers {
             let Some(entry) = entries.get_mut(*number as usize) else {
                 return false;
             };
-            // In a pipe that has been left meanwhile nothing waits.
+            // Nothing waits in a pipe that was replaced meanwhile.
             let waits = !entry.sender.try_again();
             if entry.has_failed() {
                 entry.report_failures();
@@ -27,12 +27,12 @@ impl Peers {
         });
     }
 
-    /// To be called when all duties were done, as far as they can be.
+    /// Notes what is left to do. To be called after all of it was tried.
     pub(crate) fn settle_duties(&mut self) {
         self.has_duties = !(self.gone.is_empty() && self.ended.is_empty() && self.late.is_empty());
     }
 
-    /// As [`send_late`](Peers::send_late), where there is often nothing to send.
+    /// Like [`send_late`](Peers::send_late), for calls that mostly find nothing to send.
     #[inline(always)]
     pub(super) fn look_at_late(&mut self) {
         if !self.late.is_empty() {

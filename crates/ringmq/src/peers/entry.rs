@@ -40,8 +40,8 @@ pub(super) struct Entry {
 pub(super) enum Next {
     /// None does.
     None,
-    /// Shared memory does, with the next message for which there is memory. It holds the parts of a message that has begun
-    /// since.
+    /// Shared memory does, with the next message for which there is memory. It holds the parts of a message that has
+    /// begun since.
     Shared(Box<SharedOutlet>),
     /// A pipe to the session does, after the message that has begun.
     Local(local::Sender<Frame>),
@@ -109,8 +109,8 @@ impl Entry {
     }
 
     /// Replaces the sending end. The session sees the end of what was sent before. If the first message finds no shared
-    /// memory, that message and all others go the way of those before: the peer notices nothing. If the memory is on its
-    /// way to the peer, only this message does, and the next one tries again.
+    /// memory, that message and all others go the way of those before: the peer notices nothing. If the memory is on
+    /// its way to the peer, only this message does, and the next one tries again.
     pub(super) fn go_over(&mut self) {
         match self.next.take() {
             Next::None => {}

@@ -1,4 +1,4 @@
-//! Parts that go to a peer from where they are, and come from one to where they are wanted.
+//! Parts that are written from the caller's bytes, and read to the caller's memory.
 
 use std::collections::TryReserveError;
 use std::mem;
@@ -12,11 +12,11 @@ use crate::peers::entry::Entry;
 use crate::peers::inlet::Inlet;
 
 impl Peers {
-    /// Writes the last part of a message to a peer, made of these bytes.
+    /// Writes the last part of a message to a peer: a copy of these bytes.
     ///
     /// # Errors
     ///
-    /// It has to be a frame, and there is no memory for that. The parts before it are still there.
+    /// If the bytes have to become a frame, and there is no memory for it. The parts before it are still there.
     #[inline(always)]
     pub(crate) fn write_slice(&mut self, peer: Peer, bytes: &[u8]) -> Result<(), TryReserveError> {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
@@ -31,25 +31,25 @@ impl Peers {
         Ok(())
     }
 
-    /// Whether a message to a peer has begun, and not had its last part.
+    /// Returns true if a message to a peer has begun, and not had its last part.
     pub(crate) fn is_in_midst(&self, peer: Peer) -> bool {
         let entry = self.entries.get(peer.0 as usize);
         entry.is_some_and(Entry::is_in_midst)
     }
 
-    /// A part was written.
+    /// To be called after a part was written.
     #[inline(always)]
     pub(super) fn wrote(&mut self, peer: Peer) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize)
             && entry.sender.waits()
         {
-            self.did_not_go(peer);
+            self.note_unsent(peer);
         }
     }
 
-    /// A message that was accepted waits outside of the shared memory.
+    /// Notes a message that was accepted and waits outside of the shared memory.
     #[cold]
-    fn did_not_go(&mut self, peer: Peer) {
+    fn note_unsent(&mut self, peer: Peer) {
         let entry = &mut self.entries[peer.0 as usize];
         if !entry.sender.is_sound() {
             entry.report_failures();
@@ -64,7 +64,7 @@ impl Peers {
         }
     }
 
-    /// Writes a part to a peer, out of a frame that nobody wants back.
+    /// Writes a part to a peer out of a frame. The frame's contents afterwards are not specified.
     #[inline(always)]
     pub(crate) fn write_from(&mut self, peer: Peer, frame: &mut Frame) {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
@@ -81,13 +81,13 @@ impl Peers {
         self.wrote(peer);
     }
 
-    /// Reads a part from a peer to where there is room for it: gives its length, and whether more follows.
+    /// Copies a part from a peer to `into`. Returns the length of the part, and whether more parts follow.
     #[inline(always)]
     pub(crate) fn read_slice(&mut self, peer: Peer, into: &mut Room<'_>) -> Option<(usize, bool)> {
         self.take(peer, |inlet| inlet.pop_slice(into), |(_, more)| *more)
     }
 
-    /// Reads a part from a peer to a frame, and says whether more follows.
+    /// Reads a part from a peer to a frame. Returns whether more parts follow.
     #[inline(always)]
     pub(crate) fn read_to(&mut self, peer: Peer, frame: &mut Frame) -> Option<bool> {
         self.take(peer, |inlet| inlet.pop_to(frame), |more| *more)
@@ -120,7 +120,7 @@ impl Peers {
     #[cold]
     fn found_nothing(&mut self, peer: Peer) {
         let entry = &mut self.entries[peer.0 as usize];
-        // The rest of a message, if there was one, does not come any more, and is not waited for.
+        // The rest of a message that has begun would be there. It does not come any more.
         entry.in_midst = false;
         if entry.has_failed() {
             entry.report_failures();

@@ -30,8 +30,8 @@ impl Inlet {
         })
     }
 
-    /// The peer writes to shared memory no more. What it has published can still be received. If that is not too much, it
-    /// is copied out, and keeps neither memory nor descriptors.
+    /// The peer writes to shared memory no more. What it has published can still be received. If that is not too much,
+    /// it is copied out, and keeps neither memory nor descriptors.
     pub(crate) fn sender_is_gone(&mut self) {
         for source in self.sources() {
             if let Source::Memory(shared) = source

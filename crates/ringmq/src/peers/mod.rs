@@ -29,36 +29,37 @@ use crate::peers::entry::{Entry, Next, Reading};
 use crate::peers::inlet::Inlet;
 use crate::peers::outlet::Outlet;
 
-/// Whoever refuses messages looks for room as often as libzmq does, and so do those who only send for subscriptions.
+/// The time between two looks for room of a pattern that refuses or drops messages. libzmq looks as often.
 pub(crate) const LOOK: Duration = Duration::from_millis(1);
 
 /// All peers of a socket.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     entries: Slab<Entry>,
-    /// Those that the pattern does not ask before it is told.
+    /// Peers that the pattern does not read before it hears that they are readable.
     unreadable: Vec<u32>,
+    /// Peers that the pattern does not write to before it hears that they are writable.
     unwritable: Vec<u32>,
-    /// Where the next look in turn begins.
+    /// Where the next check in turn begins.
     turn: usize,
-    /// Those whose far end is gone, and that may still have something to read.
+    /// Peers whose far end is gone. There may still be something to read from them.
     gone: Vec<u32>,
-    /// Those that the pattern wants to be ended.
+    /// Peers that the pattern wants to be removed.
     ended: Vec<u32>,
-    /// Those with a message that was accepted and waits for room in shared memory.
+    /// Peers with a message that was accepted and waits for room in shared memory.
     late: Vec<u32>,
-    /// Whether one of these three lists may have something in it: what the next call looks at first.
+    /// Set if `gone`, `ended` or `unsent` may hold a peer. Each call checks this first.
     has_duties: bool,
-    /// Messages received from all of them.
+    /// The number of messages received from all peers.
     received: u64,
-    /// What is done for a late reader before a ring grows.
+    /// What a send does for a late reader before a ring grows.
     late_policy: LatePolicy,
 }
 
 impl Peers {
-    /// Asks the sessions to tell how many messages wait; says how many there are.
+    /// Asks the sessions to report how many messages wait. Returns the number of sessions.
     pub(crate) fn ask_for_stats(&self) -> usize {
-        // One that is gone may have left something to read, and a connection made anew has the same name.
+        // A peer that is gone stays while there is something to read. A new connection has the same id.
         let entries = self.entries.iter().filter(|(_, entry)| !entry.gone);
         let sessions = entries.filter_map(|(_, entry)| match &entry.far {
             Far::Session(post) => {
@@ -70,7 +71,7 @@ impl Peers {
             }
             Far::Socket(_) => None,
         });
-        // A session that has ended has nothing to tell.
+        // A session that has ended has nothing to report.
         sessions.map(|(post, order)| drop(post.send(order))).count()
     }
 
@@ -105,7 +106,7 @@ impl Peers {
         Peer(number as u32)
     }
 
-    /// Removes a peer, which has left the pattern, and tells the far end. Gives the pipe, if that was gone by itself.
+    /// Removes a peer that has left the pattern, and closes the pipe. Returns the pipe if its far end was gone before.
     pub(crate) fn remove(&mut self, peer: Peer, linger: Option<Duration>) -> Option<PipeId> {
         let entry = self.entries.try_remove(peer.0 as usize)?;
         for list in [
@@ -135,7 +136,7 @@ impl Peers {
         None
     }
 
-    /// The peer at the end of this pipe, if its far end is not known to be gone.
+    /// The peer at the end of this pipe, if the far end is not known to be gone.
     pub(crate) fn find(&self, id: PipeId) -> Option<Peer> {
         let mut entries = self.entries.iter();
         entries
@@ -143,7 +144,7 @@ impl Peers {
             .map(|(number, _)| Peer(number as u32))
     }
 
-    /// The peers at the ends of this pipe, and of those that the connection had before.
+    /// The peers of this pipe, and of the pipes that the connection had before.
     pub(crate) fn all(&self, id: PipeId) -> Vec<Peer> {
         let entries = self.entries.iter().filter(|(_, entry)| entry.id == id);
         entries.map(|(number, _)| Peer(number as u32)).collect()
@@ -155,7 +156,7 @@ impl Peers {
         numbers.map(|(number, _)| Peer(number as u32)).collect()
     }
 
-    /// A peer that is to leave the pattern: its far end is gone, and everything was read, or the pattern wants it.
+    /// A peer that is to leave the pattern: its far end is gone and everything was read, or the pattern wants it.
     pub(crate) fn leaving(&mut self) -> Option<Peer> {
         if let Some(number) = self.ended.pop() {
             return Some(Peer(number));
@@ -170,7 +171,7 @@ impl Peers {
         Some(Peer(self.gone.swap_remove(done)))
     }
 
-    /// The socket at the far end has these marks.
+    /// Sets the high-water marks of the socket at the far end.
     pub(crate) fn set_far_marks(&mut self, peer: Peer, own: Marks, far: Marks) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
             entry.far_marks = Some(far);
@@ -178,12 +179,12 @@ impl Peers {
         }
     }
 
-    /// This socket has other marks now.
+    /// Sets the high-water marks of this socket.
     pub(crate) fn set_own_marks(&mut self, own: Marks) {
         for (_, entry) in self.entries.iter_mut().filter(|(_, entry)| !entry.gone) {
             match (&entry.far, entry.far_marks) {
                 (Far::Socket(post), Some(far)) => {
-                    // Whoever is gone need not know.
+                    // A socket that is gone needs no marks.
                     let _ = post.send(Command::Marks(entry.id, own));
                     entry.set_marks(own.between(far));
                 }
@@ -197,12 +198,12 @@ impl Peers {
         }
     }
 
-    /// Messages received so far.
+    /// The number of messages received so far.
     pub(crate) fn received(&self) -> u64 {
         self.received
     }
 
-    /// As [`set_own_marks`](Peers::set_own_marks), for the pipe of one session.
+    /// Sets the high-water marks of this socket for the pipe of one session.
     pub(crate) fn set_session_marks(&mut self, peer: Peer, own: Marks) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize)
             && let Far::Session(post) = &entry.far
@@ -214,6 +215,6 @@ impl Peers {
 }
 
 fn order_marks(post: &Post<Order>, id: PipeId, marks: Marks) {
-    // A session that has ended says so.
+    // A session that has ended reports that itself.
     let _ = post.send(Order::Marks(id, marks));
 }

@@ -27,8 +27,8 @@ impl Outbound {
         Chain::of(Source::Memory(Box::new(UnreadSource::new(unread))))
     }
 
-    /// Ends the chain with a message that the socket could not send before it closed. It takes the place of the pipe that
-    /// the socket has now, which it has not written to.
+    /// Ends the chain with a message that the socket could not send before it closed. It takes the place of the pipe
+    /// that the socket has now, which it has not written to.
     pub(crate) fn end_with(&mut self, parts: Vec<Frame>) {
         *self.last() = Outbound::late(parts).front;
     }

@@ -1,4 +1,4 @@
-//! Where the messages for a peer go: to a pipe of this process, or to one in shared memory.
+//! What a socket sends to a peer: by a pipe of this process, or in shared memory.
 
 use std::collections::TryReserveError;
 use std::mem;
@@ -19,12 +19,12 @@ pub(crate) enum Outlet {
     Local(local::Sender<Frame>),
     /// To a socket of another process.
     Shared(Box<SharedOutlet>),
-    /// To nobody: the socket of another process is gone.
+    /// The socket of another process is gone. Messages are dropped.
     Closed,
 }
 
 impl Outlet {
-    /// Whether the mark admits one more message.
+    /// Returns true if the mark admits one more message.
     #[inline(always)]
     pub(crate) fn has_room(&mut self) -> bool {
         match self {
@@ -43,8 +43,8 @@ impl Outlet {
         }
     }
 
-    /// Whether the mark admits one more message by what is known already. In shared memory it is false now and then: see
-    /// [`is_sure`](ringmq_pipe::remote::Sender::is_sure).
+    /// Returns true if the mark admits one more message, by what is known already. In shared memory it is false now and
+    /// then: see [`is_sure`](ringmq_pipe::remote::Sender::is_sure).
     #[inline(always)]
     pub(crate) fn is_sure(&mut self) -> bool {
         match self {
@@ -54,7 +54,8 @@ impl Outlet {
         }
     }
 
-    /// Whether the mark is reached, for all that is known. In shared memory there is nothing to be learnt late.
+    /// Returns true if the mark is reached, by what is known already. Never true in shared memory, where a look finds
+    /// the present state.
     pub(crate) fn is_spent(&self) -> bool {
         match self {
             Outlet::Local(sender) => sender.is_spent(),
@@ -62,7 +63,7 @@ impl Outlet {
         }
     }
 
-    /// Adds a part of a message, and sends that with the last one. A peer that cannot be woken finds it at its next
+    /// Adds a part of a message. The last part sends the message. A peer that cannot be woken finds it with its next
     /// call.
     #[inline(always)]
     pub(crate) fn push(&mut self, frame: Frame, last: bool) {
@@ -86,7 +87,7 @@ impl Outlet {
         self.push(Frame::new().with_more(true), false);
     }
 
-    /// Adds the parts of a message: all of them, or what there is so far.
+    /// Adds the parts of a message: all of them if it is `whole`, else the first ones.
     pub(crate) fn push_all(&mut self, parts: Vec<Frame>, whole: bool) {
         for frame in parts {
             let last = whole && !frame.more();
@@ -94,7 +95,7 @@ impl Outlet {
         }
     }
 
-    /// As [`push`](Outlet::push), out of a frame that nobody wants back: its bytes may be left there.
+    /// Like [`push`](Outlet::push), out of a frame whose contents afterwards are not specified.
     #[inline(always)]
     pub(crate) fn push_from(&mut self, frame: &mut Frame, last: bool) {
         if last
@@ -104,16 +105,17 @@ impl Outlet {
             return;
         }
         let mut frame = mem::take(frame);
-        // It may be that of a message which was received.
+        // The frame may be part of a message that was received.
         frame.set_properties(None);
         self.push(frame, last);
     }
 
-    /// Adds the last part of a message, made of these bytes, and sends it. They become a frame only if they have to wait.
+    /// Adds a copy of these bytes as the last part of a message, and sends it. They become a frame only if they have to
+    /// wait.
     ///
     /// # Errors
     ///
-    /// There is no memory for that frame. The part was not added.
+    /// If there is no memory for that frame. The part was not added.
     #[inline(always)]
     pub(crate) fn push_slice(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
         match self {
@@ -135,7 +137,7 @@ impl Outlet {
         }
     }
 
-    /// The other end is gone: no more messages are taken, and the memory goes.
+    /// Drops all messages from now on: the other end is gone. Frees the shared memory.
     pub(crate) fn refuse(&mut self) {
         match self {
             Outlet::Local(sender) => sender.refuse(),
@@ -143,7 +145,7 @@ impl Outlet {
         }
     }
 
-    /// Messages that were sent, and that the other end has not reported.
+    /// The number of messages that the other end has not reported as received.
     pub(crate) fn waiting(&self) -> u64 {
         match self {
             Outlet::Local(sender) => sender.waiting(),
@@ -152,7 +154,7 @@ impl Outlet {
         }
     }
 
-    /// Whether a message has begun, and not had its last part.
+    /// Returns true if a message has begun, and not had its last part.
     pub(crate) fn is_in_midst(&self) -> bool {
         match self {
             Outlet::Local(sender) => sender.is_in_midst(),
@@ -161,7 +163,7 @@ impl Outlet {
         }
     }
 
-    /// Whether a message that was accepted waits outside of the pipe.
+    /// Returns true if a message that was accepted waits outside of the pipe.
     #[inline(always)]
     pub(crate) fn waits(&self) -> bool {
         match self {
@@ -170,7 +172,7 @@ impl Outlet {
         }
     }
 
-    /// Sends that message, if there is room now; says whether none waits any more.
+    /// Sends the message that waits, if there is room now. Returns true if none waits any more.
     pub(crate) fn try_again(&mut self) -> bool {
         match self {
             Outlet::Local(_) | Outlet::Closed => true,
@@ -178,7 +180,7 @@ impl Outlet {
         }
     }
 
-    /// Whether that is because the memory is full, and was not asked since there was room.
+    /// Returns true, once, if a message waits because the shared memory is full.
     pub(crate) fn is_newly_full(&mut self) -> bool {
         match self {
             Outlet::Local(_) | Outlet::Closed => false,
@@ -211,15 +213,15 @@ impl Outlet {
         }
     }
 
-    /// Sends nothing more in shared memory, for mappings run short. Memory that is on its way to the peer is used first:
-    /// then nothing changes.
+    /// Sends nothing more in shared memory, for mappings run short. Memory that is on its way to the peer is used
+    /// first: then nothing changes.
     pub(crate) fn give_back(&mut self) {
         if let Outlet::Shared(shared) = self {
             shared.give_back();
         }
     }
 
-    /// A message that was accepted and could not be sent.
+    /// Takes the parts that are not sent.
     pub(crate) fn take_back(&mut self) -> Vec<Frame> {
         match self {
             Outlet::Local(_) | Outlet::Closed => Vec::new(),

@@ -1,10 +1,10 @@
-//! A message of several parts, out of shared memory.
+//! Messages of several parts, read from shared memory.
 
 use ringmq_message::Frame;
 use ringmq_pipe::remote::Contents;
 
-/// Copies all parts out, and keeps all but the first in `rest`, which was empty: the last part first. With `None`, from
-/// a `copy` that has no memory, nothing was taken.
+/// Copies all parts of a message out. Returns the first one, and keeps the others in `rest`, the last part first.
+/// `rest` has to be empty. Returns `None` if `copy` does, for want of memory: then `rest` is empty again.
 pub(crate) fn take_parts(
     contents: &Contents,
     rest: &mut Vec<Frame>,

@@ -1,4 +1,4 @@
-//! Whether there is something to read, or room to write: what waits ask.
+//! Peers that became readable or writable, for the pattern and for waits.
 
 use std::time::Instant;
 
@@ -8,15 +8,15 @@ use ringmq_pipe::waiting::Company;
 use crate::peers::outlet::Outlet;
 use crate::peers::{LOOK, Peers};
 
-/// Peers that are looked at in turn, beside those that are known to be active, with each call.
+/// The number of peers that a call checks in turn, beside those that are known to be active.
 const IN_TURN: usize = 8;
 
 impl Peers {
-    /// Whether any peer that had nothing to read has something, or cannot go on in shared memory.
+    /// Returns true if a peer that had nothing to read has something, or cannot go on in shared memory.
     #[inline(always)]
     pub(crate) fn any_readable(&mut self) -> bool {
         self.look_at_late();
-        // A loop, for `Iterator::any` was a call in each look of a spin.
+        // A loop: `Iterator::any` was not inlined into the looks of a spin.
         for number in &self.unreadable {
             let entry = &mut self.entries[*number as usize];
             if entry.receiver.is_ready() || entry.has_failed() {
@@ -26,7 +26,7 @@ impl Peers {
         false
     }
 
-    /// Whether [`any_readable`](Peers::any_readable) may say something else than when it last was false.
+    /// Returns false if [`any_readable`](Peers::any_readable) would say the same as when it last was false.
     #[inline(always)]
     pub(crate) fn any_stirs(&mut self) -> bool {
         if !self.late.is_empty() {
@@ -40,8 +40,8 @@ impl Peers {
         false
     }
 
-    /// Whether any peer that had no room has some, or cannot go on in shared memory. What it sends is looked at, too: a
-    /// socket that only sends would never see that it cannot be read.
+    /// Returns true if a peer that had no room has some, or cannot go on in shared memory. What the peer sends is
+    /// checked, too: otherwise a socket that only sends would never find that the peer cannot be read.
     #[inline]
     pub(crate) fn any_writable(&mut self) -> bool {
         self.look_at_late();
@@ -54,7 +54,7 @@ impl Peers {
         })
     }
 
-    /// Where the peers run, seen from this CPU.
+    /// Whether the peers run on this CPU.
     pub(crate) fn company(&self, here: u32) -> Company {
         let mut company = Company::Here;
         for (_, entry) in self.entries.iter().take(IN_TURN) {
@@ -71,7 +71,8 @@ impl Peers {
         company
     }
 
-    /// Tells the pattern of peers that have something again: of all, or of a few in turn.
+    /// Marks peers as readable or writable in the pattern. Checks all of them, or at most `IN_TURN`. Returns true if it
+    /// marked one.
     pub(crate) fn tell(&mut self, pattern: &mut Pattern, ready: Ready, all: bool) -> bool {
         let count = match ready {
             Ready::Readable => self.unreadable.len(),
@@ -85,8 +86,8 @@ impl Peers {
         told
     }
 
-    /// After a wait for something to read: tells of all that have something. If there is but one, it is most likely that
-    /// one, and whoever takes its word for it is told soon enough.
+    /// Marks peers as readable in the pattern after a wait for something to read. A single peer is not checked: it most
+    /// likely is the one that ended the wait, and the pattern finds out if it is not.
     #[inline]
     pub(crate) fn tell_awaited(&mut self, pattern: &mut Pattern) {
         let [number] = self.unreadable[..] else {
@@ -119,7 +120,7 @@ impl Peers {
             Ready::Writable => entry.sender.has_room(),
         };
         if !is_ready {
-            // A direction is looked at here that the caller may never ask for.
+            // The caller may never read. A failure of that direction is found here.
             if ready == Ready::Writable {
                 let _readable = entry.receiver.is_ready();
             }
@@ -137,8 +138,8 @@ impl Peers {
         true
     }
 
-    /// Looks at the mark of a peer. Comes here after each ring of the peer's doorbell and after some hundred messages, so
-    /// that a socket that only sends sees soon enough that a peer cannot be read.
+    /// Checks the mark of a peer. Runs after each ring of the peer's doorbell and after some hundred messages, so that
+    /// a socket that only sends soon finds that a peer cannot be read.
     #[cold]
     pub(super) fn look_for_room(&mut self, peer: Peer) -> bool {
         let entry = &mut self.entries[peer.0 as usize];
@@ -153,7 +154,7 @@ impl Peers {
         has_room
     }
 
-    /// Whether it is time to look for room again.
+    /// Returns true if it is time to look for room again.
     #[cold]
     pub(super) fn may_look(&mut self, peer: Peer) -> bool {
         let entry = &mut self.entries[peer.0 as usize];
@@ -167,13 +168,13 @@ impl Peers {
         !soon
     }
 
-    /// Whether there are peers that the pattern does not ask by itself.
+    /// Returns true if there are peers that the pattern does not read.
     #[inline(always)]
     pub(crate) fn has_unreadable(&self) -> bool {
         !self.unreadable.is_empty()
     }
 
-    /// As [`has_unreadable`](Peers::has_unreadable), for room.
+    /// Returns true if there are peers that the pattern does not write to.
     #[inline(always)]
     pub(crate) fn has_unwritable(&self) -> bool {
         !self.unwritable.is_empty()

@@ -63,11 +63,11 @@ impl SharedOutlet {
         self.sender.has_room()
     }
 
-    /// Sends the message that had no room, if there is some now; says whether none waits any more.
+    /// Sends the message that had no room, if there is room now. Returns true if none waits any more.
     #[cold]
     pub(crate) fn try_again(&mut self) -> bool {
         if self.health.is_sound() {
-            // This is part of calls that do not send, and of the session's work, none of which waits for a reader.
+            // Calls that do not send, and sessions, come here. Neither waits for a reader.
             self.sender.set_hurried(true);
             self.send();
             self.sender.set_hurried(false);
@@ -87,7 +87,7 @@ impl SharedOutlet {
         }
     }
 
-    /// The last part was not sent on its own: it is with those before it, or waits.
+    /// Adds the last part to those before it. Sends the message, unless that was refused already.
     #[inline(never)]
     fn keep(&mut self, frame: Frame, unsent: Option<Result<(), remote::PushError>>) {
         self.parts().push(frame);
@@ -97,7 +97,7 @@ impl SharedOutlet {
         }
     }
 
-    /// The parts that wait, the one that was not made yet among them.
+    /// The parts that are not sent. The empty first part becomes a frame.
     #[inline]
     fn parts(&mut self) -> &mut Vec<Frame> {
         if mem::take(&mut self.delimited) {
@@ -115,8 +115,8 @@ impl SharedOutlet {
         Ok(())
     }
 
-    /// Sends a message whose last part is this, if nothing or an empty part is all that comes before; `None` if more
-    /// does. If it is refused, what comes before is still there.
+    /// Sends a message with this last part, if it has no other part, or an empty one before. Returns `None` if there
+    /// are more parts. If the message is refused, the part before is still there.
     #[inline(always)]
     fn send_last(&mut self, bytes: &[u8]) -> Option<Result<(), remote::PushError>> {
         if self.delimited {
@@ -152,7 +152,7 @@ impl SharedOutlet {
         }
     }
 
-    /// The mark has admitted it, so it waits here.
+    /// Keeps a message that the mark has admitted and that the shared memory refused.
     #[cold]
     fn refused(&mut self, refused: remote::PushError) {
         self.waits = true;
@@ -179,8 +179,8 @@ impl SharedOutlet {
         is_first
     }
 
-    /// Adds the last part of a message out of a frame, and sends it. Returns false if more comes before it than an empty
-    /// part: then it is to be added as a frame.
+    /// Adds the last part of a message out of a frame, and sends it. Returns false if more comes before it than an
+    /// empty part: then it is to be added as a frame.
     #[inline(always)]
     pub(super) fn push_last_from(&mut self, frame: &mut Frame) -> bool {
         let Some(sent) = self.send_last(frame) else {
@@ -240,7 +240,7 @@ impl SharedOutlet {
         }
     }
 
-    /// Why this end cannot be used any more, if it cannot.
+    /// Why nothing more can be sent this way, if nothing can.
     pub(crate) fn failure(&self) -> Option<Failure> {
         self.health.failure()
     }
@@ -260,7 +260,7 @@ impl SharedOutlet {
         }
     }
 
-    /// Our part of the mark.
+    /// Sets this side's part of the high-water mark.
     pub(crate) fn set_mark(&mut self, mark: u64) {
         self.sender.set_mark(mark);
     }

@@ -10,10 +10,10 @@ use crate::peers::chain::Memory;
 use crate::peers::health::Health;
 use crate::peers::parts::take_parts;
 
-/// Bytes that are copied out of the shared memory of a peer that is gone. If more is left, that stays there until it is
+/// Bytes that are copied out of the shared memory of a peer that is gone, at most. The rest stays there until it is
 /// read: a copy would need as much memory again, and the application would wait for it.
 const COPIED_MOST: usize = 1 << 20;
-/// What a message costs, beside its bytes.
+/// Bytes that a copied message takes beside its contents.
 const COST: usize = 64;
 
 /// The receiving end of a pipe in shared memory.
@@ -22,18 +22,19 @@ pub(crate) struct SharedSource {
     receiver: remote::Receiver,
     /// The rest of the message that is being received, the last part first.
     parts: Vec<Frame>,
-    /// The empty first part of the message that comes next was received, and the second is all that is left of it.
+    /// The empty first part of an enveloped message was taken. The record still holds the second part.
     delimited: bool,
-    /// What messages have to keep to, and whether that is anything.
+    /// The bounds of the messages.
     bounds: Bounds,
+    /// `bounds` admits less than everything.
     bounded: bool,
-    /// So many bytes are too many for a message of one part, and for the second part of an enveloped one.
+    /// One byte more than is admitted in a message of one part, and in the second part of an enveloped message.
     below: [usize; 2],
-    /// What its frames tell of the peer.
+    /// The properties of the peer, which each frame carries.
     properties: Option<Arc<Properties>>,
     /// The peer is gone, or has gone back to ZMTP.
     gone: bool,
-    /// Nothing more is read: what is left is the sender's, or makes no sense.
+    /// Nothing more is read: the peer sends the rest again, or the rest breaks the protocol.
     stopped: bool,
     /// Whether more can be read.
     pub(super) health: Health,
@@ -79,7 +80,7 @@ impl Memory for SharedSource {
     }
 
     fn is_at_end(&mut self) -> bool {
-        // What cannot be received here comes behind it, or with another connection.
+        // What cannot be received here comes by the next source, or with another connection.
         let cannot = self.health.failure() == Some(Failure::CannotReceive);
         !self.is_ready() && (self.gone || cannot || self.receiver.is_at_end())
     }
@@ -112,8 +113,8 @@ impl SharedSource {
         self.copy_out()
     }
 
-    /// Reads nothing more, but for the rest of the message that is being received; unless the peer is gone: then all that
-    /// is left is this side's.
+    /// Reads nothing more, but for the rest of the message that is being received. Has no effect if the peer is gone:
+    /// then this side reads all that is left.
     pub(super) fn stop(&mut self) {
         if self.gone {
             return;
@@ -147,7 +148,7 @@ impl SharedSource {
         self.receiver.cpu()
     }
 
-    /// Whether the message that is there may be received. One that has begun was asked for before.
+    /// Returns true if the message may be received. A message that has begun was checked before.
     #[inline(always)]
     fn keeps_to_bounds(&mut self, incoming: &remote::Incoming) -> bool {
         !self.bounded
@@ -156,7 +157,7 @@ impl SharedSource {
             || self.check_bounds(incoming)
     }
 
-    /// So many bytes are too many for the part that comes next.
+    /// One byte more than is admitted in the next part.
     #[inline(always)]
     fn below(&self) -> usize {
         self.below[usize::from(self.delimited)]
@@ -164,7 +165,7 @@ impl SharedSource {
 
     #[inline(never)]
     fn check_bounds(&mut self, incoming: &remote::Incoming) -> bool {
-        // What makes no sense is found when it is received.
+        // A message that breaks the protocol is found when it is received.
         let contents = self.receiver.contents(incoming);
         let refused = contents.ok().and_then(|parts| self.bounds.refuse(&parts));
         if let Some(why) = refused {
@@ -173,8 +174,8 @@ impl SharedSource {
         refused.is_none()
     }
 
-    /// Nothing is there: perhaps because nothing can be any more. Of a message that has begun something is, whatever its
-    /// sender does to the memory.
+    /// Finds out why nothing is there. Returns true if a message has begun: its rest is there, whatever the peer does
+    /// to the memory.
     #[inline]
     fn look_for_end(&mut self) -> bool {
         if self.health.is_sound() {
@@ -187,7 +188,7 @@ impl SharedSource {
         self.delimited
     }
 
-    /// Takes the empty first part of an enveloped message, if that comes next.
+    /// Takes the empty first part of an enveloped message, if that is the next part.
     #[inline(always)]
     pub(super) fn pop_delimiter(&mut self) -> bool {
         if self.delimited || !self.parts.is_empty() || self.stopped {
@@ -197,8 +198,8 @@ impl SharedSource {
         self.delimited
     }
 
-    /// Takes a message of one part, or the second one of an enveloped message; gives its length, whatever of it was
-    /// copied.
+    /// Takes a message of one part, or the second part of an enveloped message. Returns its length, also if not all of
+    /// it was copied.
     #[inline(always)]
     pub(super) fn pop_slice(&mut self, into: &mut Room<'_>) -> Option<usize> {
         if !self.parts.is_empty() || self.stopped {
@@ -216,8 +217,8 @@ impl SharedSource {
         Some(len)
     }
 
-    /// As [`pop_slice`](SharedSource::pop_slice), to a frame; says whether there was one. Its memory and what it knows of the
-    /// peer are kept if they fit.
+    /// Like [`pop_slice`](SharedSource::pop_slice), to a frame. Returns true if there was a part. The frame keeps its
+    /// memory and its properties if they fit.
     #[inline(always)]
     pub(super) fn pop_to(&mut self, frame: &mut Frame) -> bool {
         if !self.parts.is_empty() || self.stopped {
@@ -244,7 +245,8 @@ impl SharedSource {
         taken.is_some()
     }
 
-    /// Copies out what is left, if that is not too much; otherwise some of it, which is received before the rest.
+    /// Copies out what is left and returns it, if that is not too much. Otherwise copies some of it, which is received
+    /// before the rest.
     fn copy_out(&mut self) -> Option<Vec<Frame>> {
         let mut left = Vec::new();
         let mut room = COPIED_MOST;
@@ -262,7 +264,7 @@ impl SharedSource {
         Some(left)
     }
 
-    /// Whether the next message is there, and has room, which it takes.
+    /// Returns true if there is a next message and `room` for it. Takes the room.
     fn fits(&mut self, room: &mut usize) -> bool {
         if self.stopped {
             return false;
@@ -275,7 +277,7 @@ impl SharedSource {
         true
     }
 
-    /// A part of a message of several, or nothing yet, or something that is wrong.
+    /// Takes the next part where [`pop`](Memory::pop) found no message of one part that is admitted.
     #[inline(never)]
     fn pop_other(&mut self) -> Option<Frame> {
         if !self.parts.is_empty() || self.stopped {
@@ -284,8 +286,8 @@ impl SharedSource {
         let next = self.receiver.peek();
         let is_enveloped = next.is_some_and(|next| next.is_enveloped_below(usize::MAX));
         if std::mem::take(&mut self.delimited) {
-            // It was one when its delimiter was taken. There may have been no memory for the rest; or its sender has
-            // changed it since, and has the message end here, so that no other one goes on with it.
+            // The record was enveloped when its delimiter was taken. Either there is no memory for the rest, or the
+            // peer has changed the record since. Then the message ends here, so that no other one continues it.
             self.break_off(Failure::Corrupt);
             return (!is_enveloped).then(Frame::new);
         }
@@ -322,7 +324,7 @@ impl SharedSource {
         }
     }
 
-    /// Copies all parts out, so that the memory is the sender's again, and keeps all but the first.
+    /// Takes the first part, and keeps the others, so that the record is free again.
     fn pop_several(
         &mut self,
         incoming: remote::Incoming,
@@ -339,13 +341,14 @@ impl SharedSource {
         first
     }
 
-    /// The message that is there cannot be received. It would be found again and again.
+    /// Stops reading: the next message cannot be received, and would be found again and again.
     fn break_off(&mut self, why: Failure) {
         self.health.fail(why);
         self.stopped = true;
     }
 
-    /// A part as a frame. Without memory for it nothing more is read here, and the sender is asked for it by ZMTP.
+    /// Copies a part to a frame. Without memory for it nothing more is read here, and the peer is asked to send it by
+    /// ZMTP.
     #[inline]
     fn copy(&mut self, incoming: &remote::Incoming, at: usize, len: usize) -> Option<Frame> {
         let mut frame = if len <= INLINE {

@@ -17,7 +17,7 @@ impl Peers {
         {
             entry.gone = true;
             entry.receiver.sender_is_gone();
-            entry.sender.refuse();
+            entry.sender.far_end_is_gone();
             entry.next = Next::None;
             self.gone.push(peer.0);
             self.has_duties = true;
@@ -25,7 +25,7 @@ impl Peers {
     }
 
     /// Marks a peer as one that the pattern does not read. What it has sent is dropped once its far end is gone.
-    pub(crate) fn silence(&mut self, peer: Peer) {
+    pub(crate) fn ignore(&mut self, peer: Peer) {
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
             entry.reading = Reading::Never;
         }
@@ -39,7 +39,13 @@ impl Peers {
     }
 
     /// Sets the socket that has the far end of a peer's pipe. There was none when the pipe was made.
-    pub(crate) fn found(&mut self, peer: Peer, post: Post<Command>, own: Marks, far: Marks) {
+    pub(crate) fn set_far_socket(
+        &mut self,
+        peer: Peer,
+        post: Post<Command>,
+        own: Marks,
+        far: Marks,
+    ) {
         self.set_far_marks(peer, own, far);
         if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
             // The marks may have changed since the pipe was made.
@@ -54,7 +60,7 @@ impl Peers {
     }
 
     /// Marks the connection of this pipe as one that stays on ZMTP.
-    pub(crate) fn stays(&mut self, id: PipeId, why: ZmtpReason) {
+    pub(crate) fn stays_on_zmtp(&mut self, id: PipeId, why: ZmtpReason) {
         if let Some(peer) = self.find(id)
             && let Some(entry) = self.entries.get_mut(peer.0 as usize)
         {

@@ -12,9 +12,9 @@ impl Peers {
     /// Sends the messages that wait for room in shared memory, as far as there is room. The peer rings when it has made
     /// room, so every call has to look, also one that only receives.
     #[cold]
-    pub(crate) fn send_late(&mut self) {
+    pub(crate) fn send_unsent(&mut self) {
         let entries = &mut self.entries;
-        self.late.retain(|number| {
+        self.unsent.retain(|number| {
             let Some(entry) = entries.get_mut(*number as usize) else {
                 return false;
             };
@@ -29,14 +29,15 @@ impl Peers {
 
     /// Notes what is left to do. To be called after all of it was tried.
     pub(crate) fn settle_duties(&mut self) {
-        self.has_duties = !(self.gone.is_empty() && self.ended.is_empty() && self.late.is_empty());
+        self.has_duties =
+            !(self.gone.is_empty() && self.ended.is_empty() && self.unsent.is_empty());
     }
 
-    /// Like [`send_late`](Peers::send_late), for calls that mostly find nothing to send.
+    /// Like [`send_unsent`](Peers::send_unsent), for calls that mostly find nothing to send.
     #[inline(always)]
-    pub(super) fn look_at_late(&mut self) {
-        if !self.late.is_empty() {
-            self.send_late();
+    pub(super) fn look_at_unsent(&mut self) {
+        if !self.unsent.is_empty() {
+            self.send_unsent();
         }
     }
 }

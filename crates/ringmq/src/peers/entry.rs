@@ -23,7 +23,7 @@ pub(super) struct Entry {
     /// The high-water marks of the socket at the far end, if one is known there.
     pub(super) far_marks: Option<Marks>,
     /// A part with more to follow was read.
-    pub(super) in_midst: bool,
+    pub(super) mid_message: bool,
     /// The far end is gone.
     pub(super) gone: bool,
     pub(super) reading: Reading,
@@ -92,9 +92,9 @@ impl Entry {
 
     /// Adds a part while another sending end is to take the place of the present one.
     #[cold]
-    pub(super) fn push_over(&mut self, frame: Frame, last: bool) {
-        let goes_over = match &mut self.next {
-            Next::Shared(shared) if !self.sender.is_in_midst() => {
+    pub(super) fn push_to_next(&mut self, frame: Frame, last: bool) {
+        let goes_to_next = match &mut self.next {
+            Next::Shared(shared) if !self.sender.is_mid_message() => {
                 shared.push(frame, last);
                 true
             }
@@ -103,20 +103,20 @@ impl Entry {
                 matches!(next, Next::Local(_))
             }
         };
-        if last && goes_over {
-            self.go_over();
+        if last && goes_to_next {
+            self.go_to_next();
         }
     }
 
     /// Replaces the sending end. The session sees the end of what was sent before. If the first message finds no shared
     /// memory, that message and all others go the way of those before: the peer notices nothing. If the memory is on
     /// its way to the peer, only this message does, and the next one tries again.
-    pub(super) fn go_over(&mut self) {
+    pub(super) fn go_to_next(&mut self) {
         match self.next.take() {
             Next::None => {}
             Next::Local(sender) => self.sender = Outlet::Local(sender),
             Next::Shared(mut shared) => {
-                let unsent = shared.take_back();
+                let unsent = shared.take_unsent();
                 if unsent.is_empty() {
                     self.sender = Outlet::Shared(shared);
                     return;
@@ -133,16 +133,16 @@ impl Entry {
 
     /// Sends by a pipe to the session. What could not be sent in shared memory goes first.
     pub(super) fn go_back(&mut self, sender: local::Sender<Frame>) {
-        if matches!(self.sender, Outlet::Local(_)) && self.sender.is_in_midst() {
+        if matches!(self.sender, Outlet::Local(_)) && self.sender.is_mid_message() {
             // The session reads that message to its end first.
             self.next = Next::Local(sender);
             return;
         }
-        let whole = !self.is_in_midst();
+        let whole = !self.is_mid_message();
         let mut local = Outlet::Local(sender);
-        local.push_all(self.sender.take_back(), whole);
+        local.push_all(self.sender.take_unsent(), whole);
         if let Next::Shared(mut shared) = self.next.take() {
-            local.push_all(shared.take_back(), whole);
+            local.push_all(shared.take_unsent(), whole);
         }
         self.sender = local;
         // The session sends what is left in shared memory.
@@ -153,7 +153,7 @@ impl Entry {
     /// to shared memory stays.
     #[cold]
     pub(super) fn give_back(&mut self) {
-        if self.is_in_midst() {
+        if self.is_mid_message() {
             return;
         }
         if matches!(self.next, Next::Shared(_)) {
@@ -195,8 +195,8 @@ impl Entry {
     }
 
     /// Returns true if a message has begun, and not had its last part.
-    pub(super) fn is_in_midst(&self) -> bool {
-        self.sender.is_in_midst()
-            || matches!(&self.next, Next::Shared(shared) if shared.is_in_midst())
+    pub(super) fn is_mid_message(&self) -> bool {
+        self.sender.is_mid_message()
+            || matches!(&self.next, Next::Shared(shared) if shared.is_mid_message())
     }
 }

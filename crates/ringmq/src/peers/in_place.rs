@@ -25,16 +25,16 @@ impl Peers {
         if entry.next.is_none() {
             entry.sender.push_slice(bytes)?;
         } else {
-            entry.push_over(Frame::try_copy(bytes)?, true);
+            entry.push_to_next(Frame::try_copy(bytes)?, true);
         }
         self.wrote(peer);
         Ok(())
     }
 
     /// Returns true if a message to a peer has begun, and not had its last part.
-    pub(crate) fn is_in_midst(&self, peer: Peer) -> bool {
+    pub(crate) fn is_mid_message(&self, peer: Peer) -> bool {
         let entry = self.entries.get(peer.0 as usize);
-        entry.is_some_and(Entry::is_in_midst)
+        entry.is_some_and(Entry::is_mid_message)
     }
 
     /// To be called after a part was written.
@@ -58,8 +58,8 @@ impl Peers {
         if entry.sender.is_newly_full() {
             entry.far.tell_full(entry.id);
         }
-        if !self.late.contains(&peer.0) {
-            self.late.push(peer.0);
+        if !self.unsent.contains(&peer.0) {
+            self.unsent.push(peer.0);
             self.has_duties = true;
         }
     }
@@ -76,7 +76,7 @@ impl Peers {
         } else {
             let mut frame = mem::take(frame);
             frame.set_properties(None);
-            entry.push_over(frame, last);
+            entry.push_to_next(frame, last);
         }
         self.wrote(peer);
     }
@@ -103,8 +103,8 @@ impl Peers {
         let entry = self.entries.get_mut(peer.0 as usize)?;
         match pop(&mut entry.receiver) {
             Some(part) => {
-                entry.in_midst = more(&part);
-                if !entry.in_midst {
+                entry.mid_message = more(&part);
+                if !entry.mid_message {
                     entry.receiver.done();
                     self.received += 1;
                 }
@@ -121,7 +121,7 @@ impl Peers {
     fn found_nothing(&mut self, peer: Peer) {
         let entry = &mut self.entries[peer.0 as usize];
         // The rest of a message that has begun would be there. It does not come any more.
-        entry.in_midst = false;
+        entry.mid_message = false;
         if entry.has_failed() {
             entry.report_failures();
         }

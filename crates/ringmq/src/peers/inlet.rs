@@ -51,9 +51,9 @@ impl Inlet {
 
     /// Returns false if [`is_ready`](Chain::is_ready) would say the same as when it last was false.
     #[inline(always)]
-    pub(crate) fn stirs(&mut self) -> bool {
+    pub(crate) fn may_be_ready(&mut self) -> bool {
         match &mut self.front {
-            Source::Memory(shared) if self.next.is_empty() => shared.stirs(),
+            Source::Memory(shared) if self.next.is_empty() => shared.may_be_ready(),
             _ => self.is_ready(),
         }
     }

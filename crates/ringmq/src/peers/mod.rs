@@ -47,7 +47,7 @@ pub(crate) struct Peers {
     /// Peers that the pattern wants to be removed.
     ended: Vec<u32>,
     /// Peers with a message that was accepted and waits for room in shared memory.
-    late: Vec<u32>,
+    unsent: Vec<u32>,
     /// Set if `gone`, `ended` or `unsent` may hold a peer. Each call checks this first.
     has_duties: bool,
     /// The number of messages received from all peers.
@@ -96,7 +96,7 @@ impl Peers {
             next: Next::None,
             far,
             far_marks: None,
-            in_midst: false,
+            mid_message: false,
             gone: false,
             reading: Reading::ByPattern,
             unreadable: false,
@@ -114,7 +114,7 @@ impl Peers {
             &mut self.unwritable,
             &mut self.gone,
             &mut self.ended,
-            &mut self.late,
+            &mut self.unsent,
         ] {
             list.retain(|number| *number != peer.0);
         }
@@ -127,7 +127,7 @@ impl Peers {
             gone,
             ..
         } = entry;
-        let unsent = sender.let_go();
+        let unsent = sender.close();
         drop((receiver, next));
         if gone {
             return Some(id);
@@ -165,7 +165,8 @@ impl Peers {
         let done = self.gone.iter().position(|number| {
             let entry = entries.get_mut(*number as usize);
             entry.is_none_or(|entry| {
-                entry.reading == Reading::Never || (!entry.in_midst && !entry.receiver.is_ready())
+                entry.reading == Reading::Never
+                    || (!entry.mid_message && !entry.receiver.is_ready())
             })
         })?;
         Some(Peer(self.gone.swap_remove(done)))

@@ -138,7 +138,7 @@ impl Outlet {
     }
 
     /// Drops all messages from now on: the other end is gone. Frees the shared memory.
-    pub(crate) fn refuse(&mut self) {
+    pub(crate) fn far_end_is_gone(&mut self) {
         match self {
             Outlet::Local(sender) => sender.refuse(),
             Outlet::Shared(_) | Outlet::Closed => *self = Outlet::Closed,
@@ -155,10 +155,10 @@ impl Outlet {
     }
 
     /// Returns true if a message has begun, and not had its last part.
-    pub(crate) fn is_in_midst(&self) -> bool {
+    pub(crate) fn is_mid_message(&self) -> bool {
         match self {
             Outlet::Local(sender) => sender.is_in_midst(),
-            Outlet::Shared(shared) => shared.is_in_midst(),
+            Outlet::Shared(shared) => shared.is_mid_message(),
             Outlet::Closed => false,
         }
     }
@@ -222,15 +222,15 @@ impl Outlet {
     }
 
     /// Takes the parts that are not sent.
-    pub(crate) fn take_back(&mut self) -> Vec<Frame> {
+    pub(crate) fn take_unsent(&mut self) -> Vec<Frame> {
         match self {
             Outlet::Local(_) | Outlet::Closed => Vec::new(),
-            Outlet::Shared(shared) => shared.take_back(),
+            Outlet::Shared(shared) => shared.take_unsent(),
         }
     }
 
     /// Closes this end. Returns the message that was accepted and not sent, if there is one.
-    pub(crate) fn let_go(self) -> Option<Box<Unsent>> {
+    pub(crate) fn close(self) -> Option<Box<Unsent>> {
         match self {
             Outlet::Shared(shared) if shared.waits() => Some(Box::new(shared.into_unsent())),
             _ => None,

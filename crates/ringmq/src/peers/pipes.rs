@@ -49,7 +49,7 @@ impl Pipes for Peers {
             if entry.next.is_none() {
                 entry.sender.push(frame, last);
             } else {
-                entry.push_over(frame, last);
+                entry.push_to_next(frame, last);
             }
             self.wrote(peer);
         }
@@ -69,7 +69,7 @@ impl Pipes for Peers {
             return false;
         };
         let taken = entry.receiver.pop_delimiter();
-        entry.in_midst |= taken;
+        entry.mid_message |= taken;
         taken
     }
 

@@ -15,7 +15,7 @@ impl Peers {
     /// Returns true if a peer that had nothing to read has something, or cannot go on in shared memory.
     #[inline(always)]
     pub(crate) fn any_readable(&mut self) -> bool {
-        self.look_at_late();
+        self.look_at_unsent();
         // A loop: `Iterator::any` was not inlined into the looks of a spin.
         for number in &self.unreadable {
             let entry = &mut self.entries[*number as usize];
@@ -28,12 +28,12 @@ impl Peers {
 
     /// Returns false if [`any_readable`](Peers::any_readable) would say the same as when it last was false.
     #[inline(always)]
-    pub(crate) fn any_stirs(&mut self) -> bool {
-        if !self.late.is_empty() {
+    pub(crate) fn any_may_be_readable(&mut self) -> bool {
+        if !self.unsent.is_empty() {
             return true;
         }
         for number in &self.unreadable {
-            if self.entries[*number as usize].receiver.stirs() {
+            if self.entries[*number as usize].receiver.may_be_ready() {
                 return true;
             }
         }
@@ -44,7 +44,7 @@ impl Peers {
     /// checked, too: otherwise a socket that only sends would never find that the peer cannot be read.
     #[inline]
     pub(crate) fn any_writable(&mut self) -> bool {
-        self.look_at_late();
+        self.look_at_unsent();
         let entries = &mut self.entries;
         let mut full = self.unwritable.iter();
         full.any(|number| {
@@ -73,25 +73,25 @@ impl Peers {
 
     /// Marks peers as readable or writable in the pattern. Checks all of them, or at most `IN_TURN`. Returns true if it
     /// marked one.
-    pub(crate) fn tell(&mut self, pattern: &mut Pattern, ready: Ready, all: bool) -> bool {
+    pub(crate) fn mark_ready(&mut self, pattern: &mut Pattern, ready: Ready, all: bool) -> bool {
         let count = match ready {
             Ready::Readable => self.unreadable.len(),
             Ready::Writable => self.unwritable.len(),
         };
         let looks = if all { count } else { count.min(IN_TURN) };
-        let mut told = false;
+        let mut marked = false;
         for _ in 0..looks {
-            told |= self.tell_next(pattern, ready);
+            marked |= self.mark_next(pattern, ready);
         }
-        told
+        marked
     }
 
     /// Marks peers as readable in the pattern after a wait for something to read. A single peer is not checked: it most
     /// likely is the one that ended the wait, and the pattern finds out if it is not.
     #[inline]
-    pub(crate) fn tell_awaited(&mut self, pattern: &mut Pattern) {
+    pub(crate) fn mark_awaited(&mut self, pattern: &mut Pattern) {
         let [number] = self.unreadable[..] else {
-            self.tell(pattern, Ready::Readable, true);
+            self.mark_ready(pattern, Ready::Readable, true);
             return;
         };
         self.unreadable.clear();
@@ -99,7 +99,7 @@ impl Peers {
         pattern.activated(Peer(number), Ready::Readable, self);
     }
 
-    fn tell_next(&mut self, pattern: &mut Pattern, ready: Ready) -> bool {
+    fn mark_next(&mut self, pattern: &mut Pattern, ready: Ready) -> bool {
         let entries = &mut self.entries;
         let list = match ready {
             Ready::Readable => &mut self.unreadable,

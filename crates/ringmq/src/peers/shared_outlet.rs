@@ -200,7 +200,7 @@ impl SharedOutlet {
     }
 
     /// Returns true if a message has begun, and not had its last part.
-    pub(super) fn is_in_midst(&self) -> bool {
+    pub(super) fn is_mid_message(&self) -> bool {
         !self.waits && (self.delimited || !self.parts.is_empty())
     }
 
@@ -211,7 +211,7 @@ impl SharedOutlet {
     }
 
     /// Takes the parts that are not sent.
-    pub(super) fn take_back(&mut self) -> Vec<Frame> {
+    pub(super) fn take_unsent(&mut self) -> Vec<Frame> {
         self.waits = false;
         mem::take(self.parts())
     }

@@ -129,7 +129,7 @@ impl SharedSource {
 
     /// Returns false if [`is_ready`](Memory::is_ready) would say the same as when it last was false.
     #[inline(always)]
-    pub(super) fn stirs(&mut self) -> bool {
+    pub(super) fn may_be_ready(&mut self) -> bool {
         !self.receiver.is_quiet() && !self.stopped
     }
 

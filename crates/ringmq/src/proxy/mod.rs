@@ -488,6 +488,6 @@ fn has_room(socket: &mut Socket) -> bool {
     socket.pattern.can_send(&mut socket.peers)
         || (socket
             .peers
-            .tell(&mut socket.pattern, Ready::Writable, true)
+            .mark_ready(&mut socket.pattern, Ready::Writable, true)
             && socket.pattern.can_send(&mut socket.peers))
 }

@@ -42,7 +42,7 @@ impl Socket {
                 Command::Found(id, post, marks) => match self.peers.find(id) {
                     Some(peer) => {
                         let own = self.options.marks();
-                        self.peers.found(peer, post, own, marks);
+                        self.peers.set_far_socket(peer, post, own, marks);
                     }
                     // The connection was closed in the meantime.
                     None => drop(post.send(Command::Gone(id))),
@@ -53,7 +53,7 @@ impl Socket {
                         self.peers.set_far_marks(peer, own, marks);
                     }
                 }
-                Command::Stays(id, why) => self.peers.stays(id, why),
+                Command::Stays(id, why) => self.peers.stays_on_zmtp(id, why),
                 Command::Upgrade(id, upgrade) => {
                     // A socket that cannot be woken looks at its next call.
                     let _ = self.sleeper.show();
@@ -79,7 +79,7 @@ impl Socket {
         while let Some(peer) = self.peers.leaving() {
             self.detach(peer);
         }
-        self.peers.send_late();
+        self.peers.send_unsent();
         self.peers.settle_duties();
     }
 }

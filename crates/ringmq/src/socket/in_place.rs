@@ -124,7 +124,7 @@ impl Socket {
     /// again.
     #[cold]
     fn not_written(&mut self, peer: Peer, error: TryReserveError) -> SendRefusal {
-        if self.peers.is_in_midst(peer) {
+        if self.peers.is_mid_message(peer) {
             self.pattern.resume(peer);
         }
         no_memory(error)

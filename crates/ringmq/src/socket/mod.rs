@@ -139,7 +139,7 @@ impl Socket {
             Ok(()) => {}
             // As in libzmq the connection stays, and its messages are dropped. If it ended, the peer would connect again.
             Err(NotAttached::DuplicateId) if assigned_id.is_none() => {
-                self.peers.silence(peer);
+                self.peers.ignore(peer);
                 self.watch
                     .tell(|| addresses.event(EventKind::RoutingIdTaken { routing_id }));
             }

@@ -72,8 +72,10 @@ impl Socket {
 
     fn look(&mut self) -> Events {
         self.take_mail();
-        self.peers.tell(&mut self.pattern, Ready::Readable, true);
-        self.peers.tell(&mut self.pattern, Ready::Writable, true);
+        self.peers
+            .mark_ready(&mut self.pattern, Ready::Readable, true);
+        self.peers
+            .mark_ready(&mut self.pattern, Ready::Writable, true);
         self.take_mail();
         Events {
             readable: self.pattern.can_recv(&mut self.peers),

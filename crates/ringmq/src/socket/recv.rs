@@ -178,7 +178,8 @@ impl Socket {
             return Err(RecvError::Terminated);
         }
         if !self.more && self.peers.has_unreadable() {
-            self.peers.tell(&mut self.pattern, Ready::Readable, false);
+            self.peers
+                .mark_ready(&mut self.pattern, Ready::Readable, false);
         }
         Ok(())
     }
@@ -195,7 +196,11 @@ impl Socket {
             return Err(refused.into());
         }
         let looks = !matches!(patience, Patience::Over | Patience::Ended(_));
-        if looks && self.peers.tell(&mut self.pattern, Ready::Readable, true) {
+        if looks
+            && self
+                .peers
+                .mark_ready(&mut self.pattern, Ready::Readable, true)
+        {
             // A call that never waits takes the commands of other threads here, the end of the context among them.
             self.take_mail();
             if self.terminated {
@@ -214,7 +219,8 @@ impl Socket {
     #[inline]
     fn catch_up(&mut self) {
         if self.pattern.is_behind() {
-            self.peers.tell(&mut self.pattern, Ready::Writable, true);
+            self.peers
+                .mark_ready(&mut self.pattern, Ready::Writable, true);
         }
     }
 
@@ -239,7 +245,7 @@ impl Socket {
             return Err(RecvError::Terminated);
         }
         waited?;
-        self.peers.tell_awaited(&mut self.pattern);
+        self.peers.mark_awaited(&mut self.pattern);
         self.catch_up();
         *patience = Patience::Until(deadline);
         Ok(())

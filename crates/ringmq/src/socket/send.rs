@@ -223,7 +223,8 @@ impl Socket {
             return Err(SendRefusal::Terminated);
         }
         if self.peers.has_unwritable() {
-            self.peers.tell(&mut self.pattern, Ready::Writable, false);
+            self.peers
+                .mark_ready(&mut self.pattern, Ready::Writable, false);
         }
         if self.peers.has_unreadable() && (self.only_sends() || self.kind() == Kind::Req) {
             self.look_before_sending();
@@ -266,7 +267,11 @@ impl Socket {
         // not wait rely on the marks that are there.
         let names = self.only_sends() || self.pattern.kind() == Kind::Router;
         let looks = !names || !matches!(patience, Patience::None);
-        if looks && self.peers.tell(&mut self.pattern, Ready::Writable, true) {
+        if looks
+            && self
+                .peers
+                .mark_ready(&mut self.pattern, Ready::Writable, true)
+        {
             return Ok(patience);
         }
         self.wait_to_send(patience)
@@ -287,7 +292,8 @@ impl Socket {
             return Err(SendRefusal::Terminated);
         }
         waited?;
-        self.peers.tell(&mut self.pattern, Ready::Writable, true);
+        self.peers
+            .mark_ready(&mut self.pattern, Ready::Writable, true);
         Ok(Patience::Until(deadline))
     }
 
@@ -303,7 +309,8 @@ impl Socket {
         if all {
             self.looked = now;
         }
-        self.peers.tell(&mut self.pattern, Ready::Readable, all);
+        self.peers
+            .mark_ready(&mut self.pattern, Ready::Readable, all);
     }
 }
 

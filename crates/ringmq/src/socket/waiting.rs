@@ -38,7 +38,7 @@ impl Awaited for Waiting<'_> {
         self.mailbox.has_mail()
             || self.is_behind
             || self.ready == Ready::Writable
-            || self.peers.any_stirs()
+            || self.peers.any_may_be_readable()
     }
 
     #[inline(always)]

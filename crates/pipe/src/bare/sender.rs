@@ -115,7 +115,8 @@ impl Sender {
     }
 
     /// Sends several messages, and publishes as many together as there is room for: cheaper than one
-    /// by one, and the peer is woken once. Returns how many were sent: all of them, or, if that is more than none, those before the first that could not be sent.
+    /// by one, and the peer is woken once. Returns how many were sent: all of them, or those before the first that could
+    /// not be sent, if there are any.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What one side tells the other outside of shared memory, over the Unix socket of the connection.
+//! The frames that one side sends to the other beside shared memory, over the Unix socket of the connection.
 //!
 //! ```text
 //!   application thread                session (an I/O thread)                 session of the peer, its application
@@ -9,8 +9,8 @@
 //!
 //! The application thread writes its frame by itself when the session has nothing unwritten, so that the peer has the
 //! descriptor before the jump that leads to it is published. Otherwise the frame waits here, the session writes it behind
-//! its own bytes, and wakes the socket. The sender waits a moment for the session, and takes its peer for full after that.
-//! It does not wait for the peer: where the stream has no room, the peer is full at once.
+//! its own bytes, and wakes the socket. The sender waits 10 ms at most for the session; after that, it reports that its
+//! peer is full. It does not wait for the peer: if the stream has no room, the peer is full at once.
 //! The session of the peer reads the frame, maps the memory, and wakes its socket.
 
 use std::collections::VecDeque;
@@ -32,7 +32,7 @@ use crate::maps::{Map, has_mappings_for_growth};
 /// microseconds, unless the I/O thread gets no CPU.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// What carries frames to the session of the peer.
+/// Sends frames to the session of the peer.
 pub trait Carry: Send + fmt::Debug {
     /// Sends a frame, and perhaps a copy of a descriptor with it, at once and whole, or not at all.
     ///
@@ -85,7 +85,7 @@ enum Leaving {
     Left(io::Result<()>),
 }
 
-/// What became of a segment that was sent.
+/// The outcome of sending a segment.
 #[derive(Debug)]
 pub(super) enum Sent {
     /// The peer will find it.
@@ -234,12 +234,12 @@ impl Courier {
 
     // --- For the session
 
-    /// The session has bytes that are not written: nothing goes between them, until the next [flush](Courier::flush).
+    /// Records that the session has unwritten bytes: no frame goes between them, until the next [flush](Courier::flush).
     pub fn hold(&self) {
         self.lock().held = true;
     }
 
-    /// The stream has no room for all bytes of the session: a sender does not wait until it has.
+    /// Records that the stream has no room for all bytes of the session: a sender does not wait until it has.
     pub fn full(&self) {
         let mut inside = self.lock();
         let first = !std::mem::replace(&mut inside.full, true);
@@ -248,13 +248,13 @@ impl Courier {
         }
     }
 
-    /// Whether something waits for the session to have written its own bytes.
+    /// Returns true if a frame waits until the session has written its own bytes.
     pub fn wants(&self) -> bool {
         let inside = self.lock();
         inside.rings || matches!(inside.leaving, Leaving::Waits(..))
     }
 
-    /// Writes what waits. To be called when nothing of the session's waits.
+    /// Writes the frames that wait. To be called when the session has written all of its own bytes.
     ///
     /// # Errors
     ///
@@ -290,11 +290,11 @@ impl Courier {
         Ok(())
     }
 
-    /// Takes a segment that the peer has sent: its memory is judged, mapped, and kept for the receiver.
+    /// Takes a segment that the peer has sent: checks its memory, maps it, and keeps it for the receiver.
     ///
     /// # Errors
     ///
-    /// [`SegmentError`]: the connection ends. Memory that cannot be used is no such error: the receiver finds out.
+    /// [`SegmentError`]: the connection ends. Memory that cannot be used is no such error: the receiver finds it.
     pub fn deliver(&self, note: SegmentNote, descriptor: Descriptor) -> Result<(), SegmentError> {
         let (got, want) = (note.number, self.lock().count);
         if got != want {
@@ -335,7 +335,7 @@ impl Courier {
         self.lock().wake_socket();
     }
 
-    /// Closes the peer's bell, if there is a descriptor for it: the peer is woken by frames from now on.
+    /// Closes the peer's bell, if there is a descriptor for it. Frames wake the peer from now on.
     pub fn shed(&self) {
         self.lock().ringer = None;
     }

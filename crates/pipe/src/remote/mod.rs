@@ -7,16 +7,17 @@
 //!   Receiver ◀═════════════════════════════ B writes, A reads ═════════ segment ◀═ Sender
 //! ```
 //!
-//! A socket has one [`Control`], [made](LateControl) with its first offer, whose pages hold the word by which it says that it sleeps, and a *slot* of words for
-//! each of its connections. Two sides that have [met](Own::meet) have a [`Sender`] and a [`Receiver`] each.
+//! A socket has one [`Control`], [made](LateControl) with its first offer. The pages of a control hold the word that
+//! announces a sleep of the socket, and a *slot* of words for each of its connections. Two sides that have
+//! [met](Own::meet) have a [`Sender`] and a [`Receiver`] each.
 //!
 //! * **A record is a whole message**, with all of its parts (invariant I5).
 //! * **The mark counts messages, the ring grows** (I8): the sender makes a larger segment when the one that it writes is
 //!   full and the mark admits more, hands its descriptor over, and publishes a jump. When a burst is over, it jumps to
 //!   a small one again.
 //! * **No memory before it is needed**: a direction has no segment before its first message.
-//! * **Nothing is lost with its sender.** The memory, and the descriptors that are under way, are the receiver's to use
-//!   when the sender is gone. What a receiver that is gone has not taken, the sender's side can [read](Unread).
+//! * **Nothing is lost with its sender.** The receiver keeps the memory, and the descriptors that are under way, when the
+//!   sender is gone. When the receiver is gone, the sender's side can [read](Unread) the messages that were not taken.
 
 mod contents;
 mod control;

@@ -7,7 +7,11 @@ use std::sync::Arc;
 use ringmq_pipe::remote::{Carry, FRAME};
 use ringmq_zmtp::command_bytes;
 
-use crate::session::handoff::COMMAND;
+/// The property of a READY by which a side says that it can share memory. Its value is the version.
+pub(crate) const PROPERTY: &str = "X-Ringmq-Shm";
+pub(crate) const VERSION: &[u8] = b"2";
+/// The ZMTP command that carries the frames.
+pub(crate) const COMMAND: &str = "X-RINGMQ-SHM";
 
 /// Sends frames of the handoff over the stream of a connection.
 #[derive(Debug)]

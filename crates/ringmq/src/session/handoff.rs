@@ -16,17 +16,11 @@ use ringmq_zmtp::Connection;
 
 use crate::mail::{Link, SharedOffer};
 use crate::session::broken::Broken;
-use crate::session::carry::OverStream;
+use crate::session::carry::{COMMAND, OverStream, VERSION};
 use crate::session::kinds::{blocks, receives, sends};
 use crate::session::process::Process;
 use crate::session::supply::{Supplies, Supply};
 use crate::switch::{Frame, Input, Short, Why};
-
-/// The property of a READY by which a side says that it can share memory. Its value is the version.
-pub(crate) const PROPERTY: &str = "X-Ringmq-Shm";
-pub(crate) const VERSION: &[u8] = b"2";
-/// The ZMTP command that carries the frames.
-pub(crate) const COMMAND: &str = "X-RINGMQ-SHM";
 
 /// The offers of one connection, and its courier.
 #[derive(Debug, Default)]
@@ -341,7 +335,7 @@ impl Handoff {
     }
 }
 
-/// Returns true if a value of [`PROPERTY`] names the version of this side: [`VERSION`], and perhaps limits behind a
+/// Returns true if a value of [`PROPERTY`](crate::session::carry::PROPERTY) names the version of this side: [`VERSION`], and perhaps limits behind a
 /// semicolon.
 pub(crate) fn is_our_version(value: &[u8]) -> bool {
     let version = value.split(|byte| *byte == b';').next();

@@ -13,6 +13,7 @@ use ringmq_zmtp::{Connection, Event, Peer};
 
 use crate::mail::{Link, Reply};
 use crate::session::broken::Broken;
+use crate::session::carry;
 use crate::session::driver::{Driver, Site, Wire};
 use crate::session::ends::Ends;
 use crate::session::handoff::{self, Handoff};
@@ -105,11 +106,11 @@ impl Open {
     ) -> Open {
         let mut settings = link.settings.clone();
         if offers {
-            let version = handoff::VERSION.to_vec();
+            let version = carry::VERSION.to_vec();
             settings
                 .metadata
-                .push((handoff::PROPERTY.to_owned(), version));
-            settings.extensions.push(handoff::COMMAND.to_owned());
+                .push((carry::PROPERTY.to_owned(), version));
+            settings.extensions.push(carry::COMMAND.to_owned());
         }
         Open {
             stream,
@@ -515,7 +516,7 @@ impl Open {
         self.connection.peer().is_some_and(|peer| {
             let mut all = peer.metadata();
             all.any(|(name, value)| {
-                name.eq_ignore_ascii_case(handoff::PROPERTY) && handoff::is_our_version(value)
+                name.eq_ignore_ascii_case(carry::PROPERTY) && handoff::is_our_version(value)
             })
         })
     }

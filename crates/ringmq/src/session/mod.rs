@@ -193,7 +193,9 @@ impl Session {
             return Next::Nothing;
         };
         let driver = &mut self.driver;
-        let deadlines = [open.connection.deadline(), driver.switch.deadline()];
+        // Nothing is offered once the stream is closed for writing.
+        let offer = driver.switch.deadline().filter(|_| !self.told);
+        let deadlines = [open.connection.deadline(), offer];
         let deadline = deadlines.into_iter().flatten().min();
         let backoff = match &mut driver.unsent {
             Some(unsent) => Some(&mut unsent.backoff),

@@ -8,6 +8,7 @@
 
 mod bombs;
 mod deaths;
+mod farewells;
 mod floods;
 mod output;
 mod pieces;

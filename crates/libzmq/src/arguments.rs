@@ -96,7 +96,7 @@ pub(crate) unsafe fn store<T>(to: *mut T, value: T) -> Result<(), Errno> {
 ///
 /// # Safety
 ///
-/// Null, or a `T` that nobody else uses for as long as `'a`.
+/// Null, or a `T` that no other code uses for as long as `'a`.
 pub(crate) unsafe fn out<'a, T>(to: *mut T) -> Result<&'a mut T, Errno> {
     if !to.is_null() && !to.is_aligned() {
         return Err(Errno::FAULT);

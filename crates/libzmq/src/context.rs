@@ -163,7 +163,7 @@ unsafe extern "C" fn zmq_ctx_term(handle: *mut c_void) -> c_int {
         if here {
             context.terminate_unless_interrupted()?;
         }
-        // SAFETY: slots stay; whoever else has ended it meanwhile has done what is left.
+        // SAFETY: slots stay; a thread that ended the context meanwhile has done what is left.
         if let Ok(held) = unsafe { Held::enter(handle) } {
             drop(held.close());
         }

@@ -29,7 +29,7 @@ impl Msg {
     ///
     /// # Safety
     ///
-    /// Null, or 64 bytes that nobody else uses for as long as `'a`, with a message in them or none.
+    /// Null, or 64 bytes that no other code uses for as long as `'a`, with a message in them or none.
     #[inline]
     pub(crate) unsafe fn get<'a>(msg: *mut Msg) -> Result<&'a mut Frame, Errno> {
         // SAFETY: the caller's.
@@ -86,7 +86,7 @@ pub(crate) fn size(len: usize) -> c_int {
     c_int::try_from(len).unwrap_or(c_int::MAX)
 }
 
-/// Memory of the caller's, and what it wants to be called when nobody needs it any more.
+/// The caller's memory, and the function that the caller wants to be called once the memory is no longer needed.
 struct Lent {
     data: *mut c_void,
     len: usize,

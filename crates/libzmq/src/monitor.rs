@@ -17,7 +17,7 @@ unsafe extern "C" fn zmq_socket_monitor(
     events: c_int,
 ) -> c_int {
     let pair = crate::socket::number(Kind::Pair);
-    // Negative ones have bits that nobody can ask for.
+    // A negative mask has bits that no event has.
     let events = i64::from(events).cast_unsigned();
     // SAFETY: the caller's contract is the same.
     unsafe { zmq_socket_monitor_versioned(handle, endpoint, events, 1, pair) }

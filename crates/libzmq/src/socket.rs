@@ -106,7 +106,7 @@ impl Open {
             return Err(Errno::last());
         }
         self.stored.set(USE_FD, -1)?;
-        // SAFETY: it is open, and whoever sets `USE_FD` hands it over.
+        // SAFETY: the descriptor is open, and a caller that sets `USE_FD` hands it over.
         let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
         Ok(self.socket.bind_descriptor(endpoint, descriptor)?)
     }

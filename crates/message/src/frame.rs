@@ -173,8 +173,8 @@ impl Frame {
         Frame::of(Payload::owned(bytes))
     }
 
-    /// A frame over memory that somebody else provides. `owner` is dropped, in whatever thread that happens, when the
-    /// last frame that shares it is.
+    /// A frame over the memory of `owner`. The last frame that shares it drops `owner`, in the thread in which that
+    /// frame is dropped.
     pub fn from_owner<T>(owner: T) -> Frame
     where
         T: AsRef<[u8]> + Send + 'static,

@@ -294,7 +294,7 @@ impl Payload {
         if self.is(SHARED_TAG) {
             let more = self.more();
             let bytes = mem::replace(self, Payload::EMPTY).into_bytes();
-            // The only owner gets its memory back; that of somebody else is copied.
+            // A sole owner gets its memory back; shared memory is copied.
             let bytes = match bytes.try_into_mut() {
                 Ok(unique) => Vec::from(unique),
                 Err(shared) => shared.to_vec(),

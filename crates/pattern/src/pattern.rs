@@ -166,7 +166,7 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// There is nobody.
+    /// No peer can take the part: [`Unrouted`] says why.
     #[inline(always)]
     pub fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
         route!(self, route(more, pipes))
@@ -213,8 +213,8 @@ impl Pattern {
         route!(self, set(option, pipes))
     }
 
-    /// Whether the application's parts pass unseen: nothing depends on what is in them. Then nobody has to make a frame
-    /// of one: see [`route`](Pattern::route) and [`recv_to`](Pattern::recv_to).
+    /// Returns true if the pattern never looks into the application's parts. Then the caller need not make a frame of a
+    /// part: see [`route`](Pattern::route) and [`recv_to`](Pattern::recv_to).
     #[inline]
     pub fn is_transparent(&self) -> bool {
         matches!(

@@ -28,8 +28,7 @@
 //!
 //! A sleeper may change from the second to the first: it sets the bit, then runs that barrier once. What
 //! was published before the barrier is seen by every look after it; what is published after it comes
-//! from a publisher that sees the bit. The way back needs nothing: fences that nobody needs any more do
-//! no harm.
+//! from a publisher that sees the bit. Changing back needs no barrier: a fence that is no longer needed does no harm.
 //!
 //! # Two kinds of announcement
 //!
@@ -45,7 +44,7 @@ use crate::word::Word;
 const ARMED: u64 = 1;
 /// Set in a generation whose owner asks publishers for fences.
 const FENCES: u64 = 1 << 62;
-/// Set in a generation whose owner has closed: nobody reads any more.
+/// Set in a generation whose owner has closed and reads no more.
 const CLOSED: u64 = 1 << 63;
 
 /// The sleeper's own generation word.
@@ -102,7 +101,7 @@ impl<W: MemoryMut> Generation<W> {
     }
 
     /// Announces a sleep. The caller settles what is owed and looks again before it sleeps. Arming
-    /// twice is one arming of a later generation: whoever has rung for the first rings again.
+    /// twice is one arming of a later generation: a publisher that rang for the first rings again.
     pub fn arm(&mut self) -> Owed {
         self.set(if self.is_armed() {
             self.value + 2
@@ -199,7 +198,7 @@ impl<W: Memory> GenerationSeen<W> {
         }
     }
 
-    /// Whether the owner has closed: a look that rings nobody.
+    /// Returns true if the owner has closed. This look never asks for a ring.
     #[inline]
     pub fn is_closed(&self) -> bool {
         self.load() & CLOSED != 0

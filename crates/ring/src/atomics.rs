@@ -62,7 +62,7 @@ impl<T> Place<T> {
     /// It is this thread's turn.
     #[inline(always)]
     pub(crate) unsafe fn put(&self, value: T) {
-        // SAFETY: nobody else looks, says the caller.
+        // SAFETY: the caller guarantees that no other thread uses the place.
         unsafe { self.value.get().cast::<T>().write(value) };
     }
 
@@ -73,7 +73,7 @@ impl<T> Place<T> {
     /// It is this thread's turn, and there is a value.
     #[inline(always)]
     pub(crate) unsafe fn take(&self) -> T {
-        // SAFETY: nobody else looks, and there is a value, says the caller.
+        // SAFETY: the caller guarantees that no other thread uses the place, and that there is a value.
         unsafe { self.value.get().cast::<T>().read() }
     }
 
@@ -84,7 +84,7 @@ impl<T> Place<T> {
     /// It is this thread's turn for as long as the reference lives, and there is a value.
     #[inline(always)]
     pub(crate) unsafe fn look(&self) -> &T {
-        // SAFETY: nobody writes, and there is a value, says the caller.
+        // SAFETY: the caller guarantees that no thread writes, and that there is a value.
         unsafe { &*self.value.get().cast::<T>() }
     }
 }
@@ -97,7 +97,7 @@ impl<T> Place<T> {
         }
     }
 
-    /// As without loom, which watches that nobody else is there.
+    /// As without loom. Loom checks that no other thread uses the place meanwhile.
     ///
     /// # Safety
     ///

@@ -123,8 +123,8 @@ mod x86_64 {
     ///
     /// # Safety
     ///
-    /// `from` is valid for reads and `to` for writes of `len` bytes; they do not overlap, and nobody
-    /// else writes `to`.
+    /// `from` is valid for reads and `to` for writes of `len` bytes; they do not overlap, and no other party writes
+    /// `to`.
     #[inline(always)]
     pub(crate) unsafe fn into(from: *const u8, to: *mut u8, len: usize) {
         // SAFETY: passed on.
@@ -164,7 +164,7 @@ mod portable {
     /// # Safety
     ///
     /// `from` is valid for reads of `len` and `to`, aligned to 8, for writes of `len` rounded up to 8;
-    /// nobody else writes `to`.
+    /// no other party writes `to`.
     #[inline]
     pub(crate) unsafe fn into(from: *const u8, to: *mut u8, len: usize) {
         let mut at = 0;

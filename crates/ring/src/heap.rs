@@ -59,7 +59,7 @@ impl<T> Chunk<T> {
     ///
     /// # Safety
     ///
-    /// It came from `allocate`, and nobody uses it.
+    /// The chunk came from `allocate`, and no thread uses it.
     unsafe fn free(chunk: *mut Chunk<T>) {
         // SAFETY: the caller's; slots hold no values any more, and have nothing else to drop.
         drop(unsafe { Box::from_raw(chunk) });
@@ -239,7 +239,7 @@ impl<T> Producer<T> {
             }
             // SAFETY: a chunk that is ours, as in `push`.
             let slot = unsafe { &at.chunk.as_ref().slots[at.passed] };
-            // ORDERING: nobody has come here; the next to use the slot is this thread.
+            // ORDERING: the consumer has not reached this slot; this thread is the next to use it.
             slot.number.store(0, Ordering::Relaxed);
             // SAFETY: pushed, and not published: it is there, and ours.
             drop(unsafe { slot.place.take() });
@@ -371,7 +371,7 @@ impl<T> Drop for Consumer<T> {
 
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
-        // ORDERING: nobody else is left, here and below.
+        // ORDERING: no other thread uses this value, here and below.
         let mut chunk = self.left_chunk.load(Ordering::Relaxed);
         let mut position = self.left[0].load(Ordering::Relaxed);
         let mut passed = self.left[1].load(Ordering::Relaxed) as usize;
@@ -387,13 +387,13 @@ impl<T> Drop for Shared<T> {
                 position += 1;
             }
             let next = here.next.load(Ordering::Relaxed);
-            // SAFETY: its elements are dropped, and nobody uses it.
+            // SAFETY: its elements are dropped, and no other thread uses it.
             unsafe { Chunk::free(chunk) };
             (chunk, passed) = (next, 0);
         }
         let spare = self.spare.load(Ordering::Relaxed);
         if !spare.is_null() {
-            // SAFETY: it was emptied, and nobody uses it.
+            // SAFETY: it was emptied, and no other thread uses it.
             unsafe { Chunk::free(spare) };
         }
     }

@@ -1,4 +1,4 @@
-//! The record ring of ringmq: one writer, one reader, memory that somebody else provides.
+//! The record ring of ringmq: one writer, one reader, memory that the caller provides.
 //!
 //! ```text
 //!    writer's memory (the reader only reads it)
@@ -24,7 +24,7 @@
 //! 1. The writer [claims](Writer::claim) room: arithmetic on private words, unless the room it knows of is spent.
 //! 2. It copies the payload in, clears the header that will follow, and
 //! 3. stores the record's header with release: the message is [published](Writer::publish).
-//! 4. It [looks](GenerationSeen::look) at the reader's [announcement](Generation): nobody sleeps.
+//! 4. It [looks](GenerationSeen::look) at the reader's [announcement](Generation): the reader is awake.
 //! 5. The reader, polling that header, [sees it](Reader::peek): one cache line has travelled.
 //! 6. It checks kind and length, copies the payload out, and
 //! 7. stores its position: the room is the writer's again.

@@ -7,7 +7,7 @@ use crate::atomics::{MappedWord, Ordering};
 use crate::copy;
 use crate::memory::{Contiguous, Memory, MemoryMut};
 
-/// Memory that this side may read and somebody else writes: the peer's, mapped read-only.
+/// Memory that this side may read and another party writes: the peer's, mapped read-only.
 ///
 /// Holds a raw pointer and never makes a reference to what it points to: a reference would promise
 /// the compiler that the bytes do not change (see `copy.rs` for the whole argument).
@@ -34,8 +34,8 @@ impl Mapped {
     /// # Safety
     ///
     /// `base` is aligned to 8, `len` is a multiple of 8, and reads of these bytes are valid and do not
-    /// trap for as long as the value, or a clone of it, lives. The memory is not a Rust object that
-    /// anybody holds a reference to. Others may write it.
+    /// trap for as long as the value, or a clone of it, lives. The memory is not a Rust object to which a reference
+    /// exists. Other parties may write it.
     pub unsafe fn new(base: NonNull<u8>, len: usize) -> Mapped {
         debug_assert!((base.as_ptr() as usize).is_multiple_of(8) && len.is_multiple_of(8));
         Mapped { base, len }
@@ -68,7 +68,7 @@ impl MappedMut {
     ///
     /// # Safety
     ///
-    /// As for [`Mapped::new`], for reads and writes; and while the value lives nobody else writes it.
+    /// As for [`Mapped::new`], for reads and writes. While the value lives, no other party writes the memory.
     pub unsafe fn new(base: NonNull<u8>, len: usize) -> MappedMut {
         // SAFETY: passed on.
         MappedMut(unsafe { Mapped::new(base, len) })
@@ -138,7 +138,7 @@ unsafe impl Memory for MappedMut {
     }
 }
 
-// SAFETY: as for `Mapped`; that nobody else writes is the promise of `MappedMut::new`.
+// SAFETY: as for `Mapped`; the caller of `MappedMut::new` promised that no other party writes.
 unsafe impl MemoryMut for MappedMut {
     #[inline(always)]
     unsafe fn publish(&self, offset: usize, word: u64) {
@@ -159,7 +159,7 @@ unsafe impl MemoryMut for MappedMut {
         debug_assert!(offset + from.len() <= self.0.len);
         // SAFETY: in bounds (the caller's promise).
         let to = unsafe { self.0.base.add(offset) };
-        // SAFETY: `to` is valid for writes of that length and nobody else writes there (invariant I1).
+        // SAFETY: `to` is valid for writes of that length and no other party writes there (invariant I1).
         unsafe { copy::into(from.as_ptr(), to.as_ptr(), from.len()) }
     }
 

@@ -5,12 +5,12 @@
 
 use core::mem::MaybeUninit;
 
-/// Memory that the holder may only read; somebody else may write it at any time.
+/// Memory that the holder may only read. Another party may write it at any time.
 ///
 /// # Safety
 ///
-/// An implementation must return *some* value for every in-bounds read, whatever anybody writes
-/// meanwhile: the ring validates values, it cannot validate undefined behaviour.
+/// An implementation must return *some* value for every in-bounds read, whatever other parties write meanwhile: the
+/// ring validates values, it cannot validate undefined behaviour.
 pub unsafe trait Memory {
     /// Size in bytes, a multiple of 8, which never changes.
     fn len(&self) -> usize;
@@ -51,9 +51,9 @@ pub unsafe trait Memory {
 ///
 /// # Safety
 ///
-/// As for [`Memory`]; moreover nobody but the holder writes it (invariant I1).
+/// As for [`Memory`]; moreover only the holder writes it (invariant I1).
 pub unsafe trait MemoryMut: Memory {
-    /// Stores a word with release ordering: whoever loads it sees all that was written before.
+    /// Stores a word with release ordering: a reader that loads it sees all that was written before.
     ///
     /// # Safety
     ///

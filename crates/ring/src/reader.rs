@@ -19,7 +19,7 @@ const AHEAD: u64 = 4 * record::LINE;
 /// own memory, in which it reports its position.
 ///
 /// A message goes peek – copy out – release. Every word that is read from the writer's memory is loaded
-/// once, checked, and then used: a [`Record`] holds what was checked, nobody reads it again.
+/// once, checked, and then used: a [`Record`] holds the checked values, and the reader does not load them again.
 #[derive(Debug)]
 pub struct Reader<R, P> {
     ring: R,
@@ -119,8 +119,9 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
         self.check(self.position, word).map(Some)
     }
 
-    /// Whether nothing is published: a look that costs one load. If something is, the line behind its first one is asked
-    /// for: it is on its way while whoever has waited finds its way to the record.
+    /// Returns true if no record is published, at the cost of one load. If a record is published, this prefetches the
+    /// cache line behind the record's first one, so that the line arrives while the caller returns from its wait to the
+    /// record.
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
         if self.load(self.position) == 0 {

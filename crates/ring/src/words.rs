@@ -14,7 +14,7 @@ struct Line<const N: usize>([HeapWord; N]);
 #[derive(Debug)]
 pub struct WordsMut<const N: usize>(Words<N>);
 
-/// `N` words that somebody else writes. Clones see the same words.
+/// `N` words for reading, which their one owner writes. Clones see the same words.
 #[derive(Debug)]
 pub struct Words<const N: usize> {
     line: Arc<Line<N>>,
@@ -49,7 +49,7 @@ impl<const N: usize> Words<N> {
 }
 
 impl<const N: usize> WordsMut<N> {
-    /// Stores a word with release ordering: whoever gets it sees all that was done before.
+    /// Stores a word with release ordering: a reader that loads it sees all that was done before.
     ///
     /// # Panics
     ///

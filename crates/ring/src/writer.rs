@@ -115,8 +115,8 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
         self.claim_sparing(len, 0)
     }
 
-    /// As [`claim`](Writer::claim), leaving `spare` bytes free behind the record: whoever streams a
-    /// message in pieces keeps room for the [`Kind::Abort`] that withdraws it.
+    /// As [`claim`](Writer::claim), leaving `spare` bytes free behind the record: a caller that streams a message in
+    /// pieces keeps room for the [`Kind::Abort`] that withdraws it.
     ///
     /// # Errors
     ///
@@ -326,8 +326,8 @@ impl<R: MemoryMut, P: Memory> Writer<R, P> {
         unsafe { self.ring.store(self.offset(next), 0) };
         let mut header = Header::encode(kind, len);
         if at != self.head {
-            // The record lies at the start of the memory, behind a pad. The pad is published last: whoever sees it sees
-            // the record too.
+            // The record lies at the start of the memory, behind a pad. The pad is published last: a reader that sees
+            // it sees the record too.
             // SAFETY: as above.
             unsafe { self.ring.store(self.offset(at), header) };
             header = Header::encode(Kind::Pad, (at - self.head - HEADER) as u32);
@@ -424,7 +424,7 @@ impl<R: MemoryMut + Contiguous, P: Memory> Claim<'_, R, P> {
         let offset = self.writer.offset(self.at) + HEADER as usize;
         // SAFETY: the claim lies in one piece within the memory.
         let first = unsafe { self.writer.ring.base().add(offset) };
-        // SAFETY: initialised (new memory is zero), valid for the life of the borrow of the writer, and nobody else
+        // SAFETY: initialised (new memory is zero), valid for the life of the borrow of the writer, and no other party
         // writes it (invariant I1); the peer has not been told of it, and what it reads regardless is its own loss.
         unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), self.len as usize) }
     }

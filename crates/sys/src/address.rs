@@ -32,7 +32,7 @@ pub enum Address {
     /// A path in the file system. Its permissions say who may connect.
     Path(PathBuf),
     /// A name in the abstract namespace of the network namespace, without the leading NUL. It has no
-    /// permissions: whoever shares the network namespace may connect.
+    /// permissions: every process in the network namespace may connect.
     Abstract(Vec<u8>),
 }
 

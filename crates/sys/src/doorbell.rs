@@ -15,7 +15,7 @@ const GULP: usize = 4096;
 /// System calls of one [`Doorbell::drain`], at most: 64 KiB, which is a whole pipe.
 const GULPS: usize = 16;
 
-/// The sleeper's end of a bell: readable once somebody rang.
+/// The sleeper's end of a bell: readable once a ringer rang.
 ///
 /// It is an OS pipe. Where `/proc/self/fd` is not mounted it is a pair of sockets, because a pipe's
 /// ringers open their end anew through that directory (see [`Ringer::adopt`](crate::Ringer::adopt)).
@@ -126,10 +126,10 @@ pub(crate) fn proc_path(fd: BorrowedFd<'_>) -> String {
 
 /// Lets processes of other uids open the bell whose descriptor they get.
 ///
-/// A pipe belongs to whoever made it, mode 0600, and opening it anew asks for both permissions. So a
-/// listener that admits other uids calls this on the descriptor before it sends it; a bell without
-/// it answers them `EACCES`. The pipe has no name, so nobody can reach it who was not sent it (or
-/// may look into our `/proc/PID/fd`, which is who may trace us).
+/// A pipe belongs to the user that made it, with mode 0600, and opening it anew asks for both permissions. So a
+/// listener that admits other uids calls this on the descriptor before it sends it; a bell without it answers them
+/// `EACCES`. The pipe has no name, so only a process that was sent it can reach it (or one that may look into our
+/// `/proc/PID/fd`, which is one that may trace us).
 ///
 /// # Errors
 /// What fchmod(2) answers.

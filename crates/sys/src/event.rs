@@ -42,7 +42,7 @@ enum Kind {
 const GULP: usize = 512;
 
 impl Event {
-    /// Makes one that nobody has rung.
+    /// Makes an event without rings.
     ///
     /// # Errors
     /// `EMFILE`, `ENFILE`, `ENOMEM`.
@@ -122,7 +122,7 @@ impl Event {
         Ok(())
     }
 
-    /// Sleeps until somebody rings; false once the deadline has passed. Rings stay until they are drained.
+    /// Sleeps until there is a ring. Returns false once the deadline has passed. Rings stay until they are drained.
     ///
     /// # Errors
     /// `Interrupted` when a signal was handled. Otherwise what ppoll(2) answers; nothing is expected.
@@ -143,7 +143,8 @@ impl Event {
 
 /// Rings a pipe that is full: a sleeper that is told of each ring once has to see another one, so some make room for it.
 ///
-/// If it is full again at once, somebody fills it, who could as well take rings out (SECURITY.md).
+/// If the pipe is full again at once, another process fills it. That process could as well take rings out
+/// (SECURITY.md).
 #[cold]
 pub(crate) fn ring_full(fd: BorrowedFd<'_>) -> io::Result<()> {
     match rustix::io::read(fd, &mut [0_u8; 4096]) {

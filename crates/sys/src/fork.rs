@@ -75,7 +75,7 @@ impl Page {
         // SAFETY: invariant P: the range is exactly our mapping, and the advice changes only what a
         // child will see.
         unsafe { rustix::mm::madvise(start, len, Advice::LinuxWipeOnFork) }?;
-        // SAFETY: invariant P: mapped writable, page-aligned, and not shared with anybody yet.
+        // SAFETY: invariant P: mapped writable, page-aligned, and not shared with another thread yet.
         unsafe { page.word.write_volatile(ALIVE) };
         Ok(page)
     }

@@ -18,9 +18,9 @@
 //! # The contract
 //!
 //! - **Own memory only.** [`OwnMemory`] is allocated and then sealed before its descriptor can leave
-//!   the process, so that whoever receives it can neither write, shrink, grow nor punch it. [`adopt`]
-//!   checks all of that on what a peer sent, *before* the first touch: after it, no behaviour of the
-//!   peer can make a read of the mapping fault.
+//!   the process, so that its receiver can neither write, shrink, grow nor punch it. [`adopt`] checks all of that on
+//!   what a peer sent, *before* the first touch: after it, no behaviour of the peer can make a read of the mapping
+//!   fault.
 //! - **No references into shared memory.** A [`Mapping`] is an address and a length. What may be done
 //!   with it is the business of the crate that does it (`ringmq-ring`).
 //! - **Nothing blocks that was not asked to.** Every call that may sleep takes a deadline on the

@@ -24,12 +24,12 @@ use binding::Node;
 /// How to listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListenOptions {
-    /// Permission bits of the socket's path, such as `0o600`; they hold before anybody can connect.
-    /// None leaves them to the umask. Abstract names have no permissions, and ignore this.
+    /// Permission bits of the socket's path, such as `0o600`; they hold before a peer can connect. None leaves them to
+    /// the umask. Abstract names have no permissions, and ignore this.
     pub mode: Option<u32>,
     /// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
     pub backlog: i32,
-    /// What becomes of a path at which somebody listens.
+    /// What happens to a path at which another socket listens.
     pub steal: Steal,
 }
 
@@ -70,7 +70,7 @@ pub enum BindError {
         /// `st_mode` of what is there.
         mode: u32,
     },
-    /// Somebody listens there, or it cannot be shown that nobody does.
+    /// A socket listens there, or it cannot be shown that none does.
     #[error("{address} is in use")]
     AddrInUse {
         /// Where.
@@ -86,7 +86,7 @@ pub enum BindError {
         /// Our effective uid.
         own: u32,
     },
-    /// A socket is there, perhaps a dead one, but somebody keeps the directory locked.
+    /// A socket is there, perhaps a dead one, but another process keeps the directory locked.
     #[error("the directory of {} stayed locked for {waited_ms} ms", path.display())]
     DirectoryLocked {
         /// The socket's path.
@@ -110,7 +110,7 @@ pub enum BindError {
 ///
 /// - A path at which a dead socket was left is reclaimed; a live one, a symbolic link, a file, or
 ///   another user's socket is left alone, with an error. A foreign socket is reclaimed in one case:
-///   it is dead, and its directory is ours and writable for nobody else. That holds for root, too.
+///   it is dead, and its directory is ours, and no other user may write to it. That holds for root, too.
 /// - Two processes that bind the same path at the same time take turns by locking its *directory*
 ///   (flock(2)), for the time of the bind only; no lock file is left. If a stranger keeps it locked,
 ///   a free path can still be bound after 200 ms, but nothing is reclaimed.
@@ -131,8 +131,8 @@ pub enum BindError {
 /// ```
 #[derive(Debug)]
 pub struct UnixListener {
-    // Dropped in this order: the path goes while the socket still answers, so that nobody finds it
-    // dead, and reclaims it, in between.
+    // Dropped in this order: the path goes while the socket still answers, so that no process finds it dead, and
+    // reclaims it, in between.
     _node: Option<Node>,
     fd: OwnedFd,
     address: Address,
@@ -167,8 +167,8 @@ impl UnixListener {
         })
     }
 
-    /// Goes on with a socket that somebody else bound and made listen, such as one that a service
-    /// manager hands over. Its path is somebody else's, too: it is never removed.
+    /// Goes on with a socket that is bound and listens already, such as one that a service manager hands over. Its path
+    /// belongs to the program that bound it, and is never removed.
     ///
     /// # Errors
     /// `InvalidInput` if it is no listening Unix stream socket, or has no name; what the kernel
@@ -201,13 +201,12 @@ impl UnixListener {
         })
     }
 
-    /// The next connection, if there is one: for whoever polls many things at once. Nobody is turned
-    /// away for want of descriptors: the newcomer stays in line. Pidfds have [yet to be asked
-    /// for](Stream::ask_for_pidfd).
+    /// The next connection, if there is one: for a caller that polls many descriptors at once. A newcomer is not turned
+    /// away for want of descriptors: it stays in line. Pidfds have [yet to be asked for](Stream::ask_for_pidfd).
     ///
     /// # Errors
-    /// `WouldBlock` when nobody is in line; what accept(2) answers otherwise, which
-    /// [`Setback`](crate::Setback) sorts.
+    /// `WouldBlock` when no connection is in line; what accept(2) answers otherwise, which [`Setback`](crate::Setback)
+    /// sorts.
     pub fn try_accept(&self) -> io::Result<Stream> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let fd = rustix::net::accept_with(&self.fd, flags)?;
@@ -239,7 +238,7 @@ impl UnixListener {
                     }
                 }
                 Err(errno @ (Errno::MFILE | Errno::NFILE)) => {
-                    // accept(2) says so before it looks whether anybody is in line.
+                    // accept(2) reports this before it looks whether a connection is in line.
                     if sleep(self.fd.as_fd(), PollFlags::IN, Some(Instant::now()))? {
                         self.turn_away();
                         return Err(errno.into());

@@ -35,7 +35,7 @@ pub fn can_map() -> bool {
 /// A piece of shared memory in this process: an address and a length, unmapped on drop.
 ///
 /// It hands out no reference and no slice, because another process writes there (or reads what we
-/// write). Whoever uses [`as_ptr`](Self::as_ptr) says in its own `SAFETY` comment how.
+/// write). Code that uses [`as_ptr`](Self::as_ptr) argues its accesses in its own `SAFETY` comments.
 ///
 /// A forked child does not have the mapping (`MADV_DONTFORK`): touching it there is a fault, and
 /// dropping it there does nothing. [`mark`](Self::mark) tells the two apart.
@@ -53,8 +53,8 @@ pub struct Mapping {
 
 // SAFETY: invariant M: a mapping belongs to the process, not to a thread, and may be unmapped by any.
 unsafe impl Send for Mapping {}
-// SAFETY: by shared reference one gets the address and the length, which never change; every access
-// to the memory itself is argued by whoever dereferences.
+// SAFETY: by shared reference one gets the address and the length, which never change; every access to the memory
+// itself is argued where the pointer is dereferenced.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {

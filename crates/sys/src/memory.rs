@@ -12,7 +12,7 @@ use crate::mapping::{Mapping, fits};
 use crate::page::page_size;
 
 /// The seals that make memory safe to read while its owner may be hostile: SHRINK (no SIGBUS), GROW,
-/// FUTURE_WRITE (nobody but the first mapping writes, nobody punches holes), SEAL (it stays so).
+/// FUTURE_WRITE (only the first mapping writes, no process punches holes), SEAL (it stays so).
 pub(crate) const SEALS: SealFlags = SealFlags::SHRINK
     .union(SealFlags::GROW)
     .union(SealFlags::FUTURE_WRITE)
@@ -39,7 +39,7 @@ pub enum CreateError {
         limit: u64,
     },
     /// The machine has less memory than that. (Going on would wake the OOM killer: the allocation of a
-    /// memfd goes on for as long as there is a page to take from anybody.)
+    /// memfd goes on for as long as there is a page to take from any process.)
     #[error("{len} bytes is more than the machine's memory, {memory}")]
     Memory {
         /// What was asked for, in bytes.

@@ -1,4 +1,4 @@
-//! One descriptor for "somebody rang" and "the peer is dead", and sleeping on it.
+//! One descriptor for "the doorbell rang" and "the peer is dead", and sleeping on it.
 
 use std::cell::Cell;
 use std::io;
@@ -17,7 +17,7 @@ use crate::signal::handlers;
 pub struct Wake {
     /// The doorbell has rings to [`drain`](Doorbell::drain).
     pub rung: bool,
-    /// Nobody holds the doorbell's other end any more.
+    /// No process holds the doorbell's other end any more.
     pub hung_up: bool,
     /// The peer's process has ended, reaped or not.
     pub peer_dead: bool,
@@ -73,9 +73,9 @@ impl Readiness {
     /// As [`new`](Self::new), for a sleeper that wants to save the call of
     /// [`drain`](Doorbell::drain): each ring ends one sleep, drained or not (`EPOLLET`).
     ///
-    /// Rings that nobody drains fill the bell after 64 Ki, and whoever rings a full bell makes room first: so
-    /// drain it now and then, every few hundred wakes. A ring that came while nobody slept still ends the next
-    /// sleep. Hang-up is told once, too; a dead peer always.
+    /// Undrained rings fill the bell after 64 Ki, and a ringer that finds the bell full makes room first. So drain the
+    /// bell now and then, every few hundred wakes. A ring that came while the owner was awake still ends the next
+    /// sleep. A hang-up is reported once, too; a dead peer always.
     ///
     /// Pipes tell of *every* write since Linux 5.14 only; before, this is the same as `new`, and
     /// [`tells_once`](Self::tells_once) says so. Do not hand this descriptor to users: it is readable
@@ -105,8 +105,8 @@ impl Readiness {
         self.once.get()
     }
 
-    /// From now on a ring is told of for as long as it is not drained, as with [`new`](Self::new): for a
-    /// descriptor that somebody else is to poll after all.
+    /// From now on a ring is reported for as long as it is not drained, as with [`new`](Self::new). This is for a
+    /// descriptor that other code is to poll after all.
     ///
     /// # Errors
     /// What epoll_ctl(2) answers; nothing is expected.
@@ -118,9 +118,9 @@ impl Readiness {
         Ok(())
     }
 
-    /// Makes the descriptor readable until [`calm`](Self::calm), whatever happens: whoever polls it is
-    /// to look for himself. `writable` is anything that can be written without blocking, such as a
-    /// [`Ringer`](crate::Ringer); nothing is written.
+    /// Makes the descriptor readable until [`calm`](Self::calm), whatever happens: a thread that polls it is to look
+    /// for itself. `writable` is anything that can be written without blocking, such as a [`Ringer`](crate::Ringer);
+    /// nothing is written.
     ///
     /// # Errors
     /// `ENOMEM`, or `ENOSPC` (`/proc/sys/fs/epoll/max_user_watches`).
@@ -326,7 +326,7 @@ impl AsFd for Readiness {
     }
 }
 
-/// The same sleep by ppoll(2), without an epoll instance: for whoever needs no pollable descriptor.
+/// The same sleep by ppoll(2), without an epoll instance: for a caller that needs no pollable descriptor.
 ///
 /// # Errors
 /// `Interrupted` when a signal was handled. Otherwise what ppoll(2) answers; nothing is expected.

@@ -52,7 +52,7 @@ pub struct Ringer {
 enum Kind {
     /// `fd` is an open file description of our own, `O_RDWR | O_NONBLOCK`.
     Pipe,
-    /// `fd` is shared with whoever sent it; each send says `MSG_DONTWAIT`.
+    /// `fd` is shared with the peer that sent it; each send says `MSG_DONTWAIT`.
     Socket,
 }
 

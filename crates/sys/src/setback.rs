@@ -1,4 +1,4 @@
-//! What a refused accept(2) or socket(2) means for whoever goes on listening.
+//! What a refused accept(2) or socket(2) means for a listener that goes on.
 
 use std::io;
 
@@ -43,7 +43,7 @@ pub fn most_descriptors() -> u64 {
 /// How many mappings the kernel allows a process, unless it is told otherwise.
 const MAPS: u64 = 65530;
 
-/// How many mappings this process may have (`vm.max_map_count`): what the kernel's default is, where nobody says.
+/// How many mappings this process may have (`vm.max_map_count`), or the kernel's default if the file cannot be read.
 ///
 /// Source: proc(5), `/proc/sys/vm/max_map_count`.
 #[must_use]

@@ -18,8 +18,8 @@ pub use ancillary::{Ancillary, Credentials};
 use ancillary::{FDS_PER_MESSAGE, Received, SO_PASSPIDFD};
 pub use connecting::NotConnected;
 
-/// A connected Unix stream socket (`SOCK_STREAM`), non-blocking, that asks for the credentials of whoever
-/// sends, and for its pidfd: from the beginning on, or, if it was made by [`try_connect`](Self::try_connect) or
+/// A connected Unix stream socket (`SOCK_STREAM`), non-blocking, that asks for the credentials of the sending process,
+/// and for its pidfd: from the beginning on, or, if it was made by [`try_connect`](Self::try_connect) or
 /// [`try_accept`](crate::UnixListener::try_accept), when it is [told to](Self::ask_for_pidfd).
 ///
 /// Frames are the caller's: what one [`send`](Self::send) took may be read by any number of
@@ -157,8 +157,8 @@ impl Stream {
         Stream { fd }
     }
 
-    /// Has what is received from now on come with the pidfd of whoever sent it, also what has been sent before: the
-    /// kernel keeps the process with the bytes, and makes a descriptor with each call that receives some.
+    /// Makes each later receive return the pidfd of the sending process as well, also for bytes that were sent before:
+    /// the kernel keeps the process with the bytes, and makes a descriptor with each call that receives some.
     ///
     /// Kernels before 6.5 know nothing of it; there, descriptors come with a pidfd by number.
     pub fn ask_for_pidfd(&self) {
@@ -343,7 +343,7 @@ impl Stream {
     }
 }
 
-/// Has what is received, and what is sent from now on, come with the credentials of whoever sent it.
+/// Makes what is received, and what is sent from now on, come with the credentials of the sending process.
 pub(crate) fn ask_who_sends(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::net::sockopt::set_socket_passcred(fd, true)?)
 }

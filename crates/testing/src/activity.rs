@@ -75,7 +75,7 @@ pub fn until_asleep(process: u32, thread: u32) {
     }
 }
 
-/// Waits until a process is gone, or is a zombie that somebody else reaps.
+/// Waits until a process is gone, or is a zombie that another process reaps.
 pub fn until_gone(process: u32) {
     while let Ok(stat) = fs::read_to_string(format!("/proc/{process}/stat")) {
         if stat

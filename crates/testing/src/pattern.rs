@@ -1,4 +1,4 @@
-//! Content that whoever receives it can check.
+//! Content that its receiver can check.
 
 use crate::random::mix;
 

@@ -84,7 +84,7 @@ impl Random {
         self.below(many) == 0
     }
 
-    /// Keeps the CPU busy for a time below `most`: not to wait for anybody, but to be late or early.
+    /// Keeps the CPU busy for a time below `most`. Tests call this to be late or early, not to wait for an event.
     pub fn dawdle(&mut self, most: Duration) {
         let nanos = self.below(most.as_nanos() as u64 + 1);
         let end = Instant::now() + Duration::from_nanos(nanos);

@@ -85,11 +85,11 @@ fn die_with_parent(command: &mut Command) {
     unsafe { command.pre_exec(ask) };
 }
 
-/// Says a line to whoever started this role, and hears it by [`Actor::hear`](crate::Actor::hear).
+/// Sends a line to the test that started this role, which reads it by [`Actor::hear`](crate::Actor::hear).
 ///
 /// # Panics
 ///
-/// If nobody listens any more.
+/// If the test does not read any more.
 pub fn say(line: &str) {
     // Begins a line of its own: the harness may have left one unfinished.
     let whole = format!("\n{MARK}{line}\n");
@@ -98,7 +98,8 @@ pub fn say(line: &str) {
     out.flush().unwrap();
 }
 
-/// In a role: waits for a line that [`Actor::tell`](crate::Actor::tell) says. Empty once there is nobody.
+/// In a role: waits for a line that [`Actor::tell`](crate::Actor::tell) says. Returns an empty line once the test has
+/// gone.
 pub fn listen() -> String {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).unwrap();

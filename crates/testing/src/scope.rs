@@ -12,7 +12,7 @@ pub struct Scope<'scope, 'env> {
 }
 
 /// As [`std::thread::scope`], and ThreadSanitizer sees that the threads end before this returns: the standard library
-/// is not instrumented, and a thread that nobody joins is waited for in there.
+/// is not instrumented, and it is what waits for a thread that the test does not join.
 pub fn scope<'env, T>(run: impl for<'scope> FnOnce(&Scope<'scope, 'env>) -> T) -> T {
     let ended = Arc::new(AtomicU32::new(0));
     let result = std::thread::scope(|threads| {

@@ -21,7 +21,7 @@ pub struct Watchdog {
 ///
 /// With `RINGMQ_TEST_PATIENCE=5` in the environment it waits five times as long.
 ///
-/// It is a thread; whoever counts threads counts after this call.
+/// The watchdog is a thread: a test that counts threads counts after this call.
 #[track_caller]
 pub fn watchdog(limit: Duration) -> Watchdog {
     let place = Location::caller();

@@ -120,7 +120,7 @@ impl DialError {
         }
     }
 
-    /// Whether somebody, or a dead socket, said no. See
+    /// Returns true if the connection was refused, by the peer or for a dead socket. See
     /// [`ReconnectStop`](crate::ReconnectStop).
     #[must_use]
     pub fn is_refusal(&self) -> bool {

@@ -99,8 +99,8 @@ pub enum EndpointError {
 }
 
 impl Endpoint {
-    /// Whether [`dial`](crate::dial) may be tried: no `*` where somebody else's address belongs, and
-    /// a host of letters, digits and `. - : % [ ] _`, as libzmq checks it in the call itself.
+    /// Whether [`dial`](crate::dial) may be tried: no `*` where the peer's address belongs, and a host of letters,
+    /// digits and `. - : % [ ] _`, as libzmq checks it in the call itself.
     ///
     /// # Errors
     /// [`EndpointError::NotForConnect`].

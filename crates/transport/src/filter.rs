@@ -117,9 +117,9 @@ impl fmt::Display for Subnet {
     }
 }
 
-/// Who may connect to an ipc endpoint: whoever is in one of the lists; everybody if all are empty.
+/// Who may connect to an ipc endpoint: a process that is in one of the lists; every process if all are empty.
 ///
-/// It is the kernel's word on whoever called connect(2), not on who writes later.
+/// The kernel identifies the process that called connect(2), not the process that writes later.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct IpcFilter {
     /// Effective users.

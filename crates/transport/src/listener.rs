@@ -19,9 +19,9 @@ use tcp::TcpListener;
 
 /// A socket that accepts connections, non-blocking, to be registered with `mio` by its owner.
 ///
-/// Its events are edges: after one, call [`accept`](Listener::accept) until nobody is left, or until
-/// [`AcceptError::setback`] says that it has to wait. Dropping it, or [`close`](Listener::close), shuts
-/// the socket and removes its path before it returns; the address is free at once.
+/// Its events are edges: after one, call [`accept`](Listener::accept) until no connection is left, or until
+/// [`AcceptError::setback`] says that it has to wait. Dropping it, or [`close`](Listener::close), shuts the socket and
+/// removes its path before it returns; the address is free at once.
 ///
 /// ```
 /// use ringmq_transport::{Dial, Endpoint, Listener, Options};
@@ -152,8 +152,8 @@ impl Listener {
         })
     }
 
-    /// Goes on with a socket that somebody else bound and made listen (`USE_FD`). Its path is
-    /// somebody else's, too, and is never removed. The descriptor is ours from now on.
+    /// Goes on with a socket that is bound and listens already (`USE_FD`). Its path belongs to the program that bound
+    /// it, and is never removed. The descriptor is ours from now on.
     ///
     /// # Errors
     /// [`ListenError::Descriptor`] if it does not listen; it is closed.
@@ -173,7 +173,7 @@ impl Listener {
         })
     }
 
-    /// The next newcomer, with its options set; None if nobody is in line.
+    /// The next newcomer, with its options set; `None` if no connection is in line.
     ///
     /// # Errors
     /// [`AcceptError`]; its [`setback`](AcceptError::setback) says how to go on.

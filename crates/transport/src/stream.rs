@@ -80,7 +80,7 @@ impl Stream {
     }
 
     /// libzmq's `Peer-Address`: the IP address of a tcp peer, `localhost:uid:gid:pid` of an ipc peer
-    /// (the kernel's word on whoever called connect or listen). Empty if the peer is gone already.
+    /// (as the kernel recorded the process that called connect or listen). Empty if the peer is gone already.
     #[must_use]
     pub fn peer_address(&self) -> String {
         match &self.inner {

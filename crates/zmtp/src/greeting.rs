@@ -1,7 +1,7 @@
 //! The first bytes of a connection, sent by stages.
 //!
-//! RFC 37, Version Negotiation, and RFC 37, Backwards Interoperability: nobody says more than the other has to know to
-//! find out the version, and nobody waits for more than the other says unasked.
+//! RFC 37, Version Negotiation, and RFC 37, Backwards Interoperability: neither side sends more than its peer needs to
+//! find out the version, and neither side waits for more than its peer sends unasked.
 //!
 //! ```text
 //!   0      1        9     10     11     12          32         33      64

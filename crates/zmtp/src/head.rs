@@ -35,7 +35,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Reads a head; `None` if there are too few bytes for it. Flags that nobody has defined are ignored.
+    /// Reads a head; `None` if there are too few bytes for it. Undefined flags are ignored.
     #[inline(always)]
     pub(crate) fn read(framing: Framing, bytes: &[u8]) -> Result<Option<Head>, Error> {
         if framing == Framing::First {

@@ -1,7 +1,7 @@
 //! The ZeroMQ wire protocol, ZMTP 3.1, as a state machine: bytes in, frames out, and the other way round.
 //!
-//! Nothing here reads, writes, waits, or knows what time it is. A [`Connection`] is one end of one connection; whoever
-//! has the stream and the clock drives it:
+//! Nothing here reads, writes, waits, or knows what time it is. A [`Connection`] is one end of one connection. The
+//! caller has the stream and the clock, and drives it:
 //!
 //! ```text
 //!                    caller                      Connection                   caller
@@ -73,10 +73,10 @@
 //!
 //! # Liberal in, strict out
 //!
-//! We announce 3.1, answer later versions in it, and speak 3.0 to those of that version. Flags that nobody has defined,
-//! MORE on a command, unknown commands after the handshake, a READY without a socket type: all that is taken as
-//! libzmq takes it. Routing ids may begin with a 0, as in libzmq. What libzmq takes and we refuse: properties
-//! named twice, commands above 64 KiB, commands without a name, and a PING without a time to live.
+//! We announce 3.1, answer later versions in it, and speak 3.0 to those of that version. Undefined flags, MORE on a
+//! command, unknown commands after the handshake, a READY without a socket type: all that is taken as libzmq takes it.
+//! Routing ids may begin with a 0, as in libzmq. What libzmq takes and we refuse: properties named twice, commands
+//! above 64 KiB, commands without a name, and a PING without a time to live.
 //!
 //! Sources: RFC 37 (ZMTP 3.1), 23 (3.0), 15 (2.0) and 13 (1.0) of <https://rfc.zeromq.org>, and the behaviour of libzmq.
 #![forbid(unsafe_code)]

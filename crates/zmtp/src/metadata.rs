@@ -23,7 +23,7 @@ pub(crate) fn read(bytes: &[u8], limit: usize) -> Result<Metadata, Error> {
         }
         let (name, value) = property(&mut rest).ok_or(wrong(BadMetadata::Short))?;
         let name = read_name(name).ok_or(wrong(BadMetadata::Name))?;
-        // One of two could be what we check, and the other what somebody else believes.
+        // Of two values for one name, we could check one while other code uses the other.
         if metadata
             .iter()
             .any(|(known, _)| known.eq_ignore_ascii_case(name))

@@ -31,8 +31,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What a socket has that nobody has set options of: no routing id, no limit of messages, no heartbeat, 30 seconds
-    /// for the handshake, no older peers.
+    /// The settings of a socket whose options were not set: no routing id, no limit of messages, no heartbeat, 30
+    /// seconds for the handshake, no older peers.
     pub fn new(socket_type: SocketType) -> Settings {
         Settings {
             socket_type,

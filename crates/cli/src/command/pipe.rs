@@ -24,7 +24,7 @@ use signal_hook::low_level::emulate_default_handler;
 pub(crate) enum Verb {
     /// Wait for one peer at PATH.
     Listen(Listen),
-    /// Connect to whoever listens at PATH.
+    /// Connect to the process that listens at PATH.
     Connect(Connect),
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct Listen {
 pub(crate) struct Connect {
     #[command(flatten)]
     common: Common,
-    /// Seconds to keep trying while nobody listens at PATH.
+    /// Seconds to keep trying while no process listens at PATH.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = parse_seconds)]
     timeout: Duration,
 }
@@ -220,8 +220,8 @@ fn converse(pipe: Pipe, verb: &Verb, signals: &mut Signals) -> Result<(), Failur
         progress.finish_and_clear();
         return received;
     }
-    // The other direction goes on for as long as there is somebody to read it. Standard input that nobody wants
-    // any more is not waited for: it may be a terminal.
+    // The other direction goes on for as long as the peer reads it. After that, standard input is not waited for: it
+    // may be a terminal.
     let sent = loop {
         if outgoing.is_finished() {
             break outgoing.join().unwrap_or(Ok(()));
@@ -303,7 +303,7 @@ fn receive(
         progress.inc(read as u64);
     }
     drop(stdout);
-    // Whoever reads our output learns now that it is complete, although the other direction may go on.
+    // The reader of our output learns now that it is complete, although the other direction may go on.
     let nothing = File::open("/dev/null").map_err(Failure::Stdout)?;
     rustix::stdio::dup2_stdout(nothing).map_err(|errno| Failure::Stdout(errno.into()))
 }

@@ -140,7 +140,7 @@ impl FairQueue {
             }
             None => to.take(peer, pipes),
         };
-        // By the number of somebody who has gone, another one may go now.
+        // The number of a peer that has gone may by now be the number of another peer.
         let over = more != Some(true) || (gone && self.rest.is_empty());
         if over {
             self.from = None;

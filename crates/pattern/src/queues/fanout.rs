@@ -44,7 +44,7 @@ impl Fanout {
         &self.peers
     }
 
-    /// Nobody is picked.
+    /// Unpicks all peers.
     pub(crate) fn clear(&mut self) {
         self.picked.clear();
         self.round += 1;
@@ -85,7 +85,7 @@ impl Fanout {
         self.picked.retain(|peer| pipes.can_write(*peer));
     }
 
-    /// One part, for all who are picked. After the last nobody is.
+    /// Sends one part to all picked peers. After the last part no peer is picked.
     pub(crate) fn send(&mut self, mut frame: Frame, pipes: &mut impl Pipes) {
         let more = frame.more();
         if let Some((last, others)) = self.picked.split_last() {

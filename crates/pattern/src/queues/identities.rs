@@ -73,7 +73,7 @@ impl Identities {
         Ok(())
     }
 
-    /// An id that is nobody's.
+    /// Makes an id that no peer has.
     fn make(&mut self) -> [u8; 5] {
         loop {
             let [a, b, c, d] = self.next.to_be_bytes();

@@ -10,7 +10,7 @@ pub(crate) enum Outgoing {
     /// No message is under way.
     Idle,
     To(Peer),
-    /// Nobody is there to get it.
+    /// No peer gets the message.
     Nowhere,
 }
 

@@ -3,7 +3,7 @@
 use crate::route::{Peer, Table};
 
 /// Peers that take turns. Those that had nothing to offer when they were asked stand behind the others, and are not
-/// asked again before somebody says that they have:
+/// asked again until the caller reports that they have something:
 ///
 /// ```text
 ///   order:  [ a  b  c  d | e  f ]

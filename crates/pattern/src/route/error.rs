@@ -15,7 +15,7 @@ pub enum Refused {
     /// It is not the application's turn to send.
     #[error("not now: a message has to be received first")]
     State(Frame),
-    /// The routing id is nobody's.
+    /// No peer has the routing id.
     #[error("there is no peer with this routing id")]
     HostUnreachable(Frame),
     /// The peer went in the middle of the message; what was sent of it is lost. Said once: the remaining parts, after
@@ -37,7 +37,7 @@ impl Refused {
     }
 }
 
-/// Why there is nobody for a part, of whose bytes nobody has to know.
+/// Why no peer takes a part, when the pattern routes without looking into the part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Unrouted {
     /// No peer can take a message now.
@@ -58,7 +58,7 @@ pub enum Unrouted {
 }
 
 impl Unrouted {
-    /// The answer to whoever has sent this part.
+    /// The answer to the sender of this part.
     pub(crate) fn with(self, frame: Frame) -> Result<(), Refused> {
         match self {
             Unrouted::WouldBlock => Err(Refused::WouldBlock(frame)),
@@ -90,7 +90,7 @@ pub enum NotAttached {
     /// A PAIR has its peer already. The newcomer was asked to [terminate](crate::Pipes::terminate).
     #[error("a PAIR has one peer")]
     SecondPeer,
-    /// Somebody else has this routing id. libzmq keeps such a peer connected, and mute; whether it is kept is for the
+    /// Another peer has this routing id. libzmq keeps such a peer connected, and mute; whether it is kept is for the
     /// socket to say.
     #[error("the routing id is taken")]
     DuplicateId,

@@ -28,7 +28,7 @@ pub(crate) trait Route {
 
     fn hiccup<P: Pipes>(&mut self, _peer: Peer, _pipes: &mut P) {}
 
-    /// Writes a part to whoever gets it; as it is, or else this looks at it and is another one.
+    /// Writes a part to the peer that `route` picks. A pattern that looks into its parts overrides this.
     fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
         match self.route(frame.more(), pipes) {
             Ok(peer) => {

@@ -42,7 +42,7 @@ pub trait Pipes {
 
     /// Whether the room that was there at the last look is used up so soon that there is to be no other look. Then the
     /// peer is one without room, until the pattern is told otherwise. For patterns that refuse, and drop nothing: libzmq
-    /// learns of room with a delay, and whoever fills a pipe at once relies on being told that it is full.
+    /// learns of room with a delay, and programs that fill a pipe at once rely on the answer that it is full.
     fn is_spent(&mut self, _peer: Peer) -> bool {
         false
     }

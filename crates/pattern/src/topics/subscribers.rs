@@ -29,7 +29,7 @@ pub(crate) enum Removed {
     Nothing,
     /// Others still subscribe.
     One,
-    /// Nobody subscribes any more.
+    /// No peer subscribes any more.
     Last,
 }
 
@@ -41,7 +41,7 @@ impl Subscribers {
         }
     }
 
-    /// How many topics somebody subscribes to.
+    /// The number of topics that have a subscriber.
     pub(crate) fn len(&self) -> usize {
         self.trie.len()
     }
@@ -58,7 +58,7 @@ impl Subscribers {
             .is_some_and(|(at, held)| held.nodes.contains(&at))
     }
 
-    /// Says whether nobody subscribed before.
+    /// Adds a subscription. Returns true if no peer subscribed to the topic before.
     pub(crate) fn add(&mut self, peer: Peer, topic: &[u8]) -> bool {
         let (at, peers) = self.trie.entry(topic, Vec::new);
         let first = peers.is_empty();

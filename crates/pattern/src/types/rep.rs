@@ -15,7 +15,7 @@ use crate::route::{
 /// ```
 #[derive(Debug)]
 pub(crate) struct Rep {
-    /// Nobody is sent to by them, but two peers cannot have the same one.
+    /// REP does not route by these ids, but two peers cannot have the same one.
     identities: Identities,
     fair: FairQueue,
     /// What stood before the delimiter of the request.

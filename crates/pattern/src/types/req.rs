@@ -23,7 +23,7 @@ pub(crate) struct Req {
     dealer: Dealer,
     /// The request was sent, the reply not received.
     awaiting: bool,
-    /// Whose reply counts; anybody's, once the peer that was asked has gone.
+    /// The peer whose reply counts. `None` once that peer has gone: then any peer's reply counts.
     asked: Option<Peer>,
     /// The number of the last request.
     number: u32,

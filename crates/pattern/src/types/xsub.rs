@@ -187,7 +187,7 @@ impl Xsub {
         }
     }
 
-    /// The first part of the next message that somebody asked for.
+    /// The first part of the next message that passes the topic filter.
     fn next(&mut self, pipes: &mut impl Pipes) -> Option<Frame> {
         let mut drops = Drops::default();
         loop {

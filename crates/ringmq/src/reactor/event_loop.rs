@@ -142,7 +142,7 @@ impl EventLoop {
                 Order::Listen(listen) => self.listen(*listen),
                 Order::Unlisten(number, done) => {
                     self.unlisten(number);
-                    // Whoever asked waits, or is gone.
+                    // The caller waits for this answer, or has gone.
                     let _ = done.send(());
                 }
                 Order::Leave(number) => self.leave(number),

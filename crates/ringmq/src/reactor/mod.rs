@@ -141,7 +141,7 @@ impl Lingering {
         if left.count == 0 {
             self.none.notify_all();
             if let Some(watcher) = &mut left.watcher {
-                // Whoever cannot be woken looks when it is woken by something else.
+                // A watcher that this cannot wake looks when something else wakes it.
                 let _ = watcher.wake();
             }
         }

@@ -115,7 +115,8 @@ impl Open {
         Open {
             stream,
             connection: Connection::new(settings, now),
-            // Whoever listens has nothing to say yet; what is there all the same is told once the stream is registered.
+            // A listening peer has nothing to send yet. If there is data all the same, an event reports it once the
+            // stream is registered.
             readable: !connected,
             writable: true,
             leftover: Vec::new(),
@@ -206,7 +207,7 @@ impl Open {
         Ok(Worked::More)
     }
 
-    /// Reads what the peer still sends, which nobody wants, until it has closed.
+    /// Reads and discards what the peer still sends, until it has closed.
     pub(crate) fn wait_for_end(&mut self, scratch: &mut [u8]) -> Result<Worked, Broken> {
         for _ in 0..TURNS {
             if !self.readable {
@@ -482,7 +483,7 @@ impl Open {
                         self.input(ends, turn, Input::Message)?;
                     }
                 }
-                // Whoever has nothing to subscribe to ignores it, as it does other commands.
+                // A socket of a type that takes no subscriptions ignores it, as it does other commands.
                 Some(Event::Subscribe { .. })
                     if !matches!(turn.link.kind, Kind::Pub | Kind::Xpub) => {}
                 Some(Event::Subscribe { topic, on }) => {

@@ -19,7 +19,7 @@ use crate::socket::ask_who_sends;
 /// lasts.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Times that a path may change under our hands before we take it for somebody else's.
+/// How often a path may change during a bind before the bind takes it for another process's.
 const ATTEMPTS: usize = 8;
 
 /// The path of a bound socket; removes it on drop.
@@ -76,8 +76,8 @@ pub(super) fn bind(
             let lock = Lock::take(path);
             attempt.occupy(&fd, path, &lock)?;
             let node = attempt.settle(path, mark)?;
-            // Listening comes last, and under the lock: until then connecting is refused, which to
-            // anybody else looks like a dead socket.
+            // Listening comes last, and under the lock: until then connecting is refused, which to another process
+            // looks like a dead socket.
             attempt.listen(&fd)?;
             return Ok((fd, Some(node)));
         }
@@ -111,8 +111,8 @@ impl Attempt<'_> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let fd = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
             .map_err(|errno| self.failed("socket", errno))?;
-        // What is accepted carries credentials from its first byte on: inherited by accept(2), since 6.16 by whoever
-        // connects.
+        // An accepted socket carries credentials from its first byte on. It inherits the option from the listener in
+        // accept(2), and since Linux 6.16 in connect(2).
         ask_who_sends(fd.as_fd()).map_err(|source| BindError::Os {
             step: "setsockopt",
             address: self.address.clone(),
@@ -187,7 +187,7 @@ impl Attempt<'_> {
         Err(self.in_use())
     }
 
-    /// Tries to connect. Only a refusal shows that nobody listens.
+    /// Tries to connect. Only a refusal shows that no socket listens.
     fn probe(&self) -> Result<Life, BindError> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let caller = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
@@ -277,7 +277,7 @@ fn directory(path: &Path) -> &Path {
     }
 }
 
-/// Whether nobody but us (and root) can put anything into the directory.
+/// Returns true if only our user (and root) can put anything into the directory.
 fn directory_is_ours_alone(path: &Path, own: u32) -> bool {
     rustix::fs::stat(directory(path))
         .is_ok_and(|stat| stat.st_uid == own && stat.st_mode & 0o022 == 0)
@@ -288,9 +288,9 @@ fn directory_is_ours_alone(path: &Path, own: u32) -> bool {
 enum Lock {
     /// Ours until this value is dropped.
     Held { directory: OwnedFd },
-    /// Nobody can have it: the directory is not readable, or its file system knows no locks.
+    /// No process can have the lock: the directory is not readable, or its file system knows no locks.
     Absent,
-    /// Somebody else had it all the time.
+    /// Another process had the lock all the time.
     Denied { waited: Duration },
 }
 

@@ -247,6 +247,6 @@ fn decode(control: &Control) -> Received {
 /// Owns a descriptor that the kernel has just installed.
 fn own(raw: RawFd) -> Option<OwnedFd> {
     // SAFETY: the number comes from a control message that recvmsg filled in, once: the kernel
-    // installed the descriptor for us, and nobody else knows of it.
+    // installed the descriptor for us, and no other code knows of it.
     (raw >= 0).then(|| unsafe { OwnedFd::from_raw_fd(raw) })
 }

@@ -30,7 +30,7 @@ impl Stream {
     /// # Errors
     /// `TimedOut`; `Interrupted` when a signal was handled meanwhile; `InvalidInput` with an
     /// [`AddressError`](crate::AddressError); what connect(2) answers, first of all
-    /// `ConnectionRefused` (nobody listens), `NotFound` and `PermissionDenied`.
+    /// `ConnectionRefused` (no socket listens), `NotFound` and `PermissionDenied`.
     pub fn connect(address: &Address, deadline: Option<Instant>) -> io::Result<Stream> {
         let (fd, to) = socket_for(address)?;
         // Before connecting: what the peer sends at once must carry its credentials.

@@ -54,7 +54,7 @@ impl Stream {
     }
 }
 
-/// Asks for the supplementary groups of whoever called connect(2) or listen(2) at the other end.
+/// Asks for the supplementary groups of the process that called connect(2) or listen(2) at the other end.
 fn peer_groups(fd: BorrowedFd<'_>, groups: &mut [u32]) -> io::Result<usize> {
     let mut len = size_of_val(groups) as libc::socklen_t;
     // SAFETY: the descriptor is open; value and length are ours, and `len` is the value's size.

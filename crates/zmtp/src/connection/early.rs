@@ -148,7 +148,7 @@ impl Connection {
         Ok(())
     }
 
-    /// A number that we know has to be that of somebody we talk to.
+    /// The socket type of an older peer. A type that we know has to be one that our type accepts.
     fn older_socket_type(&self, octet: u8) -> Result<Option<SocketType>, Error> {
         let ours = self.settings.socket_type;
         match SocketType::from_octet(octet) {

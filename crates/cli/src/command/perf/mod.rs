@@ -62,7 +62,7 @@ impl fmt::Display for Failure {
 pub(crate) fn run(verb: &Verb) -> ExitCode {
     match measure(verb) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read our output has seen enough (`| head`).
+        // The reader of our output has seen enough (`| head`).
         Err(Failure::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }

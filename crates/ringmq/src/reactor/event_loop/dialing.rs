@@ -180,7 +180,7 @@ impl EventLoop {
         }
     }
 
-    /// Ends the pipe, and has another one ready for when there is somebody again.
+    /// Ends the pipe, and makes another one for the next connection.
     fn part(session: &mut Session, post: &Post<Order>) {
         let (near, ends) = session_pipe(&session.link, session.id, post);
         session.near = Some(Box::new(near));

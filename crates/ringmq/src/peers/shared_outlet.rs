@@ -231,11 +231,11 @@ impl SharedOutlet {
         self.health.is_sound() && self.sender.waits_for_memory()
     }
 
-    /// Sends nothing more, for mappings run short. Memory that is on its way to the peer is used first: then nothing
+    /// Asks for another way, for mappings run short. What is sent until that is there goes by this one: refused, it would
+    /// be lost for a pattern that drops what has no room. Memory that is on its way to the peer is used first: then nothing
     /// changes.
     pub(super) fn give_back(&mut self) {
         if self.health.is_sound() && !self.sender.waits_for_memory() {
-            self.sender.stop();
             self.health.fail(Failure::CannotSend);
         }
     }

@@ -43,8 +43,6 @@ pub struct Sender {
     late: LatePolicySeen,
     /// It does not wait now, whatever the policy is.
     hurried: bool,
-    /// It sends nothing more: see [`stop`](Sender::stop).
-    stopped: bool,
 
     /// Messages that may wait; `u64::MAX` for no limit.
     mark: u64,
@@ -129,7 +127,6 @@ impl Sender {
             patience: None,
             late: LatePolicy::default().seen(),
             hurried: false,
-            stopped: false,
             mark: 0,
             own_mark,
             own_mark_is,
@@ -171,9 +168,6 @@ impl Sender {
 
     #[cold]
     fn look_for_credit(&mut self) -> bool {
-        if self.stopped {
-            return false;
-        }
         self.sure = self.sure.max(std::mem::take(&mut self.kept));
         if self.is_sure() {
             return true;
@@ -208,12 +202,6 @@ impl Sender {
 
     fn look_at_marks(&mut self) {
         self.mark = limit(together(self.own_mark_is, self.peer_mark.load()));
-    }
-
-    /// Has room for no message from now on. The socket is to send by another way.
-    pub fn stop(&mut self) {
-        self.stopped = true;
-        (self.sure, self.kept) = (0, 0);
     }
 
     /// Changes our part of the mark; 0 for no limit.

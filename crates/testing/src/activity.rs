@@ -47,7 +47,8 @@ fn ticks(stat: &str) -> u64 {
     next() + next()
 }
 
-/// Whether a thread sleeps for its peer: in epoll_wait(2), as a pipe that waits does.
+/// Whether a thread sleeps for its peer: in epoll_wait(2), as a pipe that waits does, or in poll(2) if the program has
+/// handlers of signals, as it has under a sanitizer.
 pub fn is_asleep(process: u32, thread: u32) -> bool {
     let file = |name: &str| fs::read_to_string(format!("/proc/{process}/task/{thread}/{name}"));
     let state = |stat: String| Some(stat.rsplit_once(')')?.1.trim_start().starts_with('S'));
@@ -56,7 +57,12 @@ pub fn is_asleep(process: u32, thread: u32) -> bool {
         Ok(call) => {
             let number = call.split_whitespace().next();
             let number = number.and_then(|number| number.parse::<i64>().ok());
-            number == Some(libc::SYS_epoll_pwait2) || number == Some(libc::SYS_epoll_pwait)
+            let sleeps = [
+                libc::SYS_epoll_pwait2,
+                libc::SYS_epoll_pwait,
+                libc::SYS_ppoll,
+            ];
+            number.is_some_and(|number| sleeps.contains(&number))
         }
         Err(_) => file("stat").ok().and_then(state) == Some(true),
     }

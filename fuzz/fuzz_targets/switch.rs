@@ -15,27 +15,14 @@ mod walk;
 #[path = "../../crates/ringmq/src/switch/tests/world/mod.rs"]
 mod world;
 
-use libfuzzer_sys::arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
 use switch::{Action, Frame, Input, RESOURCES, Short, Switch, Unread, Why};
 use walk::Choices;
 
-/// Choices by the fuzzer's bytes.
-struct Bytes<'a>(Unstructured<'a>);
-
-impl Choices for Bytes<'_> {
-    fn below(&mut self, limit: u64) -> u64 {
-        // When the bytes are over this is 0, and soon nobody asks any more.
-        self.0.int_in_range(0..=limit - 1).unwrap_or(0)
-    }
-
-    fn is_over(&self) -> bool {
-        self.0.is_empty()
-    }
-}
+ringmq_fuzz::choices_by_bytes!(Choices);
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut choices = Bytes(Unstructured::new(bytes));
+    let mut choices = Bytes::new(bytes);
     if let Err(why) = walk::walk(&mut choices, |_| {}) {
         panic!("{why}");
     }

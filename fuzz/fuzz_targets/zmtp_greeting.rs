@@ -6,28 +6,15 @@
 mod invariants;
 
 use invariants::{Choices, greeting, hello, pieces};
-use libfuzzer_sys::arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
 use ringmq_zmtp::SocketType;
 
-/// Choices by the fuzzer's bytes.
-struct Bytes<'a>(Unstructured<'a>);
-
-impl Choices for Bytes<'_> {
-    fn below(&mut self, limit: u64) -> u64 {
-        // When the bytes are over this is 0, and soon nobody asks any more.
-        self.0.int_in_range(0..=limit - 1).unwrap_or(0)
-    }
-
-    fn is_over(&self) -> bool {
-        self.0.is_empty()
-    }
-}
+ringmq_fuzz::choices_by_bytes!(Choices);
 
 fuzz_target!(|bytes: &[u8]| {
     // How they come is chosen by the last of them, so that the first are what they look like.
     let (said, chosen) = bytes.split_at(bytes.len() - bytes.len() / 4);
-    let mut choices = Bytes(Unstructured::new(chosen));
+    let mut choices = Bytes::new(chosen);
     let settings = pieces::settings(&mut choices);
     let before = match choices.below(3) {
         0 => Vec::new(),

@@ -6,23 +6,10 @@
 mod invariants;
 
 use invariants::{Choices, handshake};
-use libfuzzer_sys::arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
 
-/// Choices by the fuzzer's bytes.
-struct Bytes<'a>(Unstructured<'a>);
-
-impl Choices for Bytes<'_> {
-    fn below(&mut self, limit: u64) -> u64 {
-        // When the bytes are over this is 0, and soon nobody asks any more.
-        self.0.int_in_range(0..=limit - 1).unwrap_or(0)
-    }
-
-    fn is_over(&self) -> bool {
-        self.0.is_empty()
-    }
-}
+ringmq_fuzz::choices_by_bytes!(Choices);
 
 fuzz_target!(|bytes: &[u8]| {
-    handshake::check(&mut Bytes(Unstructured::new(bytes)));
+    handshake::check(&mut Bytes::new(bytes));
 });

@@ -2,32 +2,13 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use crate::markdown;
 use crate::process::{Failure, Outcome};
 use crate::workspace::{self, Workspace};
 
-/// The documents at the root; the others are in docs/ and with each crate.
-const AT_THE_ROOT: &[&str] = &[
-    "README.md",
-    "ARCHITECTURE.md",
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "SECURITY.md",
-];
-
-/// The Markdown files of the repository.
-pub(crate) fn documents(workspace: &Workspace) -> Outcome<Vec<PathBuf>> {
-    let root = workspace.root();
-    let mut documents: Vec<_> = AT_THE_ROOT.iter().map(|name| root.join(name)).collect();
-    documents.retain(|path| path.is_file());
-    for folder in ["docs", "crates"] {
-        documents.extend(workspace::files_below(&root.join(folder), "md")?);
-    }
-    Ok(documents)
-}
-
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let root = workspace.root();
-    let documents = documents(workspace)?;
+    let documents = markdown::documents(workspace)?;
     let mut problems = Vec::new();
     let mut checked = 0;
     for document in &documents {
@@ -85,21 +66,8 @@ fn normal(path: &Path) -> Option<PathBuf> {
 /// `[name]: target`, but not what stands in code, leads elsewhere or to a place in the same document.
 fn links(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
-    let mut fence = None;
-    for (at, line) in text.lines().enumerate() {
-        let start = line.trim_start();
-        if let Some(open) = fence {
-            if start.starts_with(open) {
-                fence = None;
-            }
-            continue;
-        }
-        fence = ["```", "~~~"]
-            .into_iter()
-            .find(|mark| start.starts_with(mark));
-        if fence.is_none() {
-            found.extend(targets(line).into_iter().map(|target| (at + 1, target)));
-        }
+    for (line, text) in markdown::outside_of_code(text) {
+        found.extend(targets(text).into_iter().map(|target| (line, target)));
     }
     found.retain(|(_, target)| is_relative(target));
     found

@@ -26,6 +26,7 @@ mod interop;
 mod layers;
 mod links;
 mod loom;
+mod markdown;
 mod mutants;
 mod portable;
 mod process;

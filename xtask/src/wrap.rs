@@ -1,6 +1,6 @@
 //! Part of `cargo xtask fmt`: lines of Markdown wrap at 120 columns.
 
-use crate::links;
+use crate::markdown;
 use crate::process::{Failure, Outcome};
 use crate::workspace::{self, Workspace};
 
@@ -9,7 +9,7 @@ const COLUMNS: usize = 120;
 
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let mut problems = Vec::new();
-    for document in links::documents(workspace)? {
+    for document in markdown::documents(workspace)? {
         let text = workspace::read(&document)?;
         let name = document
             .strip_prefix(workspace.root())
@@ -25,25 +25,14 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
 /// stay as they are, and so does a line of one word.
 fn too_long(text: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
-    let mut fence = None;
-    for (at, line) in text.lines().enumerate() {
+    for (number, line) in markdown::outside_of_code(text) {
         let start = line.trim_start();
-        if let Some(open) = fence {
-            if start.starts_with(open) {
-                fence = None;
-            }
-            continue;
-        }
-        fence = ["```", "~~~"]
-            .into_iter()
-            .find(|mark| start.starts_with(mark));
-        let stays = fence.is_some()
-            || start.starts_with(['|', '#'])
+        let stays = start.starts_with(['|', '#'])
             || (start.starts_with('[') && start.contains("]: "))
             || !start.trim_start_matches(['-', '*', '>', ' ']).contains(' ');
         let columns = line.chars().count();
         if !stays && columns > COLUMNS {
-            found.push((at + 1, columns));
+            found.push((number, columns));
         }
     }
     found

@@ -9,9 +9,6 @@ use ringmq_pipe::local;
 use crate::mail::{Failure, Unsent};
 use crate::peers::shared_outlet::SharedOutlet;
 
-/// The name by which sessions know it.
-pub(crate) use crate::peers::shared_outlet::SharedOutlet as Shared;
-
 /// The sending end of a peer's pipe.
 #[derive(Debug)]
 pub(crate) enum Outlet {

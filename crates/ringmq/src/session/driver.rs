@@ -16,7 +16,7 @@ use ringmq_zmtp::Connection;
 use crate::mail::pipes::{inbound, outbound};
 use crate::mail::{Carrier, Downgrade, Link, Unsent, Upgrade, ZmtpReason};
 use crate::peers::outbound::Outbound;
-use crate::peers::outlet;
+use crate::peers::shared_outlet::SharedOutlet;
 use crate::session::broken::Broken;
 use crate::session::carry::COMMAND;
 use crate::session::ends::Ends;
@@ -97,7 +97,7 @@ pub(crate) struct Site<'a> {
 /// there is room, which is gone: the session tries again and again.
 #[derive(Debug)]
 pub(crate) struct Retry {
-    pub(crate) sender: Box<outlet::Shared>,
+    pub(crate) sender: Box<SharedOutlet>,
     pub(crate) backoff: PollBackoff,
 }
 
@@ -342,7 +342,7 @@ impl Driver {
             return;
         };
         self.unsent = Some(Retry {
-            sender: Box::new(outlet::Shared::from(*unsent)),
+            sender: Box::new(SharedOutlet::from(*unsent)),
             backoff: PollBackoff::new(),
         });
         let (unsent, immediate) = (true, site.link.immediate);

@@ -8,7 +8,7 @@
 //!  4  reason     u32    refuse: why; otherwise 0
 //!  8  number     u64    segment: its number, from 0 on
 //! 16  slot       u32    offer: where our slot for this connection is in its page, in bytes
-//! 20  carries    u32    offer: bit 0, the slot is in a page of its own
+//! 20  flags      u32    offer: bit 0, the slot is in a page of its own; back: bit 0, the socket has closed
 //! 24  capacity   u64    segment: its bytes
 //! ```
 
@@ -21,6 +21,7 @@ use crate::refusal::RefusalReason;
 pub const FRAME: usize = 32;
 const VERSION: u8 = 2;
 const OTHER_PAGE: u32 = 1;
+const HAS_CLOSED: u32 = 1;
 
 /// A frame of the handoff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub enum OfferFrame {
     /// The sender has no memory. It sends by ZMTP after the end in shared memory, once the receiver has accepted this, or
     /// has asked for what it cannot read.
     Back,
+    /// The sender's socket has closed, and sends nothing more. The answers are those to [`Back`](OfferFrame::Back).
+    Closing,
     /// The receiver can read everything in shared memory: the sender may send later messages by ZMTP.
     BackAccepted,
     /// The receiver is short of mappings: the sender says BACK when it can.
@@ -125,8 +128,8 @@ impl OfferFrame {
             OfferFrame::Offer(offer) => {
                 bytes[0] = 1;
                 bytes[16..20].copy_from_slice(&offer.slot.to_le_bytes());
-                let carries = if offer.other_page { OTHER_PAGE } else { 0 };
-                bytes[20..24].copy_from_slice(&carries.to_le_bytes());
+                let flags = if offer.other_page { OTHER_PAGE } else { 0 };
+                bytes[20..24].copy_from_slice(&flags.to_le_bytes());
             }
             OfferFrame::Accept => bytes[0] = 2,
             OfferFrame::Refuse(why) => {
@@ -135,6 +138,10 @@ impl OfferFrame {
             }
             OfferFrame::Switch => bytes[0] = 4,
             OfferFrame::Back => bytes[0] = 5,
+            OfferFrame::Closing => {
+                bytes[0] = 5;
+                bytes[20..24].copy_from_slice(&HAS_CLOSED.to_le_bytes());
+            }
             OfferFrame::TakeBack => bytes[0] = 6,
             OfferFrame::TakenBack => bytes[0] = 7,
             OfferFrame::Segment(note) => {
@@ -166,17 +173,18 @@ impl OfferFrame {
         }
         match bytes[0] {
             1 => {
-                let (slot, carries) = (long(16), long(20));
-                if !layout::is_slot(slot as usize) || carries & !OTHER_PAGE != 0 {
+                let (slot, flags) = (long(16), long(20));
+                if !layout::is_slot(slot as usize) || flags & !OTHER_PAGE != 0 {
                     return Err(MeetError::Frame);
                 }
                 Ok(OfferFrame::Offer(Offer {
                     slot,
-                    other_page: carries & OTHER_PAGE != 0,
+                    other_page: flags & OTHER_PAGE != 0,
                 }))
             }
             2 => Ok(OfferFrame::Accept),
             4 => Ok(OfferFrame::Switch),
+            5 if long(20) & HAS_CLOSED != 0 => Ok(OfferFrame::Closing),
             5 => Ok(OfferFrame::Back),
             6 => Ok(OfferFrame::TakeBack),
             7 => Ok(OfferFrame::TakenBack),
@@ -222,6 +230,8 @@ mod tests {
         let mut segment = head(&[8, 2]);
         segment[8..10].copy_from_slice(&[2, 1]);
         segment[26] = 1;
+        let mut closing = head(&[5, 2]);
+        closing[20] = 1;
         let frames = [
             (OfferFrame::Offer(offer), golden),
             (OfferFrame::Accept, head(&[2, 2])),
@@ -231,6 +241,7 @@ mod tests {
             ),
             (OfferFrame::Switch, head(&[4, 2])),
             (OfferFrame::Back, head(&[5, 2])),
+            (OfferFrame::Closing, closing),
             (OfferFrame::TakeBack, head(&[6, 2])),
             (OfferFrame::TakenBack, head(&[7, 2])),
             (OfferFrame::Segment(note), segment),

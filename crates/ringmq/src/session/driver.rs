@@ -28,6 +28,9 @@ use crate::switch::{self, Action, Input, Switch, Unread, Why};
 /// The first pause between two looks, and the longest.
 const PAUSE: Duration = Duration::from_millis(1);
 const PAUSE_MOST: Duration = Duration::from_millis(64);
+/// How long a peer may take to answer a socket that has closed. Its I/O thread answers at once, unless the process is
+/// stopped.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// The switch of a session's connection, and what its actions keep.
 #[derive(Debug)]
@@ -47,6 +50,8 @@ pub(crate) struct Driver {
     pub(crate) unsent: Option<Retry>,
     /// Between two looks at what the peer has read.
     pub(crate) backoff: PollBackoff,
+    /// How long the peer may take to say whether it can read all that a closed socket has sent.
+    answer_until: Option<Instant>,
     news: VecDeque<News>,
 }
 
@@ -136,6 +141,7 @@ impl Driver {
             witness: None,
             unsent: None,
             backoff: PollBackoff::new(),
+            answer_until: None,
             news: VecDeque::new(),
         }
     }
@@ -350,6 +356,35 @@ impl Driver {
         let _ = self.input(Input::Closed { unsent, immediate }, site);
     }
 
+    /// Returns true if the peer is to be asked, before the end, whether it can read all that is in shared memory.
+    pub(crate) fn wants_to_leave(&mut self) -> bool {
+        let unread = self
+            .witness
+            .as_ref()
+            .is_some_and(|witness| !witness.is_drained());
+        let asks = self.switch.may_leave() && unread;
+        if asks {
+            self.answer_until = Some(Instant::now() + ANSWER);
+        }
+        asks
+    }
+
+    /// Returns true if the peer has been asked whether it can read all that is in shared memory, and may still ask for it
+    /// by ZMTP.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        self.switch.awaits_answer()
+            && self
+                .answer_deadline()
+                .is_none_or(|until| Instant::now() < until)
+    }
+
+    /// The time at which a peer is no longer waited for that has not answered. A peer that has said YIELD is waited for as
+    /// long as the socket may linger: it may lack a mapping that its application has not come to.
+    pub(crate) fn answer_deadline(&self) -> Option<Instant> {
+        self.answer_until
+            .filter(|_| self.switch.awaits_answer() && !self.switch.is_asked_to_yield())
+    }
+
     fn upgrade(&mut self, upgrade: Upgrade) {
         self.news.push_back(News::Upgrade(Box::new(upgrade)));
     }
@@ -412,6 +447,7 @@ fn encoded(frame: switch::Frame) -> Option<[u8; remote::FRAME]> {
         switch::Frame::Refuse(code) => OfferFrame::Refuse(Refuse::from_code(code)),
         switch::Frame::Switch => OfferFrame::Switch,
         switch::Frame::Back => OfferFrame::Back,
+        switch::Frame::Closing => OfferFrame::Closing,
         switch::Frame::TakeBack => OfferFrame::TakeBack,
         switch::Frame::TakenBack => OfferFrame::TakenBack,
         switch::Frame::BackAccepted => OfferFrame::BackAccepted,

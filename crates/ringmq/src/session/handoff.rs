@@ -219,6 +219,7 @@ impl Handoff {
             OfferFrame::Refuse(why) => Frame::Refuse(why.code()),
             OfferFrame::Switch => Frame::Switch,
             OfferFrame::Back => Frame::Back,
+            OfferFrame::Closing => Frame::Closing,
             OfferFrame::BackAccepted => Frame::BackAccepted,
             OfferFrame::Yield => Frame::Yield,
             OfferFrame::TakeBack => Frame::TakeBack,
@@ -232,7 +233,8 @@ impl Handoff {
                 return Ok(None);
             }
         };
-        let short = frame == Frame::Back && self.courier().is_some_and(Courier::is_short);
+        let asks = matches!(frame, Frame::Back | Frame::Closing);
+        let short = asks && self.courier().is_some_and(Courier::is_short);
         Ok(Some(Input::Frame {
             frame,
             in_midst,

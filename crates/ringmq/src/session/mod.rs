@@ -203,7 +203,9 @@ impl Session {
             None => None,
         };
         let look = backoff.map(PollBackoff::again);
-        let times = [deadline.map(|deadline| begin + deadline), look, self.until];
+        let answer = driver.answer_deadline().filter(|_| !self.told);
+        let deadline = deadline.map(|deadline| begin + deadline);
+        let times = [deadline, look, answer, self.until];
         Next::Timer(times.into_iter().flatten().min())
     }
 

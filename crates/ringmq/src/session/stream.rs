@@ -197,7 +197,12 @@ impl Open {
                     && self.connection.pending() == 0
                     && !self.handoff.courier().is_some_and(Courier::wants)
                     && ends.is_at_end();
-                return Ok(if finished {
+                if finished && letting_go && turn.driver.wants_to_leave() {
+                    ends.announcement.disarm();
+                    self.input(ends, turn, Input::Leave)?;
+                    continue;
+                }
+                return Ok(if finished && !turn.driver.awaits_answer() {
                     Worked::Finished
                 } else {
                     Worked::Idle

@@ -12,9 +12,11 @@
 //!                                                       ▼                              │
 //!                                                    Leaving ── BACK ACCEPTED ─▶ Reading
 //!                                                       └────── TAKEN BACK ────▶ Back
+//!                                  Shared ── the socket has closed, BACK ─▶ Closing ── the answer ─▶ Back
 //!
 //!   receiving   Zmtp ─▶ Agreed ── SWITCH ─▶ Shared ── TAKE BACK ─▶ Asked
-//!                                             └── BACK ACCEPTED ─▶ Back ◀─── TAKEN BACK came
+//!                                             ├── BACK ACCEPTED ─▶ Back ◀─── TAKEN BACK came
+//!                                             └── BACK of a closed socket, BACK ACCEPTED ─▶ Ending
 //! ```
 //!
 //! [`Switch::input`] takes one [`Input`]: a frame of the peer, an order of the socket, an answer to an action. It changes
@@ -92,6 +94,8 @@ pub(crate) enum Frame {
     Refuse(u32),
     Switch,
     Back,
+    /// BACK of a socket that has closed: nothing follows.
+    Closing,
     TakeBack,
     TakenBack,
     BackAccepted,
@@ -147,6 +151,8 @@ pub(crate) enum Input {
     /// The socket has closed. `unsent`: with a message that shared memory had no room for. `immediate`: a pipe lasts no
     /// longer than its connection (`ZMQ_IMMEDIATE`).
     Closed { unsent: bool, immediate: bool },
+    /// The socket has closed, everything but what is in shared memory was sent, and the peer has not read all of that.
+    Leave,
     /// The stream has ended. `survives`: the session dialed, reconnects, and keeps its pipe. `closing`: the socket has
     /// closed and no unsent message is being retried.
     Ended { survives: bool, closing: bool },
@@ -278,6 +284,7 @@ impl Switch {
                 Frame::Refuse(code) => self.refuse_came(code),
                 Frame::Switch => self.switch_came(in_midst),
                 Frame::Back => self.back_came(short),
+                Frame::Closing => self.closing_came(short),
                 Frame::TakeBack => self.take_back_came(),
                 Frame::TakenBack => self.taken_back_came(),
                 Frame::BackAccepted => self.back_accepted_came(),
@@ -292,6 +299,7 @@ impl Switch {
             Input::Unused => self.unused(),
             Input::GiveBack => self.give_back(),
             Input::Closed { unsent, immediate } => self.closed(unsent, immediate),
+            Input::Leave => self.leave(),
             Input::Ended { survives, closing } => self.ended(survives, closing),
         }
     }
@@ -327,6 +335,13 @@ impl Switch {
         if !self.is_agreed() || self.sending == Sending::Lost {
             return;
         }
+        self.say_yield();
+        self.drop_receiver();
+        self.act(Action::GiveBack);
+    }
+
+    /// Says YIELD, once.
+    fn say_yield(&mut self) {
         let after = match self.yields {
             Yields::Neither => Yields::Ours,
             Yields::Theirs => Yields::Both,
@@ -335,8 +350,6 @@ impl Switch {
         if std::mem::replace(&mut self.yields, after) != after {
             self.say(Frame::Yield);
         }
-        self.drop_receiver();
-        self.act(Action::GiveBack);
     }
 
     fn yield_came(&mut self) {
@@ -354,7 +367,7 @@ impl Switch {
     }
 
     /// Returns true if the peer has asked this side to send by ZMTP.
-    fn is_asked_to_yield(&self) -> bool {
+    pub(crate) fn is_asked_to_yield(&self) -> bool {
         matches!(self.yields, Yields::Theirs | Yields::Both)
     }
 
@@ -483,6 +496,18 @@ impl Switch {
     #[inline]
     pub(crate) fn wants_unused(&self) -> bool {
         matches!(self.sending, Sending::Draining | Sending::Shared)
+    }
+
+    /// Returns true if the session has to give [`Input::Leave`] before a closed socket's connection ends.
+    #[inline]
+    pub(crate) fn may_leave(&self) -> bool {
+        matches!(self.sending, Sending::Shared)
+    }
+
+    /// Returns true if the peer was asked whether it can read all that a closed socket has sent, and has not answered.
+    #[inline]
+    pub(crate) fn awaits_answer(&self) -> bool {
+        matches!(self.sending, Sending::Closing)
     }
 
     /// Returns what the session keeps, once it has performed all actions. Before a connection and after it, that follows

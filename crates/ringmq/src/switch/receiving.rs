@@ -19,6 +19,8 @@ pub(crate) enum Receiving {
     Asked,
     /// BACK was accepted, or TAKEN BACK came: by ZMTP again.
     Back,
+    /// The peer's socket has closed, and this side has accepted that: everything left is in shared memory.
+    Ending,
     /// The connection has ended.
     Lost,
 }
@@ -27,7 +29,10 @@ impl Receiving {
     /// Returns true if nothing may come by ZMTP.
     #[inline]
     pub(super) fn is_shared(self) -> bool {
-        matches!(self, Receiving::Shared | Receiving::Asked)
+        matches!(
+            self,
+            Receiving::Shared | Receiving::Asked | Receiving::Ending
+        )
     }
 }
 
@@ -80,6 +85,22 @@ impl Switch {
         }
     }
 
+    /// The peer's socket has closed. Its session ends once this side has said that it can read everything.
+    pub(super) fn closing_came(&mut self, short: bool) {
+        match self.receiving {
+            Receiving::Shared if short => {
+                // TAKE BACK follows when the application comes to what cannot be read. YIELD says that it may.
+                self.say_yield();
+            }
+            Receiving::Shared => {
+                self.receiving = Receiving::Ending;
+                self.say(Frame::BackAccepted);
+            }
+            Receiving::Asked => {}
+            _ => self.violation(),
+        }
+    }
+
     pub(super) fn taken_back_came(&mut self) {
         match self.receiving {
             Receiving::Asked => {
@@ -98,7 +119,7 @@ impl Switch {
                 self.say(Frame::TakeBack);
             }
             // This side has accepted BACK: what the peer sends since is newer than what it would take back.
-            Receiving::Back => self.violation(),
+            Receiving::Back | Receiving::Ending => self.violation(),
             // The order is about an earlier connection, or the second one about this.
             _ => {}
         }

@@ -29,6 +29,8 @@ pub(crate) enum Sending {
     Reading,
     /// BACK was accepted, or TAKEN BACK was said. Messages go by ZMTP; no segment is needed.
     Back,
+    /// The socket has closed, and BACK was said. The peer has not said whether it can read all that is in shared memory.
+    Closing,
     /// The connection has ended.
     Lost,
 }
@@ -45,6 +47,7 @@ impl Sending {
                 | Sending::FallingBack
                 | Sending::Leaving
                 | Sending::Reading
+                | Sending::Closing
         )
     }
 
@@ -125,11 +128,16 @@ impl Switch {
 
     /// Sends by ZMTP from here on. The peer's application first reads what is in shared memory.
     pub(super) fn back_accepted_came(&mut self) {
-        if self.sending == Sending::Leaving {
-            self.act(Action::AppendHeld);
-            self.sending = Sending::Reading;
-        } else {
-            self.violation();
+        match self.sending {
+            Sending::Leaving => {
+                self.act(Action::AppendHeld);
+                self.sending = Sending::Reading;
+            }
+            Sending::Closing => {
+                self.act(Action::DropSegments);
+                self.sending = Sending::Back;
+            }
+            _ => self.violation(),
         }
     }
 
@@ -162,6 +170,10 @@ impl Switch {
                 self.act(Action::TakeUnread);
                 self.act(Action::AppendHeld);
             }
+            Sending::Closing => {
+                self.say(Frame::TakenBack);
+                self.act(Action::TakeUnread);
+            }
             Sending::IdleSwitched => self.say(Frame::TakenBack),
             _ => return self.violation(),
         }
@@ -183,6 +195,14 @@ impl Switch {
             _ => return,
         };
         self.act(Action::DropSegments);
+    }
+
+    /// Asks a peer that has not read everything whether it can. It may ask for the rest by ZMTP.
+    pub(super) fn leave(&mut self) {
+        if self.sending == Sending::Shared {
+            self.say(Frame::Closing);
+            self.sending = Sending::Closing;
+        }
     }
 
     pub(super) fn closed(&mut self, unsent: bool, immediate: bool) {

@@ -226,3 +226,76 @@ fn everything_comes(test: &str, lack: Lack) {
         receiver.finish();
     }
 }
+
+/// Messages of a sender that closes, and the place of the large one.
+const LAST: u64 = 6;
+const LARGE_LAST: u64 = 3;
+
+fn of_a_closer(number: u64) -> Vec<u8> {
+    vec![number as u8; if number == LARGE_LAST { BYTES } else { 100 }]
+}
+
+/// Receives what a sender has sent before it closed, without memory for the segment of the large message.
+fn late_receiver() {
+    let context = Context::new().unwrap();
+    let mut pull = socket(&context, Kind::Pull);
+    open(&mut pull, arg(1) == "binds", &arg(0));
+    say("open");
+    pull.recv_deadline(soon()).unwrap();
+    while !is_shared(&mut pull) {
+        std::thread::yield_now();
+    }
+    assert!(limit_memory(MORE));
+    say("limited");
+    assert_eq!(listen(), "read");
+    for number in 0..LAST {
+        let message = pull.recv_deadline(soon());
+        let message = message.unwrap_or_else(|error| panic!("{number}: {error}"));
+        assert!(last(&message) == of_a_closer(number), "{number}");
+    }
+    say("received");
+    assert_eq!(listen(), "end");
+    assert!(pull.try_recv().is_err());
+}
+
+/// `send` and the close have succeeded, and the session lingers: it delivers what the receiver cannot map. libzmq does.
+#[test]
+fn what_a_receiver_has_no_memory_for_comes_from_a_socket_that_has_closed() {
+    const TEST: &str =
+        "unreadable::what_a_receiver_has_no_memory_for_comes_from_a_socket_that_has_closed";
+    if role().is_some() {
+        return late_receiver();
+    }
+    let _guard = watchdog(Duration::from_secs(120));
+    for binds in [true, false] {
+        println!("the receiver binds: {binds}");
+        let scratch = Scratch::new();
+        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let side = if binds { "binds" } else { "connects" };
+        let mut receiver = Actor::start(&mut spawn_role(TEST, "late_receiver", &[&endpoint, side]));
+        let context = Context::new().unwrap();
+        let mut push = socket(&context, Kind::Push);
+        push.set_linger(None);
+        if binds {
+            assert_eq!(receiver.hear(), "open");
+            open(&mut push, false, &endpoint);
+        } else {
+            open(&mut push, true, &endpoint);
+            assert_eq!(receiver.hear(), "open");
+        }
+        while !is_shared(&mut push) {
+            std::thread::yield_now();
+        }
+        push.send("begins").unwrap();
+        assert_eq!(receiver.hear(), "limited");
+        for number in 0..LAST {
+            push.send(of_a_closer(number)).unwrap();
+        }
+        drop(push);
+        receiver.tell("read");
+        context.terminate();
+        assert_eq!(receiver.hear(), "received");
+        receiver.tell("end");
+        receiver.finish();
+    }
+}

@@ -55,12 +55,13 @@ fn steps(setup: &Setup) -> Vec<Step> {
     steps
 }
 
-pub(super) const FRAMES: [Frame; 9] = [
+pub(super) const FRAMES: [Frame; 10] = [
     Frame::Offer,
     Frame::Accept,
     Frame::Refuse(2),
     Frame::Switch,
     Frame::Back,
+    Frame::Closing,
     Frame::TakeBack,
     Frame::TakenBack,
     Frame::BackAccepted,

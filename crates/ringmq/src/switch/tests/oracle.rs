@@ -119,7 +119,7 @@ impl Record {
                 once(&mut said.switch, "SWITCH")
             }
             Frame::TakeBack => once(&mut said.take_back, "TAKE BACK"),
-            Frame::Back => {
+            Frame::Back | Frame::Closing => {
                 let first = said.switch && !said.taken_back;
                 demand(first, || format!("{frame:?} out of turn: {said:?}"))?;
                 once(&mut said.back, "BACK")
@@ -222,11 +222,6 @@ impl Record {
         demand(self.liar || self.crossed(), || {
             format!("a violation between honest sides: {:?}", self.said)
         })
-    }
-
-    /// Returns true if a side has no memory for what it receives, or has said TAKE BACK.
-    fn asks(&self, number: usize) -> bool {
-        self.short[number] || self.said[number].take_back
     }
 
     fn crossed(&self) -> bool {
@@ -387,9 +382,9 @@ pub(crate) fn check_quiet(world: &mut World) -> Verdict<()> {
             || !receiver.alive
             || receiver.socket.closed
             || sender.session.rests()
-            // A sender that has closed does not hear TAKE BACK, and leaves its messages to the peer that has them in its
-            // memory, even if that dies.
-            || sender.socket.closed && (world.record.asks(1 - number) || receiver.life > 1);
+            // A sender that has closed leaves its messages to a peer that has said that it can read them, even if that
+            // finds no memory, or dies.
+            || sender.socket.closed && (world.record.crosses(number) || receiver.life > 1);
         if kept_apart {
             continue;
         }

@@ -21,6 +21,13 @@ pub(super) const BACK_WHEN_SHORT: Input = Input::Frame {
     short: true,
 };
 
+/// BACK of a socket that has closed, then.
+pub(super) const CLOSING_WHEN_SHORT: Input = Input::Frame {
+    frame: Frame::Closing,
+    in_midst: false,
+    short: true,
+};
+
 /// From a state, by an input, to a state, with actions.
 pub(super) type Row<State> = (State, Input, State, Vec<Action>);
 
@@ -46,13 +53,14 @@ pub(super) fn sending_states() -> Vec<Sending> {
         Leaving,
         Reading,
         Back,
+        Closing,
         Lost,
     ];
     for state in &states {
         // A new state is a new entry above.
         match state {
             Zmtp | Idle | Held | Draining | Shared | IdleSwitched => {}
-            Retreating | FallingBack | Leaving | Reading | Back | Lost => {}
+            Retreating | FallingBack | Leaving | Reading | Back | Closing | Lost => {}
         }
     }
     states
@@ -117,6 +125,19 @@ pub(super) fn sending_rows() -> Vec<Row<Sending>> {
         ),
         (IdleSwitched, take_back, Back, vec![taken_back]),
         (Reading, Input::PeerDrained, Back, vec![DropSegments]),
+        (Shared, Input::Leave, Closing, vec![Say(Frame::Closing)]),
+        (
+            Closing,
+            frame(Frame::BackAccepted),
+            Back,
+            vec![DropSegments],
+        ),
+        (
+            Closing,
+            take_back,
+            Back,
+            vec![Say(Frame::TakenBack), TakeUnread],
+        ),
     ];
     for state in sending_states() {
         for let_go in [false, true] {
@@ -145,10 +166,12 @@ pub(super) fn sending_rows() -> Vec<Row<Sending>> {
 
 pub(super) fn receiving_states() -> Vec<Receiving> {
     use Receiving::*;
-    let states = vec![Zmtp, Idle, Agreed, Dropped, Shared, Asked, Back, Lost];
+    let states = vec![
+        Zmtp, Idle, Agreed, Dropped, Shared, Asked, Back, Ending, Lost,
+    ];
     for state in &states {
         match state {
-            Zmtp | Idle | Agreed | Dropped | Shared | Asked | Back | Lost => {}
+            Zmtp | Idle | Agreed | Dropped | Shared | Asked | Back | Ending | Lost => {}
         }
     }
     states
@@ -179,6 +202,22 @@ pub(super) fn receiving_rows() -> Vec<Row<Receiving>> {
         (Shared, BACK_WHEN_SHORT, Shared, vec![]),
         (Asked, frame(Frame::Back), Asked, vec![]),
         (Asked, BACK_WHEN_SHORT, Asked, vec![]),
+        (
+            Shared,
+            frame(Frame::Closing),
+            Ending,
+            vec![Say(Frame::BackAccepted)],
+        ),
+        (Shared, CLOSING_WHEN_SHORT, Shared, vec![Say(Frame::Yield)]),
+        (Asked, frame(Frame::Closing), Asked, vec![]),
+        (Asked, CLOSING_WHEN_SHORT, Asked, vec![]),
+        (
+            Ending,
+            Input::CannotReceive,
+            Ending,
+            vec![ShortOfMemory, Action::Violation],
+        ),
+        (Ending, Input::Message, Ending, vec![Action::Violation]),
         (
             Dropped,
             frame(Frame::Switch),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::super::agreement::{Ours, Theirs};
 use super::super::*;
 use super::rows::{
-    BACK_WHEN_SHORT, RIPE, Row, SINCE, YOUNG, agreement_rows, agreement_states, frame,
-    receiving_rows, receiving_states, sending_rows, sending_states,
+    BACK_WHEN_SHORT, CLOSING_WHEN_SHORT, RIPE, Row, SINCE, YOUNG, agreement_rows, agreement_states,
+    frame, receiving_rows, receiving_states, sending_rows, sending_states,
 };
 use Action::{CarrierShared, TellAgreed};
 
@@ -19,6 +19,8 @@ const TOLD: [(Told, Yields); 5] = [
     (Told::Shared, Yields::Theirs),
     (Told::Shared, Yields::Both),
 ];
+
+const YIELD: Action = Action::Say(Frame::Yield);
 
 /// Every input but those that change more than one of the three states: `Met` and `Ended`.
 fn inputs() -> Vec<Input> {
@@ -39,6 +41,7 @@ fn inputs() -> Vec<Input> {
         Input::PeerDrained,
         Input::Unused,
         Input::GiveBack,
+        Input::Leave,
     ];
     for flag in [false, true] {
         inputs.extend([
@@ -71,15 +74,15 @@ fn inputs() -> Vec<Input> {
             Input::OfferSent | Input::Judged(_) | Input::Undecodable(_) | Input::Met { .. } => {}
             Input::Frame { .. } | Input::Message | Input::CannotSend { .. } => {}
             Input::CannotReceive | Input::Output { .. } | Input::Fresh | Input::PeerDrained => {}
-            Input::Unused | Input::GiveBack => {}
+            Input::Unused | Input::GiveBack | Input::Leave => {}
             Input::Closed { .. } | Input::Ended { .. } => {}
         }
     }
     inputs
 }
 
-/// The row for a state and an input: only SWITCH asks whether it is in the midst of a message, and only BACK whether a
-/// segment waits.
+/// The row for a state and an input: only SWITCH asks whether it is in the midst of a message, and only BACK, of a
+/// socket that has closed or not, whether a segment waits.
 fn find<State: Copy + PartialEq>(
     rows: &[Row<State>],
     from: State,
@@ -100,6 +103,11 @@ fn find<State: Copy + PartialEq>(
             short: true,
             ..
         } => BACK_WHEN_SHORT,
+        Input::Frame {
+            frame: Frame::Closing,
+            short: true,
+            ..
+        } => CLOSING_WHEN_SHORT,
         Input::Frame { frame: what, .. } => frame(what),
         input => input,
     };
@@ -143,7 +151,7 @@ fn every_state_and_every_input() {
     }
     assert_eq!(
         seen,
-        agreement_states().len() * 12 * 8 * TOLD.len() * inputs().len()
+        agreement_states().len() * 13 * 9 * TOLD.len() * inputs().len()
     );
 }
 
@@ -202,6 +210,15 @@ fn every_row(rows: &Rows, before: &Switch, input: Input) {
     {
         *action = Action::OpenInbound(Why::Resources);
     }
+    let yields = match before.yields {
+        Yields::Neither if expected == [YIELD] => Yields::Ours,
+        Yields::Theirs if expected == [YIELD] => Yields::Both,
+        yields => yields,
+    };
+    if matches!(before.yields, Yields::Ours | Yields::Both) {
+        // It was said before.
+        expected.retain(|action| *action != YIELD);
+    }
     let mut after = before.clone();
     after.input(input);
     assert_eq!(actions(&mut after), expected, "{input:?} in {before:?}");
@@ -209,7 +226,7 @@ fn every_row(rows: &Rows, before: &Switch, input: Input) {
         agreement,
         sending,
         receiving,
-        yields: before.yields,
+        yields,
         told,
         actions: VecDeque::new(),
     };
@@ -300,13 +317,16 @@ fn what_is_left_at_the_end() {
                         Zmtp | Idle | Held | IdleSwitched | Back | Lost => {
                             (Unread::None, false, false)
                         }
-                        Draining | Shared if closing => (Unread::None, false, true),
-                        Draining | Shared => (Unread::BehindThenPipe, false, true),
+                        Draining | Shared | Closing if closing => (Unread::None, false, true),
+                        Draining | Shared | Closing => (Unread::BehindThenPipe, false, true),
                         Retreating | FallingBack | Leaving => (Unread::Behind, true, true),
                         Reading => (Unread::Front, false, true),
                     };
                     let tell = told == Told::Shared;
-                    let shared = matches!(receiving, Receiving::Shared | Receiving::Asked);
+                    let shared = matches!(
+                        receiving,
+                        Receiving::Shared | Receiving::Asked | Receiving::Ending
+                    );
                     let resume = Action::Resume { unread, held, tell };
                     let resumes = survives && (segments || shared || tell);
                     let expected: Vec<Action> = resumes.then_some(resume).into_iter().collect();
@@ -366,7 +386,7 @@ fn questions() {
         ];
         use Sending::*;
         let expected = match sending {
-            Zmtp | Shared | IdleSwitched | Back | Lost => [false; 5],
+            Zmtp | Shared | IdleSwitched | Back | Closing | Lost => [false; 5],
             Idle | Draining => [true, false, false, false, false],
             Held => [true, false, true, false, false],
             Retreating => [true, false, false, true, false],
@@ -375,5 +395,7 @@ fn questions() {
             Reading => [false, false, false, true, true],
         };
         assert_eq!(asked, expected, "{sending:?}");
+        assert_eq!(switch.may_leave(), sending == Shared);
+        assert_eq!(switch.awaits_answer(), sending == Closing);
     }
 }

@@ -100,7 +100,7 @@ fn step(choices: &mut impl Choices, setup: &Setup) -> Step {
         };
     }
     if rare < 7 && setup.budget.lies > 0 {
-        return match choices.below(14) {
+        return match choices.below(15) {
             0 => Step::Foreign(Frame::Refuse(choices.below(7) as u32)),
             1 => Step::Foreign(Frame::Back),
             2 => Step::Foreign(Frame::TakeBack),
@@ -112,6 +112,7 @@ fn step(choices: &mut impl Choices, setup: &Setup) -> Step {
             9 => Step::Foreign(Frame::Offer),
             10 => Step::Foreign(Frame::BackAccepted),
             11 => Step::Foreign(Frame::Yield),
+            12 => Step::Foreign(Frame::Closing),
             _ => Step::ForeignRead,
         };
     }

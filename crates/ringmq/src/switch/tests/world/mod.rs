@@ -64,8 +64,6 @@ pub(crate) struct Memory {
     pub(crate) ended: bool,
     /// The receiver has no mapping for what is published from here on.
     pub(crate) missing: Option<usize>,
-    /// The socket has come to that.
-    pub(crate) met: bool,
 }
 
 /// What may happen.

@@ -85,10 +85,12 @@ pub(crate) enum Fault {
     ForgetsHeld,
     /// Answers TAKE BACK twice.
     SaysTwice,
+    /// Ends the connection of a socket that has closed without asking whether the peer can read everything.
+    DoesNotAsk,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 7] = [
+    pub(crate) const ALL: [Fault; 8] = [
         Fault::EarlyEnd,
         Fault::HeldFirst,
         Fault::FrontBehind,
@@ -96,6 +98,7 @@ impl Fault {
         Fault::Sleeps,
         Fault::ForgetsHeld,
         Fault::SaysTwice,
+        Fault::DoesNotAsk,
     ];
 }
 
@@ -377,6 +380,15 @@ impl World {
         }
         let closed = session.closed && session.unsent.is_none();
         if at_end && session.held.is_none() && (closed || !session.switch.is_agreed()) {
+            if session.switch.awaits_answer() {
+                return Ok(false);
+            }
+            let memory = &self.memories[self.connection()][number];
+            let unread = session.witness && memory.read < memory.published.len();
+            if session.switch.may_leave() && unread && self.fault != Some(Fault::DoesNotAsk) {
+                self.input(number, Input::Leave)?;
+                return Ok(true);
+            }
             self.sides[number].session.stream = Stream::Farewell;
             self.write(number, Item::End);
             return Ok(true);
@@ -406,10 +418,8 @@ impl World {
     /// A segment waits that this side could not map.
     fn misses(&self, number: usize) -> bool {
         let memory = &self.memories[self.connection()][1 - number];
-        !memory.met
-            && memory
-                .missing
-                .is_some_and(|from| from < memory.published.len())
+        let missing = memory.missing;
+        missing.is_some_and(|from| from < memory.published.len())
     }
 
     pub(super) fn give_back(&mut self, number: usize) -> Verdict<bool> {

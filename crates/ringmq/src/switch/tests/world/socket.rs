@@ -205,7 +205,6 @@ impl World {
                     }
                     self.budget.receive_short[number] -= u8::from(!missing);
                     self.record.short[number] = true;
-                    memory.met |= missing;
                     *ends = true;
                     if !side.socket.gone {
                         side.orders.push_back(Order::CannotReceive);

@@ -18,3 +18,18 @@ pub(crate) enum Broken {
     /// It does not keep to the handoff, or its shared memory cannot be used.
     Handoff,
 }
+
+impl Broken {
+    /// Returns true if this side ends the connection: the peer may live, and read on what it has got.
+    pub(crate) fn is_ours(&self) -> bool {
+        match self {
+            Broken::Closed => false,
+            // The peer has closed with something unread, or is dead.
+            Broken::Io(error) => !matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+            ),
+            Broken::Protocol(_) | Broken::NoReply | Broken::Handoff => true,
+        }
+    }
+}

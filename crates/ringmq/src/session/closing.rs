@@ -6,6 +6,7 @@ use crate::mail::{Command, EventKind, Unsent};
 use crate::session::broken::Broken;
 use crate::session::origin::Origin;
 use crate::session::session_events::Retry;
+use crate::session::stream::Liveness;
 use crate::session::supply::Supplies;
 use crate::session::{Io, Next, Session};
 
@@ -67,11 +68,14 @@ impl Session {
 
     /// The stream has ended.
     pub(crate) fn broken(&mut self, why: &Broken, supplies: &mut Supplies) -> Next {
-        if !matches!(why, Broken::Closed | Broken::Io(_)) {
+        let ours = why.is_ours();
+        if ours {
             self.stop_reading();
         }
+        let mut given = ours;
         if let Io::Open(open) = &self.io {
             open.handoff.close();
+            given &= !matches!(open.liveness, Liveness::Dead(_));
         }
         if let Some(inbound) = &mut self.ends.inbound {
             inbound.rollback();
@@ -90,7 +94,7 @@ impl Session {
         let survives = dialed && !ends && !self.link.immediate;
         let letting_go = self.letting_go;
         let (driver, site) = self.driver_and_site(supplies);
-        driver.end(survives, letting_go, site);
+        driver.end(survives, letting_go, given, site);
         if ends { Next::End } else { Next::Rest }
     }
 }

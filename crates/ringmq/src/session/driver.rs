@@ -306,7 +306,7 @@ impl Driver {
         let receiver = open_inbound(ends, link);
         let mut sender = None;
         let left = match (self.witness.take(), unread) {
-            (None, _) | (_, Unread::None) => None,
+            (None, _) | (_, Unread::None | Unread::Pipe) => None,
             (Some(witness), _) => Some(Outbound::left(witness.into_unread())),
         };
         if let Some(left) = left {
@@ -315,11 +315,11 @@ impl Driver {
                 Unread::Front => ends.outbound.first(left),
                 _ => ends.outbound.then(left),
             }
-            if unread == Unread::BehindThenPipe {
-                let (from_socket, then) = outbound(link, &ends.waker);
-                ends.outbound.then(Outbound::new(then));
-                sender = Some(from_socket);
-            }
+        }
+        if matches!(unread, Unread::Pipe | Unread::BehindThenPipe) {
+            let (from_socket, then) = outbound(link, &ends.waker);
+            ends.outbound.then(Outbound::new(then));
+            sender = Some(from_socket);
         }
         if held {
             ends.append_held();
@@ -335,10 +335,16 @@ impl Driver {
     }
 
     /// Ends the connection. `survives`: the session reconnects, and keeps its pipe. `letting_go`: the socket has closed.
-    pub(crate) fn end(&mut self, survives: bool, letting_go: bool, site: Site<'_>) {
+    /// `given`: the peer may live, and reads on what it has in shared memory.
+    pub(crate) fn end(&mut self, survives: bool, letting_go: bool, given: bool, site: Site<'_>) {
         let closing = letting_go && self.unsent.is_none();
         // No frame comes that could be out of turn.
-        let _ = self.input(Input::Ended { survives, closing }, site);
+        let ended = Input::Ended {
+            survives,
+            closing,
+            given,
+        };
+        let _ = self.input(ended, site);
         (self.sender, self.receiver, self.witness) = (None, None, None);
     }
 

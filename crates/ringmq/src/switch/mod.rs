@@ -154,8 +154,13 @@ pub(crate) enum Input {
     /// The socket has closed, everything but what is in shared memory was sent, and the peer has not read all of that.
     Leave,
     /// The stream has ended. `survives`: the session dialed, reconnects, and keeps its pipe. `closing`: the socket has
-    /// closed and no unsent message is being retried.
-    Ended { survives: bool, closing: bool },
+    /// closed and no unsent message is being retried. `given`: this side has ended the connection, and the peer's process
+    /// may live. It reads on what it has in shared memory.
+    Ended {
+        survives: bool,
+        closing: bool,
+        given: bool,
+    },
 }
 
 /// What the session does.
@@ -223,6 +228,8 @@ pub(crate) enum Action {
 pub(crate) enum Unread {
     /// There are none.
     None,
+    /// There are none: the peer reads on. A new pipe from the socket goes behind the chain.
+    Pipe,
     /// Behind the chain, and a new pipe from the socket behind them.
     BehindThenPipe,
     /// Behind the chain.
@@ -300,7 +307,11 @@ impl Switch {
             Input::GiveBack => self.give_back(),
             Input::Closed { unsent, immediate } => self.closed(unsent, immediate),
             Input::Leave => self.leave(),
-            Input::Ended { survives, closing } => self.ended(survives, closing),
+            Input::Ended {
+                survives,
+                closing,
+                given,
+            } => self.ended(survives, closing, given),
         }
     }
 
@@ -372,7 +383,7 @@ impl Switch {
     }
 
     /// The stream has ended. A session that dialed sends to its next peer what this one has not read.
-    fn ended(&mut self, survives: bool, closing: bool) {
+    fn ended(&mut self, survives: bool, closing: bool, given: bool) {
         let sending = std::mem::replace(&mut self.sending, Sending::Lost);
         let receiving = std::mem::replace(&mut self.receiving, Receiving::Lost);
         let tell = std::mem::replace(&mut self.told, Told::Zmtp) == Told::Shared;
@@ -387,9 +398,13 @@ impl Switch {
             // A socket that has closed has sent all of it, as libzmq does when it has written to its connection.
             if closing {
                 Unread::None
+            } else if given && sending.is_switched() {
+                Unread::Pipe
             } else {
                 Unread::BehindThenPipe
             }
+        } else if given && sending.is_switched() {
+            Unread::None
         } else if sending.holds() {
             Unread::Behind
         } else {

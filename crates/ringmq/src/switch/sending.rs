@@ -73,6 +73,15 @@ impl Sending {
         )
     }
 
+    /// Returns true if SWITCH was said, so that the peer may read segments.
+    #[inline]
+    pub(super) fn is_switched(self) -> bool {
+        !matches!(
+            self,
+            Sending::Zmtp | Sending::Idle | Sending::Held | Sending::Draining | Sending::Retreating
+        )
+    }
+
     /// Returns true if the end of the chain is to be told to the peer.
     #[inline]
     pub(super) fn wants_end(self) -> bool {

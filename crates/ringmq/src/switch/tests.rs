@@ -167,6 +167,23 @@ fn deaths_in_every_order() {
     assert!(held);
 }
 
+/// The side that dialed ends a connection by itself, and connects to the same process again: nothing comes twice.
+#[test]
+fn a_live_peer_is_left_in_every_order() {
+    let budget = Budget {
+        messages: [2, 0],
+        send_short: [1, 0],
+        severs: 1,
+        reconnects: 1,
+        ..Budget::NONE
+    };
+    let setup = Setup {
+        wire: 3,
+        ..one_way(budget)
+    };
+    every_order(&setup, 196_581);
+}
+
 #[test]
 fn a_liar_in_every_order() {
     for (agreed, send_short, states) in [(false, 0, 27575), (true, 1, 100_371)] {
@@ -191,17 +208,19 @@ fn a_liar_in_every_order() {
 fn every_fault_is_found() {
     let _guard = watchdog(LIMIT);
     let setup = |fault| Setup {
-        fault,
+        fault: Some(fault),
         ..one_way(Budget {
             messages: [3, 0],
             send_short: [1, 0],
             receive_short: [0, 1],
             closes: [1, 0],
+            severs: u8::from(fault == Fault::SendsAgain),
+            reconnects: u8::from(fault == Fault::SendsAgain),
             ..Budget::NONE
         })
     };
     for fault in Fault::ALL {
-        let found = explore(&setup(Some(fault)));
+        let found = explore(&setup(fault));
         let why = found
             .err()
             .unwrap_or_else(|| panic!("{fault:?} was not found"));

@@ -277,7 +277,7 @@ fn whoever_keeps_the_order_is_heard_to_the_end() {
 /// Frames, and what else is said, after both have agreed.
 type Script = fn(&mut Liar);
 
-const OUT_OF_TURN: [(&str, Script); 13] = [
+const OUT_OF_TURN: [(&str, Script); 18] = [
     ("back before it went", |liar| liar.say(BACK)),
     ("back twice", |liar| {
         liar.say_all(&[SWITCH, BACK, BACK]);
@@ -310,6 +310,22 @@ const OUT_OF_TURN: [(&str, Script); 13] = [
     }),
     ("by ZMTP, but over", |liar| {
         liar.say(SWITCH);
+        liar.send(b"strange", false);
+    }),
+    ("asks twice for ZMTP", |liar| {
+        liar.say_all(&[OfferFrame::Yield, OfferFrame::Yield]);
+    }),
+    ("has closed, and never went over", |liar| {
+        liar.say(OfferFrame::Closing);
+    }),
+    ("has closed twice", |liar| {
+        liar.say_all(&[SWITCH, OfferFrame::Closing, OfferFrame::Closing]);
+    }),
+    ("back after it has closed", |liar| {
+        liar.say_all(&[SWITCH, OfferFrame::Closing, BACK]);
+    }),
+    ("by ZMTP after it has closed", |liar| {
+        liar.say_all(&[SWITCH, OfferFrame::Closing]);
         liar.send(b"strange", false);
     }),
     ("accepted twice", |liar| liar.say(OfferFrame::Accept)),

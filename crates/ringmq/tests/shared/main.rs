@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
+mod abandoned;
 mod aimed;
 mod bounds;
 mod calls;

@@ -42,6 +42,7 @@ fn steps(setup: &Setup) -> Vec<Step> {
             Step::Distrust(side),
             Step::Close(side),
             Step::Die(side),
+            Step::Sever(side),
         ]);
     }
     if setup.budget.lies > 0 {

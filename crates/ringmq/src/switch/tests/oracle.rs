@@ -21,6 +21,13 @@ pub(crate) struct Record {
     wrote: [u64; 2],
     read: [u64; 2],
     settled: [u64; 2],
+    /// Messages that were in the memory of a peer that lives when the sender's side ended the connection, and since. Each
+    /// is read once, or lost.
+    given: [u64; 2],
+    /// Messages of a side that listens, which ended with the connection that they were sent on.
+    forgotten: [u64; 2],
+    /// The side that dialed has ended the present connection.
+    pub(crate) severed: bool,
 }
 
 /// The frames that a side has said.
@@ -78,6 +85,9 @@ impl Record {
             wrote: [0; 2],
             read: [0; 2],
             settled: [0; 2],
+            given: [0; 2],
+            forgotten: [0; 2],
+            severed: false,
         }
     }
 
@@ -86,14 +96,33 @@ impl Record {
         for (number, life) in lives.into_iter().enumerate() {
             if self.lives[number] != life {
                 (self.wrote[number], self.read[number]) = (0, 0);
+                (self.given[number], self.forgotten[number]) = (0, 0);
                 self.short[number] = false;
             }
-            self.settled[number] = self.arrived(number);
+            self.settled[number] = self.arrived(number) | self.forgotten[number];
         }
         self.lives = lives;
+        self.severed = false;
         self.said = Default::default();
         self.heard = Default::default();
         self.violations = [0; 2];
+    }
+
+    /// Returns true if this side has said SWITCH.
+    pub(crate) fn has_switched(&self, number: usize) -> bool {
+        self.said[number].switch
+    }
+
+    /// A side that listens gets another pipe: what it has sent so far goes no further.
+    pub(crate) fn forgets(&mut self, number: usize, sent: u8) {
+        self.forgotten[number] = (1 << sent) - 1;
+        self.settled[number] |= self.forgotten[number];
+    }
+
+    /// The peer reads on by itself.
+    pub(crate) fn gave(&mut self, number: usize, messages: &[Number]) {
+        let given = messages.iter().copied().map(bit);
+        self.given[number] |= given.fold(0, std::ops::BitOr::bitor);
     }
 
     /// Messages of a side that were written to a wire or read in shared memory.
@@ -187,7 +216,8 @@ impl Record {
         }
         let from = before.filter(|before| before.life == last.life);
         let from = from.map_or(0, |before| before.count + 1);
-        let missing = (from..last.count).find(|count| self.settled[1 - number] >> count & 1 == 0);
+        let left_out = self.settled[1 - number] | self.given[1 - number];
+        let missing = (from..last.count).find(|count| left_out >> count & 1 == 0);
         demand(missing.is_none(), || {
             format!("received {last:?} behind {before:?}: {missing:?} is missing")
         })
@@ -284,7 +314,7 @@ fn check_end(world: &World) -> Verdict<()> {
         left.push(message);
     }
     let side = &then.sides[number];
-    let arrived = then.record.arrived(number);
+    let arrived = then.record.arrived(number) | then.record.given[number];
     let rises = left.is_sorted_by(|one, two| one < two);
     let next = left
         .iter()
@@ -382,6 +412,7 @@ pub(crate) fn check_quiet(world: &mut World) -> Verdict<()> {
             || !receiver.alive
             || receiver.socket.closed
             || sender.session.rests()
+            || world.record.severed
             // A sender that has closed leaves its messages to a peer that has said that it can read them, even if that
             // finds no memory, or dies.
             || sender.socket.closed && (world.record.crosses(number) || receiver.life > 1);
@@ -394,8 +425,9 @@ pub(crate) fn check_quiet(world: &mut World) -> Verdict<()> {
             .iter()
             .filter(|got| got.life == sender.life);
         let got = mine.copied().map(bit).fold(0, std::ops::BitOr::bitor);
-        let expected = all(sender) & !world.record.settled[number];
-        demand(got | world.record.settled[number] == all(sender), || {
+        let elsewhere = world.record.settled[number] | world.record.given[number];
+        let expected = all(sender) & !elsewhere;
+        demand(got | elsewhere == all(sender), || {
             format!("side {number} has sent {expected:b}, of which {got:b} were received")
         })?;
         demand(!sender.socket.waits(), || {

@@ -307,17 +307,23 @@ fn what_is_left_at_the_end() {
     for sending in sending_states() {
         for receiving in receiving_states() {
             for told in [Told::Zmtp, Told::Shared] {
-                for (survives, closing) in
-                    [(true, true), (true, false), (false, true), (false, false)]
-                {
+                for bits in 0..8 {
+                    let [survives, closing, given] = [1, 2, 4].map(|bit| bits & bit > 0);
                     let mut switch = Switch::new(Ok(()));
                     (switch.sending, switch.receiving, switch.told) = (sending, receiving, told);
-                    switch.input(Input::Ended { survives, closing });
+                    switch.input(Input::Ended {
+                        survives,
+                        closing,
+                        given,
+                    });
                     let (unread, held, segments) = match sending {
                         Zmtp | Idle | Held | IdleSwitched | Back | Lost => {
                             (Unread::None, false, false)
                         }
                         Draining | Shared | Closing if closing => (Unread::None, false, true),
+                        Shared | Closing if given => (Unread::Pipe, false, true),
+                        FallingBack | Leaving if given => (Unread::None, true, true),
+                        Reading if given => (Unread::None, false, true),
                         Draining | Shared | Closing => (Unread::BehindThenPipe, false, true),
                         Retreating | FallingBack | Leaving => (Unread::Behind, true, true),
                         Reading => (Unread::Front, false, true),

@@ -71,6 +71,8 @@ fn setup(choices: &mut impl Choices) -> Setup {
             give_backs,
             closes,
             deaths: deaths.map(|deaths| deaths * 2),
+            // What both sides may lose then is explored for one direction only.
+            severs: 0,
             reconnects: if lies > 0 { 0 } else { 3 },
             refusals: choices.below(8).saturating_sub(5) as u8,
             lies,

@@ -19,7 +19,7 @@ impl World {
         if violated && !self.sides[number].session.is_over() {
             self.record.violated(number)?;
             self.sides[number].commands.push_back(Command::Stop);
-            self.end(number)?;
+            self.end(number, true)?;
         }
         Ok(())
     }
@@ -160,18 +160,16 @@ impl World {
         }
         session.inbound = receiver;
         let left = Source::Unread { connection, at };
-        let mut sender = None;
         match unread {
-            Unread::None => {}
+            Unread::None | Unread::Pipe => {}
             Unread::Front if !behind => session.chain.push_front(left),
-            Unread::Front | Unread::Behind => session.chain.push_back(left),
-            Unread::BehindThenPipe => {
+            Unread::Front | Unread::Behind | Unread::BehindThenPipe => {
                 session.chain.push_back(left);
-                let pipe = open(&mut side.outbound);
-                session.chain.push_back(Source::Pipe(pipe));
-                sender = Some(pipe);
             }
         }
+        let opens = matches!(unread, Unread::Pipe | Unread::BehindThenPipe);
+        let sender = opens.then(|| open(&mut side.outbound));
+        session.chain.extend(sender.map(Source::Pipe));
         if held {
             self.append_held(number);
         }

@@ -62,6 +62,8 @@ pub(crate) struct Memory {
     pub(crate) read: usize,
     /// *end* was published.
     pub(crate) ended: bool,
+    /// The sender's side has ended the connection to a peer that lives.
+    pub(crate) given: bool,
     /// The receiver has no mapping for what is published from here on.
     pub(crate) missing: Option<usize>,
 }
@@ -102,7 +104,9 @@ pub(crate) enum Step {
     /// The socket closes. The process dies.
     Close(usize),
     Die(usize),
-    /// The side that dialed connects to a new process.
+    /// The session ends its connection, and the peer lives.
+    Sever(usize),
+    /// The side that dialed connects to a new process, or to the one that it has left.
     Reconnect,
     /// The side that lies writes this, or reports that it has read a message.
     Foreign(Frame),
@@ -122,6 +126,8 @@ pub(crate) struct Budget {
     pub(crate) give_backs: [u8; 2],
     pub(crate) closes: [u8; 2],
     pub(crate) deaths: [u8; 2],
+    /// Times that the side that dialed ends a connection.
+    pub(crate) severs: u8,
     pub(crate) reconnects: u8,
     /// Times that a side runs short of memory for offers or refuses one, before both have agreed.
     pub(crate) refusals: u8,
@@ -140,6 +146,7 @@ impl Budget {
         give_backs: [0; 2],
         closes: [0; 2],
         deaths: [0; 2],
+        severs: 0,
         reconnects: 0,
         refusals: 0,
         lies: 0,
@@ -290,6 +297,7 @@ impl World {
             Step::RunShort(_) | Step::Distrust(_) => self.budget.refusals > 0,
             Step::Close(side) => self.budget.closes[side] > 0,
             Step::Die(side) => self.budget.deaths[side] > 0,
+            Step::Sever(side) => works(side) && self.budget.severs > 0,
             Step::Reconnect => self.budget.reconnects > 0,
             Step::Foreign(_) | Step::ForeignMessage | Step::ForeignGarbage => self.budget.lies > 0,
             Step::Tick | Step::ForeignRead => true,
@@ -322,6 +330,7 @@ impl World {
             Step::Distrust(side) => Ok(self.refuses(side, 2)),
             Step::Close(side) => Ok(self.close(side)),
             Step::Die(side) => Ok(self.die(side)),
+            Step::Sever(side) => self.sever(side),
             Step::Reconnect => Ok(self.reconnect()),
             Step::Foreign(frame) => Ok(self.lie(match frame {
                 Frame::Offer => Item::Offer(Offer::WithDescriptors),
@@ -382,16 +391,24 @@ impl World {
 
     fn reconnect(&mut self) -> bool {
         let (dialer, other) = (self.dialer, 1 - self.dialer);
+        let listens = !self.sides[other].alive
+            || self.sides[other].session.is_over() && !self.sides[other].socket.closed;
         if self.budget.reconnects == 0
-            || self.sides[other].alive
+            || !listens
             || !self.sides[dialer].alive
             || !self.sides[dialer].session.rests()
         {
             return false;
         }
         self.budget.reconnects -= 1;
-        let Side { life, uses, .. } = self.sides[other];
-        self.sides[other] = Side::new(life + 1, uses);
+        let Side {
+            life, uses, alive, ..
+        } = self.sides[other];
+        if alive {
+            self.sides[other].attach();
+        } else {
+            self.sides[other] = Side::new(life + 1, uses);
+        }
         self.now = 0;
         self.connect();
         true
@@ -454,5 +471,20 @@ impl Side {
             commands: VecDeque::new(),
             orders: VecDeque::new(),
         }
+    }
+
+    /// Another connection of the same process: a new session, and a new pipe to the socket.
+    fn attach(&mut self) {
+        if let Some(pipe) = self.session.inbound {
+            self.inbound[pipe].ended = true;
+        }
+        self.outbound.push(Pipe::default());
+        self.inbound.push(Pipe::default());
+        let (sender, receiver) = (self.outbound.len() - 1, self.inbound.len() - 1);
+        self.session = Session::of(sender, receiver);
+        // No order about the connection before is about this one.
+        self.orders.clear();
+        let attach = socket::Command::Attach { sender, receiver };
+        self.commands.push_back(attach);
     }
 }

@@ -87,10 +87,12 @@ pub(crate) enum Fault {
     SaysTwice,
     /// Ends the connection of a socket that has closed without asking whether the peer can read everything.
     DoesNotAsk,
+    /// Sends again what a peer that lives has in its memory.
+    SendsAgain,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 8] = [
+    pub(crate) const ALL: [Fault; 9] = [
         Fault::EarlyEnd,
         Fault::HeldFirst,
         Fault::FrontBehind,
@@ -99,18 +101,24 @@ impl Fault {
         Fault::ForgetsHeld,
         Fault::SaysTwice,
         Fault::DoesNotAsk,
+        Fault::SendsAgain,
     ];
 }
 
 impl Session {
     pub(super) fn new() -> Session {
+        Session::of(0, 0)
+    }
+
+    /// The session at the other end of these pipes.
+    pub(super) fn of(outbound: usize, inbound: usize) -> Session {
         Session {
             switch: Switch::new(Ok(())),
             stream: Stream::Gone,
             ready: false,
-            chain: VecDeque::from([Source::Pipe(0)]),
+            chain: VecDeque::from([Source::Pipe(outbound)]),
             held: None,
-            inbound: Some(0),
+            inbound: Some(inbound),
             witness: false,
             sender: false,
             receiver: false,
@@ -235,7 +243,7 @@ impl World {
         }
         self.wires[1 - number].pop_front();
         if item == Item::End {
-            self.end(number)?;
+            self.end(number, false)?;
             return Ok(true);
         }
         // ZMTP knows the command of the handoff only where this side has said the property.
@@ -440,8 +448,22 @@ impl World {
         }
     }
 
-    /// The stream has ended.
-    pub(super) fn end(&mut self, number: usize) -> Verdict<()> {
+    /// The side that has dialed ends the connection by itself: a time is over in which the peer had to answer.
+    pub(super) fn sever(&mut self, number: usize) -> Verdict<bool> {
+        let session = &self.sides[number].session;
+        let open = self.sides[number].alive && session.stream == Stream::Open && session.ready;
+        if !open || number != self.dialer() || self.budget.severs == 0 {
+            return Ok(false);
+        }
+        self.budget.severs -= 1;
+        self.record.severed = true;
+        self.sides[number].commands.push_back(Command::Stop);
+        self.end(number, true)?;
+        Ok(true)
+    }
+
+    /// The stream has ended. `ours`: this side has ended it.
+    pub(super) fn end(&mut self, number: usize, ours: bool) -> Verdict<()> {
         let dialed = number == self.dialer();
         let session = &mut self.sides[number].session;
         let told = session.stream == Stream::Farewell;
@@ -450,7 +472,19 @@ impl World {
         session.stream = if survives { Stream::Gone } else { Stream::Over };
         self.wires[number].retain(|item| *item != Item::Offer(Offer::Unsent));
         self.write(number, Item::End);
-        self.input(number, Input::Ended { survives, closing })?;
+        let given = ours && self.sides[1 - number].alive;
+        if given && self.record.has_switched(number) && self.sides[number].session.witness {
+            let connection = self.connection();
+            let memory = &mut self.memories[connection][number];
+            memory.given = true;
+            self.record.gave(number, &memory.published[memory.read..]);
+        }
+        let ended = Input::Ended {
+            survives,
+            closing,
+            given: given && self.fault != Some(Fault::SendsAgain),
+        };
+        self.input(number, ended)?;
         let side = &mut self.sides[number];
         let session = &mut side.session;
         (session.witness, session.sender, session.receiver) = (false, false, false);

@@ -60,6 +60,11 @@ pub(crate) enum Command {
     /// Send by ZMTP again.
     GiveBack,
     Gone,
+    /// Another connection, by these pipes.
+    Attach {
+        sender: usize,
+        receiver: usize,
+    },
 }
 
 /// How a send turns out.
@@ -123,21 +128,19 @@ impl World {
         match (socket.outlet, socket.next) {
             (Outlet::Pipe(pipe), Some(connection)) => {
                 socket.next = None;
-                let memory = &mut self.memories[connection][number];
                 if way == Way::Ample {
-                    memory.published.push(message);
                     side.outbound[pipe].ended = true;
                     socket.outlet = Outlet::Shared(connection);
+                    self.publish(number, connection, message);
                 } else {
                     // The first message goes where those before it went, and the sender is dropped.
-                    memory.ended = true;
+                    self.memories[connection][number].ended = true;
                     side.outbound[pipe].messages.push_back(message);
                 }
             }
             (Outlet::Pipe(pipe), None) => side.outbound[pipe].messages.push_back(message),
             (Outlet::Shared(connection), _) if way == Way::Ample => {
-                let memory = &mut self.memories[connection][number];
-                memory.published.push(message);
+                self.publish(number, connection, message);
             }
             (Outlet::Shared(_), _) => {
                 socket.waiting = Some(message);
@@ -151,6 +154,15 @@ impl World {
         Ok(true)
     }
 
+    /// Publishes a message in shared memory. The socket may not have heard that the connection has ended.
+    pub(super) fn publish(&mut self, number: usize, connection: usize, message: Number) {
+        let memory = &mut self.memories[connection][number];
+        memory.published.push(message);
+        if memory.given {
+            self.record.gave(number, &[message]);
+        }
+    }
+
     /// The message that waits in the socket is tried again.
     pub(super) fn retry_waiting(&mut self, number: usize, ample: bool) -> bool {
         let side = &mut self.sides[number];
@@ -162,7 +174,7 @@ impl World {
         };
         if ample {
             socket.waiting = None;
-            self.memories[connection][number].published.push(message);
+            self.publish(number, connection, message);
         } else {
             socket.failed = true;
             side.orders.push_back(Order::CannotSend);
@@ -289,6 +301,16 @@ impl World {
                     socket.failed = true;
                     side.orders.push_back(Order::CannotSend);
                 }
+            }
+            Command::Attach { sender, receiver } if socket.closed => {
+                side.outbound[sender].ended = true;
+                let _ = receiver;
+            }
+            Command::Attach { sender, receiver } => {
+                self.record.forgets(number, socket.sent);
+                socket.gone = false;
+                socket.outlet = Outlet::Pipe(sender);
+                socket.inlet.push_back(Source::Pipe(receiver));
             }
             Command::Gone => {
                 socket.copy_out(memories, number);

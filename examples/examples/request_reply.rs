@@ -64,9 +64,9 @@ fn ask(endpoint: &str, numbers: &[&str]) -> Result<(), Box<dyn Error>> {
     // A request may follow another that has had no reply, whose late reply is then not taken for its own.
     req.set(SetOption::ReqRelaxed(true))?;
     req.set(SetOption::ReqCorrelate(true))?;
-    req.set_recv_timeout(Some(TIME));
+    req.set_recv_timeout(TIME);
     // What has not been sent by then does not keep this program from its end.
-    req.set_linger(Some(Duration::ZERO));
+    req.set_linger(Duration::ZERO);
     req.connect(endpoint)?;
     for number in numbers {
         println!("{number} squared is {}", retry(&mut req, number)?);

@@ -8,7 +8,7 @@
 use std::error::Error;
 use std::io;
 
-use ringmq::{Context, Kind, Message, RecvError, SendError, SendRefusal, Socket, Watched};
+use ringmq::{Context, Kind, Message, RecvError, SendError, Socket, UnsentError, Watched};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
 
@@ -36,18 +36,18 @@ impl AsyncSocket {
     }
 
     /// Sends one message. Dropping the future before its end drops the message, and nothing of it is sent.
-    async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+    async fn send(&mut self, message: impl Into<Message>) -> Result<(), UnsentError> {
         let mut message = message.into();
         loop {
             match self.socket.try_send(message) {
-                Err(error) if matches!(error.reason, SendRefusal::WouldBlock) => {
+                Err(error) if matches!(error.reason, SendError::WouldBlock) => {
                     message = error.message;
                 }
                 outcome => return outcome,
             }
             if let Err(error) = self.change().await {
-                let reason = SendRefusal::Os(error);
-                return Err(SendError { reason, message });
+                let reason = SendError::Os(error);
+                return Err(UnsentError { reason, message });
             }
         }
     }
@@ -73,7 +73,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (mut input, mut output) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
     input.connect(jobs.last_endpoint())?;
     output.connect(results.last_endpoint())?;
-    let worker = std::thread::spawn(move || -> Result<usize, SendError> {
+    let worker = std::thread::spawn(move || -> Result<usize, UnsentError> {
         let mut count = 0;
         while let Ok(job) = input.recv() {
             output.send(job)?;

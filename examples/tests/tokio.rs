@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use ringmq::{Context, Kind, Message, RecvError, SendRefusal, Socket, Watched};
+use ringmq::{Context, Kind, Message, RecvError, SendError, Socket, Watched};
 use ringmq_testing::watchdog;
 use tokio::io::unix::AsyncFd;
 
@@ -54,7 +54,7 @@ async fn send(
 ) {
     let mut message = message.into();
     while let Err(error) = socket.try_send(message) {
-        assert!(matches!(error.reason, SendRefusal::WouldBlock), "{error}");
+        assert!(matches!(error.reason, SendError::WouldBlock), "{error}");
         message = error.message;
         *waits += 1;
         watched.readable().await.unwrap().clear_ready();

@@ -7,7 +7,7 @@ mod invariants;
 
 use invariants::{Choices, greeting, hello, pieces};
 use libfuzzer_sys::fuzz_target;
-use ringmq_zmtp::SocketType;
+use ringmq_zmtp::Kind;
 
 ringmq_fuzz::choices_by_bytes!(Choices);
 
@@ -19,7 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
     let before = match choices.below(3) {
         0 => Vec::new(),
         1 => greeting(),
-        _ => hello(choices.of(&SocketType::ALL)),
+        _ => hello(choices.of(&Kind::ALL)),
     };
     pieces::check(&settings, &[&before, said].concat(), &mut choices);
 });

@@ -34,7 +34,9 @@ impl Transport {
 /// A socket of ours, in a context of its own.
 pub fn ours(kind: Kind) -> Socket {
     let mut socket = Context::new().unwrap().socket(kind).unwrap();
-    socket.set_reconnect(Some(Duration::from_millis(20)), Duration::ZERO);
+    socket
+        .change_options(|options| options.reconnect_interval(Duration::from_millis(20)))
+        .unwrap();
     socket
 }
 

@@ -9,8 +9,8 @@ use std::ffi::{CStr, c_char, c_int};
 use std::io;
 
 use ringmq::{
-    AddressError, BindError, EndpointError, EndpointRefusal, ListenError, OptionError,
-    PlainMonitorError, PollError, ProxyError, RecvError, ResolveError, SendRefusal, SocketError,
+    AddressError, BindError, EndpointError, ListenError, OptionError, ParseEndpointError,
+    PlainMonitorError, PollError, ProxyError, RecvError, ResolveError, SendError, SocketError,
     TerminateError,
 };
 
@@ -73,23 +73,23 @@ fn os(error: &(dyn Error + 'static)) -> Option<Errno> {
     None
 }
 
-impl From<&SendRefusal> for Errno {
-    fn from(refusal: &SendRefusal) -> Errno {
+impl From<&SendError> for Errno {
+    fn from(refusal: &SendError) -> Errno {
         match refusal {
-            SendRefusal::WouldBlock | SendRefusal::TimedOut => Errno::AGAIN,
-            SendRefusal::Interrupted => Errno::INTERRUPTED,
-            SendRefusal::Terminated | SendRefusal::Forked => Errno::TERMINATED,
-            SendRefusal::NotSupported => Errno::NOT_SUPPORTED,
-            SendRefusal::State => Errno::STATE,
-            SendRefusal::HostUnreachable => Errno(libc::EHOSTUNREACH),
-            SendRefusal::Os(error) => os(error).unwrap_or(Errno::FAULT),
+            SendError::WouldBlock | SendError::TimedOut => Errno::AGAIN,
+            SendError::Interrupted => Errno::INTERRUPTED,
+            SendError::Terminated | SendError::Forked => Errno::TERMINATED,
+            SendError::NotSupported => Errno::NOT_SUPPORTED,
+            SendError::State => Errno::STATE,
+            SendError::HostUnreachable => Errno(libc::EHOSTUNREACH),
+            SendError::Os(error) => os(error).unwrap_or(Errno::FAULT),
             _ => Errno::FAULT,
         }
     }
 }
 
-impl From<SendRefusal> for Errno {
-    fn from(refusal: SendRefusal) -> Errno {
+impl From<SendError> for Errno {
+    fn from(refusal: SendError) -> Errno {
         (&refusal).into()
     }
 }
@@ -135,6 +135,7 @@ impl From<SocketError> for Errno {
         match error {
             SocketError::Terminated | SocketError::Forked => Errno::TERMINATED,
             SocketError::TooMany(_) => Errno(libc::EMFILE),
+            SocketError::Options(error) => error.into(),
             SocketError::Os(error) => error.into(),
             _ => Errno::FAULT,
         }
@@ -162,17 +163,17 @@ impl From<OptionError> for Errno {
     }
 }
 
-impl From<EndpointRefusal> for Errno {
-    fn from(refusal: EndpointRefusal) -> Errno {
+impl From<EndpointError> for Errno {
+    fn from(refusal: EndpointError) -> Errno {
         match &refusal {
-            EndpointRefusal::Terminated | EndpointRefusal::Forked => Errno::TERMINATED,
-            EndpointRefusal::InUse(_) => Errno(libc::EADDRINUSE),
-            EndpointRefusal::Unknown(_) => Errno(libc::ENOENT),
-            EndpointRefusal::WrongTransport(_) => Errno::INVALID,
-            EndpointRefusal::NoThread => Errno::NO_THREAD,
-            EndpointRefusal::Endpoint(error) => endpoint(error),
-            EndpointRefusal::Listen(error) => listen(error),
-            EndpointRefusal::Os(error) => os(error).unwrap_or(Errno::INVALID),
+            EndpointError::Terminated | EndpointError::Forked => Errno::TERMINATED,
+            EndpointError::InUse(_) => Errno(libc::EADDRINUSE),
+            EndpointError::Unknown(_) => Errno(libc::ENOENT),
+            EndpointError::WrongTransport(_) => Errno::INVALID,
+            EndpointError::NoThread => Errno::NO_THREAD,
+            EndpointError::Endpoint(error) => endpoint(error),
+            EndpointError::Listen(error) => listen(error),
+            EndpointError::Os(error) => os(error).unwrap_or(Errno::INVALID),
             _ => Errno::INVALID,
         }
     }
@@ -188,10 +189,10 @@ impl From<PlainMonitorError> for Errno {
     }
 }
 
-fn endpoint(error: &EndpointError) -> Errno {
+fn endpoint(error: &ParseEndpointError) -> Errno {
     match error {
-        EndpointError::UnknownScheme { .. } => Errno(libc::EPROTONOSUPPORT),
-        EndpointError::Name(error) => address(error),
+        ParseEndpointError::UnknownScheme { .. } => Errno(libc::EPROTONOSUPPORT),
+        ParseEndpointError::Name(error) => address(error),
         _ => Errno::INVALID,
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::mem::{self, MaybeUninit};
 
-use ringmq::SendError;
+use ringmq::UnsentError;
 use ringmq_message::{Frame, Message};
 
 use crate::arguments::{bytes, out};
@@ -45,11 +45,11 @@ unsafe extern "C" fn zmq_sendiov(
             } else {
                 open.socket.send(message)
             };
-            if let Err(SendError { reason, message }) = sent {
+            if let Err(UnsentError { reason, message }) = sent {
                 let mut rest = message;
                 finish(open, reason, |socket, woken| {
                     let sent = socket.send_again(mem::take(&mut rest), woken);
-                    sent.map_err(|SendError { reason, message }| {
+                    sent.map_err(|UnsentError { reason, message }| {
                         rest = message;
                         reason
                     })

@@ -3,7 +3,10 @@
 use std::ffi::{c_int, c_void};
 use std::time::Duration;
 
-use ringmq::{Heartbeat, Keepalive, Kind, OptionError, ReconnectStop, SetOption, Socket, Subnet};
+use ringmq::{
+    Heartbeat, Keepalive, Kind, OptionError, ReconnectStop, SetOption, Socket, SocketOptions,
+    Subnet,
+};
 
 use crate::arguments::bytes;
 use crate::boundary::catch;
@@ -37,16 +40,18 @@ fn set(open: &mut Open, option: c_int, value: &[u8], null: bool) -> Result<(), E
         XPUB_WELCOME_MSG => socket.set(SetOption::XpubWelcome(value))?,
         CONNECT_ROUTING_ID => socket.set_connect_routing_id(value)?,
         ROUTING_ID => {
-            socket.set_routing_id(value)?;
+            socket.change_options(|options| options.routing_id(value))?;
             stored.routing_id = value.to_vec();
         }
         AFFINITY => {
             stored.affinity = u64::from_ne_bytes(exactly(value)?);
-            socket.set_affinity(stored.affinity);
+            let threads = stored.affinity;
+            socket.change_options(|options| options.affinity(threads))?;
         }
         MAXMSGSIZE => {
             stored.greatest_message = i64::from_ne_bytes(exactly(value)?);
-            socket.set_max_message(u64::try_from(stored.greatest_message).ok());
+            let bytes = u64::try_from(stored.greatest_message).ok();
+            socket.change_options(|options| options.max_message(bytes))?;
         }
         METADATA => {
             // As in libzmq, what has the size of a number is none.
@@ -55,12 +60,12 @@ fn set(open: &mut Open, option: c_int, value: &[u8], null: bool) -> Result<(), E
                 .position(|byte| *byte == b':' && value.len() != 4);
             let (name, value) = value.split_at(at.ok_or(Errno::INVALID)?);
             let name = std::str::from_utf8(name).map_err(|_| Errno::INVALID)?;
-            socket.add_property(name, &value[1..])?;
+            socket.change_options(|options| options.property(name, &value[1..]))?;
         }
         BINDTODEVICE => {
             let device = text_or_none(value, null, 16)?;
             stored.texts.insert(option, device.to_vec());
-            socket.set_device(device);
+            socket.change_options(|options| options.device(device))?;
         }
         TCP_ACCEPT_FILTER | IPC_FILTER_PID | IPC_FILTER_UID | IPC_FILTER_GID => {
             filter(open, option, value, null)?;
@@ -147,7 +152,8 @@ fn filter(open: &mut Open, option: c_int, value: &[u8], null: bool) -> Result<()
             };
             stored.accept_from.push(usable.ok_or(Errno::INVALID)?);
         }
-        socket.set_accept_from(stored.accept_from.clone());
+        let subnets = stored.accept_from.clone();
+        socket.change_options(|options| options.accept_tcp_from(subnets))?;
         return Ok(());
     }
     let whom = &mut stored.accept_whom;
@@ -159,7 +165,8 @@ fn filter(open: &mut Open, option: c_int, value: &[u8], null: bool) -> Result<()
         _ if clears => whom.gids.clear(),
         _ => whom.gids.push(u32::from_ne_bytes(exactly(value)?)),
     }
-    socket.set_accept_whom(whom.clone());
+    let filter = whom.clone();
+    socket.change_options(|options| options.accept_ipc_from(filter))?;
     Ok(())
 }
 
@@ -182,41 +189,46 @@ fn pass_on(socket: &mut Socket, stored: &Stored, option: c_int) -> Result<(), Op
         SNDTIMEO => socket.set_send_timeout(within(number)),
         RCVTIMEO => socket.set_recv_timeout(within(number)),
         LINGER => socket.set_linger(within(number)),
-        RECONNECT_IVL | RECONNECT_IVL_MAX => socket.set_reconnect(
-            within(stored.number(RECONNECT_IVL)),
-            millis(stored.number(RECONNECT_IVL_MAX)),
-        ),
-        RECONNECT_STOP => socket.set_reconnect_stop(ReconnectStop {
-            refused: number & 1 != 0,
-            handshake_failed: number & 2 != 0,
-            after_disconnect: number & 4 != 0,
-        }),
-        SNDBUF => socket.set_send_buffer(usize::try_from(number).ok()),
-        RCVBUF => socket.set_receive_buffer(usize::try_from(number).ok()),
-        BACKLOG => socket.set_backlog(number),
-        IPV6 => socket.set_ipv6(number != 0),
-        IMMEDIATE => socket.set_immediate(number != 0),
-        CONFLATE => socket.set_conflate(number != 0),
-        TOS => socket.set_type_of_service(unsigned),
-        PRIORITY => socket.set_priority(unsigned),
-        BUSY_POLL => socket.set_busy_poll(unsigned),
-        TCP_MAXRT => socket.set_max_retransmit(millis(number)),
-        CONNECT_TIMEOUT => socket.set_connect_timeout(millis(number)),
-        TCP_KEEPALIVE | TCP_KEEPALIVE_CNT | TCP_KEEPALIVE_IDLE | TCP_KEEPALIVE_INTVL => {
-            socket.set_keepalive(keepalive(stored));
-        }
-        HANDSHAKE_IVL => socket.set_handshake_timeout((number > 0).then(|| millis(number))),
-        HEARTBEAT_IVL | HEARTBEAT_TTL | HEARTBEAT_TIMEOUT => {
-            socket.set_heartbeat(heartbeat(stored));
-        }
         // Types that do not filter have nothing to invert.
         INVERT_MATCHING => match socket.set(SetOption::InvertMatching(number != 0)) {
             Err(OptionError::NotSupported) => {}
             set => return set,
         },
-        _ => {}
+        _ => return socket.change_options(|options| changed(options, stored, option)),
     }
     Ok(())
+}
+
+/// The options of later connections, with a number that was stored.
+fn changed(options: SocketOptions, stored: &Stored, option: c_int) -> SocketOptions {
+    let number = stored.number(option);
+    let unsigned = number.unsigned_abs();
+    match option {
+        RECONNECT_IVL => options.reconnect_interval(within(number)),
+        RECONNECT_IVL_MAX => options.reconnect_interval_max(millis(number)),
+        RECONNECT_STOP => options.reconnect_stop(ReconnectStop {
+            refused: number & 1 != 0,
+            handshake_failed: number & 2 != 0,
+            after_disconnect: number & 4 != 0,
+        }),
+        SNDBUF => options.send_buffer(usize::try_from(number).ok()),
+        RCVBUF => options.recv_buffer(usize::try_from(number).ok()),
+        BACKLOG => options.backlog(number),
+        IPV6 => options.ipv6(number != 0),
+        IMMEDIATE => options.immediate(number != 0),
+        CONFLATE => options.conflate(number != 0),
+        TOS => options.type_of_service(unsigned),
+        PRIORITY => options.priority(unsigned),
+        BUSY_POLL => options.busy_poll(unsigned),
+        TCP_MAXRT => options.max_retransmit(millis(number)),
+        CONNECT_TIMEOUT => options.connect_timeout(millis(number)),
+        TCP_KEEPALIVE | TCP_KEEPALIVE_CNT | TCP_KEEPALIVE_IDLE | TCP_KEEPALIVE_INTVL => {
+            options.keepalive(keepalive(stored))
+        }
+        HANDSHAKE_IVL => options.handshake_timeout((number > 0).then(|| millis(number))),
+        HEARTBEAT_IVL | HEARTBEAT_TTL | HEARTBEAT_TIMEOUT => options.heartbeat(heartbeat(stored)),
+        _ => options,
+    }
 }
 
 fn keepalive(stored: &Stored) -> Keepalive {

@@ -5,7 +5,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use ringmq::{Kind, Socket};
+use ringmq::{Kind, Socket, SocketOptions};
 
 use crate::arguments;
 use crate::boundary::catch;
@@ -112,30 +112,14 @@ impl Open {
     }
 }
 
-/// Socket types by number.
-const KINDS: [Kind; 11] = [
-    Kind::Pair,
-    Kind::Pub,
-    Kind::Sub,
-    Kind::Req,
-    Kind::Rep,
-    Kind::Dealer,
-    Kind::Router,
-    Kind::Pull,
-    Kind::Push,
-    Kind::Xpub,
-    Kind::Xsub,
-];
-
-/// The number of a socket type.
+/// The number of a socket type in `zmq.h`.
 pub(crate) fn number(kind: Kind) -> c_int {
-    let at = KINDS.iter().position(|other| *other == kind);
-    at.map_or(-1, |at| at as c_int)
+    u8::from(kind).into()
 }
 
 /// The socket type of a number.
 pub(crate) fn kind(number: c_int) -> Option<Kind> {
-    KINDS.get(usize::try_from(number).ok()?).copied()
+    u8::try_from(number).ok()?.try_into().ok()
 }
 
 /// Makes a socket.
@@ -145,15 +129,14 @@ unsafe extern "C" fn zmq_socket(context: *mut c_void, kind: c_int) -> *mut c_voi
         // SAFETY: the caller's contract.
         let held = unsafe { Held::enter(context) }?;
         let kind = self::kind(kind).ok_or(Errno::INVALID)?;
-        let mut socket = held.context.socket(kind)?;
         let settings = &held.settings;
-        socket.set_steal(true);
-        socket.set_ipv6(settings.ipv6);
+        let mut options = SocketOptions::new().steal(true).ipv6(settings.ipv6);
         let mut stored = Stored::new(kind, settings);
         if !settings.blocky {
-            socket.set_linger(Some(Duration::ZERO));
+            options = options.linger(Duration::ZERO);
             stored.lingers_not();
         }
+        let socket = held.context.socket_with(kind, &options)?;
         Ok(Slot::make(Open { socket, stored }))
     })
 }

@@ -1,4 +1,4 @@
-//! Frames and multipart messages.
+//! Frames and multipart messages, and the socket types.
 //!
 //! ```text
 //!   Message  =  Frame  Frame  ...  Frame          every one but the last has `more`
@@ -24,12 +24,14 @@
 //! ```
 
 mod frame;
+mod kind;
 mod message;
 mod payload;
 mod properties;
 mod spare;
 
 pub use frame::Frame;
+pub use kind::{Kind, ParseKindError};
 pub use message::Message;
 pub use payload::INLINE;
 pub use properties::{Properties, names};

@@ -81,7 +81,8 @@ mod route;
 mod topics;
 mod types;
 
-pub use pattern::{Kind, Pattern};
+pub use pattern::Pattern;
+pub use ringmq_message::Kind;
 pub use route::{
     BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Refused, Remote, SetOption, Take,
     Unrouted,

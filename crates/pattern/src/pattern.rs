@@ -1,50 +1,12 @@
 //! One interface to all socket types.
 
-use std::fmt;
-
-use ringmq_message::Frame;
+use ringmq_message::{Frame, Kind};
 
 use crate::route::{
     BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Refused, Remote, Route, SetOption,
     Take, Unrouted,
 };
 use crate::types::{Dealer, Pair, Pull, Push, Rep, Req, Router, Xpub, Xsub};
-
-/// A socket type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Kind {
-    Pair,
-    Pub,
-    Sub,
-    Req,
-    Rep,
-    Dealer,
-    Router,
-    Pull,
-    Push,
-    Xpub,
-    Xsub,
-}
-
-/// The name in ZMTP, such as `XPUB`.
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Kind::Pair => "PAIR",
-            Kind::Pub => "PUB",
-            Kind::Sub => "SUB",
-            Kind::Req => "REQ",
-            Kind::Rep => "REP",
-            Kind::Dealer => "DEALER",
-            Kind::Router => "ROUTER",
-            Kind::Pull => "PULL",
-            Kind::Push => "PUSH",
-            Kind::Xpub => "XPUB",
-            Kind::Xsub => "XSUB",
-        })
-    }
-}
 
 /// The routing of one socket. See the [crate](crate) for how it is used.
 #[derive(Debug)]

@@ -6,13 +6,13 @@ use std::io::{self, ErrorKind};
 use ringmq_message::Message;
 use ringmq_pattern::RecvRefused;
 use ringmq_pipe::waiting::Slept;
-use ringmq_transport::{BindError, EndpointError, ListenError};
+use ringmq_transport::{BindError, ListenError, ParseEndpointError};
 use thiserror::Error;
 
 /// Why a message was not sent.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum SendRefusal {
+pub enum SendError {
     /// No peer can take it now, and the call does not wait.
     #[error("no peer can take a message now")]
     WouldBlock,
@@ -45,10 +45,10 @@ pub enum SendRefusal {
 /// Why a message was not sent, and the message. No part of it was sent.
 #[derive(Debug, Error)]
 #[error("{reason}")]
-pub struct SendError {
+pub struct UnsentError {
     /// Why it was not sent.
     #[source]
-    pub reason: SendRefusal,
+    pub reason: SendError,
     /// The whole message; from [`send_part`](crate::Socket::send_part), the part.
     pub message: Message,
 }
@@ -96,6 +96,9 @@ pub enum SocketError {
     /// The context has as many sockets as it may have.
     #[error("the context has {0} sockets, as many as it may have")]
     TooMany(usize),
+    /// An option has a value that there is not.
+    #[error("cannot make a socket: {0}")]
+    Options(#[source] OptionError),
     /// The kernel refused, for want of descriptors or memory.
     #[error("cannot make a socket: {0}")]
     Os(#[from] io::Error),
@@ -104,7 +107,7 @@ pub enum SocketError {
 /// Why an endpoint was not bound, connected, or left.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum EndpointRefusal {
+pub enum EndpointError {
     /// The context was shut down.
     #[error("the context was shut down")]
     Terminated,
@@ -119,7 +122,7 @@ pub enum EndpointRefusal {
     Unknown(String),
     /// The text is no endpoint, or no endpoint that can be connected to.
     #[error(transparent)]
-    Endpoint(#[from] EndpointError),
+    Endpoint(#[from] ParseEndpointError),
     /// The socket cannot listen there.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -167,12 +170,12 @@ pub enum OptionError {
     Value,
 }
 
-impl From<Slept> for SendRefusal {
-    fn from(slept: Slept) -> SendRefusal {
+impl From<Slept> for SendError {
+    fn from(slept: Slept) -> SendError {
         match slept {
-            Slept::TimedOut => SendRefusal::TimedOut,
-            Slept::Interrupted => SendRefusal::Interrupted,
-            Slept::Os(error) => SendRefusal::Os(error),
+            Slept::TimedOut => SendError::TimedOut,
+            Slept::Interrupted => SendError::Interrupted,
+            Slept::Os(error) => SendError::Os(error),
         }
     }
 }
@@ -206,31 +209,31 @@ impl From<RecvRefused> for RecvError {
     }
 }
 
-/// [`SendRefusal::Os`] as it is; every other refusal by its [kind](io::Error::kind), and as the inner error.
-impl From<SendRefusal> for io::Error {
-    fn from(refusal: SendRefusal) -> io::Error {
+/// [`SendError::Os`] as it is; every other refusal by its [kind](io::Error::kind), and as the inner error.
+impl From<SendError> for io::Error {
+    fn from(refusal: SendError) -> io::Error {
         let kind = match refusal {
-            SendRefusal::Os(error) => return error,
-            SendRefusal::WouldBlock => ErrorKind::WouldBlock,
-            SendRefusal::TimedOut => ErrorKind::TimedOut,
-            SendRefusal::Interrupted => ErrorKind::Interrupted,
-            SendRefusal::Terminated => ErrorKind::ConnectionAborted,
-            SendRefusal::NotSupported => ErrorKind::Unsupported,
-            SendRefusal::HostUnreachable => ErrorKind::HostUnreachable,
-            SendRefusal::State | SendRefusal::Forked => ErrorKind::Other,
+            SendError::Os(error) => return error,
+            SendError::WouldBlock => ErrorKind::WouldBlock,
+            SendError::TimedOut => ErrorKind::TimedOut,
+            SendError::Interrupted => ErrorKind::Interrupted,
+            SendError::Terminated => ErrorKind::ConnectionAborted,
+            SendError::NotSupported => ErrorKind::Unsupported,
+            SendError::HostUnreachable => ErrorKind::HostUnreachable,
+            SendError::State | SendError::Forked => ErrorKind::Other,
         };
         io::Error::new(kind, refusal)
     }
 }
 
-/// As for [`SendRefusal`]. The message is dropped.
-impl From<SendError> for io::Error {
-    fn from(error: SendError) -> io::Error {
+/// As for [`SendError`]. The message is dropped.
+impl From<UnsentError> for io::Error {
+    fn from(error: UnsentError) -> io::Error {
         error.reason.into()
     }
 }
 
-/// As for [`SendRefusal`].
+/// As for [`SendError`].
 impl From<RecvError> for io::Error {
     fn from(error: RecvError) -> io::Error {
         let kind = match error {
@@ -246,45 +249,46 @@ impl From<RecvError> for io::Error {
     }
 }
 
-/// As for [`SendRefusal`].
+/// As for [`SendError`].
 impl From<SocketError> for io::Error {
     fn from(error: SocketError) -> io::Error {
         let kind = match error {
             SocketError::Os(error) => return error,
             SocketError::Terminated => ErrorKind::ConnectionAborted,
             SocketError::TooMany(_) => ErrorKind::QuotaExceeded,
+            SocketError::Options(error) => return error.into(),
             SocketError::Forked => ErrorKind::Other,
         };
         io::Error::new(kind, error)
     }
 }
 
-/// As for [`SendRefusal`]. A [`Listen`](EndpointRefusal::Listen) has the kind of the kernel's error, if there is one.
-impl From<EndpointRefusal> for io::Error {
-    fn from(refusal: EndpointRefusal) -> io::Error {
+/// As for [`SendError`]. A [`Listen`](EndpointError::Listen) has the kind of the kernel's error, if there is one.
+impl From<EndpointError> for io::Error {
+    fn from(refusal: EndpointError) -> io::Error {
         let kind = match &refusal {
-            EndpointRefusal::Terminated => ErrorKind::ConnectionAborted,
-            EndpointRefusal::InUse(_) => ErrorKind::AddrInUse,
-            EndpointRefusal::Unknown(_) => ErrorKind::NotFound,
-            EndpointRefusal::Endpoint(_) | EndpointRefusal::WrongTransport(_) => {
+            EndpointError::Terminated => ErrorKind::ConnectionAborted,
+            EndpointError::InUse(_) => ErrorKind::AddrInUse,
+            EndpointError::Unknown(_) => ErrorKind::NotFound,
+            EndpointError::Endpoint(_) | EndpointError::WrongTransport(_) => {
                 ErrorKind::InvalidInput
             }
-            EndpointRefusal::Listen(error) => kernel_kind(error).unwrap_or(match error {
+            EndpointError::Listen(error) => kernel_kind(error).unwrap_or(match error {
                 ListenError::Ipc(BindError::Address(_)) => ErrorKind::InvalidInput,
                 ListenError::Ipc(_) => ErrorKind::AddrInUse,
                 _ => ErrorKind::InvalidInput,
             }),
-            EndpointRefusal::NoThread | EndpointRefusal::Forked => ErrorKind::Other,
-            EndpointRefusal::Os(error) => error.kind(),
+            EndpointError::NoThread | EndpointError::Forked => ErrorKind::Other,
+            EndpointError::Os(error) => error.kind(),
         };
         match refusal {
-            EndpointRefusal::Os(error) => error,
+            EndpointError::Os(error) => error,
             refusal => io::Error::new(kind, refusal),
         }
     }
 }
 
-/// As for [`SendRefusal`].
+/// As for [`SendError`].
 impl From<TerminateError> for io::Error {
     fn from(error: TerminateError) -> io::Error {
         let kind = match error {
@@ -296,7 +300,7 @@ impl From<TerminateError> for io::Error {
     }
 }
 
-/// As for [`SendRefusal`].
+/// As for [`SendError`].
 impl From<OptionError> for io::Error {
     fn from(error: OptionError) -> io::Error {
         let kind = match error {

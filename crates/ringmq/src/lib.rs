@@ -5,7 +5,7 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use ringmq::{Context, Kind, RecvError};
+//! use ringmq::{Context, Kind, RecvError, SocketOptions};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let context = Context::new()?;
@@ -20,9 +20,9 @@
 //!         Ok(())
 //!     });
 //!
-//!     let mut client = context.socket(Kind::Req)?;
+//!     let options = SocketOptions::new().recv_timeout(Duration::from_secs(1));
+//!     let mut client = context.socket_with(Kind::Req, &options)?;
 //!     client.connect(&endpoint)?;
-//!     client.set_recv_timeout(Some(Duration::from_secs(1)));
 //!     client.send("hello")?;
 //!     match client.recv() {
 //!         Ok(reply) => assert_eq!(reply[0].as_slice(), b"HELLO"),
@@ -42,6 +42,7 @@
 //! | to | use |
 //! | --- | --- |
 //! | make sockets, and end them all | [`Context`] |
+//! | choose marks, timeouts and all else | [`SocketOptions`], [`Socket::options`] |
 //! | send and receive messages | [`Socket::send`], [`Socket::recv`], with `try_` not waiting, with `_deadline` until a time |
 //! | send a message of several parts | [`Message`], or [`Socket::send_part`] |
 //! | send and receive bytes where they lie | [`Socket::send_slice`], [`Socket::recv_slice`] |
@@ -88,24 +89,24 @@ mod switch;
 
 pub use context::Context;
 pub use error::{
-    EndpointRefusal, OptionError, RecvError, SendError, SendRefusal, SocketError, TerminateError,
+    EndpointError, OptionError, RecvError, SendError, SocketError, TerminateError, UnsentError,
 };
 pub use mail::{Carrier, Connection, EventKind, HandshakeFailure, MonitorEvent, ZmtpReason};
 pub use monitor::{Monitor, MonitorError};
 pub use poller::{Interest, Item, PollError, Poller, Readiness};
 pub use proxy::{Proxy, ProxyEnd, ProxyError, proxy};
-pub use ringmq_message::{Frame, Message, Properties};
-pub use ringmq_pattern::{Kind, SetOption};
+pub use ringmq_message::{Frame, Kind, Message, ParseKindError, Properties};
+pub use ringmq_pattern::SetOption;
 pub use ringmq_pipe::Wait;
-pub use ringmq_pipe::remote::Refuse;
+pub use ringmq_pipe::remote::RefusalReason;
 pub use ringmq_sys::ErrorNumber;
 pub use ringmq_transport::{
-    AddressError, BindError, EndpointError, IpcFilter, Keepalive, ListenError, ReconnectStop,
+    AddressError, BindError, IpcFilter, Keepalive, ListenError, ParseEndpointError, ReconnectStop,
     ResolveError, Subnet, endpoint_bytes, endpoint_text,
 };
 pub use ringmq_zmtp::Heartbeat;
-pub use socket::Socket;
 pub use socket::readiness::{Events, Watched};
+pub use socket::{Socket, SocketOptions};
 
 // For the C library alone: monitors that are libzmq's, and waits that let go of their sockets, which threads share there.
 #[doc(hidden)]

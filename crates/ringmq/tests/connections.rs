@@ -7,8 +7,8 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use ringmq::{
-    Context, EndpointRefusal, Heartbeat, Interest, Item, Kind, ListenError, Message, Poller,
-    RecvError, SendRefusal, SetOption, Socket,
+    Context, EndpointError, Heartbeat, Interest, Item, Kind, ListenError, Message, Poller,
+    RecvError, SendError, SetOption, Socket, SocketOptions,
 };
 use ringmq_testing::{Scratch, watchdog};
 
@@ -26,7 +26,7 @@ fn send_until_alone(socket: &mut Socket) {
         match socket.try_send("lost") {
             Ok(()) => std::thread::yield_now(),
             Err(error) => {
-                assert!(matches!(error.reason, SendRefusal::WouldBlock));
+                assert!(matches!(error.reason, SendError::WouldBlock));
                 return;
             }
         }
@@ -40,9 +40,8 @@ fn a_socket_that_conflates_has_the_last_message_for_a_late_peer() {
     let endpoint = format!("ipc://{}", scratch.path("s"));
     for (sending, receiving) in [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer)] {
         let context = Context::new().unwrap();
-        let mut sender = context.socket(sending).unwrap();
-        sender.set_conflate(true);
-        sender.set_send_hwm(Some(1));
+        let options = SocketOptions::new().conflate(true).send_hwm(1);
+        let mut sender = context.socket_with(sending, &options).unwrap();
         sender.connect(&endpoint).unwrap();
         for number in 0..100 {
             sender.try_send(number.to_string()).unwrap();
@@ -65,8 +64,8 @@ fn a_subscriber_that_conflates_keeps_all_its_subscriptions() {
         "inproc://s".to_owned(),
     ] {
         let context = Context::new().unwrap();
-        let mut subscriber = context.socket(Kind::Sub).unwrap();
-        subscriber.set_conflate(true);
+        let options = SocketOptions::new().conflate(true);
+        let mut subscriber = context.socket_with(Kind::Sub, &options).unwrap();
         for topic in 0..50_u8 {
             subscriber.subscribe([topic]).unwrap();
         }
@@ -96,9 +95,10 @@ fn an_immediate_socket_has_a_pipe_while_its_peer_is_there() {
     let scratch = Scratch::new();
     let endpoint = format!("ipc://{}", scratch.path("s"));
     let context = Context::new().unwrap();
-    let mut dealer = context.socket(Kind::Dealer).unwrap();
-    dealer.set_immediate(true);
-    dealer.set_reconnect(Some(Duration::from_millis(5)), Duration::ZERO);
+    let options = SocketOptions::new()
+        .immediate(true)
+        .reconnect_interval(Duration::from_millis(5));
+    let mut dealer = context.socket_with(Kind::Dealer, &options).unwrap();
     dealer.connect(&endpoint).unwrap();
     send_until_alone(&mut dealer);
     for _ in 0..3 {
@@ -117,7 +117,7 @@ fn an_immediate_socket_has_a_pipe_while_its_peer_is_there() {
     dealer.disconnect(&endpoint).unwrap();
     assert!(matches!(
         dealer.disconnect(&endpoint),
-        Err(EndpointRefusal::Unknown(_))
+        Err(EndpointError::Unknown(_))
     ));
     let mut router = context.socket(Kind::Router).unwrap();
     router.bind(&endpoint).unwrap();
@@ -134,11 +134,10 @@ fn an_immediate_socket_does_not_linger_for_a_peer_that_has_gone() {
     let context = Context::new().unwrap();
     let other = Context::new().unwrap();
     let mut pull = other.socket(Kind::Pull).unwrap();
-    pull.set_recv_hwm(Some(1));
+    pull.set_recv_hwm(1);
     pull.bind("tcp://127.0.0.1:*").unwrap();
-    let mut push = context.socket(Kind::Push).unwrap();
-    push.set_immediate(true);
-    push.set_send_hwm(None);
+    let options = SocketOptions::new().immediate(true).send_hwm(None);
+    let mut push = context.socket_with(Kind::Push, &options).unwrap();
     push.connect(pull.last_endpoint()).unwrap();
     for _ in 0..100 {
         push.send(vec![0; 1 << 20]).unwrap();
@@ -155,18 +154,24 @@ fn the_longest_time_is_no_limit() {
     let scratch = Scratch::new();
     let patient = |kind| {
         let mut socket = Context::new().unwrap().socket(kind).unwrap();
-        socket.set_send_timeout(Some(Duration::MAX));
-        socket.set_recv_timeout(Some(Duration::MAX));
-        socket.set_linger(Some(Duration::MAX));
-        socket.set_reconnect(Some(Duration::MAX), Duration::MAX);
-        socket.set_handshake_timeout(Some(Duration::MAX));
-        socket.set_connect_timeout(Duration::MAX);
-        socket.set_max_retransmit(Duration::MAX);
-        socket.set_heartbeat(Some(Heartbeat {
-            interval: Duration::MAX,
-            timeout: Duration::MAX,
-            ttl: Duration::MAX,
-        }));
+        socket.set_send_timeout(Duration::MAX);
+        socket.set_recv_timeout(Duration::MAX);
+        socket.set_linger(Duration::MAX);
+        socket
+            .change_options(|options| {
+                options
+                    .reconnect_interval(Duration::MAX)
+                    .reconnect_interval_max(Duration::MAX)
+                    .handshake_timeout(Duration::MAX)
+                    .connect_timeout(Duration::MAX)
+                    .max_retransmit(Duration::MAX)
+                    .heartbeat(Heartbeat {
+                        interval: Duration::MAX,
+                        timeout: Duration::MAX,
+                        ttl: Duration::MAX,
+                    })
+            })
+            .unwrap();
         socket
     };
     let ipc = format!("ipc://{}", scratch.path("s"));
@@ -199,12 +204,12 @@ fn a_listener_can_be_given_and_keeps_its_path() {
     let copy = OwnedFd::from(listener.try_clone().unwrap());
     assert!(matches!(
         rep.bind_descriptor("tcp://127.0.0.1:*", copy),
-        Err(EndpointRefusal::WrongTransport(_))
+        Err(EndpointError::WrongTransport(_))
     ));
     let no_listener = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
     assert!(matches!(
         rep.bind_descriptor(&endpoint, no_listener),
-        Err(EndpointRefusal::Listen(ListenError::Descriptor(_)))
+        Err(EndpointError::Listen(ListenError::Descriptor(_)))
     ));
     rep.bind_descriptor(&endpoint, listener.into()).unwrap();
     assert_eq!(rep.last_endpoint(), endpoint);
@@ -225,8 +230,8 @@ fn several_io_threads_serve_one_listener() {
     for affinity in [0, 0b110] {
         let context = Context::new().unwrap();
         context.set_io_threads(3);
-        let mut router = context.socket(Kind::Router).unwrap();
-        router.set_affinity(affinity);
+        let options = SocketOptions::new().affinity(affinity);
+        let mut router = context.socket_with(Kind::Router, &options).unwrap();
         let endpoint = format!("ipc://{}", scratch.path("s"));
         router.bind(&endpoint).unwrap();
         let mut dealers: Vec<_> = (0..9)
@@ -264,10 +269,10 @@ fn without_an_io_thread_there_is_inproc_only() {
     for (threads, affinity) in [(0, 0), (2, 0b100)] {
         let context = Context::new().unwrap();
         context.set_io_threads(threads);
-        let mut pair = context.socket(Kind::Pair).unwrap();
-        pair.set_affinity(affinity);
+        let options = SocketOptions::new().affinity(affinity);
+        let mut pair = context.socket_with(Kind::Pair, &options).unwrap();
         for refused in [pair.bind(&endpoint), pair.connect(&endpoint)] {
-            assert!(matches!(refused, Err(EndpointRefusal::NoThread)));
+            assert!(matches!(refused, Err(EndpointError::NoThread)));
         }
         pair.bind("inproc://a").unwrap();
         let mut other = context.socket(Kind::Pair).unwrap();
@@ -284,16 +289,16 @@ fn marks_that_change_reach_connections_beyond_the_process() {
     let endpoint = format!("ipc://{}", scratch.path("s"));
     let context = Context::new().unwrap();
     let mut push = context.socket(Kind::Push).unwrap();
-    push.set_send_hwm(Some(5));
+    push.set_send_hwm(5);
     push.connect(&endpoint).unwrap();
     let fill = |push: &mut Socket| {
         let sent = (0..).take_while(|_| push.try_send("x").is_ok());
         sent.count()
     };
     assert_eq!(fill(&mut push), 5);
-    push.set_send_hwm(Some(8));
+    push.set_send_hwm(8);
     assert_eq!(fill(&mut push), 3);
-    push.set_send_hwm(Some(2));
+    push.set_send_hwm(2);
     let mut pull = context.socket(Kind::Pull).unwrap();
     pull.bind(&endpoint).unwrap();
     for _ in 0..8 {
@@ -312,12 +317,13 @@ fn what_comes_after_a_close_is_not_waited_for() {
     let _guard = watchdog(Duration::from_secs(60));
     let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
     let mut pull = context.socket(Kind::Pull).unwrap();
-    pull.set_recv_hwm(Some(1));
+    pull.set_recv_hwm(1);
     pull.bind("tcp://127.0.0.1:*").unwrap();
-    let mut push = other.socket(Kind::Push).unwrap();
-    push.set_linger(Some(Duration::ZERO));
-    push.set_immediate(true);
-    push.set_send_hwm(None);
+    let options = SocketOptions::new()
+        .linger(Duration::ZERO)
+        .immediate(true)
+        .send_hwm(None);
+    let mut push = other.socket_with(Kind::Push, &options).unwrap();
     push.connect(pull.last_endpoint()).unwrap();
     for _ in 0..100 {
         push.send(vec![0; 1 << 20]).unwrap();

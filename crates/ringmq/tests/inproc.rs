@@ -6,8 +6,8 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use ringmq::{
-    Context, EndpointRefusal, Kind, Message, OptionError, RecvError, SendRefusal, Socket,
-    SocketError, Wait,
+    Context, EndpointError, Kind, Message, OptionError, RecvError, SendError, Socket, SocketError,
+    SocketOptions, Wait,
 };
 use ringmq_testing::{scope, watchdog};
 
@@ -49,7 +49,7 @@ fn requests_are_answered_whoever_comes_first() {
             .unwrap();
             assert!(matches!(
                 req.send("again").unwrap_err().reason,
-                SendRefusal::State
+                SendError::State
             ));
             let request = rep.recv().unwrap();
             assert_eq!(texts(&request), ["question", &round.to_string()]);
@@ -67,8 +67,8 @@ fn a_router_knows_its_dealers() {
     router.bind("inproc://r").unwrap();
     let mut dealers = Vec::new();
     for name in ["one", "two"] {
-        let mut dealer = context.socket(Kind::Dealer).unwrap();
-        dealer.set_routing_id(name.as_bytes()).unwrap();
+        let options = SocketOptions::new().routing_id(name.as_bytes());
+        let mut dealer = context.socket_with(Kind::Dealer, &options).unwrap();
         dealer.connect("inproc://r").unwrap();
         dealer.send("hello").unwrap();
         dealers.push(dealer);
@@ -113,7 +113,7 @@ fn subscribers_get_what_they_asked_for() {
     assert!(matches!(publisher.try_recv(), Err(RecvError::NotSupported)));
     assert!(matches!(
         subscriber.send("x").unwrap_err().reason,
-        SendRefusal::NotSupported
+        SendError::NotSupported
     ));
 }
 
@@ -126,8 +126,8 @@ fn marks_of_both_sides_count_together() {
             context.socket(Kind::Push).unwrap(),
             context.socket(Kind::Pull).unwrap(),
         );
-        push.set_send_hwm(Some(3));
-        pull.set_recv_hwm(Some(4));
+        push.set_send_hwm(3);
+        pull.set_recv_hwm(4);
         if connect_first {
             push.connect("inproc://a").unwrap();
             pull.bind("inproc://a").unwrap();
@@ -140,7 +140,7 @@ fn marks_of_both_sides_count_together() {
         }
         assert!(matches!(
             push.try_send("no").unwrap_err().reason,
-            SendRefusal::WouldBlock
+            SendError::WouldBlock
         ));
         for number in 0..7 {
             assert_eq!(texts(&pull.recv().unwrap()), [number.to_string()]);
@@ -157,14 +157,14 @@ fn many_push_to_one_that_pulls() {
         let context = Context::new().unwrap();
         context.set_wait(wait);
         let mut pull = context.socket(Kind::Pull).unwrap();
-        pull.set_recv_hwm(Some(10));
+        pull.set_recv_hwm(10);
         pull.bind("inproc://p").unwrap();
         scope(|scope| {
             for sender in 0..4_u8 {
                 let context = context.clone();
                 scope.spawn(move || {
                     let mut push = context.socket(Kind::Push).unwrap();
-                    push.set_send_hwm(Some(10));
+                    push.set_send_hwm(10);
                     push.connect("inproc://p").unwrap();
                     for number in 0..EACH as u32 {
                         push.send(
@@ -227,12 +227,12 @@ fn the_end_of_a_context_ends_all_that_waits() {
                 } else {
                     assert!(matches!(
                         socket.send("").unwrap_err().reason,
-                        SendRefusal::Terminated
+                        SendError::Terminated
                     ));
                 }
                 assert!(matches!(
                     socket.connect("inproc://x"),
-                    Err(EndpointRefusal::Terminated)
+                    Err(EndpointError::Terminated)
                 ));
             });
         }
@@ -252,11 +252,13 @@ fn routing_ids_that_are_none() {
     let context = Context::new().unwrap();
     let mut dealer = context.socket(Kind::Dealer).unwrap();
     for id in [&b""[..], &[1; 256]] {
-        let refused = dealer.set_routing_id(id);
+        let refused = dealer.change_options(|options| options.routing_id(id));
         assert_eq!(refused, Err(OptionError::Value), "{id:?}");
     }
     for id in [&b"i"[..], b"i\0", b"\0", b"\0id", &[1; 255]] {
-        dealer.set_routing_id(id).unwrap();
+        dealer
+            .change_options(|options| options.routing_id(id))
+            .unwrap();
     }
 }
 
@@ -264,7 +266,7 @@ fn routing_ids_that_are_none() {
 fn timeouts_and_names() {
     let context = Context::new().unwrap();
     let mut pull = context.socket(Kind::Pull).unwrap();
-    pull.set_recv_timeout(Some(Duration::from_millis(20)));
+    pull.set_recv_timeout(Duration::from_millis(20));
     let before = Instant::now();
     assert!(matches!(pull.recv(), Err(RecvError::TimedOut)));
     assert!(before.elapsed() >= Duration::from_millis(20));
@@ -273,35 +275,35 @@ fn timeouts_and_names() {
     assert!(matches!(received, Err(RecvError::TimedOut)));
     assert!(matches!(pull.try_recv(), Err(RecvError::WouldBlock)));
     let mut push = context.socket(Kind::Push).unwrap();
-    push.set_send_timeout(Some(moment));
+    push.set_send_timeout(moment);
     let sent = [
         push.send("late"),
         push.send_deadline("late", Instant::now() + moment),
     ];
     for refused in sent {
-        assert!(matches!(refused.unwrap_err().reason, SendRefusal::TimedOut));
+        assert!(matches!(refused.unwrap_err().reason, SendError::TimedOut));
     }
     let refused = push.try_send("now").unwrap_err();
-    assert!(matches!(refused.reason, SendRefusal::WouldBlock));
+    assert!(matches!(refused.reason, SendError::WouldBlock));
     pull.bind("inproc://n").unwrap();
     let mut other = context.socket(Kind::Pull).unwrap();
     assert!(matches!(
         other.bind("inproc://n"),
-        Err(EndpointRefusal::InUse(_))
+        Err(EndpointError::InUse(_))
     ));
     assert!(matches!(
         other.unbind("inproc://n"),
-        Err(EndpointRefusal::Unknown(_))
+        Err(EndpointError::Unknown(_))
     ));
     pull.unbind("inproc://n").unwrap();
     other.bind("inproc://n").unwrap();
     assert!(matches!(
         other.bind("nonsense"),
-        Err(EndpointRefusal::Endpoint(_))
+        Err(EndpointError::Endpoint(_))
     ));
     assert!(matches!(
         other.bind("pigeon://n"),
-        Err(EndpointRefusal::Endpoint(_))
+        Err(EndpointError::Endpoint(_))
     ));
 }
 
@@ -313,7 +315,7 @@ fn whoever_connected_first_is_missed_when_it_closes() {
         push.try_send("taken").unwrap();
         drop(pull);
         let refused = push.try_send("nobody is there").unwrap_err();
-        assert!(matches!(refused.reason, SendRefusal::WouldBlock));
+        assert!(matches!(refused.reason, SendError::WouldBlock));
     }
 }
 
@@ -326,10 +328,10 @@ fn marks_may_change_while_connected() {
     for connect_first in [false, true] {
         let context = Context::new().unwrap();
         let (mut push, mut pull) = pair(&context, Kind::Push, Kind::Pull, connect_first);
-        push.set_send_hwm(Some(5));
-        pull.set_recv_hwm(Some(1));
+        push.set_send_hwm(5);
+        pull.set_recv_hwm(1);
         assert_eq!(fill(&mut push), 6);
-        push.set_send_hwm(Some(2));
+        push.set_send_hwm(2);
         for _ in 0..6 {
             pull.try_recv().unwrap();
         }
@@ -381,14 +383,14 @@ fn a_connection_that_has_ended_by_itself_is_none_to_be_ended() {
     assert!(matches!(connected.try_recv(), Err(RecvError::WouldBlock)));
     assert!(matches!(
         connected.disconnect("inproc://a"),
-        Err(EndpointRefusal::Unknown(_))
+        Err(EndpointError::Unknown(_))
     ));
 }
 
 #[test]
 fn errors_become_those_of_io() {
     fn wait(pull: &mut Socket) -> io::Result<Message> {
-        pull.set_recv_timeout(Some(Duration::from_millis(1)));
+        pull.set_recv_timeout(Duration::from_millis(1));
         Ok(pull.recv()?)
     }
     let context = Context::new().unwrap();

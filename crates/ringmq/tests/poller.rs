@@ -134,10 +134,10 @@ fn room_ends_a_wait_for_room() {
         let context = Context::new().unwrap();
         context.set_wait(wait);
         let mut pull = context.socket(Kind::Pull).unwrap();
-        pull.set_recv_hwm(Some(1));
+        pull.set_recv_hwm(1);
         pull.bind("inproc://a").unwrap();
         let mut push = context.socket(Kind::Push).unwrap();
-        push.set_send_hwm(Some(1));
+        push.set_send_hwm(1);
         push.connect("inproc://a").unwrap();
         while push.try_send("word").is_ok() {}
         let mut poller = Poller::new();
@@ -246,12 +246,12 @@ fn a_descriptor_tells_what_comes_after_a_timeout() {
             context.set_wait(wait);
             let mut pull = context.socket(Kind::Pull).unwrap();
             let mut push = context.socket(Kind::Push).unwrap();
-            pull.set_recv_hwm(Some(1));
-            push.set_send_hwm(Some(1));
+            pull.set_recv_hwm(1);
+            push.set_send_hwm(1);
             pull.bind("inproc://a").unwrap();
             push.connect("inproc://a").unwrap();
-            pull.set_recv_timeout(Some(timeout));
-            push.set_send_timeout(Some(timeout));
+            pull.set_recv_timeout(timeout);
+            push.set_send_timeout(timeout);
             let (pull_bell, push_bell) = (pull.watch(), push.watch());
             let mut poller = Poller::new();
             for _ in 0..100 {

@@ -6,8 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ringmq::{
-    Context, Kind, Message, Proxy, ProxyEnd, ProxyError, RecvError, SendRefusal, Socket, Wait,
-    proxy,
+    Context, Kind, Message, Proxy, ProxyEnd, ProxyError, RecvError, SendError, Socket, Wait, proxy,
 };
 use ringmq_testing::watchdog;
 
@@ -123,8 +122,8 @@ fn nothing_is_read_that_the_other_side_cannot_take() {
     let context = Context::new().unwrap();
     let small = |kind| {
         let mut socket = context.socket(kind).unwrap();
-        socket.set_send_hwm(Some(2));
-        socket.set_recv_hwm(Some(2));
+        socket.set_send_hwm(2);
+        socket.set_recv_hwm(2);
         socket
     };
     let (mut front, mut back) = (small(Kind::Pull), small(Kind::Push));
@@ -155,7 +154,7 @@ fn nothing_is_read_that_the_other_side_cannot_take() {
     }
     assert_eq!(ask(&mut remote), [4, 16, 0, 0, 0, 0, 4, 16]);
     let refused = source.try_send("word").unwrap_err().reason;
-    assert!(matches!(refused, SendRefusal::WouldBlock));
+    assert!(matches!(refused, SendError::WouldBlock));
     for _ in 0..sent {
         assert_eq!(texts(&sink.recv().unwrap()), ["word"]);
     }
@@ -205,7 +204,7 @@ fn a_socket_that_cannot_send_ends_it() {
     let ended = Proxy::of(&mut front).run();
     assert!(matches!(
         ended,
-        Err(ProxyError::Send(error)) if matches!(error.reason, SendRefusal::NotSupported)
+        Err(ProxyError::Send(error)) if matches!(error.reason, SendError::NotSupported)
     ));
 }
 
@@ -226,7 +225,7 @@ fn a_message_that_is_not_passed_on_comes_back_whole() {
     let Err(ProxyError::Send(error)) = ended else {
         panic!("{ended:?}");
     };
-    assert!(matches!(error.reason, SendRefusal::NotSupported));
+    assert!(matches!(error.reason, SendError::NotSupported));
     assert_eq!(texts(&error.message), ["a", "b", "c"]);
     // Both sockets are between two messages.
     let next = front.recv().unwrap();

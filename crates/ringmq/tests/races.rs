@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use ringmq::{
-    Context, EndpointRefusal, Interest, Item, Kind, OptionError, PollError, Poller, RecvError,
-    SendRefusal, Socket, SocketError,
+    Context, EndpointError, Interest, Item, Kind, OptionError, PollError, Poller, RecvError,
+    SendError, Socket, SocketError,
 };
 use ringmq_testing::{Random, Scratch, scope, seed, watchdog};
 
@@ -23,10 +23,12 @@ fn socket(context: &Context, kind: Kind, endpoint: &str, binds: bool) -> Option<
         Err(SocketError::Terminated) => return None,
         Err(error) => panic!("{error}"),
     };
-    socket.set_linger(Some(Duration::ZERO));
-    socket.set_send_hwm(Some(3));
-    socket.set_recv_hwm(Some(3));
-    socket.set_reconnect(Some(Duration::from_millis(1)), Duration::ZERO);
+    socket.set_linger(Duration::ZERO);
+    socket.set_send_hwm(3);
+    socket.set_recv_hwm(3);
+    socket
+        .change_options(|options| options.reconnect_interval(Duration::from_millis(1)))
+        .unwrap();
     let opened = if binds {
         socket.bind(endpoint)
     } else {
@@ -34,7 +36,7 @@ fn socket(context: &Context, kind: Kind, endpoint: &str, binds: bool) -> Option<
     };
     match opened {
         Ok(()) => Some(socket),
-        Err(EndpointRefusal::Terminated) => None,
+        Err(EndpointError::Terminated) => None,
         // Another one of this round is there already, or has gone a moment ago.
         Err(_) if binds => Some(socket),
         Err(error) => panic!("{error}"),
@@ -54,7 +56,7 @@ fn sent(socket: &mut Socket, text: &str) -> bool {
     match socket.send(text) {
         Ok(()) => true,
         Err(error) => match error.reason {
-            SendRefusal::Terminated => false,
+            SendError::Terminated => false,
             reason => panic!("{reason}"),
         },
     }
@@ -127,8 +129,8 @@ fn publishes(context: &Context, _endpoint: &str) {
 fn comes_and_goes(context: &Context, endpoint: &str) {
     while let Some(mut dealer) = socket(context, Kind::Dealer, endpoint, false) {
         match dealer.try_send("hello").map_err(|error| error.reason) {
-            Ok(()) | Err(SendRefusal::WouldBlock) => {}
-            Err(SendRefusal::Terminated) => return,
+            Ok(()) | Err(SendError::WouldBlock) => {}
+            Err(SendError::Terminated) => return,
             Err(reason) => panic!("{reason}"),
         }
     }

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use ringmq::{
-    Context, Frame, Interest, Item, Kind, PollStep, PollWait, Poller, RecvError, SendRefusal,
-    Socket, Wait,
+    Context, Frame, Interest, Item, Kind, PollStep, PollWait, Poller, RecvError, SendError, Socket,
+    Wait,
 };
 use ringmq_testing::watchdog;
 
@@ -55,7 +55,7 @@ impl Shared {
         received.map(|()| u32::from_ne_bytes(number.as_slice().try_into().unwrap()))
     }
 
-    fn send(&self, number: u32) -> Result<(), SendRefusal> {
+    fn send(&self, number: u32) -> Result<(), SendError> {
         let number = number.to_ne_bytes();
         let mut socket = self.lock();
         let mut sent = socket.send_slice(&number);
@@ -97,8 +97,8 @@ fn pair(wait: Wait, endpoint: &str) -> (Context, Shared, Shared) {
     context.set_wait(wait);
     let [mut one, mut other] = [0; 2].map(|_| {
         let mut socket = context.socket(Kind::Dealer).unwrap();
-        socket.set_send_hwm(Some(2));
-        socket.set_recv_hwm(Some(2));
+        socket.set_send_hwm(2);
+        socket.set_recv_hwm(2);
         socket
     });
     one.bind(endpoint).unwrap();
@@ -178,7 +178,7 @@ fn a_change_by_another_thread_ends_a_wait() {
         }
         let mut socket = near.lock();
         socket.wake_others();
-        socket.set_send_hwm(Some(1000));
+        socket.set_send_hwm(1000);
         drop(socket);
         sender.join().unwrap();
         while far.recv().unwrap() != 7 {}

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use ringmq::{Carrier, Context, Frame, Kind, Message, RecvError, SendRefusal, Socket};
+use ringmq::{Carrier, Context, Frame, Kind, Message, RecvError, SendError, Socket};
 use ringmq_testing::{Bytes, Scratch, watchdog};
 
 const KINDS: [(Kind, Kind); 6] = [
@@ -191,10 +191,10 @@ fn a_frame_that_was_refused_is_as_it_was_and_memory_is_used_again() {
     let mut push = context.socket(Kind::Push).unwrap();
     let mut frame = Frame::try_copy(&[3; 64]).unwrap();
     let refused = push.try_send_part_from(&mut frame).unwrap_err();
-    assert!(matches!(refused, SendRefusal::WouldBlock));
+    assert!(matches!(refused, SendError::WouldBlock));
     assert_eq!(&frame[..], [3; 64]);
     let refused = push.try_send_slice(&frame).unwrap_err();
-    assert!(matches!(refused, SendRefusal::WouldBlock));
+    assert!(matches!(refused, SendError::WouldBlock));
     assert!(matches!(
         push.try_recv_part_into(&mut frame),
         Err(RecvError::NotSupported)
@@ -202,7 +202,7 @@ fn a_frame_that_was_refused_is_as_it_was_and_memory_is_used_again() {
     assert_eq!(&frame[..], [3; 64]);
     let mut pull = context.socket(Kind::Pull).unwrap();
     let refused = pull.try_send_slice(b"no").unwrap_err();
-    assert!(matches!(refused, SendRefusal::NotSupported));
+    assert!(matches!(refused, SendError::NotSupported));
 
     let scratch = Scratch::new();
     let ipc = format!("ipc://{}", scratch.path("s"));

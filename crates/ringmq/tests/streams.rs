@@ -4,7 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use ringmq::{Context, EventKind, Kind, Message, RecvError, SendRefusal, SetOption, Socket};
+use ringmq::{
+    Context, EventKind, Kind, Message, RecvError, SendError, SetOption, Socket, SocketOptions,
+};
 use ringmq_testing::{Scratch, scope, watchdog};
 
 /// An endpoint of each transport, to bind to.
@@ -112,8 +114,8 @@ fn peers_meet_again() {
     let scratch = Scratch::new();
     let endpoint = format!("ipc://{}", scratch.path("again"));
     let context = Context::new().unwrap();
-    let mut dealer = context.socket(Kind::Dealer).unwrap();
-    dealer.set_reconnect(Some(Duration::from_millis(10)), Duration::ZERO);
+    let options = SocketOptions::new().reconnect_interval(Duration::from_millis(10));
+    let mut dealer = context.socket_with(Kind::Dealer, &options).unwrap();
     let mut monitor = dealer.monitor().unwrap();
     dealer.connect(&endpoint).unwrap();
     for round in 0..3 {
@@ -182,7 +184,7 @@ fn is_refused(
             false
         }
         Err(error) => {
-            assert!(matches!(error.reason, SendRefusal::WouldBlock));
+            assert!(matches!(error.reason, SendError::WouldBlock));
             true
         }
     }
@@ -197,8 +199,8 @@ fn whoever_fills_a_pipe_at_once_is_told_that_it_is_full() {
     let context = Context::new().unwrap();
     let marked = |kind| {
         let mut socket = context.socket(kind).unwrap();
-        socket.set_send_hwm(Some(MARK as u32));
-        socket.set_recv_hwm(Some(MARK as u32));
+        socket.set_send_hwm(MARK as u32);
+        socket.set_recv_hwm(MARK as u32);
         socket
     };
     let mut publisher = marked(Kind::Xpub);
@@ -212,7 +214,9 @@ fn whoever_fills_a_pipe_at_once_is_told_that_it_is_full() {
     router.set(SetOption::RouterMandatory(true)).unwrap();
     router.bind("inproc://router").unwrap();
     let mut dealer = marked(Kind::Dealer);
-    dealer.set_routing_id(b"dealer").unwrap();
+    dealer
+        .change_options(|options| options.routing_id(b"dealer"))
+        .unwrap();
     dealer.connect("inproc://router").unwrap();
     dealer.send("here").unwrap();
     router.recv_deadline(soon()).unwrap();

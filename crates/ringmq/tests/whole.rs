@@ -5,7 +5,7 @@
 use std::sync::Barrier;
 use std::time::Duration;
 
-use ringmq::{Context, Kind, Message, SendRefusal};
+use ringmq::{Context, Kind, Message, SendError};
 use ringmq_testing::{scope, watchdog};
 
 /// So many that another thread comes in between, and how often that is tried.
@@ -36,7 +36,7 @@ fn a_context_that_is_shut_down_meanwhile_takes_no_part() {
             push.send(message)
         });
         if let Err(error) = sent {
-            assert!(matches!(error.reason, SendRefusal::Terminated));
+            assert!(matches!(error.reason, SendError::Terminated));
             assert!(error.message == long(), "{} parts", error.message.len());
         }
     }
@@ -62,7 +62,7 @@ fn a_peer_that_goes_meanwhile_takes_all_parts_or_none() {
             push.try_send(message)
         });
         if let Err(error) = sent {
-            assert!(matches!(error.reason, SendRefusal::WouldBlock));
+            assert!(matches!(error.reason, SendError::WouldBlock));
             assert!(error.message == long(), "{} parts", error.message.len());
         }
         // The next message is one by itself.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ringmq_sys::NotConnected;
 use socket2::Socket;
 
-use crate::endpoint::{Endpoint, EndpointError, Host, TcpPlace};
+use crate::endpoint::{Endpoint, Host, ParseEndpointError, TcpPlace};
 use crate::options::Options;
 use crate::resolve::{Answer, Purpose, ResolveError};
 use crate::stream::Stream;
@@ -78,7 +78,7 @@ struct Way {
 pub enum DialError {
     /// It is nothing to connect to.
     #[error(transparent)]
-    Endpoint(#[from] EndpointError),
+    Endpoint(#[from] ParseEndpointError),
     /// inproc has no sockets.
     #[error("{endpoint} is no byte stream")]
     NoStream {

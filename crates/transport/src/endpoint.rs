@@ -39,7 +39,7 @@ const LONGEST: usize = 107;
 ///
 /// let endpoint: Endpoint = "tcp://::1:5555".parse()?;
 /// assert_eq!(endpoint.to_string(), "tcp://[::1]:5555");
-/// # Ok::<(), ringmq_transport::EndpointError>(())
+/// # Ok::<(), ringmq_transport::ParseEndpointError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Endpoint {
@@ -56,7 +56,7 @@ pub enum Endpoint {
 /// Why a text is no endpoint, or none to connect to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum EndpointError {
+pub enum ParseEndpointError {
     /// There is no `://`, or nothing before it.
     #[error("{text:?} does not begin with a transport, such as tcp://")]
     NoScheme {
@@ -103,8 +103,8 @@ impl Endpoint {
     /// digits and `. - : % [ ] _`, as libzmq checks it in the call itself.
     ///
     /// # Errors
-    /// [`EndpointError::NotForConnect`].
-    pub fn check_connect(&self) -> Result<(), EndpointError> {
+    /// [`ParseEndpointError::NotForConnect`].
+    pub fn check_connect(&self) -> Result<(), ParseEndpointError> {
         let fit = match self {
             Endpoint::Tcp(tcp) => tcp.fits_connect(),
             Endpoint::IpcAnywhere => false,
@@ -113,7 +113,7 @@ impl Endpoint {
         if fit {
             return Ok(());
         }
-        Err(EndpointError::NotForConnect {
+        Err(ParseEndpointError::NotForConnect {
             endpoint: self.to_string(),
         })
     }
@@ -130,29 +130,29 @@ impl Endpoint {
 }
 
 impl FromStr for Endpoint {
-    type Err = EndpointError;
+    type Err = ParseEndpointError;
 
-    fn from_str(text: &str) -> Result<Endpoint, EndpointError> {
+    fn from_str(text: &str) -> Result<Endpoint, ParseEndpointError> {
         let Some((scheme, rest)) = text.split_once("://").filter(|(s, _)| !s.is_empty()) else {
-            return Err(EndpointError::NoScheme { text: text.into() });
+            return Err(ParseEndpointError::NoScheme { text: text.into() });
         };
         let known = ["tcp", "ipc", "inproc"].into_iter().find(|k| *k == scheme);
         match (known, rest) {
             // An address that is missing is worse than a transport that is unknown, as in libzmq.
-            (_, "") => Err(EndpointError::Empty {
+            (_, "") => Err(ParseEndpointError::Empty {
                 scheme: known.unwrap_or("such a transport"),
             }),
             (Some("tcp"), rest) => Ok(Endpoint::Tcp(rest.parse()?)),
             (Some("ipc"), rest) => parse_ipc(rest),
             (Some(_), rest) => Ok(Endpoint::Inproc(rest.into())),
-            (None, _) => Err(EndpointError::UnknownScheme {
+            (None, _) => Err(ParseEndpointError::UnknownScheme {
                 scheme: scheme.into(),
             }),
         }
     }
 }
 
-fn parse_ipc(text: &str) -> Result<Endpoint, EndpointError> {
+fn parse_ipc(text: &str) -> Result<Endpoint, ParseEndpointError> {
     if text.starts_with('*') {
         return Ok(Endpoint::IpcAnywhere);
     }

@@ -45,7 +45,7 @@ mod tuning;
 pub use backoff::{Backoff, ReconnectStop};
 pub use dialer::{Connecting, Dial, DialError, Named, dial};
 pub use endpoint::{
-    Endpoint, EndpointError, Host, TcpAddress, TcpPlace, endpoint_bytes, endpoint_text,
+    Endpoint, Host, ParseEndpointError, TcpAddress, TcpPlace, endpoint_bytes, endpoint_text,
 };
 pub use filter::{IpcFilter, Subnet, SubnetError};
 pub use listener::{AcceptError, ListenError, Listener};

@@ -208,7 +208,7 @@ fn of_family(ips: Vec<IpAddr>, ipv6: bool) -> Vec<IpAddr> {
 /// let options = Options { ipv6: true, ..Options::default() };
 /// let texts = canonical(&"tcp://127.0.0.1:5555".parse()?, &options);
 /// assert_eq!(texts[0], "tcp://[::ffff:127.0.0.1]:5555");
-/// # Ok::<(), ringmq_transport::EndpointError>(())
+/// # Ok::<(), ringmq_transport::ParseEndpointError>(())
 /// ```
 #[must_use]
 pub fn canonical(endpoint: &Endpoint, options: &Options) -> Vec<String> {

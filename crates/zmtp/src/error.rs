@@ -1,6 +1,6 @@
 //! Why a connection ends.
 
-use crate::socket_type::SocketType;
+use ringmq_message::Kind;
 
 /// Why a connection cannot go on. All but [`NoMemory`](Error::NoMemory) are the peer's doing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,7 +103,7 @@ pub enum Error {
     #[error("a peer of type {theirs:?}, which {ours} does not talk to")]
     SocketType {
         /// The type of our socket.
-        ours: SocketType,
+        ours: Kind,
         /// What it says is the type of its socket.
         theirs: String,
     },

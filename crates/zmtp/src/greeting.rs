@@ -91,7 +91,7 @@ impl Greeting {
                 }
                 LEN => return self.finish(settings.mechanism).map(Some),
                 _ if !self.is_older() => output.push(&last_stage(settings.mechanism)),
-                _ if settings.accept_older => output.push(&[settings.socket_type.octet()]),
+                _ if settings.accept_older => output.push(&[u8::from(settings.socket_type)]),
                 _ => {
                     let revision = self.bytes[SIGNATURE];
                     return Err(Error::OldVersion { revision });

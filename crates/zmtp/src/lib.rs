@@ -47,7 +47,7 @@
 //! ```
 //! use std::time::Duration;
 //! use ringmq_message::Frame;
-//! use ringmq_zmtp::{Connection, Event, Settings, SocketType};
+//! use ringmq_zmtp::{Connection, Event, Settings, Kind};
 //!
 //! /// Moves what one end has to say to the other, and returns what that makes of it.
 //! fn pass(from: &mut Connection, to: &mut Connection) -> Result<Vec<Event>, ringmq_zmtp::Error> {
@@ -60,8 +60,8 @@
 //!     Ok(events)
 //! }
 //!
-//! let mut push = Connection::new(Settings::new(SocketType::Push), Duration::ZERO);
-//! let mut pull = Connection::new(Settings::new(SocketType::Pull), Duration::ZERO);
+//! let mut push = Connection::new(Settings::new(Kind::Push), Duration::ZERO);
+//! let mut pull = Connection::new(Settings::new(Kind::Pull), Duration::ZERO);
 //! while !(push.is_ready() && pull.is_ready()) {
 //!     pass(&mut push, &mut pull)?;
 //!     pass(&mut pull, &mut push)?;
@@ -95,11 +95,10 @@ mod metadata;
 mod output;
 mod peer;
 mod settings;
-mod socket_type;
 
 pub use connection::{Connection, command_bytes};
 pub use error::{BadMetadata, Detail, Error};
 pub use event::{Command, Event};
 pub use peer::Peer;
+pub use ringmq_message::Kind;
 pub use settings::{BadSettings, Heartbeat, Limits, Mechanism, Settings};
-pub use socket_type::{SocketType, UnknownSocketType};

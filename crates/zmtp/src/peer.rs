@@ -4,13 +4,13 @@ use ringmq_message::{Properties, names};
 
 use crate::error::Error;
 use crate::metadata::Metadata;
-use crate::socket_type::SocketType;
+use ringmq_message::Kind;
 
 /// The peer of a connection, as it presented itself in the handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     version: (u8, u8),
-    socket_type: Option<SocketType>,
+    socket_type: Option<Kind>,
     routing_id: Vec<u8>,
     metadata: Metadata,
 }
@@ -19,7 +19,7 @@ impl Peer {
     /// One that said nothing but its routing id.
     pub(crate) fn older(
         version: (u8, u8),
-        socket_type: Option<SocketType>,
+        socket_type: Option<Kind>,
         routing_id: &[u8],
     ) -> Result<Peer, Error> {
         Ok(Peer {
@@ -31,11 +31,7 @@ impl Peer {
     }
 
     /// Reads what a peer says to a socket of type `ours`.
-    pub(crate) fn new(
-        ours: SocketType,
-        version: (u8, u8),
-        metadata: Metadata,
-    ) -> Result<Peer, Error> {
+    pub(crate) fn new(ours: Kind, version: (u8, u8), metadata: Metadata) -> Result<Peer, Error> {
         // RFC 37, The NULL Security Mechanism: names have no case.
         let find = |name: &str| {
             let mut entries = metadata.iter();
@@ -63,7 +59,7 @@ impl Peer {
     }
 
     /// The kind of its socket, if it said.
-    pub fn socket_type(&self) -> Option<SocketType> {
+    pub fn socket_type(&self) -> Option<Kind> {
         self.socket_type
     }
 
@@ -95,7 +91,7 @@ impl Peer {
     }
 }
 
-fn socket_type(ours: SocketType, value: &[u8]) -> Result<SocketType, Error> {
+fn socket_type(ours: Kind, value: &[u8]) -> Result<Kind, Error> {
     let theirs = str::from_utf8(value)
         .ok()
         .and_then(|name| name.parse().ok());

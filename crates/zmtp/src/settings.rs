@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::socket_type::SocketType;
+use ringmq_message::Kind;
 
 /// What one end of a connection wants.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The kind of socket that the connection belongs to.
-    pub socket_type: SocketType,
+    pub socket_type: Kind,
     /// The name that we ask the peer to know us by, at most 255 bytes, of which the first is not 0; empty for none.
     /// REQ, DEALER and ROUTER send it, even when it is empty.
     pub routing_id: Vec<u8>,
@@ -33,7 +33,7 @@ pub struct Settings {
 impl Settings {
     /// The settings of a socket whose options were not set: no routing id, no limit of messages, no heartbeat, 30
     /// seconds for the handshake, no older peers.
-    pub fn new(socket_type: SocketType) -> Settings {
+    pub fn new(socket_type: Kind) -> Settings {
         Settings {
             socket_type,
             routing_id: Vec::new(),
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_no_peer_could_be_told_is_refused() {
-        let mut settings = Settings::new(SocketType::Dealer);
+        let mut settings = Settings::new(Kind::Dealer);
         settings.routing_id = vec![1; 255];
         assert_eq!(settings.check(), Ok(()));
         settings.routing_id = vec![1; 256];

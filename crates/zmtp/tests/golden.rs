@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use invariants::{command, drain, greeting, hello, ready, receive_all};
 use ringmq_message::Frame;
-use ringmq_zmtp::{Connection, Event, Settings, SocketType};
+use ringmq_zmtp::{Connection, Event, Kind, Settings};
 
-fn connection(socket_type: SocketType) -> Connection {
+fn connection(socket_type: Kind) -> Connection {
     Connection::new(Settings::new(socket_type), Duration::ZERO)
 }
 
 #[test]
 fn the_greeting_goes_out_by_stages() {
-    let mut connection = connection(SocketType::Pub);
+    let mut connection = connection(Kind::Pub);
     assert_eq!(
         drain(&mut connection),
         b"\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f"
@@ -40,7 +40,7 @@ fn the_greeting_goes_out_by_stages() {
 
 #[test]
 fn ready_has_the_routing_id_and_metadata() {
-    let mut settings = Settings::new(SocketType::Dealer);
+    let mut settings = Settings::new(Kind::Dealer);
     settings.routing_id = b"me".to_vec();
     settings.metadata = vec![("X-Key".into(), b"value".to_vec())];
     let mut connection = Connection::new(settings, Duration::ZERO);
@@ -56,23 +56,20 @@ fn ready_has_the_routing_id_and_metadata() {
 
 #[test]
 fn those_that_can_have_a_routing_id_send_it_even_when_it_is_empty() {
-    for socket_type in SocketType::ALL {
+    for socket_type in Kind::ALL {
         let mut connection = connection(socket_type);
         receive_all(&mut connection, &greeting()).1.unwrap();
         let bytes = drain(&mut connection);
         let empty = b"\x08Identity\x00\x00\x00\x00";
         let sends = bytes.ends_with(empty);
-        let should = matches!(
-            socket_type,
-            SocketType::Req | SocketType::Dealer | SocketType::Router
-        );
+        let should = matches!(socket_type, Kind::Req | Kind::Dealer | Kind::Router);
         assert_eq!(sends, should, "{socket_type}");
     }
 }
 
 #[test]
 fn frames_are_short_up_to_255_bytes() {
-    let mut connection = ready(Settings::new(SocketType::Push));
+    let mut connection = ready(Settings::new(Kind::Push));
     let mut sent = |frame: Frame| {
         connection.send(frame);
         drain(&mut connection)
@@ -91,7 +88,7 @@ fn frames_are_short_up_to_255_bytes() {
 
 #[test]
 fn subscriptions_are_commands() {
-    let mut connection = ready(Settings::new(SocketType::Sub));
+    let mut connection = ready(Settings::new(Kind::Sub));
     connection.subscribe(b"abc", true);
     connection.subscribe(b"", false);
     assert_eq!(
@@ -106,8 +103,8 @@ fn subscriptions_are_commands() {
 
 #[test]
 fn subscriptions_of_3_0_are_messages_whose_size_counts_their_first_byte() {
-    let mut connection = connection(SocketType::Sub);
-    let mut bytes = hello(SocketType::Pub);
+    let mut connection = connection(Kind::Sub);
+    let mut bytes = hello(Kind::Pub);
     bytes[11] = 0;
     receive_all(&mut connection, &bytes).1.unwrap();
     assert_eq!(connection.peer().unwrap().version(), (3, 0));
@@ -126,7 +123,7 @@ fn subscriptions_of_3_0_are_messages_whose_size_counts_their_first_byte() {
 
 #[test]
 fn subscriptions_come_in_both_forms() {
-    let mut connection = ready(Settings::new(SocketType::Xpub));
+    let mut connection = ready(Settings::new(Kind::Xpub));
     let bytes = [
         &command("SUBSCRIBE", b"a")[..],
         &command("CANCEL", b""),
@@ -154,7 +151,7 @@ fn subscriptions_come_in_both_forms() {
 
 #[test]
 fn nothing_is_sent_behind_our_ready_until_theirs_has_come() {
-    let mut settings = Settings::new(SocketType::Push);
+    let mut settings = Settings::new(Kind::Push);
     settings.heartbeat = Some(ringmq_zmtp::Heartbeat {
         interval: Duration::from_millis(1),
         timeout: Duration::ZERO,
@@ -171,12 +168,12 @@ fn nothing_is_sent_behind_our_ready_until_theirs_has_come() {
 #[test]
 #[should_panic(expected = "handshake")]
 fn sending_before_the_end_of_the_handshake_is_a_mistake() {
-    connection(SocketType::Push).send(Frame::new());
+    connection(Kind::Push).send(Frame::new());
 }
 
 #[test]
 fn extensions_are_commands() {
-    let mut connection = ready(Settings::new(SocketType::Push));
+    let mut connection = ready(Settings::new(Kind::Push));
     connection.command("SHMOPEN", b"\x01");
     assert_eq!(drain(&mut connection), b"\x04\x09\x07SHMOPEN\x01");
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use invariants::{command, drain, hello, ready, receive_all};
 use ringmq_message::Frame;
-use ringmq_zmtp::{Connection, Error, Heartbeat, Settings, SocketType};
+use ringmq_zmtp::{Connection, Error, Heartbeat, Kind, Settings};
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
 fn beating(timeout: Duration, ttl: Duration) -> Connection {
-    let mut settings = Settings::new(SocketType::Dealer);
+    let mut settings = Settings::new(Kind::Dealer);
     settings.heartbeat = Some(Heartbeat {
         interval: ms(100),
         timeout,
@@ -96,7 +96,7 @@ fn bytes_of_a_long_frame_are_signs_of_life() {
 
 #[test]
 fn a_peer_that_promised_a_word_has_to_keep_it() {
-    let mut connection = ready(Settings::new(SocketType::Dealer));
+    let mut connection = ready(Settings::new(Kind::Dealer));
     hear(&mut connection, &command("PING", &[0, 3]), ms(1000));
     assert_eq!(connection.deadline(), Some(ms(1300)));
     hear(&mut connection, b"\x00\x00", ms(1299));
@@ -110,7 +110,7 @@ fn a_peer_that_promised_a_word_has_to_keep_it() {
 
 #[test]
 fn answers_repeat_the_context_up_to_16_bytes() {
-    let mut connection = ready(Settings::new(SocketType::Dealer));
+    let mut connection = ready(Settings::new(Kind::Dealer));
     for len in [0, 1, 16, 17, 300] {
         let context = vec![b'c'; len];
         let ping = command("PING", &[&[0, 0], &context[..]].concat());
@@ -123,7 +123,7 @@ fn answers_repeat_the_context_up_to_16_bytes() {
 #[test]
 fn a_short_ping_is_an_error() {
     for data in [&b""[..], b"\0"] {
-        let mut connection = ready(Settings::new(SocketType::Dealer));
+        let mut connection = ready(Settings::new(Kind::Dealer));
         let end = receive_all(&mut connection, &command("PING", data)).1;
         let size = data.len();
         assert_eq!(end, Err(Error::MalformedPing { size }));
@@ -132,7 +132,7 @@ fn a_short_ping_is_an_error() {
 
 #[test]
 fn answers_do_not_pile_up_for_a_peer_that_does_not_read() {
-    let mut connection = ready(Settings::new(SocketType::Dealer));
+    let mut connection = ready(Settings::new(Kind::Dealer));
     let ping = command("PING", b"\0\0first");
     for _ in 0..100_000 {
         hear(&mut connection, &ping, ms(0));
@@ -158,14 +158,14 @@ fn pings_do_not_pile_up_either() {
 
 #[test]
 fn the_handshake_has_its_time() {
-    let mut settings = Settings::new(SocketType::Sub);
+    let mut settings = Settings::new(Kind::Sub);
     settings.handshake_timeout = Some(ms(50));
     let mut slow = Connection::new(settings.clone(), ms(1000));
     assert_eq!(slow.deadline(), Some(ms(1050)));
     slow.tick(ms(1049)).unwrap();
     assert_eq!(slow.tick(ms(1050)), Err(Error::HandshakeTimeout));
     let mut fast = Connection::new(settings, ms(1000));
-    hear(&mut fast, &hello(SocketType::Pub), ms(1049));
+    hear(&mut fast, &hello(Kind::Pub), ms(1049));
     assert_eq!(fast.deadline(), None);
     fast.tick(ms(9999)).unwrap();
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use invariants::{command, drain, frame, greeting, property, ready, receive_all};
 use ringmq_message::Frame;
-use ringmq_zmtp::{BadMetadata, Connection, Error, Event, Settings, SocketType};
+use ringmq_zmtp::{BadMetadata, Connection, Error, Event, Kind, Settings};
 
 /// The head of a long frame.
 fn head(flags: u8, size: u64) -> Vec<u8> {
@@ -17,13 +17,13 @@ fn head(flags: u8, size: u64) -> Vec<u8> {
 #[test]
 fn a_size_alone_gets_no_memory() {
     for size in [1 << 30, 1 << 40, i64::MAX as u64] {
-        let mut connection = ready(Settings::new(SocketType::Pull));
+        let mut connection = ready(Settings::new(Kind::Pull));
         let end = receive_all(&mut connection, &head(0, size)).1;
         assert_eq!(end, Ok(()));
         let target = connection.large_target().expect("long");
         assert!(target.len() <= 64 << 10);
     }
-    let mut connection = ready(Settings::new(SocketType::Pull));
+    let mut connection = ready(Settings::new(Kind::Pull));
     let end = receive_all(&mut connection, &head(0, 1 << 63)).1;
     let (size, limit) = (1 << 63, isize::MAX as u64);
     assert_eq!(end, Err(Error::TooLong { size, limit }));
@@ -32,7 +32,7 @@ fn a_size_alone_gets_no_memory() {
 #[test]
 fn a_frame_may_be_as_long_as_allowed_and_no_longer() {
     for limit in [0, 10, 255, 256, 70_000] {
-        let mut settings = Settings::new(SocketType::Pull);
+        let mut settings = Settings::new(Kind::Pull);
         settings.max_message = Some(limit);
         let mut connection = ready(settings);
         let payload = vec![1; limit as usize];
@@ -55,7 +55,7 @@ fn a_frame_may_be_as_long_as_allowed_and_no_longer() {
 
 #[test]
 fn the_limit_of_messages_is_none_of_commands_and_their_own_is_64_kib() {
-    let mut settings = Settings::new(SocketType::Pub);
+    let mut settings = Settings::new(Kind::Pub);
     settings.max_message = Some(3);
     let mut connection = ready(settings);
     let topic = vec![b't'; (64 << 10) - 10];
@@ -71,7 +71,7 @@ fn the_limit_of_messages_is_none_of_commands_and_their_own_is_64_kib() {
 #[test]
 fn before_the_handshake_there_are_no_messages_and_no_long_commands() {
     let early = |bytes: &[u8]| {
-        let mut connection = Connection::new(Settings::new(SocketType::Pull), Duration::ZERO);
+        let mut connection = Connection::new(Settings::new(Kind::Pull), Duration::ZERO);
         let bytes = [&greeting()[..], bytes].concat();
         receive_all(&mut connection, &bytes).1.unwrap_err()
     };
@@ -87,7 +87,7 @@ fn properties_are_counted() {
     let properties: Vec<u8> = (0..65)
         .flat_map(|at| property(format!("X-{at}").as_bytes(), b""))
         .collect();
-    let mut connection = Connection::new(Settings::new(SocketType::Pull), Duration::ZERO);
+    let mut connection = Connection::new(Settings::new(Kind::Pull), Duration::ZERO);
     let bytes = [greeting(), command("READY", &properties)].concat();
     let error = receive_all(&mut connection, &bytes).1.unwrap_err();
     let wrong = BadMetadata::TooMany { limit: 64 };
@@ -96,8 +96,8 @@ fn properties_are_counted() {
 
 #[test]
 fn frames_of_many_mib_are_read_into_their_place() {
-    let mut push = ready(Settings::new(SocketType::Push));
-    let mut pull = ready(Settings::new(SocketType::Pull));
+    let mut push = ready(Settings::new(Kind::Push));
+    let mut pull = ready(Settings::new(Kind::Pull));
     let payload: Vec<u8> = (0..9 << 20).map(|at: u32| (at % 251) as u8).collect();
     push.send(Frame::from(payload.clone()));
     push.send(Frame::from("next"));
@@ -126,7 +126,7 @@ fn frames_of_many_mib_are_read_into_their_place() {
 
 #[test]
 fn who_takes_one_event_at_a_time_keeps_the_bytes() {
-    let mut connection = ready(Settings::new(SocketType::Pull));
+    let mut connection = ready(Settings::new(Kind::Pull));
     let mut input = &b"\x00\x01a\x00\x01b\x00"[..];
     let first = connection.receive(&mut input, Duration::ZERO).unwrap();
     assert_eq!(first, Some(Event::Frame(Frame::from("a"))));
@@ -136,7 +136,7 @@ fn who_takes_one_event_at_a_time_keeps_the_bytes() {
 #[test]
 #[should_panic(expected = "shorter")]
 fn filling_more_than_the_target_is_a_mistake() {
-    let mut connection = ready(Settings::new(SocketType::Pull));
+    let mut connection = ready(Settings::new(Kind::Pull));
     receive_all(&mut connection, &head(0, 1 << 20)).1.unwrap();
     let len = connection.large_target().unwrap().len();
     connection.large_filled(len + 1);
@@ -144,7 +144,7 @@ fn filling_more_than_the_target_is_a_mistake() {
 
 #[test]
 fn a_message_has_so_many_parts_and_no_more() {
-    let mut settings = Settings::new(SocketType::Pull);
+    let mut settings = Settings::new(Kind::Pull);
     settings.limits.parts = 3;
     let limit = 3;
     for part in [&b""[..], &[1; 300]] {
@@ -161,7 +161,7 @@ fn a_message_has_so_many_parts_and_no_more() {
         let end = receive_all(&mut connection, &last).1;
         assert_eq!(end, Err(Error::TooManyParts { limit }));
     }
-    assert_eq!(Settings::new(SocketType::Pull).limits.parts, 1 << 20);
+    assert_eq!(Settings::new(Kind::Pull).limits.parts, 1 << 20);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn few_subscriptions_are_kept_between_two_parts() {
         for len in [0, 1000] {
             let subscription = command(name, &vec![1; len]);
             let fit = limit / (len + 64);
-            let mut connection = ready(Settings::new(SocketType::Xpub));
+            let mut connection = ready(Settings::new(Kind::Xpub));
             // Between two messages there may be any number.
             let end = receive_all(&mut connection, &subscription.repeat(2 * fit)).1;
             assert_eq!(end, Ok(()));

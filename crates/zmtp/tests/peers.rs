@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use invariants::{command, drain, frame, greeting, hello, property, ready, receive_all};
 use ringmq_message::Frame;
-use ringmq_zmtp::{Connection, Detail, Error, Event, Settings, SocketType};
+use ringmq_zmtp::{Connection, Detail, Error, Event, Kind, Settings};
 
-fn connection(socket_type: SocketType) -> Connection {
+fn connection(socket_type: Kind) -> Connection {
     Connection::new(Settings::new(socket_type), Duration::ZERO)
 }
 
 /// One that knows older versions.
-fn patient(socket_type: SocketType) -> Connection {
+fn patient(socket_type: Kind) -> Connection {
     let mut settings = Settings::new(socket_type);
     settings.accept_older = true;
     settings.routing_id = b"id".to_vec();
@@ -25,8 +25,8 @@ fn patient(socket_type: SocketType) -> Connection {
 #[test]
 fn only_legal_pairs_become_ready() {
     let mut legal = Vec::new();
-    for ours in SocketType::ALL {
-        for theirs in SocketType::ALL {
+    for ours in Kind::ALL {
+        for theirs in Kind::ALL {
             let mut connection = connection(ours);
             match receive_all(&mut connection, &hello(theirs)) {
                 (events, Ok(())) => {
@@ -58,10 +58,10 @@ fn what_a_peer_says_of_itself_is_kept() {
         property(b"Foo", b"bar"),
     ];
     let bytes = [greeting(), command("READY", &metadata.concat())].concat();
-    let mut connection = connection(SocketType::Router);
+    let mut connection = connection(Kind::Router);
     receive_all(&mut connection, &bytes).1.unwrap();
     let peer = connection.peer().unwrap();
-    assert_eq!(peer.socket_type(), Some(SocketType::Dealer));
+    assert_eq!(peer.socket_type(), Some(Kind::Dealer));
     assert_eq!((peer.routing_id(), peer.version()), (&b"me"[..], (3, 1)));
     assert_eq!(peer.metadata().nth(3), Some(("Foo", &b"bar"[..])));
     let properties = peer.properties();
@@ -74,7 +74,7 @@ fn what_a_peer_says_of_itself_is_kept() {
 
 #[test]
 fn frames_carry_the_properties_that_the_caller_sets() {
-    let mut connection = ready(Settings::new(SocketType::Pull));
+    let mut connection = ready(Settings::new(Kind::Pull));
     let properties = Arc::new(connection.peer().unwrap().properties());
     connection.set_properties(Some(Arc::clone(&properties)));
     let (events, _) = receive_all(&mut connection, b"\x00\x01a");
@@ -86,7 +86,7 @@ fn frames_carry_the_properties_that_the_caller_sets() {
 
 #[test]
 fn a_peer_without_a_type_is_accepted() {
-    let mut connection = connection(SocketType::Rep);
+    let mut connection = connection(Kind::Rep);
     let bytes = [greeting(), command("READY", b"")].concat();
     assert_eq!(receive_all(&mut connection, &bytes).0, [Event::Ready]);
     assert_eq!(connection.peer().unwrap().socket_type(), None);
@@ -100,8 +100,8 @@ fn later_versions_are_answered_in_ours() {
         (3, 9, (3, 1)),
         (3, 0, (3, 0)),
     ] {
-        let mut connection = connection(SocketType::Sub);
-        let mut bytes = hello(SocketType::Pub);
+        let mut connection = connection(Kind::Sub);
+        let mut bytes = hello(Kind::Pub);
         bytes[10..12].copy_from_slice(&[major, minor]);
         assert_eq!(receive_all(&mut connection, &bytes).0, [Event::Ready]);
         assert_eq!(connection.peer().unwrap().version(), version);
@@ -111,9 +111,9 @@ fn later_versions_are_answered_in_ours() {
 
 #[test]
 fn another_mechanism_is_a_mismatch() {
-    let mut bytes = hello(SocketType::Pub);
+    let mut bytes = hello(Kind::Pub);
     bytes[12..17].copy_from_slice(b"PLAIN");
-    let mut connection = connection(SocketType::Sub);
+    let mut connection = connection(Kind::Sub);
     let error = receive_all(&mut connection, &bytes).1.unwrap_err();
     let (ours, theirs) = ("NULL", "PLAIN".to_owned());
     assert_eq!(error, Error::Mechanism { ours, theirs });
@@ -131,7 +131,7 @@ fn a_peer_that_refuses_says_why() {
     ] {
         let data = [&[reason.len() as u8], reason.as_bytes()].concat();
         let bytes = [greeting(), command("ERROR", &data)].concat();
-        let error = receive_all(&mut connection(SocketType::Sub), &bytes)
+        let error = receive_all(&mut connection(Kind::Sub), &bytes)
             .1
             .unwrap_err();
         assert_eq!(error.detail(), detail);
@@ -142,7 +142,7 @@ fn a_peer_that_refuses_says_why() {
 #[test]
 fn older_peers_are_refused_unless_wanted() {
     let refused = |bytes: &[u8]| {
-        receive_all(&mut connection(SocketType::Pull), bytes)
+        receive_all(&mut connection(Kind::Pull), bytes)
             .1
             .unwrap_err()
     };
@@ -156,13 +156,13 @@ fn older_peers_are_refused_unless_wanted() {
 
 #[test]
 fn zmtp_2_0() {
-    let mut connection = patient(SocketType::Sub);
+    let mut connection = patient(Kind::Sub);
     let hello = b"\xff\x00\x00\x00\x00\x00\x00\x00\x03\x7f\x01\x01\x00\x02ab";
     let (events, end) = receive_all(&mut connection, hello);
     assert_eq!((events, end), (vec![Event::Ready], Ok(())));
     let peer = connection.peer().unwrap();
     assert_eq!((peer.version(), peer.routing_id()), ((2, 0), &b"ab"[..]));
-    assert_eq!(peer.socket_type(), Some(SocketType::Pub));
+    assert_eq!(peer.socket_type(), Some(Kind::Pub));
     let ours = b"\xff\x00\x00\x00\x00\x00\x00\x00\x03\x7f\x03\x02\x00\x02id";
     assert_eq!(drain(&mut connection), ours);
     connection.subscribe(b"a", true);
@@ -181,7 +181,7 @@ fn zmtp_2_0() {
 
 #[test]
 fn zmtp_2_0_of_the_wrong_type() {
-    let mut connection = patient(SocketType::Sub);
+    let mut connection = patient(Kind::Sub);
     let hello = b"\xff\x00\x00\x00\x00\x00\x00\x00\x03\x7f\x01\x03";
     let error = receive_all(&mut connection, hello).1.unwrap_err();
     assert!(matches!(error, Error::SocketType { .. }));
@@ -198,7 +198,7 @@ fn zmtp_1_0_without_a_greeting() {
             [b"\xff\x00\x00\x00\x00\x00\x00\x00\xff\x00", &[7; 254][..]].concat(),
         ),
     ] {
-        let mut connection = patient(SocketType::Xpub);
+        let mut connection = patient(Kind::Xpub);
         let bytes = [&bytes[..], b"\x02\x01a\x01\x00"].concat();
         let (events, end) = receive_all(&mut connection, &bytes);
         assert_eq!(end, Ok(()));
@@ -223,7 +223,7 @@ fn zmtp_1_0_without_a_greeting() {
 
 #[test]
 fn zmtp_1_0_with_a_greeting_says_what_it_subscribes_to() {
-    let mut connection = patient(SocketType::Pub);
+    let mut connection = patient(Kind::Pub);
     let hello = b"\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f\x00\x02\x01\x00";
     assert_eq!(receive_all(&mut connection, hello).0, [Event::Ready]);
     let ours = b"\xff\x00\x00\x00\x00\x00\x00\x00\x03\x7f\x03\x01\x03\x00id";
@@ -232,7 +232,7 @@ fn zmtp_1_0_with_a_greeting_says_what_it_subscribes_to() {
 
 #[test]
 fn commands_between_frames_are_no_boundary() {
-    let mut connection = ready(Settings::new(SocketType::Pull));
+    let mut connection = ready(Settings::new(Kind::Pull));
     let bytes = [
         frame(1, b"a"),
         command("PING", b"\0\0"),

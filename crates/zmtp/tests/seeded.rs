@@ -5,7 +5,7 @@ mod invariants;
 
 use invariants::{Choices, frames, greeting, handshake, hello, pieces, world};
 use ringmq_testing::{Random, seed};
-use ringmq_zmtp::SocketType;
+use ringmq_zmtp::Kind;
 
 struct Seeded(Random);
 
@@ -56,7 +56,7 @@ fn garbage_is_an_error_or_nothing() {
         let mut bytes = match choices.below(3) {
             0 => Vec::new(),
             1 => greeting(),
-            _ => hello(choices.of(&SocketType::ALL)),
+            _ => hello(choices.of(&Kind::ALL)),
         };
         bytes.extend(choices.bytes(len));
         if !bytes.is_empty() && choices.one_in(2) {

@@ -439,7 +439,7 @@ fn stock(stock: &mut Stock, kind: Kind, said: &Said, patience: Duration) -> Made
 
 fn own(kind: Kind, said: &Said, patience: Duration) -> Made {
     let mut socket = ours(kind);
-    socket.set_linger(Some(Duration::ZERO));
+    socket.set_linger(Duration::ZERO);
     match kind {
         Kind::Sub => socket.subscribe(b"").unwrap(),
         Kind::Xsub => socket.send(message(&[[1]])).unwrap(),

@@ -9,7 +9,7 @@ use ringmq_testing::Scratch;
 /// A socket of ours, and its monitor.
 fn monitored(kind: Kind) -> (Socket, Monitor) {
     let mut socket = ours(kind);
-    socket.set_linger(Some(Duration::ZERO));
+    socket.set_linger(Duration::ZERO);
     let monitor = socket.monitor().unwrap();
     (socket, monitor)
 }
@@ -17,7 +17,7 @@ fn monitored(kind: Kind) -> (Socket, Monitor) {
 /// libzmq's name of the next event that it has, too.
 fn next(monitor: &mut Monitor) -> &'static str {
     match monitor.recv_deadline(soon()).unwrap().kind {
-        EventKind::Travels { .. } => next(monitor),
+        EventKind::CarrierChanged { .. } => next(monitor),
         EventKind::Listening { .. } => "LISTENING",
         EventKind::Accepted { .. } => "ACCEPTED",
         EventKind::Connected { .. } => "CONNECTED",
@@ -146,7 +146,8 @@ fn a_stock_socket_of_the_wrong_type_is_tried_again() {
         let mut stock = Stock::new(Kind::Pull);
         let endpoint = stock.bind(&transport.endpoint(&scratch));
         let (mut req, mut monitor) = monitored(Kind::Req);
-        req.set_reconnect(Some(Duration::from_millis(5)), Duration::ZERO);
+        req.change_options(|options| options.reconnect_interval(Duration::from_millis(5)))
+            .unwrap();
         req.connect(&endpoint).unwrap();
         req.send("question").unwrap();
         // It may close before it has said what it is, as we may.

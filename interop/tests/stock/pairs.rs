@@ -72,9 +72,12 @@ fn prepare(ours: &mut Socket, stock_kind: Kind, stock: &mut Stock) {
         _ => {}
     }
     match ours.kind() {
-        Kind::Req | Kind::Dealer => ours.set_routing_id(b"ours").unwrap(),
+        Kind::Req | Kind::Dealer => ours
+            .change_options(|options| options.routing_id(b"ours"))
+            .unwrap(),
         Kind::Router => {
-            ours.set_routing_id(b"ours").unwrap();
+            ours.change_options(|options| options.routing_id(b"ours"))
+                .unwrap();
             ours.set(SetOption::RouterMandatory(true)).unwrap();
         }
         Kind::Sub => ours.subscribe(b"").unwrap(),

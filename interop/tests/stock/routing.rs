@@ -1,7 +1,7 @@
 //! Routing ids.
 
 use interop::{Stock, Transport, begin, message, ours, recv};
-use ringmq::{Kind, SendRefusal, SetOption};
+use ringmq::{Kind, SendError, SetOption};
 use ringmq_testing::Scratch;
 
 /// Ids of peers: none, and those that an application may give. A number, the highest byte first, begins with a zero.
@@ -19,7 +19,9 @@ fn given_by_our_router() {
                     continue;
                 }
                 let mut router = ours(Kind::Router);
-                router.set_routing_id(b"router").unwrap();
+                router
+                    .change_options(|options| options.routing_id(b"router"))
+                    .unwrap();
                 router.bind(&transport.endpoint(&scratch)).unwrap();
                 let mut stock = Stock::new(kind);
                 if !id.is_empty() {
@@ -62,7 +64,8 @@ fn given_by_a_stock_router() {
                 if !id.is_empty() {
                     id.extend_from_slice(interop::name(kind).as_bytes());
                     id.truncate(255);
-                    ours.set_routing_id(&id).unwrap();
+                    ours.change_options(|options| options.routing_id(&id))
+                        .unwrap();
                 }
                 ours.connect(&endpoint).unwrap();
                 ours.send("hello").unwrap();
@@ -111,7 +114,7 @@ fn of_nobody() {
     router.send(message(&["nobody", "lost"])).unwrap();
     router.set(SetOption::RouterMandatory(true)).unwrap();
     let refused = router.send(message(&["nobody", "kept"])).unwrap_err();
-    assert!(matches!(refused.reason, SendRefusal::HostUnreachable));
+    assert!(matches!(refused.reason, SendError::HostUnreachable));
     router.send(message(&["somebody", "found"])).unwrap();
     assert_eq!(stock.recv(), [b"found"]);
     // Known for as long as it is there.

@@ -169,7 +169,7 @@ fn we_of_the_wrong_type() {
     let endpoint = stock.bind("tcp://127.0.0.1:*");
     let mut wrong = ours(Kind::Req);
     // Nobody ever takes its question.
-    wrong.set_linger(Some(Duration::ZERO));
+    wrong.set_linger(Duration::ZERO);
     wrong.connect(&endpoint).unwrap();
     wrong.send("question").unwrap();
     stock.ask(REFUSED);

@@ -34,8 +34,8 @@ fn meet(
     let mut ours = ours(our_kind);
     let mut stock = Stock::new(stock_kind);
     if mark != 0 {
-        ours.set_send_hwm(Some(mark));
-        ours.set_recv_hwm(Some(mark));
+        ours.set_send_hwm(mark);
+        ours.set_recv_hwm(mark);
         stock.set("SNDHWM", mark.try_into().unwrap());
         stock.set("RCVHWM", mark.try_into().unwrap());
     }

@@ -50,7 +50,7 @@ pub use segment::{FIRST, LONGEST};
 pub use sender::{PushError, Sender};
 pub use unread::{Unread, Witness};
 
-pub use crate::refusal::RefusalReason as Refuse;
+pub use crate::refusal::RefusalReason;
 
 use crate::maps::Map;
 use control::Slot;

@@ -9,7 +9,7 @@ use ringmq_pipe::Wait;
 use crate::context::environment::Environment;
 use crate::error::{SocketError, TerminateError};
 use crate::registry::Registry;
-use crate::socket::Socket;
+use crate::socket::{Socket, SocketOptions};
 
 /// Makes sockets. The sockets of one context reach each other by `inproc://` names, and share its I/O threads.
 ///
@@ -47,13 +47,35 @@ impl Context {
         Ok(Context { registry })
     }
 
-    /// Makes a socket.
+    /// Makes a socket with the default options.
     ///
     /// # Errors
     ///
     /// [`SocketError`].
     pub fn socket(&self, kind: Kind) -> Result<Socket, SocketError> {
-        Socket::new(&self.registry, kind)
+        self.socket_with(kind, &SocketOptions::new())
+    }
+
+    /// Makes a socket with options.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError`]; [`SocketError::Options`] if an option has a value that there is not.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use ringmq::{Context, Kind, SocketOptions};
+    ///
+    /// let context = Context::new()?;
+    /// let options = SocketOptions::new().recv_timeout(Duration::from_secs(1));
+    /// let mut client = context.socket_with(Kind::Req, &options)?;
+    /// client.connect("ipc:///tmp/upper.sock")?;
+    /// # drop(client);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn socket_with(&self, kind: Kind, options: &SocketOptions) -> Result<Socket, SocketError> {
+        Socket::new(&self.registry, kind, options)
     }
 
     /// Sets how many sockets there may be at a time; 1,023 by default.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ringmq_pipe::remote::Refuse;
+use ringmq_pipe::remote::RefusalReason;
 
 /// What carries the messages of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +31,9 @@ pub enum ZmtpReason {
     /// Descriptors, memory or mappings run short here.
     Resources,
     /// This side has refused the peer's offer.
-    Refused(Refuse),
+    Refused(RefusalReason),
     /// The peer has refused this side's offer.
-    RefusedByPeer(Refuse),
+    RefusedByPeer(RefusalReason),
     /// The peer that shared memory with this side is gone.
     PeerGone,
 }

@@ -86,14 +86,14 @@ pub enum EventKind {
         routing_id: Vec<u8>,
     },
     /// The messages of an ipc connection are carried by other means from now on.
-    Travels {
+    CarrierChanged {
         /// Shared memory, or ZMTP with the reason for it.
         carrier: Carrier,
     },
     /// The shared memory for the messages that wait for a peer is full. The last message waits outside of it, and the
     /// next one is refused as if the mark were reached. The event comes once, and again only after there was room.
     MemoryFull {
-        /// Bytes of memory that may be in use, as [set](crate::Socket::set_shared_limit).
+        /// Bytes of memory that may be in use, as [set](crate::SocketOptions::shared_limit).
         limit: u64,
     },
     /// The messages that wait in the pipe of a connection, as [asked for](crate::Socket::ask_for_stats).

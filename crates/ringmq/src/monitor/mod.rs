@@ -22,11 +22,11 @@ use ringmq_sys::ForkMark;
 use ringmq_transport::Endpoint;
 use thiserror::Error;
 
-use crate::error::{EndpointRefusal, SocketError};
+use crate::error::{EndpointError, SocketError};
 use crate::mail::{EventKind, MonitorEvent, Sink, WeakWatch};
 use crate::monitor::plain::{EventFormat, PlainSink};
-use crate::socket::Socket;
 use crate::socket::endpoints::parse;
+use crate::socket::{Socket, SocketOptions};
 
 /// Events that may wait to be read.
 pub(crate) const MOST: u64 = 1000;
@@ -267,7 +267,7 @@ impl Socket {
     /// [`SocketError`] if this is a forked child, the context was shut down, or descriptors run short.
     pub fn monitor(&mut self) -> Result<Monitor, SocketError> {
         self.may_be_monitored()?;
-        let mut sleeper = Sleeper::new(self.options.wait)?;
+        let mut sleeper = Sleeper::new(self.options.in_force_wait())?;
         // The descriptor is readable at first, so that the caller looks once.
         sleeper.ring()?;
         let bell = Waker::from(sleeper.bellpull());
@@ -309,14 +309,14 @@ impl Socket {
         self.may_be_monitored()?;
         // The earlier monitor may be bound to the same endpoint.
         self.watch.stop();
-        let mut socket = Socket::new(&self.registry.without_keeper(), kind)?;
-        socket.set_linger(Some(Duration::ZERO));
+        let options = SocketOptions::new().linger(Duration::ZERO);
+        let socket = Socket::new(&self.registry.without_keeper(), kind, &options)?;
         let Endpoint::Inproc(name) = parse(endpoint)? else {
-            return Err(EndpointRefusal::WrongTransport(endpoint.to_owned()).into());
+            return Err(EndpointError::WrongTransport(endpoint.to_owned()).into());
         };
         let face = socket.face_of_outlet(self.watch.weak());
         if !self.registry.lock().names.bind(&name, &face) {
-            return Err(EndpointRefusal::InUse(endpoint.to_owned()).into());
+            return Err(EndpointError::InUse(endpoint.to_owned()).into());
         }
         let most = match format {
             EventFormat::One => u64::from(u16::MAX),
@@ -366,5 +366,5 @@ pub enum PlainMonitorError {
     Socket(#[from] SocketError),
     /// The socket for the events was not bound.
     #[error(transparent)]
-    Endpoint(#[from] EndpointRefusal),
+    Endpoint(#[from] EndpointError),
 }

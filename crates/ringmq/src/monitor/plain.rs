@@ -6,7 +6,7 @@ use ringmq_message::{Frame, Message};
 use ringmq_sys::ErrorNumber;
 use ringmq_transport::endpoint_bytes;
 
-use crate::error::SendRefusal;
+use crate::error::SendError;
 use crate::mail::{EventKind, HandshakeFailure, MonitorEvent, Sink};
 use crate::monitor::MOST;
 use crate::socket::Socket;
@@ -58,7 +58,7 @@ fn numbers(kind: &EventKind) -> Option<Numbers> {
         },
         EventKind::PipeStats { sending, .. } => (PIPE_STATS, *sending),
         EventKind::RoutingIdTaken { .. }
-        | EventKind::Travels { .. }
+        | EventKind::CarrierChanged { .. }
         | EventKind::MemoryFull { .. }
         | EventKind::Lost { .. } => return None,
     };
@@ -169,7 +169,7 @@ impl Sink for PlainSink {
             };
             // The message waits while no reader is connected. If one is and its pipe is full, the message is lost:
             // nothing tells this sink when the reader has made room, so it would be late, with the next event.
-            let unread = matches!(error.reason, SendRefusal::WouldBlock)
+            let unread = matches!(error.reason, SendError::WouldBlock)
                 && self.socket.connections().is_empty();
             if unread {
                 self.waiting.push_front(error.message);

@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::error::{RecvError, SendError};
+use crate::error::{RecvError, UnsentError};
 use crate::poller::PollError;
 
 /// Why a proxy has failed.
@@ -19,7 +19,7 @@ pub enum ProxyError {
     Recv(#[source] RecvError),
     /// A socket could not send, for instance within its timeout. The whole message comes with the error.
     #[error("a proxy cannot send: {0}")]
-    Send(#[source] SendError),
+    Send(#[source] UnsentError),
 }
 
 impl From<RecvError> for ProxyError {
@@ -28,8 +28,8 @@ impl From<RecvError> for ProxyError {
     }
 }
 
-impl From<SendError> for ProxyError {
-    fn from(error: SendError) -> ProxyError {
+impl From<UnsentError> for ProxyError {
+    fn from(error: UnsentError) -> ProxyError {
         ProxyError::Send(error)
     }
 }

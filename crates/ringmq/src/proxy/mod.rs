@@ -18,7 +18,7 @@ use std::mem;
 use ringmq_message::{Frame, Message};
 use ringmq_pattern::{Kind, Ready};
 
-use crate::error::{RecvError, SendError, SendRefusal};
+use crate::error::{RecvError, SendError, UnsentError};
 use crate::poller::{Interest, Item, PollError, PollStep, PollWait};
 use crate::proxy::progress::{Rest, Side, State, count};
 use crate::socket::Socket;
@@ -198,7 +198,7 @@ impl<'a> Proxy<'a> {
             Err(
                 ProxyError::Poll(PollError::Terminated) | ProxyError::Recv(RecvError::Terminated),
             ) => Ok(ProxyStep::Ended(ProxyEnd::Shutdown)),
-            Err(ProxyError::Send(error)) if matches!(error.reason, SendRefusal::Terminated) => {
+            Err(ProxyError::Send(error)) if matches!(error.reason, SendError::Terminated) => {
                 Ok(ProxyStep::Ended(ProxyEnd::Shutdown))
             }
             Err(error) => Err(error),
@@ -390,7 +390,7 @@ impl<'a> Proxy<'a> {
         let sent = self.send_parts(from, &mut parts);
         if let Err(reason) = sent {
             let message = parts.into_iter().collect();
-            return Err(ProxyError::Send(SendError { reason, message }));
+            return Err(ProxyError::Send(UnsentError { reason, message }));
         }
         // Its memory is used again.
         self.progress.parts = parts;
@@ -408,7 +408,7 @@ impl<'a> Proxy<'a> {
         &mut self,
         from: Side,
         parts: &mut Vec<Frame>,
-    ) -> Result<Option<Pause>, SendRefusal> {
+    ) -> Result<Option<Pause>, SendError> {
         let mut woken = self.progress.woken.take().transpose()?;
         if let Some(capture) = &mut self.capture
             && !self.progress.captured
@@ -475,7 +475,7 @@ fn send(
     socket: &mut Socket,
     parts: &mut Vec<Frame>,
     woken: Option<Woken>,
-) -> Result<Option<Pause>, SendRefusal> {
+) -> Result<Option<Pause>, SendError> {
     let patience = woken.map_or(Patience::Timeout, Patience::Again);
     match socket.send_parts(parts, patience) {
         Ok(()) => Ok(None),

@@ -2,7 +2,7 @@
 
 use ringmq_message::Frame;
 
-use crate::error::SendRefusal;
+use crate::error::SendError;
 use crate::poller::{Interest, PollPause, PollWait, Poller};
 use crate::proxy::ProxyEnd;
 use crate::socket::patience::Woken;
@@ -24,7 +24,7 @@ pub struct ProxyProgress {
     /// Whether the capture socket has its copy.
     pub(super) captured: bool,
     /// How the pause of a send has ended, before the message is sent again.
-    pub(super) woken: Option<Result<Woken, SendRefusal>>,
+    pub(super) woken: Option<Result<Woken, SendError>>,
 }
 
 /// The outcome of a [step](crate::Proxy::step) of a proxy.
@@ -65,7 +65,7 @@ impl ProxyPause {
             (Rest::Wait(pause), Some((wait, _))) => pause.rest(wait, []),
             (Rest::Wait(_), None) => {}
             (Rest::Send(pause), _) => {
-                progress.woken = Some(pause.rest().map_err(SendRefusal::Os));
+                progress.woken = Some(pause.rest().map_err(SendError::Os));
             }
         }
     }

@@ -9,7 +9,7 @@ use ringmq_pipe::local::{Post, Waker};
 use ringmq_pipe::sleeper::Sleeper;
 use ringmq_sys::ForkMark;
 
-use crate::error::{EndpointRefusal, SocketError, TerminateError};
+use crate::error::{EndpointError, SocketError, TerminateError};
 use crate::mail::{Command, PipeId, WeakWatch};
 use crate::reactor::crew::Place;
 use crate::reactor::{Lingering, Reactors};
@@ -212,16 +212,16 @@ impl Registry {
     }
 
     /// A place in an I/O thread that `affinity` allows. Starts the I/O threads if they do not run yet.
-    pub(crate) fn place(&self, affinity: u64) -> Result<Place, EndpointRefusal> {
+    pub(crate) fn place(&self, affinity: u64) -> Result<Place, EndpointError> {
         let count = self.lock().io_threads;
         let locked = self.inside.reactors.lock();
         let mut reactors = locked.unwrap_or_else(PoisonError::into_inner);
         if reactors.is_none() && count > 0 {
             let started = Reactors::start(count, &self.inside.lingering);
-            *reactors = Some(started.map_err(EndpointRefusal::Os)?);
+            *reactors = Some(started.map_err(EndpointError::Os)?);
         }
         let chosen = reactors.as_ref().and_then(|all| all.place(affinity));
-        chosen.ok_or(EndpointRefusal::NoThread)
+        chosen.ok_or(EndpointError::NoThread)
     }
 
     /// Counts the connections that still have messages to send.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ringmq_message::{Frame, Properties};
 use ringmq_pipe::local::{Receiver, Sender};
-use ringmq_pipe::remote::{self, OfferFrame, Refuse, Witness};
+use ringmq_pipe::remote::{self, OfferFrame, RefusalReason, Witness};
 use ringmq_transport::Stream;
 use ringmq_zmtp::Connection;
 
@@ -192,7 +192,7 @@ impl Driver {
                 self.switch.input(Input::OfferMade(made));
             }
             Action::Judge => {
-                let judged = handoff.judge(supplies).map_err(Refuse::code);
+                let judged = handoff.judge(supplies).map_err(RefusalReason::code);
                 self.switch.input(Input::Judged(judged));
             }
             Action::Meet => {
@@ -450,7 +450,7 @@ fn encoded(frame: switch::Frame) -> Option<[u8; remote::FRAME]> {
     let frame = match frame {
         switch::Frame::Offer => return None,
         switch::Frame::Accept => OfferFrame::Accept,
-        switch::Frame::Refuse(code) => OfferFrame::Refuse(Refuse::from_code(code)),
+        switch::Frame::Refuse(code) => OfferFrame::Refuse(RefusalReason::from_code(code)),
         switch::Frame::Switch => OfferFrame::Switch,
         switch::Frame::Back => OfferFrame::Back,
         switch::Frame::Closing => OfferFrame::Closing,
@@ -468,7 +468,7 @@ fn reason(why: Why) -> ZmtpReason {
         Why::TurnedOff => ZmtpReason::TurnedOff,
         Why::Resources => ZmtpReason::Resources,
         Why::NotOffered => ZmtpReason::NotOffered,
-        Why::Refused(code) => ZmtpReason::Refused(Refuse::from_code(code)),
-        Why::RefusedByPeer(code) => ZmtpReason::RefusedByPeer(Refuse::from_code(code)),
+        Why::Refused(code) => ZmtpReason::Refused(RefusalReason::from_code(code)),
+        Why::RefusedByPeer(code) => ZmtpReason::RefusedByPeer(RefusalReason::from_code(code)),
     }
 }

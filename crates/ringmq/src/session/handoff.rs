@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ringmq_pipe::has_mappings_for_connections;
 use ringmq_pipe::local::Waker;
 use ringmq_pipe::remote::{
-    Courier, Descriptor, Lines, MeetError, Offer, OfferFrame, Own, Peer, Receiver, Refuse,
+    Courier, Descriptor, Lines, MeetError, Offer, OfferFrame, Own, Peer, Receiver, RefusalReason,
     SegmentNote, Sender, Witness,
 };
 use ringmq_sys::Ancillary;
@@ -258,14 +258,14 @@ impl Handoff {
     }
 
     /// Judges the peer's offer, which [`decode`](Handoff::decode) has kept. `Err` is the reason for which it is refused.
-    pub(crate) fn judge(&mut self, supplies: &mut Supplies) -> Result<(), Refuse> {
+    pub(crate) fn judge(&mut self, supplies: &mut Supplies) -> Result<(), RefusalReason> {
         let Some((offer, came)) = self.offered.take() else {
             return Err(MeetError::Frame.refuse());
         };
         let supply = Supply::at_all(&came.fds);
         let offering = match &mut self.offering {
             Some(offering) if supply != Supply::Short => offering,
-            _ => return Err(Refuse::Resources),
+            _ => return Err(RefusalReason::Resources),
         };
         if offering.peer.is_some() {
             return Err(MeetError::Frame.refuse());

@@ -76,7 +76,7 @@ impl Session {
 
     /// How messages travel from now on.
     pub(crate) fn tell_carrier(&self, carrier: Carrier) {
-        self.tell(EventKind::Travels { carrier });
+        self.tell(EventKind::CarrierChanged { carrier });
     }
 
     /// Logs that the peer is known, and how messages travel at first.

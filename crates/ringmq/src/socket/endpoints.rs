@@ -3,16 +3,15 @@
 use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::mpsc::sync_channel;
-use std::time::Duration;
 
 use ringmq_message::Frame;
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::Post;
 use ringmq_sys::ErrorNumber;
-use ringmq_transport::{Backoff, Endpoint, EndpointError, Listener, ReconnectStop, canonical};
-use ringmq_zmtp::{Settings, SocketType};
+use ringmq_transport::{Backoff, Endpoint, Listener, ParseEndpointError, canonical};
+use ringmq_zmtp::Settings;
 
-use crate::error::EndpointRefusal;
+use crate::error::EndpointError;
 use crate::mail::pipes::session_pipe;
 use crate::mail::{
     Conflates, Connect, EventKind, Link, Listen, MonitorEvent, Order, PipeId, SharedOffer,
@@ -37,7 +36,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`EndpointRefusal`].
+    /// [`EndpointError`].
     ///
     /// ```
     /// use ringmq::{Context, Kind};
@@ -51,7 +50,7 @@ impl Socket {
     /// server.unbind("inproc://service")?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn bind(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
+    pub fn bind(&mut self, endpoint: &str) -> Result<(), EndpointError> {
         self.begin_at_endpoint()?;
         match parse(endpoint)? {
             Endpoint::Inproc(name) => self.bind_within(endpoint, name),
@@ -76,19 +75,19 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`EndpointRefusal`]. The descriptor is closed.
+    /// [`EndpointError`]. The descriptor is closed.
     pub fn bind_descriptor(
         &mut self,
         endpoint: &str,
         descriptor: OwnedFd,
-    ) -> Result<(), EndpointRefusal> {
+    ) -> Result<(), EndpointError> {
         self.begin_at_endpoint()?;
         let parsed = parse(endpoint)?;
         let options = self.options.transport.clone();
         self.listen(|| {
             let listener = Listener::adopt(descriptor, &options)?;
             if listener.endpoint().scheme() != parsed.scheme() {
-                return Err(EndpointRefusal::WrongTransport(endpoint.to_owned()));
+                return Err(EndpointError::WrongTransport(endpoint.to_owned()));
             }
             Ok(listener)
         })
@@ -99,7 +98,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`EndpointRefusal`].
+    /// [`EndpointError`].
     ///
     /// ```
     /// use ringmq::{Context, Kind};
@@ -114,7 +113,7 @@ impl Socket {
     /// push.disconnect("inproc://jobs")?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn connect(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
+    pub fn connect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
         self.begin_at_endpoint()?;
         match parse(endpoint)? {
             Endpoint::Inproc(name) => {
@@ -126,13 +125,13 @@ impl Socket {
     }
 
     /// Checks the socket, and takes mail, before a call that is about an endpoint.
-    fn begin_at_endpoint(&mut self) -> Result<(), EndpointRefusal> {
+    fn begin_at_endpoint(&mut self) -> Result<(), EndpointError> {
         if !self.registry.is_here() {
-            return Err(EndpointRefusal::Forked);
+            return Err(EndpointError::Forked);
         }
         self.take_mail();
         if self.terminated {
-            return Err(EndpointRefusal::Terminated);
+            return Err(EndpointError::Terminated);
         }
         Ok(())
     }
@@ -148,8 +147,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`EndpointRefusal`].
-    pub fn unbind(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
+    /// [`EndpointError`].
+    pub fn unbind(&mut self, endpoint: &str) -> Result<(), EndpointError> {
         self.leave(endpoint)
     }
 
@@ -158,12 +157,12 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`EndpointRefusal`].
-    pub fn disconnect(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
+    /// [`EndpointError`].
+    pub fn disconnect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
         self.leave(endpoint)
     }
 
-    fn leave(&mut self, endpoint: &str) -> Result<(), EndpointRefusal> {
+    fn leave(&mut self, endpoint: &str) -> Result<(), EndpointError> {
         self.begin_at_endpoint()?;
         let at = self.find(endpoint)?;
         let role = self.endpoints.remove(at).1;
@@ -183,7 +182,7 @@ impl Socket {
     }
 
     /// The index of an endpoint of this socket: by its text, or else by the address that it stands for.
-    fn find(&self, endpoint: &str) -> Result<usize, EndpointRefusal> {
+    fn find(&self, endpoint: &str) -> Result<usize, EndpointError> {
         let find = |text: &str| self.endpoints.iter().position(|(known, _)| known == text);
         if let Some(at) = find(endpoint) {
             return Ok(at);
@@ -192,14 +191,14 @@ impl Socket {
             Ok(parsed) => canonical(&parsed, &self.options.transport),
             // As in libzmq, the transport is checked before the endpoint is looked for; the rest is not.
             Err(
-                refusal @ EndpointRefusal::Endpoint(
-                    EndpointError::NoScheme { .. } | EndpointError::UnknownScheme { .. },
+                refusal @ EndpointError::Endpoint(
+                    ParseEndpointError::NoScheme { .. } | ParseEndpointError::UnknownScheme { .. },
                 ),
             ) => return Err(refusal),
             Err(_) => Vec::new(),
         };
         let found = texts.iter().find_map(|text| find(text));
-        found.ok_or_else(|| EndpointRefusal::Unknown(endpoint.to_owned()))
+        found.ok_or_else(|| EndpointError::Unknown(endpoint.to_owned()))
     }
 
     /// Ends all connections, and closes all listeners.
@@ -232,7 +231,7 @@ impl Socket {
             && !met
         {
             // An I/O thread that has ended has no connections.
-            let _ = post.send(Order::Finish(*id, self.options.linger, None));
+            let _ = post.send(Order::Finish(*id, self.options.get_linger(), None));
         }
     }
 
@@ -265,8 +264,8 @@ impl Socket {
 
     fn listen(
         &mut self,
-        listener: impl FnOnce() -> Result<Listener, EndpointRefusal>,
-    ) -> Result<(), EndpointRefusal> {
+        listener: impl FnOnce() -> Result<Listener, EndpointError>,
+    ) -> Result<(), EndpointError> {
         let place = self.registry.place(self.options.affinity)?;
         let listener = listener()?;
         let actual = listener.endpoint().to_string();
@@ -283,14 +282,14 @@ impl Socket {
         self.watch
             .tell(|| MonitorEvent::at(&actual, EventKind::Listening { fd }));
         if post.send(Order::Listen(Box::new(listen))).is_err() {
-            return Err(EndpointRefusal::Terminated);
+            return Err(EndpointError::Terminated);
         }
         place.taken();
         self.know(&actual, Role::Listening(number, post));
         Ok(())
     }
 
-    fn dial(&mut self, endpoint: &str, parsed: Endpoint) -> Result<(), EndpointRefusal> {
+    fn dial(&mut self, endpoint: &str, parsed: Endpoint) -> Result<(), EndpointError> {
         parsed.check_connect()?;
         let once = matches!(
             self.kind(),
@@ -311,7 +310,7 @@ impl Socket {
         let assigned = if immediate {
             None
         } else {
-            self.options.assigned_id.take()
+            self.assigned_id.take()
         };
         // A ROUTER needs a routing id for the peer.
         let unknown = self.kind() == Kind::Router && assigned.is_none();
@@ -338,7 +337,7 @@ impl Socket {
         self.registry.lingering().begin();
         if post.send(Order::Connect(Box::new(connect))).is_err() {
             self.registry.lingering().end();
-            return Err(EndpointRefusal::Terminated);
+            return Err(EndpointError::Terminated);
         }
         place.taken();
         if let Some(near) = now {
@@ -351,14 +350,15 @@ impl Socket {
     /// What the sessions of an endpoint need of this socket. With `may_share` they can move to shared memory.
     fn link(&mut self, may_share: bool) -> Link {
         // A socket that conflates keeps the last message only, which a ring in shared memory cannot.
-        let may_share = may_share && self.options.share && !self.options.conflate;
+        let may_share =
+            may_share && self.options.get_shared_memory() == Some(true) && !self.options.conflate;
         let control = if may_share {
             self.sleeper.control()
         } else {
             None
         };
-        let mut settings = Settings::new(socket_type(self.kind()));
-        settings.routing_id = self.options.routing_id.clone();
+        let mut settings = Settings::new(self.kind());
+        settings.routing_id = self.options.get_routing_id().to_vec();
         settings.metadata.clone_from(&self.options.properties);
         settings.max_message = self.options.max_message;
         settings.handshake_timeout = self.options.handshake;
@@ -379,48 +379,6 @@ impl Socket {
             watch: self.watch.clone(),
         }
     }
-
-    // --- Options of connections
-
-    /// Sets linger: how long messages that were sent may wait to leave after the socket is closed. `None`, the default, is
-    /// without end; zero for SUB and XSUB.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// use ringmq::{Context, Kind};
-    ///
-    /// let context = Context::new()?;
-    /// let mut push = context.socket(Kind::Push)?;
-    /// push.set_linger(Some(Duration::ZERO));
-    /// // No socket listens on this port; the end of the context does not wait all the same.
-    /// push.connect("tcp://127.0.0.1:9")?;
-    /// push.send("lost")?;
-    /// drop(push);
-    /// context.terminate();
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn set_linger(&mut self, linger: Option<Duration>) {
-        self.options.linger = linger;
-    }
-
-    /// Sets the greatest payload of a frame that is accepted from a peer, in bytes. `None`, the default, is no limit.
-    pub fn set_max_message(&mut self, bytes: Option<u64>) {
-        self.options.max_message = bytes;
-    }
-
-    /// Sets the time between two attempts to connect; `None` makes one attempt only. If `most` is greater, each wait is
-    /// twice the one before, up to `most`. 100 ms and zero by default.
-    pub fn set_reconnect(&mut self, interval: Option<Duration>, most: Duration) {
-        self.options.reconnect = interval;
-        self.options.reconnect_most = most;
-    }
-
-    /// Sets what ends the attempts to connect, for later calls of [`connect`](Socket::connect); nothing by default. A peer
-    /// that breaks the protocol is never tried again; a peer of a type that does not fit is.
-    pub fn set_reconnect_stop(&mut self, stop: ReconnectStop) {
-        self.options.reconnect_stop = stop;
-    }
 }
 
 /// Closes a listener, and returns when it is closed.
@@ -432,24 +390,8 @@ fn unlisten(number: u64, post: &Post<Order>) {
     }
 }
 
-pub(crate) fn parse(endpoint: &str) -> Result<Endpoint, EndpointRefusal> {
+pub(crate) fn parse(endpoint: &str) -> Result<Endpoint, EndpointError> {
     endpoint
         .parse()
-        .map_err(|error: EndpointError| error.into())
-}
-
-fn socket_type(kind: Kind) -> SocketType {
-    match kind {
-        Kind::Pair => SocketType::Pair,
-        Kind::Pub => SocketType::Pub,
-        Kind::Sub => SocketType::Sub,
-        Kind::Req => SocketType::Req,
-        Kind::Rep => SocketType::Rep,
-        Kind::Dealer => SocketType::Dealer,
-        Kind::Router => SocketType::Router,
-        Kind::Pull => SocketType::Pull,
-        Kind::Push => SocketType::Push,
-        Kind::Xpub => SocketType::Xpub,
-        Kind::Xsub => SocketType::Xsub,
-    }
+        .map_err(|error: ParseEndpointError| error.into())
 }

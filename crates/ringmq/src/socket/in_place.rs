@@ -12,7 +12,7 @@ use ringmq_message::Frame;
 use ringmq_pattern::{Peer, Take, Unrouted};
 use ringmq_pipe::remote::Room;
 
-use crate::error::{RecvError, SendRefusal};
+use crate::error::{RecvError, SendError};
 use crate::peers::Peers;
 use crate::socket::Socket;
 use crate::socket::patience::{Patience, Woken, swallow_once};
@@ -54,8 +54,8 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`SendRefusal`]; these bytes were not sent. Without memory for the copy, where one is needed, it is
-    /// [`SendRefusal::Os`]. If parts of the message were sent before, the message still needs its last part.
+    /// [`SendError`]; these bytes were not sent. Without memory for the copy, where one is needed, it is
+    /// [`SendError::Os`]. If parts of the message were sent before, the message still needs its last part.
     ///
     /// ```
     /// use ringmq::{Context, Kind};
@@ -71,7 +71,7 @@ impl Socket {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn send_slice(&mut self, bytes: &[u8]) -> Result<(), SendRefusal> {
+    pub fn send_slice(&mut self, bytes: &[u8]) -> Result<(), SendError> {
         self.send_bytes(bytes, Patience::Timeout)
     }
 
@@ -81,7 +81,7 @@ impl Socket {
     ///
     /// As [`send_slice`](Socket::send_slice).
     #[inline]
-    pub fn try_send_slice(&mut self, bytes: &[u8]) -> Result<(), SendRefusal> {
+    pub fn try_send_slice(&mut self, bytes: &[u8]) -> Result<(), SendError> {
         self.send_bytes(bytes, Patience::None)
     }
 
@@ -92,12 +92,12 @@ impl Socket {
     /// As [`send_slice`](Socket::send_slice).
     #[doc(hidden)]
     #[cold]
-    pub fn send_slice_again(&mut self, bytes: &[u8], woken: Woken) -> Result<(), SendRefusal> {
+    pub fn send_slice_again(&mut self, bytes: &[u8], woken: Woken) -> Result<(), SendError> {
         self.send_bytes(bytes, Patience::Again(woken))
     }
 
     #[inline]
-    fn send_bytes(&mut self, bytes: &[u8], patience: Patience) -> Result<(), SendRefusal> {
+    fn send_bytes(&mut self, bytes: &[u8], patience: Patience) -> Result<(), SendError> {
         if !self.pattern.is_transparent() {
             let frame = Frame::try_copy(bytes).map_err(no_memory)?;
             let sent = self.send_frame(frame, patience);
@@ -115,7 +115,7 @@ impl Socket {
     }
 
     #[inline(always)]
-    fn write_slice(&mut self, peer: Peer, bytes: &[u8]) -> Result<(), SendRefusal> {
+    fn write_slice(&mut self, peer: Peer, bytes: &[u8]) -> Result<(), SendError> {
         let written = self.peers.write_slice(peer, bytes);
         written.map_err(|error| self.not_written(peer, error))
     }
@@ -123,7 +123,7 @@ impl Socket {
     /// Handles a last part that there was no memory for. The peer waits for a last part, so the pattern lets it be sent
     /// again.
     #[cold]
-    fn not_written(&mut self, peer: Peer, error: TryReserveError) -> SendRefusal {
+    fn not_written(&mut self, peer: Peer, error: TryReserveError) -> SendError {
         if self.peers.is_mid_message(peer) {
             self.pattern.resume(peer);
         }
@@ -134,7 +134,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`SendRefusal`]; the frame is unchanged.
+    /// [`SendError`]; the frame is unchanged.
     ///
     /// ```
     /// use ringmq::{Context, Frame, Kind};
@@ -151,7 +151,7 @@ impl Socket {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn send_part_from(&mut self, frame: &mut Frame) -> Result<(), SendRefusal> {
+    pub fn send_part_from(&mut self, frame: &mut Frame) -> Result<(), SendError> {
         self.send_from(frame, Patience::Timeout)
     }
 
@@ -161,7 +161,7 @@ impl Socket {
     ///
     /// As [`send_part_from`](Socket::send_part_from).
     #[inline]
-    pub fn try_send_part_from(&mut self, frame: &mut Frame) -> Result<(), SendRefusal> {
+    pub fn try_send_part_from(&mut self, frame: &mut Frame) -> Result<(), SendError> {
         self.send_from(frame, Patience::None)
     }
 
@@ -176,12 +176,12 @@ impl Socket {
         &mut self,
         frame: &mut Frame,
         woken: Woken,
-    ) -> Result<(), SendRefusal> {
+    ) -> Result<(), SendError> {
         self.send_from(frame, Patience::Again(woken))
     }
 
     #[inline]
-    fn send_from(&mut self, frame: &mut Frame, patience: Patience) -> Result<(), SendRefusal> {
+    fn send_from(&mut self, frame: &mut Frame, patience: Patience) -> Result<(), SendError> {
         if !self.pattern.is_transparent() {
             let sent = self.send_frame(mem::take(frame), patience);
             return sent.map_err(|(reason, refused)| {
@@ -200,14 +200,14 @@ impl Socket {
 
     /// The peer that gets the next part; `None` if the peer of this message has gone and the part is dropped.
     #[inline(always)]
-    fn route(&mut self, more: bool, mut patience: Patience) -> Result<Option<Peer>, SendRefusal> {
+    fn route(&mut self, more: bool, mut patience: Patience) -> Result<Option<Peer>, SendError> {
         self.begin_to_send()?;
         loop {
             match self.pattern.route(more, &mut self.peers) {
                 Ok(peer) => return Ok(Some(peer)),
                 Err(Unrouted::Swallowed) => return Ok(None),
-                Err(Unrouted::NotSupported) => return Err(SendRefusal::NotSupported),
-                Err(Unrouted::State) => return Err(SendRefusal::State),
+                Err(Unrouted::NotSupported) => return Err(SendError::NotSupported),
+                Err(Unrouted::State) => return Err(SendError::State),
                 Err(Unrouted::Broken) => return swallow_once(patience).map(|()| None),
                 Err(Unrouted::WouldBlock) => patience = self.wait_for_room(patience)?,
             }
@@ -392,6 +392,6 @@ impl Socket {
     }
 }
 
-fn no_memory(_: TryReserveError) -> SendRefusal {
-    SendRefusal::Os(io::ErrorKind::OutOfMemory.into())
+fn no_memory(_: TryReserveError) -> SendError {
+    SendError::Os(io::ErrorKind::OutOfMemory.into())
 }

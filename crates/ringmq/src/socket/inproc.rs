@@ -2,7 +2,7 @@
 
 use ringmq_pipe::local::Waker;
 
-use crate::error::EndpointRefusal;
+use crate::error::EndpointError;
 use crate::mail::ends::direction;
 use crate::mail::{Addresses, Attachment, Carrier, Command, Far, WeakWatch};
 use crate::registry::names::Face;
@@ -15,10 +15,10 @@ impl Socket {
         &mut self,
         endpoint: &str,
         name: String,
-    ) -> Result<(), EndpointRefusal> {
+    ) -> Result<(), EndpointError> {
         let face = self.face();
         if !self.registry.lock().names.bind(&name, &face) {
-            return Err(EndpointRefusal::InUse(endpoint.to_owned()));
+            return Err(EndpointError::InUse(endpoint.to_owned()));
         }
         self.know(endpoint, Role::Bound(name));
         self.take_mail();
@@ -28,7 +28,7 @@ impl Socket {
     /// Connects to a name, whether or not a socket is bound to it yet.
     pub(crate) fn connect_within(&mut self, endpoint: &str, name: &str) {
         let face = self.face();
-        let assigned = self.options.assigned_id.take();
+        let assigned = self.assigned_id.take();
         let registry = self.registry.clone();
         let mut state = registry.lock();
         let id = state.pipe_id();
@@ -105,7 +105,7 @@ impl Socket {
             post: self.post.clone(),
             bellpull: self.sleeper.bellpull(),
             marks: self.options.marks(),
-            routing_id: self.options.routing_id.clone(),
+            routing_id: self.options.get_routing_id().to_vec(),
             watch: None,
         }
     }

@@ -11,12 +11,11 @@ pub(crate) mod readiness;
 pub(crate) mod recv;
 pub(crate) mod send;
 pub(crate) mod setters;
-pub(crate) mod socket_options;
 pub(crate) mod waiting;
 
 use std::fmt;
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ringmq_pattern::{Kind, NotAttached, Pattern, Peer, Remote};
 use ringmq_pipe::local::{Mailbox, Post};
@@ -27,8 +26,8 @@ use crate::mail::{Attachment, Command, EventKind, Watch};
 use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::socket::endpoints::Role;
-use crate::socket::options::Options;
 use crate::socket::pause::Guests;
+pub use options::SocketOptions;
 
 /// Sends messages to its peers and receives from them, by the rules of its [type](Kind).
 ///
@@ -57,7 +56,9 @@ pub struct Socket {
     pub(crate) mailbox: Mailbox<Command>,
     pub(crate) post: Post<Command>,
     pub(crate) sleeper: Sleeper,
-    pub(crate) options: Options,
+    pub(crate) options: SocketOptions,
+    /// The routing id that the next peer that it connects to gets here.
+    pub(crate) assigned_id: Option<Vec<u8>>,
     pub(crate) terminated: bool,
     /// Whether a message goes to several peers.
     distributes: bool,
@@ -77,21 +78,24 @@ pub struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(registry: &Registry, kind: Kind) -> Result<Socket, SocketError> {
+    pub(crate) fn new(
+        registry: &Registry,
+        kind: Kind,
+        options: &SocketOptions,
+    ) -> Result<Socket, SocketError> {
+        options.check().map_err(SocketError::Options)?;
+        let mut options = options.clone();
         let mut made = None;
         registry.enter(|wait, share| {
-            let sleeper = Sleeper::new(wait)?;
+            options.settle(kind, wait, share);
+            let sleeper = Sleeper::new(options.in_force_wait())?;
             let mailbox = Mailbox::new(sleeper.bellpull().into());
             let post = mailbox.post();
-            made = Some((sleeper, mailbox, wait, share));
+            made = Some((sleeper, mailbox));
             Ok(post)
         })?;
-        let Some((sleeper, mailbox, wait, share)) = made else {
+        let Some((sleeper, mailbox)) = made else {
             return Err(SocketError::Terminated);
-        };
-        let linger = match kind {
-            Kind::Sub | Kind::Xsub => Some(Duration::ZERO),
-            _ => None,
         };
         let mut socket = Socket {
             registry: registry.clone(),
@@ -100,7 +104,8 @@ impl Socket {
             post: mailbox.post(),
             mailbox,
             sleeper,
-            options: Options::new(linger, wait, share),
+            options,
+            assigned_id: None,
             terminated: false,
             distributes: matches!(kind, Kind::Pub | Kind::Xpub | Kind::Xsub),
             more: false,
@@ -149,7 +154,7 @@ impl Socket {
 
     pub(crate) fn detach(&mut self, peer: Peer) {
         self.pattern.detach(peer, &mut self.peers);
-        if let Some(gone) = self.peers.remove(peer, self.options.linger) {
+        if let Some(gone) = self.peers.remove(peer, self.options.get_linger()) {
             self.forget_connected(gone);
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ringmq_pipe::remote::LatePolicy;
 use ringmq_pipe::waiting::Slept;
 
-use crate::error::{RecvError, SendRefusal};
+use crate::error::{RecvError, SendError};
 
 /// How long a call waits.
 #[derive(Debug, Clone, Copy)]
@@ -109,9 +109,9 @@ impl Patience {
 }
 
 /// Drops a part whose message's peer has gone, as libzmq does. A call that does not wait gets an error instead.
-pub(crate) fn swallow_once(patience: Patience) -> Result<(), SendRefusal> {
+pub(crate) fn swallow_once(patience: Patience) -> Result<(), SendError> {
     match patience {
-        Patience::None | Patience::Over => Err(SendRefusal::WouldBlock),
+        Patience::None | Patience::Over => Err(SendError::WouldBlock),
         Patience::Timeout | Patience::Until(_) | Patience::Again(_) | Patience::Ended(_) => Ok(()),
     }
 }

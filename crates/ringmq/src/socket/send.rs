@@ -6,7 +6,7 @@ use std::time::Instant;
 use ringmq_message::{Frame, Message};
 use ringmq_pattern::{Kind, Ready, Refused};
 
-use crate::error::{SendError, SendRefusal};
+use crate::error::{SendError, UnsentError};
 use crate::peers::LOOK;
 use crate::socket::Socket;
 use crate::socket::patience::{Patience, Woken, swallow_once};
@@ -18,7 +18,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the whole message: no part of it was sent.
+    /// [`UnsentError`], with the whole message: no part of it was sent.
     ///
     /// ```
     /// use ringmq::{Context, Kind, Message};
@@ -34,7 +34,7 @@ impl Socket {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<(), UnsentError> {
         self.send_within(message.into(), Patience::Timeout)
     }
 
@@ -47,14 +47,14 @@ impl Socket {
     /// ```
     /// use std::time::{Duration, Instant};
     ///
-    /// use ringmq::{Context, Kind, SendRefusal};
+    /// use ringmq::{Context, Kind, SendError};
     ///
     /// let context = Context::new()?;
     /// let mut push = context.socket(Kind::Push)?;
     /// // It has no peer.
     /// let deadline = Instant::now() + Duration::from_millis(10);
     /// let error = push.send_deadline("job", deadline).unwrap_err();
-    /// assert!(matches!(error.reason, SendRefusal::TimedOut));
+    /// assert!(matches!(error.reason, SendError::TimedOut));
     /// assert_eq!(error.message[0].as_slice(), b"job");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -62,7 +62,7 @@ impl Socket {
         &mut self,
         message: impl Into<Message>,
         deadline: Instant,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), UnsentError> {
         self.send_within(message.into(), Patience::Until(Some(deadline)))
     }
 
@@ -70,19 +70,19 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// As [`send`](Socket::send); [`WouldBlock`](SendRefusal::WouldBlock) if no peer can take it.
+    /// As [`send`](Socket::send); [`WouldBlock`](SendError::WouldBlock) if no peer can take it.
     ///
     /// ```
-    /// use ringmq::{Context, Kind, SendRefusal};
+    /// use ringmq::{Context, Kind, SendError};
     ///
     /// let context = Context::new()?;
     /// let mut push = context.socket(Kind::Push)?;
     /// // It has no peer.
     /// let error = push.try_send("job").unwrap_err();
-    /// assert!(matches!(error.reason, SendRefusal::WouldBlock));
+    /// assert!(matches!(error.reason, SendError::WouldBlock));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), UnsentError> {
         self.send_within(message.into(), Patience::None)
     }
 
@@ -92,11 +92,11 @@ impl Socket {
     ///
     /// As [`send`](Socket::send).
     #[doc(hidden)]
-    pub fn send_again(&mut self, message: Message, woken: Woken) -> Result<(), SendError> {
+    pub fn send_again(&mut self, message: Message, woken: Woken) -> Result<(), UnsentError> {
         self.send_within(message, Patience::Again(woken))
     }
 
-    fn send_within(&mut self, message: Message, patience: Patience) -> Result<(), SendError> {
+    fn send_within(&mut self, message: Message, patience: Patience) -> Result<(), UnsentError> {
         let mut frames = message.into_iter();
         let first = frames.next().unwrap_or_default();
         let before = self.peers.hurry(patience.admits_late_reader());
@@ -105,7 +105,7 @@ impl Socket {
             self.peers.take_time(before);
             let mut message = Message::from(first);
             message.extend(frames);
-            return Err(SendError { reason, message });
+            return Err(UnsentError { reason, message });
         }
         self.send_rest(frames);
         self.peers.take_time(before);
@@ -117,7 +117,7 @@ impl Socket {
         &mut self,
         parts: &mut Vec<Frame>,
         patience: Patience,
-    ) -> Result<(), SendRefusal> {
+    ) -> Result<(), SendError> {
         let Some(first) = parts.first_mut() else {
             return Ok(());
         };
@@ -150,7 +150,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the part. Set `more` again before the part is sent again.
+    /// [`UnsentError`], with the part. Set `more` again before the part is sent again.
     ///
     /// ```
     /// use ringmq::{Context, Frame, Kind};
@@ -167,7 +167,7 @@ impl Socket {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn send_part(&mut self, frame: impl Into<Frame>) -> Result<(), SendError> {
+    pub fn send_part(&mut self, frame: impl Into<Frame>) -> Result<(), UnsentError> {
         let sent = self.send_frame(frame.into(), Patience::Timeout);
         sent.map_err(|(reason, frame)| part_error(reason, frame))
     }
@@ -178,7 +178,7 @@ impl Socket {
     ///
     /// As [`send_part`](Socket::send_part).
     #[inline]
-    pub fn try_send_part(&mut self, frame: impl Into<Frame>) -> Result<(), SendError> {
+    pub fn try_send_part(&mut self, frame: impl Into<Frame>) -> Result<(), UnsentError> {
         let before = self.peers.hurry(Patience::None.admits_late_reader());
         let sent = self.send_frame(frame.into(), Patience::None);
         self.peers.take_time(before);
@@ -190,7 +190,7 @@ impl Socket {
         &mut self,
         mut frame: Frame,
         mut patience: Patience,
-    ) -> Result<(), (SendRefusal, Frame)> {
+    ) -> Result<(), (SendError, Frame)> {
         if let Err(reason) = self.begin_to_send() {
             return Err((reason, frame));
         }
@@ -214,13 +214,13 @@ impl Socket {
 
     /// Takes mail and marks peers before a part, or all parts of a message, are sent.
     #[inline(always)]
-    pub(crate) fn begin_to_send(&mut self) -> Result<(), SendRefusal> {
+    pub(crate) fn begin_to_send(&mut self) -> Result<(), SendError> {
         if !self.registry.is_here() {
-            return Err(SendRefusal::Forked);
+            return Err(SendError::Forked);
         }
         self.take_mail();
         if self.terminated {
-            return Err(SendRefusal::Terminated);
+            return Err(SendError::Terminated);
         }
         if self.peers.has_unwritable() {
             self.peers
@@ -239,13 +239,13 @@ impl Socket {
         &mut self,
         refused: Refused,
         patience: Patience,
-    ) -> Result<Option<(Frame, Patience)>, (SendRefusal, Frame)> {
+    ) -> Result<Option<(Frame, Patience)>, (SendError, Frame)> {
         let frame = match refused {
             Refused::WouldBlock(frame) => frame,
-            Refused::NotSupported(frame) => return Err((SendRefusal::NotSupported, frame)),
-            Refused::State(frame) => return Err((SendRefusal::State, frame)),
+            Refused::NotSupported(frame) => return Err((SendError::NotSupported, frame)),
+            Refused::State(frame) => return Err((SendError::State, frame)),
             Refused::HostUnreachable(frame) => {
-                return Err((SendRefusal::HostUnreachable, frame));
+                return Err((SendError::HostUnreachable, frame));
             }
             Refused::Broken(frame) => {
                 return match swallow_once(patience) {
@@ -262,7 +262,7 @@ impl Socket {
 
     /// Looks at all peers because none has room, and waits, if that can help. Returns the patience that is left.
     #[cold]
-    pub(crate) fn wait_for_room(&mut self, patience: Patience) -> Result<Patience, SendRefusal> {
+    pub(crate) fn wait_for_room(&mut self, patience: Patience) -> Result<Patience, SendError> {
         // PUB, XPUB and ROUTER choose their peers by topic or id: room at another peer is of no use. Their calls that do
         // not wait rely on the marks that are there.
         let names = self.only_sends() || self.pattern.kind() == Kind::Router;
@@ -278,18 +278,18 @@ impl Socket {
     }
 
     #[cold]
-    fn wait_to_send(&mut self, patience: Patience) -> Result<Patience, SendRefusal> {
+    fn wait_to_send(&mut self, patience: Patience) -> Result<Patience, SendError> {
         let Some(deadline) = patience.settle(self.options.send_timeout) else {
             self.arm_for_watcher();
-            return Err(SendRefusal::WouldBlock);
+            return Err(SendError::WouldBlock);
         };
         let waited = match self.wait_within(Ready::Writable, &patience, deadline) {
             Waited::Over(waited) => waited,
-            Waited::Paused => return Err(SendRefusal::WouldBlock),
+            Waited::Paused => return Err(SendError::WouldBlock),
         };
         self.waited(&waited);
         if self.terminated {
-            return Err(SendRefusal::Terminated);
+            return Err(SendError::Terminated);
         }
         waited?;
         self.peers
@@ -314,7 +314,7 @@ impl Socket {
     }
 }
 
-fn part_error(reason: SendRefusal, frame: Frame) -> SendError {
+fn part_error(reason: SendError, frame: Frame) -> UnsentError {
     let message = Message::from(frame);
-    SendError { reason, message }
+    UnsentError { reason, message }
 }

@@ -1,4 +1,4 @@
-//! Options that every socket type has, or its pattern knows.
+//! What a program changes while a socket is in use.
 
 use std::time::Duration;
 
@@ -9,37 +9,90 @@ use ringmq_pipe::remote::{LatePolicy, LateReader};
 use crate::error::OptionError;
 use crate::mail::Connection;
 use crate::socket::Socket;
+use crate::socket::options::{SocketOptions, mark};
 
 impl Socket {
-    /// Sets the high-water mark for sending: how many messages may wait to be sent to one peer. `None` is no limit; 1,000
-    /// by default. It acts on all connections, at once. A mark of 0 is 1: with none, no message could be sent.
+    /// The options in force.
     ///
     /// ```
-    /// use ringmq::{Context, Kind, SendRefusal};
+    /// use std::time::Duration;
+    ///
+    /// use ringmq::{Context, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let mut sub = context.socket(Kind::Sub)?;
+    /// // What was not set comes from the socket type and the context.
+    /// assert_eq!(sub.options().get_linger(), Some(Duration::ZERO));
+    /// sub.set_recv_hwm(10);
+    /// assert_eq!(sub.options().get_recv_hwm(), Some(10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn options(&self) -> &SocketOptions {
+        &self.options
+    }
+
+    /// Changes options for the endpoints that are bound or connected to afterwards. `change` gets the options in force and
+    /// returns the new ones. Options that act at once, such as [`send_hwm`](SocketOptions::send_hwm), do so.
+    ///
+    /// # Errors
+    ///
+    /// `Value` if an option has a value that there is not. The options stay as they were.
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let mut server = context.socket(Kind::Rep)?;
+    /// server.bind("ipc://*")?;
+    /// // Many clients connect to the second endpoint at once.
+    /// server.change_options(|options| options.backlog(1000))?;
+    /// server.bind("tcp://127.0.0.1:*")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn change_options(
+        &mut self,
+        change: impl FnOnce(SocketOptions) -> SocketOptions,
+    ) -> Result<(), OptionError> {
+        let options = change(self.options.clone());
+        options.check()?;
+        let marks = self.options.marks();
+        self.options = options;
+        if self.options.marks() != marks {
+            self.marks_changed();
+        }
+        self.wait_changed();
+        Ok(())
+    }
+
+    /// Sets the high-water mark for sending, on all connections, at once: how many messages may wait to be sent to one
+    /// peer. `None` is no limit; see [`SocketOptions::send_hwm`].
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind, UnsentError};
     ///
     /// let context = Context::new()?;
     /// let (mut push, mut pull) = (context.socket(Kind::Push)?, context.socket(Kind::Pull)?);
-    /// push.set_send_hwm(Some(1));
-    /// pull.set_recv_hwm(Some(1));
+    /// push.set_send_hwm(1);
+    /// pull.set_recv_hwm(1);
     /// push.bind("inproc://jobs")?;
     /// pull.connect("inproc://jobs")?;
     /// // Within the process, the marks of both sides add up.
     /// push.send("one")?;
     /// push.send("two")?;
     /// let refused = push.try_send("three").unwrap_err();
-    /// assert!(matches!(refused.reason, SendRefusal::WouldBlock));
+    /// assert!(matches!(refused.reason, UnsentError::WouldBlock));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn set_send_hwm(&mut self, messages: Option<u32>) {
-        self.options.send_mark = mark(messages);
+    pub fn set_send_hwm(&mut self, messages: impl Into<Option<u32>>) {
+        self.options.send_mark = mark(messages.into());
         self.marks_changed();
     }
 
-    /// Sets the high-water mark for receiving: how many messages of one peer may wait to be received. `None` is no limit;
-    /// 1,000 by default. It acts on all connections, at once. A mark of 0 is 1. See [`set_send_hwm`](Socket::set_send_hwm)
-    /// for an example.
-    pub fn set_recv_hwm(&mut self, messages: Option<u32>) {
-        self.options.recv_mark = mark(messages);
+    /// Sets the high-water mark for receiving, on all connections, at once: how many messages of one peer may wait to be
+    /// received. `None` is no limit; see [`SocketOptions::recv_hwm`], and
+    /// [`set_send_hwm`](Socket::set_send_hwm) for an example.
+    pub fn set_recv_hwm(&mut self, messages: impl Into<Option<u32>>) {
+        self.options.recv_mark = mark(messages.into());
         self.marks_changed();
     }
 
@@ -51,14 +104,13 @@ impl Socket {
         }
     }
 
-    /// Sets how long a call waits to send. `None`, the default, is without end. A call whose time has passed returns
-    /// [`TimedOut`](crate::SendRefusal::TimedOut).
-    pub fn set_send_timeout(&mut self, timeout: Option<Duration>) {
-        self.options.send_timeout = timeout;
+    /// Sets how long later calls wait to send. `None` is without end; see [`SocketOptions::send_timeout`].
+    pub fn set_send_timeout(&mut self, timeout: impl Into<Option<Duration>>) {
+        self.options.send_timeout = timeout.into();
         self.settle_late_policy();
     }
 
-    /// Sets how long a call waits for a message. `None`, the default, is without end.
+    /// Sets how long later calls wait for a message. `None` is without end; see [`SocketOptions::recv_timeout`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -67,18 +119,45 @@ impl Socket {
     ///
     /// let context = Context::new()?;
     /// let mut pull = context.socket(Kind::Pull)?;
-    /// pull.set_recv_timeout(Some(Duration::from_millis(10)));
+    /// pull.set_recv_timeout(Duration::from_millis(10));
     /// assert!(matches!(pull.recv(), Err(RecvError::TimedOut)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn set_recv_timeout(&mut self, timeout: Option<Duration>) {
-        self.options.recv_timeout = timeout;
+    pub fn set_recv_timeout(&mut self, timeout: impl Into<Option<Duration>>) {
+        self.options.recv_timeout = timeout.into();
     }
 
-    /// Sets how this socket waits.
+    /// Sets how long messages that were sent may wait to leave after the socket is closed, for the connections that end
+    /// from now on. `None` is without end; see [`SocketOptions::linger`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use ringmq::{Context, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let mut push = context.socket(Kind::Push)?;
+    /// push.set_linger(Duration::ZERO);
+    /// // No socket listens on this port; the end of the context does not wait all the same.
+    /// push.connect("tcp://127.0.0.1:9")?;
+    /// push.send("lost")?;
+    /// drop(push);
+    /// context.terminate();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_linger(&mut self, linger: impl Into<Option<Duration>>) {
+        self.options.linger = Some(linger.into());
+    }
+
+    /// Sets how later calls wait; see [`SocketOptions::wait`].
     pub fn set_wait(&mut self, wait: Wait) {
-        self.options.wait = wait;
-        self.sleeper.set_wait(wait);
+        self.options.wait = Some(wait);
+        self.wait_changed();
+    }
+
+    /// Makes the socket wait as its options say.
+    fn wait_changed(&mut self) {
+        self.sleeper.set_wait(self.options.in_force_wait());
         self.settle_late_policy();
     }
 
@@ -87,45 +166,12 @@ impl Socket {
         let short = |timeout| timeout < LatePolicy::LONGEST;
         let policy = if self.options.send_timeout.is_some_and(short) {
             LateReader::GrowAtOnce
-        } else if self.options.wait == Wait::Spin {
+        } else if self.options.in_force_wait() == Wait::Spin {
             LateReader::Spin
         } else {
             LateReader::Sleep
         };
         self.peers.late_policy().set(policy);
-    }
-
-    /// Sets the routing id of this socket in later connections: 1 to 255 bytes. A ROUTER that it connects to addresses it
-    /// by this id.
-    ///
-    /// A ROUTER makes ids of five bytes that begin with a zero for peers without one. An id that an application gives
-    /// may begin with a zero, too: a ROUTER makes none that a peer of its own has.
-    ///
-    /// # Errors
-    ///
-    /// `Value` if it cannot be a routing id.
-    ///
-    /// ```
-    /// use ringmq::{Context, Kind};
-    ///
-    /// let context = Context::new()?;
-    /// let (mut router, mut worker) = (context.socket(Kind::Router)?, context.socket(Kind::Dealer)?);
-    /// router.bind("inproc://work")?;
-    /// worker.set_routing_id("worker-1")?;
-    /// worker.connect("inproc://work")?;
-    /// worker.send("ready")?;
-    /// let message = router.recv()?;
-    /// assert_eq!(message[0].as_slice(), b"worker-1");
-    /// assert_eq!(message[1].as_slice(), b"ready");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn set_routing_id(&mut self, id: impl AsRef<[u8]>) -> Result<(), OptionError> {
-        let id = id.as_ref();
-        if id.is_empty() || id.len() > 255 {
-            return Err(OptionError::Value);
-        }
-        self.options.routing_id = id.to_vec();
-        Ok(())
     }
 
     /// Sets the routing id that a ROUTER or REP gives the next peer that it connects to. The peer does not learn it, so it
@@ -142,21 +188,8 @@ impl Socket {
         if id.is_empty() {
             return Err(OptionError::Value);
         }
-        self.options.assigned_id = Some(id.to_vec());
+        self.assigned_id = Some(id.to_vec());
         Ok(())
-    }
-
-    /// Sets whether ipc connections move to shared memory when the peer can, too, for endpoints that are bound or connected
-    /// to afterwards.
-    pub fn set_shared_memory(&mut self, share: bool) {
-        self.options.share = share;
-    }
-
-    /// Sets how many bytes of shared memory the messages that wait for the peers of this socket may use, all peers together;
-    /// 4 GiB by default. Beyond that there is no room, whatever the mark admits. A peer for which no message waits is always
-    /// sent one. It acts on endpoints that are bound or connected to afterwards.
-    pub fn set_shared_limit(&mut self, bytes: u64) {
-        self.options.share_limit = bytes;
     }
 
     /// The connections of this socket, as of the commands that it has taken. A forked child has none.
@@ -224,13 +257,13 @@ impl Socket {
     /// `NotSupported` if the socket type has no such option; `Terminated`; `Forked`.
     ///
     /// ```
-    /// use ringmq::{Context, Kind, Message, SendRefusal, SetOption};
+    /// use ringmq::{Context, Kind, Message, SendError, SetOption};
     ///
     /// let context = Context::new()?;
     /// let mut router = context.socket(Kind::Router)?;
     /// router.set(SetOption::RouterMandatory(true))?;
     /// let refused = router.send(Message::from_iter(["a stranger", "hello"])).unwrap_err();
-    /// assert!(matches!(refused.reason, SendRefusal::HostUnreachable));
+    /// assert!(matches!(refused.reason, SendError::HostUnreachable));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn set(&mut self, option: SetOption<'_>) -> Result<(), OptionError> {
@@ -245,9 +278,4 @@ impl Socket {
             .set(option, &mut self.peers)
             .map_err(|_| OptionError::NotSupported)
     }
-}
-
-/// A mark in [`Options`](crate::socket::options::Options), where 0 is no limit.
-fn mark(messages: Option<u32>) -> u32 {
-    messages.map_or(0, |messages| messages.max(1))
 }

@@ -93,7 +93,7 @@ pub(crate) fn bound(scratch: &Scratch, kind: Kind) -> (Socket, String) {
 pub(crate) fn bound_in(context: &Context, scratch: &Scratch, kind: Kind) -> (Socket, String) {
     let path = scratch.path("s");
     let mut socket = context.socket(kind).unwrap();
-    socket.set_linger(Some(Duration::ZERO));
+    socket.set_linger(Duration::ZERO);
     socket.bind(&format!("ipc://{path}")).unwrap();
     (socket, path)
 }

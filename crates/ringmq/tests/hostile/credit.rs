@@ -57,8 +57,10 @@ fn the_limit_is_that_of_the_socket() {
     let path = scratch.path("s");
     let endpoint = format!("ipc://{path}");
     let mut publisher = Context::new().unwrap().socket(Kind::Pub).unwrap();
-    publisher.set_linger(Some(Duration::ZERO));
-    publisher.set_shared_limit(LIMIT);
+    publisher.set_linger(Duration::ZERO);
+    publisher
+        .change_options(|options| options.shared_limit(LIMIT))
+        .unwrap();
     publisher.bind(&endpoint).unwrap();
     let peers = [(); 6].map(|()| ByHand::connect(&path, "SUB"));
     go_over(&mut publisher, &peers);

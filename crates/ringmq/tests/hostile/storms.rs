@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ringmq::{Context, Interest, Item, Kind, Poller, RecvError, SendRefusal, Socket, Wait};
+use ringmq::{Context, Interest, Item, Kind, Poller, RecvError, SendError, Socket, Wait};
 use ringmq_testing::{Activity, Counters, Scratch, thread_id, watchdog};
 
 use crate::by_hand::{ByHand, RECEIVING_MARK, bound, soon};
@@ -55,7 +55,7 @@ fn send(socket: &mut Socket, until: Instant) {
     // What is full by ZMTP has room when it goes over.
     while let Ok(()) = socket.send_deadline("full", until) {}
     let sent = socket.send_deadline("full", until).unwrap_err();
-    assert!(matches!(sent.reason, SendRefusal::TimedOut), "{sent:?}");
+    assert!(matches!(sent.reason, SendError::TimedOut), "{sent:?}");
 }
 
 /// A call ends at its deadline, not when the storm does, and costs little until then: each wake-up without news is

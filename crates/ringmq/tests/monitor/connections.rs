@@ -17,7 +17,7 @@ fn both_sides_tell_of_a_connection() {
         let (mut server, mut of_server) = monitored(Kind::Rep);
         let (mut client, mut of_client) = monitored(Kind::Req);
         for socket in [&mut server, &mut client] {
-            socket.set_ipv6(true);
+            socket.change_options(|options| options.ipv6(true)).unwrap();
         }
         server.bind(endpoint).unwrap();
         let endpoint = server.last_endpoint().to_owned();
@@ -95,14 +95,18 @@ fn a_peer_in_shared_memory_that_goes_is_told_of_like_any_other() {
     let endpoint = format!("ipc://{}", scratch.path("s"));
     let serve = || {
         let mut server = Context::new().unwrap().socket(Kind::Dealer).unwrap();
-        server.set_linger(Some(Duration::ZERO));
-        server.set_shared_memory(true);
+        server.set_linger(Duration::ZERO);
+        server
+            .change_options(|options| options.shared_memory(true))
+            .unwrap();
         server.bind(&endpoint).unwrap();
         server
     };
     let mut server = serve();
     let (mut client, mut monitor) = monitored(Kind::Dealer);
-    client.set_shared_memory(true);
+    client
+        .change_options(|options| options.shared_memory(true))
+        .unwrap();
     client.connect(&endpoint).unwrap();
     let shares = |socket: &mut Socket| {
         let mut all = socket.connections().into_iter();
@@ -200,7 +204,9 @@ fn a_routing_id_that_is_taken_is_told_of_and_the_newcomer_stays_and_is_not_heard
     let (mut first, _) = monitored(Kind::Dealer);
     let (mut second, mut of_second) = monitored(Kind::Dealer);
     for dealer in [&mut first, &mut second] {
-        dealer.set_routing_id(b"twin").unwrap();
+        dealer
+            .change_options(|options| options.routing_id(b"twin"))
+            .unwrap();
     }
     first.connect(&endpoint).unwrap();
     first.send("first").unwrap();

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod carriers;
 mod connections;
 mod readers;
 mod strangers;
-mod travels;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ fn soon() -> Instant {
 fn next(monitor: &mut Monitor) -> MonitorEvent {
     loop {
         let event = monitor.recv_deadline(soon()).unwrap();
-        if !matches!(event.kind, EventKind::Travels { .. }) {
+        if !matches!(event.kind, EventKind::CarrierChanged { .. }) {
             return event;
         }
     }
@@ -48,8 +48,10 @@ fn is_stopped(monitor: &mut Monitor) {
 /// A socket, and its monitor.
 fn monitored(kind: Kind) -> (Socket, Monitor) {
     let mut socket = Context::new().unwrap().socket(kind).unwrap();
-    socket.set_reconnect(Some(INTERVAL), Duration::ZERO);
-    socket.set_linger(Some(Duration::ZERO));
+    socket
+        .change_options(|options| options.reconnect_interval(INTERVAL))
+        .unwrap();
+    socket.set_linger(Duration::ZERO);
     let monitor = socket.monitor().unwrap();
     (socket, monitor)
 }

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use ringmq::{
-    Context, EndpointRefusal, EventFormat, EventKind, Kind, MonitorError, MonitorEvent,
+    Context, EndpointError, EventFormat, EventKind, Kind, MonitorError, MonitorEvent,
     PlainMonitorError, RecvError, Socket, SocketError,
 };
 use ringmq_testing::watchdog;
@@ -204,7 +204,7 @@ fn whoever_connects_late_to_a_plain_monitor_gets_what_has_happened() {
     let begin = |socket: &mut Socket| socket.monitor_on(name, Kind::Pair, 0xffff, EventFormat::One);
     begin(&mut socket).unwrap();
     let refused = begin(&mut context.socket(Kind::Pull).unwrap()).unwrap_err();
-    let PlainMonitorError::Endpoint(EndpointRefusal::InUse(taken)) = refused else {
+    let PlainMonitorError::Endpoint(EndpointError::InUse(taken)) = refused else {
         panic!("{refused}");
     };
     assert_eq!(taken, name);

@@ -138,11 +138,16 @@ fn whoever_says_nothing_is_tried_again_unless_told_otherwise() {
     let _guard = watchdog(Duration::from_secs(60));
     for stops in [false, true] {
         let (listener, _peer, dealer, mut monitor) = stranger_with(|dealer| {
-            dealer.set_handshake_timeout(Some(INTERVAL));
-            dealer.set_reconnect_stop(ReconnectStop {
-                handshake_failed: stops,
-                ..ReconnectStop::default()
-            });
+            dealer
+                .change_options(|options| {
+                    options
+                        .handshake_timeout(INTERVAL)
+                        .reconnect_stop(ReconnectStop {
+                            handshake_failed: stops,
+                            ..ReconnectStop::default()
+                        })
+                })
+                .unwrap();
         });
         let HandshakeFailure::NoDetail(error) = failed(&mut monitor) else {
             panic!("a detail");
@@ -164,10 +169,14 @@ fn a_refusal_can_be_the_end() {
     let _guard = watchdog(Duration::from_secs(60));
     let endpoint = nowhere();
     let (mut dealer, mut monitor) = monitored(Kind::Dealer);
-    dealer.set_reconnect_stop(ReconnectStop {
-        refused: true,
-        ..ReconnectStop::default()
-    });
+    dealer
+        .change_options(|options| {
+            options.reconnect_stop(ReconnectStop {
+                refused: true,
+                ..ReconnectStop::default()
+            })
+        })
+        .unwrap();
     dealer.connect(&endpoint).unwrap();
     let closed = settled(&mut monitor);
     assert!(matches!(closed.kind, EventKind::Closed { .. }));
@@ -182,10 +191,14 @@ fn a_refusal_after_a_disconnect_can_be_the_end() {
     let endpoint = nowhere();
     let (mut dealer, mut monitor) = monitored(Kind::Dealer);
     dealer.set_linger(None);
-    dealer.set_reconnect_stop(ReconnectStop {
-        after_disconnect: true,
-        ..ReconnectStop::default()
-    });
+    dealer
+        .change_options(|options| {
+            options.reconnect_stop(ReconnectStop {
+                after_disconnect: true,
+                ..ReconnectStop::default()
+            })
+        })
+        .unwrap();
     dealer.connect(&endpoint).unwrap();
     dealer.send("would linger for ever").unwrap();
     for _ in 0..2 {

@@ -81,7 +81,7 @@ fn went_as_it_should(script: &Script, survivor: &mut Survivor) {
         Short::Descriptors(Side::Survivor) | Short::Memory(Side::Survivor) => {
             Carrier::Zmtp(ZmtpReason::Resources)
         }
-        _ => Carrier::Zmtp(ZmtpReason::RefusedByPeer(ringmq::Refuse::Resources)),
+        _ => Carrier::Zmtp(ZmtpReason::RefusedByPeer(ringmq::RefusalReason::Resources)),
     };
     while survivor.socket.connections()[0].carrier != right {
         survivor.turn();

@@ -54,7 +54,9 @@ fn a_part_beyond_the_greatest_length_ends_its_connection() {
             let scratch = Scratch::new();
             let endpoint = format!("ipc://{}", scratch.path("s"));
             let mut receiver = socket(&Context::new().unwrap(), to);
-            receiver.set_max_message(Some(LIMIT as u64));
+            receiver
+                .change_options(|options| options.max_message(LIMIT as u64))
+                .unwrap();
             let mut monitor = receiver.monitor().unwrap();
             let mut sender = socket(&Context::new().unwrap(), from);
             open(&mut receiver, binds, &endpoint);

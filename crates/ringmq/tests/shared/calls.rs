@@ -39,7 +39,9 @@ fn play() {
     let binds = matches!(kind, Kind::Rep | Kind::Pull);
     let mut socket = socket(&context, kind);
     // Attempts to connect to who is not there yet are calls, too.
-    socket.set_reconnect(Some(Duration::from_millis(50)), Duration::ZERO);
+    socket
+        .change_options(|options| options.reconnect_interval(Duration::from_millis(50)))
+        .unwrap();
     open(&mut socket, binds, &arg(0));
     // Who shares a CPU with its peer does not spin.
     pin_to(usize::from(binds));

@@ -205,7 +205,8 @@ impl Full {
         let endpoint = format!("ipc://{}", scratch.path("s"));
         let (context, far) = (Context::new().unwrap(), Context::new().unwrap());
         let (mut push, mut pull) = (socket(&context, Kind::Push), socket(&far, Kind::Pull));
-        push.set_shared_limit(64 << 10);
+        push.change_options(|options| options.shared_limit(64 << 10))
+            .unwrap();
         if push_binds {
             open(&mut push, true, &endpoint);
             open(&mut pull, false, &endpoint);
@@ -256,7 +257,7 @@ fn a_message_that_waits_for_room_lingers_no_longer_than_it_may() {
     for push_binds in [true, false] {
         for linger in [0, 50] {
             let mut full = Full::new(push_binds);
-            full.push.set_linger(Some(Duration::from_millis(linger)));
+            full.push.set_linger(Duration::from_millis(linger));
             drop(full.push);
             full.context.terminate();
             receive_all(&mut full.pull, full.sent - 1, KIB);

@@ -212,7 +212,8 @@ fn waiter() {
     let context = Context::new().unwrap();
     let mut push = socket(&context, Kind::Push);
     push.set_linger(None);
-    push.set_shared_limit(256 << 10);
+    push.change_options(|options| options.shared_limit(256 << 10))
+        .unwrap();
     push.connect(&arg(0)).unwrap();
     while !is_shared(&mut push) {
         std::thread::yield_now();

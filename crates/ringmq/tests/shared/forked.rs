@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ringmq::{
-    Context, EndpointRefusal, Interest, Item, Kind, MonitorError, OptionError, PollError, Poller,
-    RecvError, SendRefusal, SocketError, TerminateError,
+    Context, EndpointError, Interest, Item, Kind, MonitorError, OptionError, PollError, Poller,
+    RecvError, SendError, SocketError, TerminateError,
 };
 use ringmq_testing::{
     Actor, Scratch, fork_and, fork_and_linger, listen, role, say, spawn_role, watchdog,
@@ -36,7 +36,7 @@ fn a_child_gets_errors_and_the_parent_is_unharmed() {
         let received = far.try_recv();
         // What it drops is its parent's.
         drop((near, far));
-        matches!(sent, Err(SendRefusal::Forked)) && matches!(received, Err(RecvError::Forked))
+        matches!(sent, Err(SendError::Forked)) && matches!(received, Err(RecvError::Forked))
     });
     assert!(child, "the child was not refused");
     let (mut near, mut far) = (near.unwrap(), far.unwrap());
@@ -82,7 +82,7 @@ fn every_call_fails_in_a_child() {
             matches!(monitor.recv(), Err(MonitorError::Forked)),
             matches!(far.recv(), Err(RecvError::Forked)),
             matches!(far.events(), Err(RecvError::Forked)),
-            matches!(near.send_slice(b"x"), Err(SendRefusal::Forked)),
+            matches!(near.send_slice(b"x"), Err(SendError::Forked)),
             matches!(
                 Poller::new().wait(&mut [Item::socket(&mut far, Interest::READABLE)], None),
                 Err(PollError::Forked)
@@ -95,8 +95,8 @@ fn every_call_fails_in_a_child() {
             !std::fs::exists(other).unwrap(),
         ];
         // What returns nothing does nothing.
-        near.set_send_hwm(Some(1));
-        near.set_recv_hwm(Some(1));
+        near.set_send_hwm(1);
+        near.set_recv_hwm(1);
         far.stop_monitor();
         let _descriptor = near.watch();
         context.set_max_sockets(1);
@@ -128,8 +128,8 @@ fn every_call_fails_in_a_child() {
     assert!(monitor.all(|event| event.is_ok()));
 }
 
-fn forked(called: Result<(), EndpointRefusal>) -> bool {
-    matches!(called, Err(EndpointRefusal::Forked))
+fn forked(called: Result<(), EndpointError>) -> bool {
+    matches!(called, Err(EndpointError::Forked))
 }
 
 /// As the parent of a child that lives on.

@@ -22,8 +22,8 @@ fn idler() {
     });
     let mut pair = socket(&context, Kind::Pair);
     let binds = arg(3) == "binds";
-    pair.set_send_hwm(Some(10));
-    pair.set_recv_hwm(Some(10));
+    pair.set_send_hwm(10);
+    pair.set_recv_hwm(10);
     open(&mut pair, binds, &arg(0));
     let in_memory = |one: &ringmq::Connection| one.carrier == Carrier::SharedMemory;
     // Each has sent and received something there.

@@ -50,7 +50,8 @@ fn a_message_that_waits_for_room_goes_while_its_socket_only_receives() {
         let mut far = socket(&Context::new().unwrap(), Kind::Pair);
         far.bind(&endpoint).unwrap();
         let mut near = socket(&Context::new().unwrap(), Kind::Pair);
-        near.set_shared_limit(256 << 10);
+        near.change_options(|options| options.shared_limit(256 << 10))
+            .unwrap();
         near.connect(&endpoint).unwrap();
         while !is_shared(&mut near) || !is_shared(&mut far) {
             std::thread::yield_now();

@@ -269,7 +269,7 @@ fn whoever_keeps_the_order_is_heard_to_the_end() {
     }
     expect(&mut pull, b"the last");
     expect(&mut pull, b"again");
-    let back = Carrier::Zmtp(ZmtpReason::RefusedByPeer(ringmq::Refuse::Resources));
+    let back = Carrier::Zmtp(ZmtpReason::RefusedByPeer(ringmq::RefusalReason::Resources));
     assert_eq!(pull.connections()[0].carrier, back);
     before.is_near(&Held::now());
 }

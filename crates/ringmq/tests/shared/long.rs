@@ -14,7 +14,8 @@ fn pair(endpoint: &str, binds: bool) -> (Socket, Socket) {
     let context = Context::new().unwrap();
     let mut push = socket(&context, Kind::Push);
     let mut pull = socket(&context, Kind::Pull);
-    push.set_shared_limit(LIMIT);
+    push.change_options(|options| options.shared_limit(LIMIT))
+        .unwrap();
     let (first, second) = if binds {
         (&mut push, &mut pull)
     } else {

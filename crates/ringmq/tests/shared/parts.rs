@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use ringmq::{Carrier, Context, Kind, Message, Socket, ZmtpReason};
+use ringmq::{Carrier, Context, Kind, Message, Socket, SocketOptions, ZmtpReason};
 use ringmq_testing::{Bytes, Counters, mix, role_args};
 
 /// A limit for what has to happen.
@@ -62,10 +62,10 @@ pub(crate) fn last(message: &Message) -> &[u8] {
 
 /// A socket that is quick to connect again.
 pub(crate) fn socket(context: &Context, kind: Kind) -> Socket {
-    let mut socket = context.socket(kind).unwrap();
-    socket.set_reconnect(Some(Duration::from_millis(1)), Duration::ZERO);
+    let options = SocketOptions::new().reconnect_interval(Duration::from_millis(1));
+    let mut socket = context.socket_with(kind, &options).unwrap();
     // A test that fails ends at once.
-    socket.set_linger(Some(Duration::ZERO));
+    socket.set_linger(Duration::ZERO);
     if kind == Kind::Sub {
         socket.subscribe(b"").unwrap();
     }

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use ringmq::{
-    Carrier, Context, EventKind, Frame, Kind, MonitorEvent, RecvError, Refuse, ZmtpReason,
+    Carrier, Context, EventKind, Frame, Kind, MonitorEvent, RecvError, RefusalReason, ZmtpReason,
 };
 use ringmq_testing::{Actor, Scratch, limit_descriptors, listen, role, say, spawn_role, watchdog};
 
@@ -118,7 +118,7 @@ fn a_message_that_has_begun_ends_whatever_its_sender_does() {
     assert!(first.is_empty() && first.more());
     taker.tell("begun");
     assert_eq!(taker.hear(), "back");
-    let back = Carrier::Zmtp(ZmtpReason::RefusedByPeer(Refuse::Resources));
+    let back = Carrier::Zmtp(ZmtpReason::RefusedByPeer(RefusalReason::Resources));
     while pull.connections()[0].carrier != back {
         std::thread::yield_now();
     }

@@ -301,7 +301,7 @@ fn what_a_dead_peer_has_not_read_goes_to_the_next_although_more_went_by_zmtp() {
 /// Fills what there is room for, by a mark that was changed after the connection had been made.
 fn filler() {
     let mut push = poor(Kind::Push, &arg(0), "connects");
-    push.set_send_hwm(Some(MARK));
+    push.set_send_hwm(MARK);
     push.send(numbered(0)).unwrap();
     let files = use_up();
     push.send(numbered(LARGE)).unwrap();
@@ -317,7 +317,7 @@ fn filler() {
     say(&sent.to_string());
     assert_eq!(listen(), "end");
     // Nobody takes the rest.
-    push.set_linger(Some(Duration::ZERO));
+    push.set_linger(Duration::ZERO);
 }
 
 const MARK: u32 = 2;
@@ -337,7 +337,7 @@ fn a_mark_that_was_changed_holds_for_what_goes_by_zmtp_again() {
     pull.bind(&endpoint).unwrap();
     let mut filler = Actor::start(&mut spawn_role(TEST, "filler", &[&endpoint]));
     // Its mark is large until it, too, hears of the way back.
-    pull.set_recv_hwm(Some(MARK));
+    pull.set_recv_hwm(MARK);
     for number in [0, LARGE] {
         assert!(last(&pull.recv_deadline(soon()).unwrap()) == numbered(number));
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ringmq::{Context, Kind, RecvError, SendRefusal, Wait};
+use ringmq::{Context, Kind, RecvError, SendError, Wait};
 use ringmq_testing::{Actor, Random, Scratch, SignalStorm, role, seed, spawn_role, watchdog};
 
 use crate::parts::{arg, last, make, number, read, rings, socket, soon};
@@ -29,7 +29,7 @@ fn sender() {
     for number in 0..number(1) {
         let mut message = ringmq::Message::from(make_small(number));
         while let Err(error) = push.send(message) {
-            assert!(matches!(error.reason, SendRefusal::Interrupted), "{error}");
+            assert!(matches!(error.reason, SendError::Interrupted), "{error}");
             message = error.message;
         }
         if random.one_in(1000) {

@@ -150,7 +150,9 @@ fn receiver() {
     let context = Context::new().unwrap();
     let mut receiver = socket(&context, kind(&arg(1)).1);
     if receiver.kind() == Kind::Dealer {
-        receiver.set_routing_id(arg(2).as_bytes()).unwrap();
+        receiver
+            .change_options(|options| options.routing_id(arg(2).as_bytes()))
+            .unwrap();
     }
     receiver.connect(&arg(0)).unwrap();
     loop {

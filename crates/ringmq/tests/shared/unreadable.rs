@@ -212,7 +212,7 @@ fn everything_comes(test: &str, lack: Lack) {
         assert_eq!(receiver.hear(), "limited");
         (lack.from..COUNT).for_each(|number| send(&mut sender, number, lack));
         assert_eq!(receiver.hear(), "received");
-        let refused = Carrier::Zmtp(ZmtpReason::RefusedByPeer(ringmq::Refuse::Resources));
+        let refused = Carrier::Zmtp(ZmtpReason::RefusedByPeer(ringmq::RefusalReason::Resources));
         // The session tells the socket behind the messages that it sends.
         while sender.connections()[0].carrier != refused {
             std::thread::yield_now();

@@ -85,7 +85,8 @@ fn a_size_alone_costs_no_memory() {
 fn whatever_is_too_long_ends_its_connection_before_it_comes() {
     let _guard = watchdog(Duration::from_secs(60));
     let mut pull = bound(Kind::Pull, "tcp://127.0.0.1:*");
-    pull.set_max_message(Some(1000));
+    pull.change_options(|options| options.max_message(1000))
+        .unwrap();
     pull.bind("tcp://127.0.0.1:*").unwrap();
     let limited = pull.last_endpoint().to_owned();
     let mut good = peer(&limited, "PUSH");

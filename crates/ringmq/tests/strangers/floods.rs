@@ -20,9 +20,10 @@ const HANDSHAKE: Duration = Duration::from_secs(1);
 /// Answers at one endpoint until it is told to end.
 fn serves() {
     let mut rep = Context::new().unwrap().socket(Kind::Rep).unwrap();
-    rep.set_handshake_timeout(Some(HANDSHAKE));
+    rep.change_options(|options| options.handshake_timeout(HANDSHAKE))
+        .unwrap();
     // They stand in line, rather than outside.
-    rep.set_backlog(4096);
+    rep.change_options(|options| options.backlog(4096)).unwrap();
     rep.bind(&role_args()[0]).unwrap();
     say(rep.last_endpoint());
     loop {
@@ -71,8 +72,9 @@ fn run_time(process: u32) -> u64 {
 fn client(endpoint: &str) -> Socket {
     let mut req = Context::new().unwrap().socket(Kind::Req).unwrap();
     // It stands in line for as long as it takes.
-    req.set_handshake_timeout(None);
-    req.set_linger(Some(Duration::ZERO));
+    req.change_options(|options| options.handshake_timeout(None))
+        .unwrap();
+    req.set_linger(Duration::ZERO);
     req.connect(endpoint).unwrap();
     req
 }

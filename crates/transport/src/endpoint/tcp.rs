@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use super::EndpointError;
+use super::ParseEndpointError;
 
 /// A tcp address: where to, and perhaps where from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,9 +48,9 @@ impl TcpAddress {
 }
 
 impl FromStr for TcpAddress {
-    type Err = EndpointError;
+    type Err = ParseEndpointError;
 
-    fn from_str(text: &str) -> Result<TcpAddress, EndpointError> {
+    fn from_str(text: &str) -> Result<TcpAddress, ParseEndpointError> {
         let (source, place) = match text.rsplit_once(';') {
             Some((source, place)) => (Some(source.parse()?), place),
             None => (None, text),
@@ -74,11 +74,11 @@ impl TcpPlace {
 }
 
 impl FromStr for TcpPlace {
-    type Err = EndpointError;
+    type Err = ParseEndpointError;
 
-    fn from_str(text: &str) -> Result<TcpPlace, EndpointError> {
+    fn from_str(text: &str) -> Result<TcpPlace, ParseEndpointError> {
         let Some((host, port)) = text.rsplit_once(':') else {
-            return Err(EndpointError::NoPort { text: text.into() });
+            return Err(ParseEndpointError::NoPort { text: text.into() });
         };
         let port = parse_port(port)?;
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
@@ -96,11 +96,11 @@ impl FromStr for TcpPlace {
 }
 
 /// A number, or `*` for None. Letters and digits after the number are passed over, as atoi(3) does.
-fn parse_port(text: &str) -> Result<Option<u16>, EndpointError> {
+fn parse_port(text: &str) -> Result<Option<u16>, ParseEndpointError> {
     if text == "*" {
         return Ok(None);
     }
-    let bad = || EndpointError::BadPort { port: text.into() };
+    let bad = || ParseEndpointError::BadPort { port: text.into() };
     let end = text.find(|c: char| !c.is_ascii_digit());
     let (digits, rest) = text.split_at(end.unwrap_or(text.len()));
     if !rest.chars().all(|c| c.is_ascii_alphanumeric()) {

@@ -2,7 +2,7 @@
 //! tried on version 4.3.4.
 
 use ringmq_testing::{Random, seed};
-use ringmq_transport::{AddressError, Endpoint, EndpointError as Error};
+use ringmq_transport::{AddressError, Endpoint, ParseEndpointError as Error};
 
 #[test]
 fn what_is_accepted_and_how_it_is_displayed() {

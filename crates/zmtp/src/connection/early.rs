@@ -11,8 +11,8 @@ use crate::mechanism::Handshake;
 use crate::output::Output;
 use crate::peer::Peer;
 use crate::settings::Settings;
-use crate::socket_type::SocketType;
 use ringmq_message::Frame;
+use ringmq_message::Kind;
 
 /// The longest routing id of ZMTP 1.0 and 2.0 in bytes.
 const ROUTING_ID_LIMIT: u64 = 255;
@@ -27,7 +27,7 @@ pub(super) enum Early {
     /// Its first frame comes, which is its routing id.
     RoutingId {
         version: (u8, u8),
-        socket_type: Option<SocketType>,
+        socket_type: Option<Kind>,
         /// Whether it will not say what it subscribes to.
         silent: bool,
     },
@@ -149,14 +149,14 @@ impl Connection {
     }
 
     /// The socket type of an older peer. A type that we know has to be one that our type accepts.
-    fn older_socket_type(&self, octet: u8) -> Result<Option<SocketType>, Error> {
+    fn older_socket_type(&self, octet: u8) -> Result<Option<Kind>, Error> {
         let ours = self.settings.socket_type;
-        match SocketType::from_octet(octet) {
-            Some(theirs) if !ours.accepts(theirs) => Err(Error::SocketType {
+        match Kind::try_from(octet) {
+            Ok(theirs) if !ours.accepts(theirs) => Err(Error::SocketType {
                 ours,
                 theirs: theirs.name().to_owned(),
             }),
-            known => Ok(known),
+            known => Ok(known.ok()),
         }
     }
 

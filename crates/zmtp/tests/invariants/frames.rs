@@ -1,7 +1,7 @@
 //! Frames and commands that a peer may send are told as they were meant.
 
 use ringmq_message::Frame;
-use ringmq_zmtp::{Command, Event, Settings, SocketType};
+use ringmq_zmtp::{Command, Event, Kind, Settings};
 
 use super::{Choices, command, drain, frame, pieces, ready};
 
@@ -75,7 +75,7 @@ impl Said {
 
 /// A peer says things that it may say, in any pieces, and then what it may not.
 pub(crate) fn check(choices: &mut impl Choices) {
-    let mut settings = Settings::new(SocketType::Dealer);
+    let mut settings = Settings::new(Kind::Dealer);
     settings.extensions = vec!["SHMOPEN".into()];
     let mut connection = ready(settings);
     let mut said = Said::default();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringmq_zmtp::{BadMetadata, Connection, Error, Event, SocketType};
+use ringmq_zmtp::{BadMetadata, Connection, Error, Event, Kind};
 
 use super::{Choices, command, frame, greeting, pieces, property, receive_all};
 
@@ -42,7 +42,7 @@ pub(crate) fn check(choices: &mut impl Choices) {
         settings.accept_older = false;
     }
     let ours = settings.socket_type;
-    let theirs = choices.of(&SocketType::ALL);
+    let theirs = choices.of(&Kind::ALL);
     let right = match wrong {
         Wrong::Type => !ours.accepts(theirs),
         _ => ours.accepts(theirs),
@@ -116,7 +116,7 @@ fn some_greeting(choices: &mut impl Choices, wrong: Wrong) -> Vec<u8> {
     bytes
 }
 
-fn some_command(choices: &mut impl Choices, wrong: Wrong, theirs: SocketType) -> Vec<u8> {
+fn some_command(choices: &mut impl Choices, wrong: Wrong, theirs: Kind) -> Vec<u8> {
     let metadata = some_metadata(choices, wrong, theirs);
     match wrong {
         Wrong::Early => frame(choices.below(2) as u8, &metadata[..metadata.len().min(255)]),
@@ -131,7 +131,7 @@ fn some_command(choices: &mut impl Choices, wrong: Wrong, theirs: SocketType) ->
     }
 }
 
-fn some_metadata(choices: &mut impl Choices, wrong: Wrong, theirs: SocketType) -> Vec<u8> {
+fn some_metadata(choices: &mut impl Choices, wrong: Wrong, theirs: Kind) -> Vec<u8> {
     let mut all = Vec::new();
     for at in 0..choices.below(4) {
         let len = choices.below(300);

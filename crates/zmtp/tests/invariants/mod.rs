@@ -8,7 +8,7 @@ pub(crate) mod world;
 
 use std::time::Duration;
 
-use ringmq_zmtp::{Connection, Error, Event, Settings, SocketType};
+use ringmq_zmtp::{Connection, Error, Event, Kind, Settings};
 
 /// A source of choices, each of which follows from what the source began with.
 pub(crate) trait Choices {
@@ -69,7 +69,7 @@ pub(crate) fn property(name: &[u8], value: &[u8]) -> Vec<u8> {
 }
 
 /// All that a peer of this type says until it is ready.
-pub(crate) fn hello(socket_type: SocketType) -> Vec<u8> {
+pub(crate) fn hello(socket_type: Kind) -> Vec<u8> {
     let metadata = property(b"Socket-Type", socket_type.name().as_bytes());
     [greeting(), command("READY", &metadata)].concat()
 }
@@ -103,7 +103,7 @@ pub(crate) fn drain(connection: &mut Connection) -> Vec<u8> {
 /// A connection whose peer, of any type that will do, is ready, and that has nothing to write.
 pub(crate) fn ready(settings: Settings) -> Connection {
     let ours = settings.socket_type;
-    let mut peers = SocketType::ALL.iter();
+    let mut peers = Kind::ALL.iter();
     let theirs = peers.find(|theirs| ours.accepts(**theirs)).expect("one");
     let mut connection = Connection::new(settings, Duration::ZERO);
     let received = receive_all(&mut connection, &hello(*theirs));

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use ringmq_zmtp::{Connection, Error, Event, Settings, SocketType};
+use ringmq_zmtp::{Connection, Error, Event, Kind, Settings};
 
 use super::{Choices, receive_all};
 
 /// Settings of any kind.
 pub(crate) fn settings(choices: &mut impl Choices) -> Settings {
-    let mut settings = Settings::new(choices.of(&SocketType::ALL));
+    let mut settings = Settings::new(choices.of(&Kind::ALL));
     settings.accept_older = choices.one_in(2);
     settings.extensions = vec!["SHMOPEN".into()];
     if choices.one_in(2) {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use ringmq_message::Frame;
-use ringmq_zmtp::{Connection, Event, Heartbeat, Settings, SocketType};
+use ringmq_zmtp::{Connection, Event, Heartbeat, Kind, Settings};
 
 use super::Choices;
 
@@ -112,8 +112,8 @@ impl World {
 
 /// Both ends do what they like; what has been sent arrives, once and in order.
 pub(crate) fn check(choices: &mut impl Choices) {
-    let ours = choices.of(&SocketType::ALL);
-    let peers: Vec<SocketType> = SocketType::ALL
+    let ours = choices.of(&Kind::ALL);
+    let peers: Vec<Kind> = Kind::ALL
         .into_iter()
         .filter(|peer| ours.accepts(*peer))
         .collect();

@@ -33,19 +33,7 @@ fn context(loaded: &OnceLock<Library>, face: Face) -> Result<Context, Error> {
 
 /// Makes a socket of the type that libzmq's header gives this number.
 fn socket(context: &Context, kind: Kind) -> io::Result<Socket> {
-    context.socket(match kind {
-        Kind::Pair => 0,
-        Kind::Pub => 1,
-        Kind::Sub => 2,
-        Kind::Req => 3,
-        Kind::Rep => 4,
-        Kind::Dealer => 5,
-        Kind::Router => 6,
-        Kind::Pull => 7,
-        Kind::Push => 8,
-        Kind::Xpub => 9,
-        Kind::Xsub => 10,
-    })
+    context.socket(u8::from(kind).into())
 }
 
 impl Sockets for Stock {

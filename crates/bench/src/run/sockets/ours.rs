@@ -53,19 +53,20 @@ fn context() -> Result<ringmq::Context, Error> {
 }
 
 fn socket(context: &ringmq::Context, kind: Kind, wait: Wait) -> io::Result<ringmq::Socket> {
-    let mut socket = context.socket(kind).map_err(io::Error::other)?;
-    socket.set_wait(match wait {
+    let options = ringmq::SocketOptions::new().wait(match wait {
         Wait::Spin => ringmq::Wait::Spin,
         Wait::Park => ringmq::Wait::Park,
         Wait::Adaptive => ringmq::Wait::Adaptive,
     });
-    Ok(socket)
+    context
+        .socket_with(kind, &options)
+        .map_err(io::Error::other)
 }
 
 impl Talk for ringmq::Socket {
     fn set_backlog(&mut self, connections: i32) -> io::Result<()> {
-        ringmq::Socket::set_backlog(self, connections);
-        Ok(())
+        self.change_options(|options| options.backlog(connections))
+            .map_err(io::Error::from)
     }
 
     fn bind(&mut self, endpoint: &str) -> io::Result<String> {

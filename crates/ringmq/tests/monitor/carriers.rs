@@ -11,7 +11,7 @@ use super::{monitored, soon};
 fn carrier(monitor: &mut Monitor) -> Carrier {
     loop {
         let event = monitor.recv_deadline(soon()).unwrap();
-        if let EventKind::Travels { carrier } = event.kind {
+        if let EventKind::CarrierChanged { carrier } = event.kind {
             return carrier;
         }
     }
@@ -21,9 +21,10 @@ fn carrier(monitor: &mut Monitor) -> Carrier {
 fn pair(endpoint: &str, share: [bool; 2]) -> [(Socket, Monitor); 2] {
     let (mut pull, of_pull) = monitored(Kind::Pull);
     let (mut push, of_push) = monitored(Kind::Push);
-    pull.set_shared_memory(share[0]);
-    push.set_shared_memory(share[1]);
-    push.set_shared_limit(256 << 10);
+    pull.change_options(|options| options.shared_memory(share[0]))
+        .unwrap();
+    push.change_options(|options| options.shared_memory(share[1]).shared_limit(256 << 10))
+        .unwrap();
     pull.bind(endpoint).unwrap();
     push.connect(pull.last_endpoint()).unwrap();
     push.send("first").unwrap();
@@ -89,12 +90,13 @@ fn each_connection_of_a_socket_with_immediate_pipes_tells_how_its_messages_trave
     let scratch = Scratch::new();
     let endpoint = format!("ipc://{}", scratch.path("s"));
     let (mut push, mut of_push) = monitored(Kind::Push);
-    push.set_shared_memory(true);
-    push.set_immediate(true);
+    push.change_options(|options| options.shared_memory(true).immediate(true))
+        .unwrap();
     push.connect(&endpoint).unwrap();
     for _ in 0..2 {
         let (mut pull, _of_pull) = monitored(Kind::Pull);
-        pull.set_shared_memory(true);
+        pull.change_options(|options| options.shared_memory(true))
+            .unwrap();
         pull.bind(&endpoint).unwrap();
         push.send("hello").unwrap();
         pull.recv_deadline(soon()).unwrap();

@@ -1,0 +1,174 @@
+//! The socket types: their names and numbers, and which may talk to which.
+
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
+
+/// A socket type. It decides which peers a socket sends to and receives from.
+///
+/// The numbers are those that ZMTP 2.0 sends, and those of `zmq.h`.
+///
+/// ```
+/// use ringmq_message::Kind;
+///
+/// assert_eq!(Kind::Xpub.to_string(), "XPUB");
+/// assert_eq!("XPUB".parse(), Ok(Kind::Xpub));
+/// assert_eq!(Kind::try_from(9), Ok(Kind::Xpub));
+/// assert_eq!(u8::from(Kind::Xpub), 9);
+/// assert!(Kind::Xpub.accepts(Kind::Sub));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// Has one peer; sends to it and receives from it.
+    Pair = 0,
+    /// Sends each message to all peers that subscribed to it.
+    Pub,
+    /// Receives the messages that it subscribed to.
+    Sub,
+    /// Sends a request to its peers in turn, then receives the reply.
+    Req,
+    /// Receives a request, then sends the reply.
+    Rep,
+    /// Sends to its peers in turn, receives from all.
+    Dealer,
+    /// Receives from all, with the routing id of the peer as the first part; sends to the peer that the first part names.
+    Router,
+    /// Receives from all peers.
+    Pull,
+    /// Sends to its peers in turn.
+    Push,
+    /// As [`Pub`](Kind::Pub), and receives subscriptions as messages.
+    Xpub,
+    /// As [`Sub`](Kind::Sub), and sends subscriptions as messages.
+    Xsub,
+}
+
+impl Kind {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Kind; 11] = [
+        Kind::Pair,
+        Kind::Pub,
+        Kind::Sub,
+        Kind::Req,
+        Kind::Rep,
+        Kind::Dealer,
+        Kind::Router,
+        Kind::Pull,
+        Kind::Push,
+        Kind::Xpub,
+        Kind::Xsub,
+    ];
+
+    /// The name that the Socket-Type property has on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Pair => "PAIR",
+            Kind::Pub => "PUB",
+            Kind::Sub => "SUB",
+            Kind::Req => "REQ",
+            Kind::Rep => "REP",
+            Kind::Dealer => "DEALER",
+            Kind::Router => "ROUTER",
+            Kind::Pull => "PULL",
+            Kind::Push => "PUSH",
+            Kind::Xpub => "XPUB",
+            Kind::Xsub => "XSUB",
+        }
+    }
+
+    /// Whether a socket of this type may talk to one of type `peer`. It holds both ways or not at all.
+    pub const fn accepts(self, peer: Kind) -> bool {
+        use Kind::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, Xpub, Xsub};
+        // RFC 28, 29, 30, 31: each names the types that its own may be connected with.
+        match self {
+            Pair => matches!(peer, Pair),
+            Pub | Xpub => matches!(peer, Sub | Xsub),
+            Sub | Xsub => matches!(peer, Pub | Xpub),
+            Req => matches!(peer, Rep | Router),
+            Rep => matches!(peer, Req | Dealer),
+            Dealer => matches!(peer, Rep | Dealer | Router),
+            Router => matches!(peer, Req | Dealer | Router),
+            Pull => matches!(peer, Push),
+            Push => matches!(peer, Pull),
+        }
+    }
+
+    /// Whether it tells its routing id to its peers.
+    pub const fn sends_routing_id(self) -> bool {
+        matches!(self, Kind::Req | Kind::Dealer | Kind::Router)
+    }
+
+    /// Whether it sends to subscribers.
+    pub const fn publishes(self) -> bool {
+        matches!(self, Kind::Pub | Kind::Xpub)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl From<Kind> for u8 {
+    fn from(kind: Kind) -> u8 {
+        kind as u8
+    }
+}
+
+impl TryFrom<u8> for Kind {
+    type Error = ParseKindError;
+
+    fn try_from(number: u8) -> Result<Kind, ParseKindError> {
+        let found = Kind::ALL.get(usize::from(number));
+        found.copied().ok_or(ParseKindError)
+    }
+}
+
+impl FromStr for Kind {
+    type Err = ParseKindError;
+
+    fn from_str(name: &str) -> Result<Kind, ParseKindError> {
+        let found = Kind::ALL.iter().find(|kind| kind.name() == name);
+        found.copied().ok_or(ParseKindError)
+    }
+}
+
+/// No socket type has this name or number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ParseKindError;
+
+impl fmt::Display for ParseKindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("neither the name nor the number of a socket type")
+    }
+}
+
+impl Error for ParseKindError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_lead_back() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.name().parse(), Ok(kind));
+            assert_eq!(Kind::try_from(u8::from(kind)), Ok(kind));
+        }
+        assert_eq!(Kind::try_from(11), Err(ParseKindError));
+        assert_eq!("pub".parse::<Kind>(), Err(ParseKindError));
+    }
+
+    #[test]
+    fn acceptance_is_mutual() {
+        for ours in Kind::ALL {
+            assert!(Kind::ALL.iter().any(|theirs| ours.accepts(*theirs)));
+            for theirs in Kind::ALL {
+                assert_eq!(ours.accepts(theirs), theirs.accepts(ours));
+            }
+        }
+    }
+}

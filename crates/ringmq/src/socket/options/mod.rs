@@ -1,0 +1,227 @@
+//! Options of a socket, as a value.
+
+mod check;
+mod connections;
+mod getters;
+mod network;
+
+use std::time::Duration;
+
+use ringmq_pattern::Kind;
+use ringmq_pipe::Wait;
+use ringmq_transport::{Options as TransportOptions, ReconnectStop};
+use ringmq_zmtp::Heartbeat;
+
+use crate::mail::Marks;
+
+/// Options of a socket: what [`Context::socket_with`](crate::Context::socket_with) makes a socket with, and what
+/// [`Socket::options`](crate::Socket::options) returns. The getters have the names of the options, with `get_` before.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ringmq::{Context, Kind, SocketOptions};
+///
+/// let options = SocketOptions::new()
+///     .send_hwm(10)
+///     .send_timeout(Duration::from_secs(1))
+///     .linger(Duration::ZERO);
+/// let context = Context::new()?;
+/// let mut push = context.socket_with(Kind::Push, &options)?;
+/// assert_eq!(push.options().get_send_hwm(), Some(10));
+///
+/// // `None` is no limit, and no end of a wait.
+/// push.set_send_timeout(None);
+/// assert_eq!(push.options().get_send_timeout(), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # When an option acts
+///
+/// An option of this value acts from the start of a socket. While the socket is in use:
+///
+/// | options | a change acts | by |
+/// | --- | --- | --- |
+/// | `send_hwm`, `recv_hwm` | at once, on all connections | [`Socket::set_send_hwm`], [`set_recv_hwm`] |
+/// | `send_timeout`, `recv_timeout`, `wait` | on the next call | [`Socket::set_send_timeout`], [`set_recv_timeout`], [`set_wait`] |
+/// | `linger` | on the connections that end afterwards | [`Socket::set_linger`] |
+/// | all others | on endpoints that are bound or connected to afterwards | [`Socket::change_options`] |
+///
+/// [`Socket::set_send_hwm`]: crate::Socket::set_send_hwm
+/// [`set_recv_hwm`]: crate::Socket::set_recv_hwm
+/// [`Socket::set_send_timeout`]: crate::Socket::set_send_timeout
+/// [`set_recv_timeout`]: crate::Socket::set_recv_timeout
+/// [`set_wait`]: crate::Socket::set_wait
+/// [`Socket::set_linger`]: crate::Socket::set_linger
+/// [`Socket::change_options`]: crate::Socket::change_options
+///
+/// Options of a socket type's routing, such as [`RouterMandatory`](crate::SetOption::RouterMandatory), are set by
+/// [`Socket::set`](crate::Socket::set), and act at once.
+#[derive(Debug, Clone)]
+pub struct SocketOptions {
+    /// 0 is no limit.
+    pub(crate) send_mark: u32,
+    /// 0 is no limit.
+    pub(crate) recv_mark: u32,
+    pub(crate) send_timeout: Option<Duration>,
+    pub(crate) recv_timeout: Option<Duration>,
+    /// `None` until a socket type decides.
+    pub(super) linger: Option<Option<Duration>>,
+    /// `None` until a context decides.
+    pub(super) wait: Option<Wait>,
+    /// Whether ipc connections move to shared memory. `None` until a context decides.
+    share: Option<bool>,
+    /// Bytes of shared memory that may hold what waits for peers.
+    pub(crate) share_limit: u64,
+    routing_id: Option<Vec<u8>>,
+    pub(crate) transport: TransportOptions,
+    /// Between two attempts to connect; `None` for one attempt.
+    pub(crate) reconnect: Option<Duration>,
+    /// The longest of these, if they grow.
+    pub(crate) reconnect_most: Duration,
+    pub(crate) reconnect_stop: ReconnectStop,
+    pub(crate) max_message: Option<u64>,
+    pub(crate) handshake: Option<Duration>,
+    pub(crate) heartbeat: Option<Heartbeat>,
+    pub(crate) immediate: bool,
+    pub(crate) conflate: bool,
+    /// What peers learn of this socket beside its type and routing id.
+    pub(crate) properties: Vec<(String, Vec<u8>)>,
+    /// A bit for each I/O thread that may be used; 0 for all.
+    pub(crate) affinity: u64,
+}
+
+impl Default for SocketOptions {
+    fn default() -> SocketOptions {
+        SocketOptions::new()
+    }
+}
+
+impl SocketOptions {
+    /// The defaults, which each option names.
+    pub fn new() -> SocketOptions {
+        SocketOptions {
+            send_mark: 1000,
+            recv_mark: 1000,
+            send_timeout: None,
+            recv_timeout: None,
+            linger: None,
+            wait: None,
+            share: None,
+            share_limit: 4 << 30,
+            routing_id: None,
+            transport: TransportOptions::default(),
+            reconnect: Some(Duration::from_millis(100)),
+            reconnect_most: Duration::ZERO,
+            reconnect_stop: ReconnectStop::default(),
+            max_message: None,
+            handshake: Some(Duration::from_secs(30)),
+            heartbeat: None,
+            immediate: false,
+            conflate: false,
+            properties: Vec::new(),
+            affinity: 0,
+        }
+    }
+
+    /// The high-water mark for sending: how many messages may wait to be sent to one peer. `None` is no limit; 1,000 by
+    /// default. A mark of 0 is 1: with none, no message could be sent.
+    #[must_use]
+    pub fn send_hwm(mut self, messages: impl Into<Option<u32>>) -> SocketOptions {
+        self.send_mark = mark(messages.into());
+        self
+    }
+
+    /// The high-water mark for receiving: how many messages of one peer may wait to be received. `None` is no limit; 1,000
+    /// by default. A mark of 0 is 1.
+    #[must_use]
+    pub fn recv_hwm(mut self, messages: impl Into<Option<u32>>) -> SocketOptions {
+        self.recv_mark = mark(messages.into());
+        self
+    }
+
+    /// How long a call waits to send. `None`, the default, is without end. A call whose time has passed returns
+    /// [`TimedOut`](crate::UnsentError::TimedOut).
+    #[must_use]
+    pub fn send_timeout(mut self, timeout: impl Into<Option<Duration>>) -> SocketOptions {
+        self.send_timeout = timeout.into();
+        self
+    }
+
+    /// How long a call waits for a message. `None`, the default, is without end. A call whose time has passed returns
+    /// [`TimedOut`](crate::RecvError::TimedOut).
+    #[must_use]
+    pub fn recv_timeout(mut self, timeout: impl Into<Option<Duration>>) -> SocketOptions {
+        self.recv_timeout = timeout.into();
+        self
+    }
+
+    /// How long messages that were sent may wait to leave after the socket is closed, or its endpoint
+    /// [left](crate::Socket::disconnect). `None` is without end, and the default; SUB and XSUB have zero.
+    #[must_use]
+    pub fn linger(mut self, linger: impl Into<Option<Duration>>) -> SocketOptions {
+        self.linger = Some(linger.into());
+        self
+    }
+
+    /// How the calls of this socket wait; [as the context's sockets wait](crate::Context::set_wait) by default.
+    #[must_use]
+    pub fn wait(mut self, wait: Wait) -> SocketOptions {
+        self.wait = Some(wait);
+        self
+    }
+
+    /// Whether ipc connections move to shared memory when the peer can, too;
+    /// [as the context says](crate::Context::set_shared_memory) by default.
+    #[must_use]
+    pub fn shared_memory(mut self, share: bool) -> SocketOptions {
+        self.share = Some(share);
+        self
+    }
+
+    /// How many bytes of shared memory the messages that wait for the peers of this socket may use, all peers together;
+    /// 4 GiB by default. Beyond that there is no room, whatever the mark admits. A peer for which no message waits is
+    /// always sent one.
+    #[must_use]
+    pub fn shared_limit(mut self, bytes: u64) -> SocketOptions {
+        self.share_limit = bytes;
+        self
+    }
+
+    /// Whether connections keep the last message only; false by default. It acts on what PULL and SUB receive, on what
+    /// PUSH and PUB send, and on both for DEALER; other types do not have it. Marks have no meaning then, and messages
+    /// have one part: of a longer message, the last part stays. Within the process, the option of the socket that connects
+    /// counts.
+    #[must_use]
+    pub fn conflate(mut self, conflate: bool) -> SocketOptions {
+        self.conflate = conflate;
+        self
+    }
+
+    pub(crate) fn marks(&self) -> Marks {
+        Marks {
+            sending: self.send_mark.into(),
+            receiving: self.recv_mark.into(),
+        }
+    }
+
+    /// How the socket waits.
+    pub(crate) fn in_force_wait(&self) -> Wait {
+        self.wait.unwrap_or_default()
+    }
+
+    /// Sets what the program has not set, from the type of the socket and its context.
+    pub(crate) fn settle(&mut self, kind: Kind, wait: Wait, share: bool) {
+        self.wait.get_or_insert(wait);
+        self.share.get_or_insert(share);
+        self.linger.get_or_insert(match kind {
+            Kind::Sub | Kind::Xsub => Some(Duration::ZERO),
+            _ => None,
+        });
+    }
+}
+
+/// A mark as it is kept, where 0 is no limit.
+pub(super) fn mark(messages: Option<u32>) -> u32 {
+    messages.map_or(0, |messages| messages.max(1))
+}

@@ -99,7 +99,7 @@ pub use ringmq_message::{Frame, Kind, Message, ParseKindError, Properties};
 pub use ringmq_pattern::SetOption;
 pub use ringmq_pipe::Wait;
 pub use ringmq_pipe::remote::RefusalReason;
-pub use ringmq_sys::ErrorNumber;
+pub use ringmq_sys::{Credentials, ErrorNumber};
 pub use ringmq_transport::{
     AddressError, BindError, IpcFilter, Keepalive, ListenError, ParseEndpointError, ReconnectStop,
     ResolveError, Subnet, endpoint_bytes, endpoint_text,

@@ -7,8 +7,8 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use ringmq::{
-    Context, EndpointError, Heartbeat, Interest, Item, Kind, ListenError, Message, Poller,
-    RecvError, SendError, SetOption, Socket, SocketOptions,
+    Carrier, Connection, Context, EndpointError, Heartbeat, Interest, Item, Kind, ListenError,
+    Message, Poller, RecvError, SendError, SetOption, Socket, SocketOptions, ZmtpReason,
 };
 use ringmq_testing::{Scratch, watchdog};
 
@@ -357,4 +357,68 @@ fn a_reply_to_the_request_before_is_not_one_to_this() {
             assert_eq!(self::text(&req.try_recv().unwrap()), text);
         }
     }
+}
+
+/// The only connection of a socket, once its peer is known.
+fn connection(socket: &mut Socket) -> Connection {
+    loop {
+        if let [connection] = &socket.connections()[..]
+            && !connection.peer.is_empty()
+        {
+            return connection.clone();
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_connection_names_its_endpoint_its_peer_and_over_ipc_the_process_of_the_peer() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let context = Context::new().unwrap();
+    let path = format!("ipc://{}", scratch.path("s"));
+    for endpoint in ["inproc://s", "tcp://127.0.0.1:*", &path] {
+        let mut server = context.socket(Kind::Rep).unwrap();
+        server.bind(endpoint).unwrap();
+        let endpoint = server.last_endpoint().to_owned();
+        let mut client = context.socket(Kind::Req).unwrap();
+        client.connect(&endpoint).unwrap();
+        assert_eq!(client.connections()[0].endpoint, endpoint);
+
+        let [of_server, of_client] = [connection(&mut server), connection(&mut client)];
+        assert_eq!(of_server.endpoint, endpoint);
+        assert_eq!(of_client.endpoint, endpoint);
+        assert_eq!(of_client.peer, endpoint);
+        let (peer, is_ipc) = match &endpoint[..3] {
+            "inp" => (&endpoint[..], false),
+            "tcp" => ("tcp://127.0.0.1:", false),
+            _ => ("ipc://", true),
+        };
+        assert!(of_server.peer.starts_with(peer), "{}", of_server.peer);
+        for connection in [of_server, of_client] {
+            let pid = connection.credentials.map(|process| process.pid);
+            let own = i32::try_from(std::process::id()).unwrap();
+            assert_eq!(pid, is_ipc.then_some(own));
+            assert_eq!(
+                connection.reason().is_some(),
+                matches!(connection.carrier, Carrier::Zmtp(_))
+            );
+        }
+    }
+}
+
+#[test]
+fn a_connection_has_no_peer_before_the_first_handshake() {
+    let scratch = Scratch::new();
+    let context = Context::new().unwrap();
+    let mut push = context.socket(Kind::Push).unwrap();
+    push.set_linger(Duration::ZERO);
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    push.connect(&endpoint).unwrap();
+    let [connection] = &push.connections()[..] else {
+        panic!("one connection");
+    };
+    assert_eq!(connection.endpoint, endpoint);
+    assert_eq!((&connection.peer[..], connection.credentials), ("", None));
+    assert_eq!(connection.reason(), Some(ZmtpReason::Undecided));
 }

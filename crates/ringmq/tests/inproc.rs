@@ -435,3 +435,68 @@ fn debug_of_a_socket_is_one_line() {
     let line = r#"Socket { kind: PUSH, endpoints: ["inproc://a"], connections: 1 }"#;
     assert_eq!(format!("{push:#?}"), line);
 }
+
+#[test]
+fn options_are_those_of_the_value_and_a_change_that_is_refused_leaves_them() {
+    let context = Context::new().unwrap();
+    context.set_wait(Wait::Park);
+    // What the value leaves open comes from the context and the socket type.
+    let sub = context.socket(Kind::Sub).unwrap();
+    assert_eq!(sub.options().get_wait(), Some(Wait::Park));
+    assert_eq!(sub.options().get_linger(), Some(Duration::ZERO));
+    let wanted = SocketOptions::new()
+        .wait(Wait::Adaptive)
+        .linger(None)
+        .send_hwm(0)
+        .recv_hwm(None)
+        .routing_id("me")
+        .property("X-Name", "first")
+        .property("x-name", "second");
+    let mut dealer = context.socket_with(Kind::Dealer, &wanted).unwrap();
+    let options = dealer.options();
+    assert_eq!(options.get_wait(), Some(Wait::Adaptive));
+    assert_eq!(options.get_linger(), None);
+    assert_eq!(options.get_send_hwm(), Some(1));
+    assert_eq!(options.get_recv_hwm(), None);
+    assert_eq!(options.get_routing_id(), b"me");
+
+    for wrong in [
+        SocketOptions::new().routing_id(""),
+        SocketOptions::new().routing_id([7; 256]),
+        SocketOptions::new().property("Name", "without X-"),
+        SocketOptions::new().property("X-Ringmq-Name", "ours"),
+        SocketOptions::new().property("X-Name", ""),
+        SocketOptions::new().property("X-Name", vec![7; 32 << 10]),
+    ] {
+        let refused = context.socket_with(Kind::Dealer, &wrong).unwrap_err();
+        assert!(matches!(refused, SocketError::Options(OptionError::Value)));
+        let refused = dealer.change_options(|_| wrong);
+        assert_eq!(refused, Err(OptionError::Value));
+    }
+    let kept: Vec<_> = dealer.options().get_properties().collect();
+    assert_eq!(kept, [("X-Name", &b"first"[..])]);
+    assert_eq!(dealer.options().get_routing_id(), b"me");
+}
+
+#[test]
+fn marks_that_are_changed_with_other_options_act_at_once() {
+    let context = Context::new().unwrap();
+    let mut pull = context.socket(Kind::Pull).unwrap();
+    let options = SocketOptions::new().send_hwm(1);
+    let mut push = context.socket_with(Kind::Push, &options).unwrap();
+    pull.change_options(|options| options.recv_hwm(1)).unwrap();
+    pull.bind("inproc://here").unwrap();
+    push.connect("inproc://here").unwrap();
+    let room = |push: &mut Socket| {
+        let mut sent = 0;
+        while push.try_send("message").is_ok() {
+            sent += 1;
+        }
+        sent
+    };
+    assert_eq!(room(&mut push), 2);
+    push.change_options(|options| options.send_hwm(4).backlog(7))
+        .unwrap();
+    assert_eq!(room(&mut push), 3);
+    assert_eq!(push.options().get_backlog(), 7);
+}

@@ -38,28 +38,6 @@ pub enum ZmtpReason {
     PeerGone,
 }
 
-/// A connection of a socket.
-///
-/// ```
-/// use ringmq::{Carrier, Context, Kind};
-///
-/// let context = Context::new()?;
-/// let (mut server, mut client) = (context.socket(Kind::Rep)?, context.socket(Kind::Req)?);
-/// server.bind("tcp://127.0.0.1:*")?;
-/// client.connect(server.last_endpoint())?;
-/// let connections = client.connections();
-/// let [connection] = &connections[..] else { panic!("one connection") };
-/// assert!(matches!(connection.carrier, Carrier::Zmtp(_)));
-/// println!("messages travel {}", connection.carrier);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Connection {
-    /// What carries its messages. If its two directions differ, this is the carrier that was changed last.
-    pub carrier: Carrier,
-}
-
 impl Carrier {
     /// The name of the carrier in one word, for logs.
     pub(crate) fn name(self) -> &'static str {

@@ -18,6 +18,7 @@ use ringmq_zmtp::Settings;
 
 use crate::mail::bounds::Bounds;
 use crate::mail::carrier::ZmtpReason;
+use crate::mail::connection::Identity;
 use crate::mail::ends::{Conflates, SessionPipe};
 use crate::mail::event::Addresses;
 use crate::mail::failure::Failure;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Parted(PipeId),
     /// The peer has disconnected and connected again.
     Hiccup(PipeId),
+    /// The peer at the other end of a pipe is known.
+    Identity(PipeId, Box<Identity>),
     /// The socket at the other end of a pipe was found. It has this mailbox and these marks.
     Found(PipeId, Post<Command>, Marks),
     /// The socket at the other end of a pipe has these marks.
@@ -77,6 +80,8 @@ pub(crate) struct Attachment {
     pub(crate) marks: Option<Marks>,
     /// The endpoints of a connection beyond the process.
     pub(crate) addresses: Addresses,
+    /// What is known of the peer.
+    pub(crate) identity: Box<Identity>,
     /// Is told when the socket closes its ends.
     pub(crate) far: Far,
 }

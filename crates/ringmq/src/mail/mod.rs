@@ -5,6 +5,7 @@
 mod bounds;
 mod carrier;
 mod commands;
+mod connection;
 pub(crate) mod ends;
 mod event;
 mod failure;
@@ -15,10 +16,12 @@ mod shared;
 mod watch;
 
 pub(crate) use bounds::Bounds;
-pub use carrier::{Carrier, Connection, ZmtpReason};
+pub use carrier::{Carrier, ZmtpReason};
 pub(crate) use commands::{
     Attachment, Command, Connect, Far, Link, Listen, Newcomer, Order, PipeId, SharedOffer, Stats,
 };
+pub use connection::Connection;
+pub(crate) use connection::Identity;
 pub(crate) use ends::{Conflates, SessionPipe};
 pub(crate) use event::Addresses;
 pub use event::{EventKind, HandshakeFailure, MonitorEvent};

@@ -61,6 +61,7 @@ pub(crate) fn session_pipe(
             probed: false,
             marks: Some(link.marks),
             addresses: Addresses::default(),
+            identity: Box::default(),
             far: Far::Session(post.clone()),
         },
         SessionPipe {

@@ -3,7 +3,9 @@
 use ringmq_pattern::Peer;
 use ringmq_pipe::local::Post;
 
-use crate::mail::{Carrier, Command, Downgrade, Far, Marks, PipeId, Upgrade, ZmtpReason};
+use crate::mail::{
+    Carrier, Command, Connection, Downgrade, Far, Identity, Marks, PipeId, Upgrade, ZmtpReason,
+};
 use crate::peers::Peers;
 use crate::peers::entry::{Next, Reading};
 use crate::peers::inlet::Inlet;
@@ -54,9 +56,24 @@ impl Peers {
         }
     }
 
-    /// The carrier of the messages of each peer.
-    pub(crate) fn carriers(&self) -> impl Iterator<Item = Carrier> + '_ {
-        self.entries.iter().map(|(_, entry)| entry.carrier)
+    /// The number of peers.
+    pub(crate) fn count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The connection to each peer.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = Connection> + '_ {
+        let entries = self.entries.iter();
+        entries.map(|(_, entry)| entry.identity.connection(entry.carrier))
+    }
+
+    /// Sets what is known of the peer of this pipe.
+    pub(crate) fn identify(&mut self, id: PipeId, identity: Box<Identity>) {
+        if let Some(peer) = self.find(id)
+            && let Some(entry) = self.entries.get_mut(peer.0 as usize)
+        {
+            entry.identity = identity;
+        }
     }
 
     /// Marks the connection of this pipe as one that stays on ZMTP.

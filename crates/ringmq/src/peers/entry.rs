@@ -6,7 +6,7 @@ use std::time::Instant;
 use ringmq_message::Frame;
 use ringmq_pipe::local;
 
-use crate::mail::{Carrier, Far, Marks, PipeId, ZmtpReason};
+use crate::mail::{Carrier, Far, Identity, Marks, PipeId, ZmtpReason};
 use crate::peers::inlet::Inlet;
 use crate::peers::outlet::Outlet;
 use crate::peers::shared_outlet::SharedOutlet;
@@ -19,6 +19,7 @@ pub(super) struct Entry {
     pub(super) receiver: Inlet,
     pub(super) next: Next,
     pub(super) carrier: Carrier,
+    pub(super) identity: Box<Identity>,
     pub(super) far: Far,
     /// The high-water marks of the socket at the far end, if one is known there.
     pub(super) far_marks: Option<Marks>,

@@ -81,6 +81,7 @@ impl Peers {
             id,
             sender,
             receiver,
+            identity,
             far,
             ..
         } = attachment;
@@ -91,6 +92,7 @@ impl Peers {
         let number = self.entries.insert(Entry {
             id,
             carrier,
+            identity,
             sender: Outlet::Local(sender),
             receiver: Inlet::local(receiver),
             next: Next::None,

@@ -9,7 +9,7 @@ use ringmq_transport::Stream;
 use ringmq_zmtp::{Detail, Error as ZmtpError};
 use tracing::Level;
 
-use crate::mail::{Carrier, Command, EventKind, HandshakeFailure, Stats, ZmtpReason};
+use crate::mail::{Carrier, Command, EventKind, HandshakeFailure, Identity, Stats, ZmtpReason};
 use crate::session::broken::Broken;
 use crate::session::origin::Origin;
 use crate::session::{Io, Session};
@@ -42,14 +42,42 @@ impl Session {
         if let Origin::Dialed(dialed) = &mut self.origin {
             dialed.backoff.reset();
         }
+        let identity = Box::new(self.identity());
         match self.near.take() {
             Some(mut near) => {
+                near.identity = identity;
                 near.routing_id = self.routing_id();
                 near.addresses.clone_from(&self.addresses);
                 self.post(Command::Attach(near));
             }
-            None if again => self.post(Command::Hiccup(self.id)),
-            None => {}
+            None => {
+                if again {
+                    self.post(Command::Hiccup(self.id));
+                }
+                // The socket is not woken for it.
+                let _ = self.link.post.leave(Command::Identity(self.id, identity));
+            }
+        }
+    }
+
+    /// What is known of the peer.
+    fn identity(&self) -> Identity {
+        let endpoint = self.addresses.endpoint().to_owned();
+        let Io::Open(open) = &self.io else {
+            return Identity {
+                endpoint,
+                ..Identity::default()
+            };
+        };
+        let unix = open.stream.unix();
+        Identity {
+            endpoint,
+            // The endpoint of a dialer over tcp may be the name of a host.
+            peer: match unix {
+                None if self.addresses.connects => open.stream.remote_endpoint(),
+                _ => self.addresses.remote.clone(),
+            },
+            credentials: unix.and_then(|unix| unix.peer_cred().ok()),
         }
     }
 

@@ -39,6 +39,7 @@ impl Socket {
                         self.pattern.hiccup(peer, &mut self.peers);
                     }
                 }
+                Command::Identity(id, identity) => self.peers.identify(id, identity),
                 Command::Found(id, post, marks) => match self.peers.find(id) {
                     Some(peer) => {
                         let own = self.options.marks();

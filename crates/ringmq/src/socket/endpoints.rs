@@ -306,6 +306,7 @@ impl Socket {
         let link = self.link(matches!(parsed, Endpoint::Ipc(_)));
         let immediate = link.immediate;
         let (mut near, ends) = session_pipe(&link, id, &post);
+        endpoint.clone_into(&mut near.identity.endpoint);
         // As in libzmq, the id is for the next pipe that is attached, which may be a later one.
         let assigned = if immediate {
             None

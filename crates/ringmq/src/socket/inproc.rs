@@ -4,7 +4,7 @@ use ringmq_pipe::local::Waker;
 
 use crate::error::EndpointError;
 use crate::mail::ends::direction;
-use crate::mail::{Addresses, Attachment, Carrier, Command, Far, WeakWatch};
+use crate::mail::{Addresses, Attachment, Carrier, Command, Far, Identity, WeakWatch};
 use crate::registry::names::Face;
 use crate::socket::Socket;
 use crate::socket::endpoints::Role;
@@ -56,6 +56,7 @@ impl Socket {
             probed: false,
             marks: None,
             addresses: Addresses::default(),
+            identity: Box::new(Identity::within(endpoint)),
             far: Far::Socket(self.post.clone()),
         };
         let watch = bound.as_ref().and_then(|other| other.watch.clone());
@@ -87,6 +88,7 @@ impl Socket {
             probed: false,
             marks: None,
             addresses: Addresses::default(),
+            identity: Box::new(Identity::within(endpoint)),
             far: Far::Socket(far_post),
         };
         self.attach(attachment, assigned.as_deref());

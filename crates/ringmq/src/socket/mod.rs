@@ -181,7 +181,7 @@ impl fmt::Debug for Socket {
             "Socket {{ kind: {}, endpoints: {:?}, connections: {} }}",
             self.kind(),
             endpoints.collect::<Vec<_>>(),
-            self.peers.carriers().count(),
+            self.peers.count(),
         )
     }
 }

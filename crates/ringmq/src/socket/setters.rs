@@ -68,7 +68,7 @@ impl Socket {
     /// peer. `None` is no limit; see [`SocketOptions::send_hwm`].
     ///
     /// ```
-    /// use ringmq::{Context, Kind, UnsentError};
+    /// use ringmq::{Context, Kind, SendError};
     ///
     /// let context = Context::new()?;
     /// let (mut push, mut pull) = (context.socket(Kind::Push)?, context.socket(Kind::Pull)?);
@@ -80,7 +80,7 @@ impl Socket {
     /// push.send("one")?;
     /// push.send("two")?;
     /// let refused = push.try_send("three").unwrap_err();
-    /// assert!(matches!(refused.reason, UnsentError::WouldBlock));
+    /// assert!(matches!(refused.reason, SendError::WouldBlock));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn set_send_hwm(&mut self, messages: impl Into<Option<u32>>) {
@@ -211,8 +211,7 @@ impl Socket {
             return Vec::new();
         }
         self.take_mail();
-        let carriers = self.peers.carriers();
-        carriers.map(|carrier| Connection { carrier }).collect()
+        self.peers.connections().collect()
     }
 
     /// Subscribes to messages that begin with `topic`; an empty topic is all messages. SUB only.

@@ -141,7 +141,7 @@ impl SocketOptions {
     }
 
     /// How long a call waits to send. `None`, the default, is without end. A call whose time has passed returns
-    /// [`TimedOut`](crate::UnsentError::TimedOut).
+    /// [`TimedOut`](crate::SendError::TimedOut).
     #[must_use]
     pub fn send_timeout(mut self, timeout: impl Into<Option<Duration>>) -> SocketOptions {
         self.send_timeout = timeout.into();

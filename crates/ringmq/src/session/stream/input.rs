@@ -1,0 +1,195 @@
+//! From the stream to the pipe of the socket.
+
+use std::io;
+
+use ringmq_message::{Frame, Kind};
+use ringmq_zmtp::Event;
+
+use crate::session::broken::Broken;
+use crate::session::carry;
+use crate::session::ends::Ends;
+use crate::session::handoff;
+use crate::session::stream::{Liveness, Open, Turn};
+use crate::switch::Input;
+
+/// Bytes that are decoded, at most, before the socket sees what is in them. As many as libzmq reads at a time: with more,
+/// the application would wait while a long burst is decoded.
+const TOGETHER: usize = 8 << 10;
+
+impl Open {
+    /// Reads, and hands the socket what it has room for. Says whether anything was done.
+    pub(super) fn take_input(
+        &mut self,
+        ends: &mut Ends,
+        turn: &mut Turn<'_>,
+        scratch: &mut [u8],
+    ) -> Result<bool, Broken> {
+        if self.used < self.leftover.len() {
+            let leftover = std::mem::take(&mut self.leftover);
+            let mut input = &leftover[self.used..];
+            let before = input.len();
+            let outcome = self.decode(ends, turn, &mut input, true);
+            let left = input.len();
+            self.used = leftover.len() - left;
+            self.leftover = leftover;
+            outcome?;
+            if left > 0 {
+                return Ok(left < before);
+            }
+            self.leftover.clear();
+            self.used = 0;
+        }
+        if !self.readable || !(self.in_midst || ends.has_room()) {
+            return Ok(false);
+        }
+        if let Some(target) = self.connection.large_target() {
+            return match self.stream.read(target) {
+                Ok(0) => Err(Broken::Closed),
+                Ok(read) => {
+                    self.connection.large_filled(read);
+                    self.decode(ends, turn, &mut &[][..], false)?;
+                    Ok(true)
+                }
+                Err(error) => self.unread(error),
+            };
+        }
+        let switch = &turn.driver.switch;
+        let read = if switch.reads_descriptors() {
+            let most = switch.descriptors();
+            self.handoff
+                .read(&self.stream, scratch, most, turn.supplies)
+        } else {
+            self.stream.read(scratch)
+        };
+        match read {
+            Ok(0) => Err(Broken::Closed),
+            Ok(read) => {
+                let mut input = &scratch[..read];
+                let streams = read == scratch.len();
+                self.decode(ends, turn, &mut input, streams)?;
+                if !input.is_empty() {
+                    self.leftover.extend_from_slice(input);
+                }
+                Ok(true)
+            }
+            Err(error) => self.unread(error),
+        }
+    }
+
+    pub(super) fn unread(&mut self, error: io::Error) -> Result<bool, Broken> {
+        match error.kind() {
+            io::ErrorKind::WouldBlock if matches!(self.liveness, Liveness::Dead(_)) => {
+                Err(Broken::Closed)
+            }
+            io::ErrorKind::WouldBlock => {
+                self.readable = false;
+                Ok(false)
+            }
+            io::ErrorKind::Interrupted => Ok(true),
+            _ => Err(Broken::Io(error)),
+        }
+    }
+
+    /// Decodes until the input is used up, or the socket has no room. The socket sees what has come together together, up
+    /// to [`TOGETHER`]; where more waits than was read (`streams`), each message at once, for then it reads while this
+    /// decodes.
+    fn decode(
+        &mut self,
+        ends: &mut Ends,
+        turn: &mut Turn<'_>,
+        input: &mut &[u8],
+        streams: bool,
+    ) -> Result<(), Broken> {
+        let together = if streams { 1 } else { TOGETHER };
+        let decoded = self.decode_parts(ends, turn, input, together);
+        ends.flush();
+        decoded
+    }
+
+    fn decode_parts(
+        &mut self,
+        ends: &mut Ends,
+        turn: &mut Turn<'_>,
+        input: &mut &[u8],
+        together: usize,
+    ) -> Result<(), Broken> {
+        let now = turn.now;
+        let mut unseen = input.len();
+        while self.in_midst || ends.has_room() {
+            if unseen - input.len() >= together {
+                unseen = input.len();
+                ends.flush();
+            }
+            let event = self.connection.receive(input, now);
+            match event.map_err(Broken::Protocol)? {
+                None => break,
+                Some(Event::Frame(frame)) => {
+                    if let Some(reply) = &mut self.reply
+                        && !reply.takes(frame.more(), frame.len())
+                    {
+                        return Err(Broken::NoReply);
+                    }
+                    self.in_midst = frame.more();
+                    let mut given = ends.give(frame, !self.in_midst);
+                    if !self.in_midst {
+                        for frame in self.deferred.drain(..) {
+                            given &= ends.give(frame, true);
+                        }
+                    }
+                    if !given {
+                        self.input(ends, turn, Input::Message)?;
+                    }
+                }
+                // A socket of a type that takes no subscriptions ignores it, as it does other commands.
+                Some(Event::Subscribe { .. })
+                    if !matches!(turn.link.kind, Kind::Pub | Kind::Xpub) => {}
+                Some(Event::Subscribe { topic, on }) => {
+                    let mut bytes = Vec::with_capacity(topic.len() + 1);
+                    bytes.push(u8::from(on));
+                    bytes.extend_from_slice(&topic);
+                    let mut frame = Frame::from(bytes);
+                    frame.set_properties(topic.properties().cloned());
+                    if self.in_midst {
+                        self.deferred.push(frame);
+                    } else if !ends.give(frame, true) {
+                        self.input(ends, turn, Input::Message)?;
+                    }
+                }
+                Some(Event::Ready) => {
+                    self.tell_properties();
+                    turn.driver.ready();
+                    let peer_can = self.peer_can_share();
+                    self.input(ends, turn, Input::Ready { peer_can, now })?;
+                }
+                Some(Event::Command(command)) => {
+                    self.hand_off(ends, turn, &command.data)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns true if the READY of the peer has the property of shared memory.
+    fn peer_can_share(&self) -> bool {
+        self.connection.peer().is_some_and(|peer| {
+            let mut all = peer.metadata();
+            all.any(|(name, value)| {
+                name.eq_ignore_ascii_case(carry::PROPERTY) && handoff::is_our_version(value)
+            })
+        })
+    }
+
+    /// Takes a frame of the handoff.
+    #[cold]
+    fn hand_off(
+        &mut self,
+        ends: &mut Ends,
+        turn: &mut Turn<'_>,
+        data: &[u8],
+    ) -> Result<(), Broken> {
+        match self.handoff.decode(data, self.in_midst, turn.supplies)? {
+            Some(input) => self.input(ends, turn, input),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! From the pipe of the socket to the stream.
+
+use std::io::{self, IoSlice};
+
+use ringmq_message::{Frame, Kind};
+use ringmq_pipe::remote::Courier;
+
+use crate::session::broken::Broken;
+use crate::session::ends::Ends;
+use crate::session::stream::{Open, PENDING_MOST, Turn};
+use crate::switch::{Input, Switch};
+
+/// Slices of one write.
+const SLICES: usize = 32;
+
+impl Open {
+    /// Encodes what the socket has sent, and writes. Says whether anything was done.
+    pub(super) fn give_output(
+        &mut self,
+        ends: &mut Ends,
+        turn: &mut Turn<'_>,
+    ) -> Result<bool, Broken> {
+        let mut done = false;
+        if turn.driver.switch.has_offer() {
+            // It goes before all messages.
+            return self.give_offer(&mut turn.driver.switch);
+        }
+        if self.connection.is_ready() {
+            // What the socket waits for goes before more messages.
+            let wanted = self.handoff.courier().is_some_and(Courier::wants);
+            while !wanted
+                && self.connection.pending() < PENDING_MOST
+                && let Some(frame) = ends.outbound.pop()
+            {
+                done = true;
+                self.encode(ends, turn.link.kind, frame);
+            }
+            let switch = &turn.driver.switch;
+            let at_end = switch.wants_end() && ends.outbound.is_at_end();
+            if at_end || switch.wants_output() {
+                done = true;
+                self.input(ends, turn, Input::Output { at_end })?;
+            }
+        }
+        Ok(self.write()? || done)
+    }
+
+    /// Writes our offer of shared memory, once everything before it is written.
+    #[cold]
+    fn give_offer(&mut self, switch: &mut Switch) -> Result<bool, Broken> {
+        let mut done = false;
+        if !switch.is_framed() {
+            done = self.write()?;
+            if self.connection.pending() > 0 {
+                return Ok(done);
+            }
+        }
+        if !self.writable {
+            return Ok(done);
+        }
+        // Neither of these inputs has actions.
+        if !switch.is_framed() {
+            self.handoff.frame_offer(&mut self.connection);
+            switch.input(Input::OfferFramed);
+        }
+        match self.handoff.send_offer(&self.stream, &mut self.connection) {
+            Ok(()) => {
+                switch.input(Input::OfferSent);
+                Ok(true)
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => {
+                    self.writable = false;
+                    Ok(done)
+                }
+                io::ErrorKind::Interrupted => Ok(true),
+                _ => Err(Broken::Io(error)),
+            },
+        }
+    }
+
+    /// Writes what waits. Says whether anything was done.
+    fn write(&mut self) -> Result<bool, Broken> {
+        let mut done = false;
+        if self.connection.pending() > 0
+            && let Some(courier) = self.handoff.courier()
+        {
+            courier.hold();
+        }
+        while self.writable && self.connection.pending() > 0 {
+            let written = {
+                let mut slices = [IoSlice::new(&[]); SLICES];
+                let mut count = 0;
+                for (slot, slice) in slices.iter_mut().zip(self.connection.output()) {
+                    *slot = IoSlice::new(slice);
+                    count += 1;
+                }
+                self.stream.write_vectored(&slices[..count])
+            };
+            match written {
+                Ok(0) => return Err(Broken::Closed),
+                Ok(written) => {
+                    self.connection.sent(written);
+                    done = true;
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => self.writable = false,
+                    io::ErrorKind::Interrupted => {}
+                    _ => return Err(Broken::Io(error)),
+                },
+            }
+        }
+        if let Some(courier) = self.handoff.courier() {
+            if self.connection.pending() > 0 {
+                courier.full();
+            } else if courier.flush().is_err() {
+                // There is no room, and nothing else is an error here.
+                self.writable = false;
+            }
+        }
+        Ok(done)
+    }
+
+    fn encode(&mut self, ends: &mut Ends, kind: Kind, frame: Frame) {
+        let first = !ends.out_midst;
+        ends.out_midst = frame.more();
+        if !ends.out_midst {
+            ends.outbound.done();
+        }
+        // Subscriptions are commands on the wire, and frames everywhere else.
+        if first
+            && !frame.more()
+            && matches!(kind, Kind::Sub | Kind::Xsub)
+            && let Some((on @ (0 | 1), topic)) = frame.split_first()
+        {
+            self.connection.subscribe(topic, *on == 1);
+        } else {
+            self.connection.send(frame);
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 /// A socket type. It decides which peers a socket sends to and receives from.
@@ -147,6 +148,13 @@ impl fmt::Display for ParseKindError {
 }
 
 impl Error for ParseKindError {}
+
+/// Of the kind [`InvalidInput`](io::ErrorKind::InvalidInput).
+impl From<ParseKindError> for io::Error {
+    fn from(error: ParseKindError) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, error)
+    }
+}
 
 #[cfg(test)]
 mod tests {

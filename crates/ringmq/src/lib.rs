@@ -102,7 +102,7 @@ pub use ringmq_pipe::remote::RefusalReason;
 pub use ringmq_sys::{Credentials, ErrorNumber};
 pub use ringmq_transport::{
     AddressError, BindError, IpcFilter, Keepalive, ListenError, ParseEndpointError, ReconnectStop,
-    ResolveError, Subnet, endpoint_bytes, endpoint_text,
+    ResolveError, Subnet, SubnetError, endpoint_bytes, endpoint_text,
 };
 pub use ringmq_zmtp::Heartbeat;
 pub use socket::readiness::{Events, Watched};

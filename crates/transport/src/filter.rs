@@ -1,6 +1,7 @@
 //! Who may connect.
 
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -41,6 +42,13 @@ pub enum SubnetError {
         /// Bits of the address.
         most: u32,
     },
+}
+
+/// Of the kind [`InvalidInput`](io::ErrorKind::InvalidInput).
+impl From<SubnetError> for io::Error {
+    fn from(error: SubnetError) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, error)
+    }
 }
 
 impl Subnet {

@@ -476,6 +476,17 @@ fn options_are_those_of_the_value_and_a_change_that_is_refused_leaves_them() {
     let kept: Vec<_> = dealer.options().get_properties().collect();
     assert_eq!(kept, [("X-Name", &b"first"[..])]);
     assert_eq!(dealer.options().get_routing_id(), b"me");
+
+    // What a new value leaves open stays as it is, or as the socket type has it.
+    let mut xsub = context.socket(Kind::Xsub).unwrap();
+    xsub.change_options(|_| SocketOptions::new().recv_hwm(7))
+        .unwrap();
+    assert_eq!(xsub.options().get_wait(), Some(Wait::Park));
+    assert_eq!(xsub.options().get_linger(), Some(Duration::ZERO));
+    assert_eq!(
+        xsub.options().get_shared_memory(),
+        sub.options().get_shared_memory()
+    );
 }
 
 #[test]

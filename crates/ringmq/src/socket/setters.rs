@@ -1,5 +1,6 @@
 //! What a program changes while a socket is in use.
 
+use std::mem;
 use std::time::Duration;
 
 use ringmq_pattern::{Kind, SetOption};
@@ -53,14 +54,17 @@ impl Socket {
         &mut self,
         change: impl FnOnce(SocketOptions) -> SocketOptions,
     ) -> Result<(), OptionError> {
-        let options = change(self.options.clone());
+        let mut options = change(self.options.clone());
         options.check()?;
-        let marks = self.options.marks();
-        self.options = options;
-        if self.options.marks() != marks {
+        let wait = self.options.in_force_wait();
+        let share = self.options.get_shared_memory().unwrap_or_default();
+        options.settle(self.kind(), wait, share);
+        let old = mem::replace(&mut self.options, options);
+        if self.options.marks() != old.marks() {
             self.marks_changed();
         }
-        self.wait_changed();
+        self.sleeper.set_wait(self.options.in_force_wait());
+        self.settle_late_policy();
         Ok(())
     }
 
@@ -152,12 +156,7 @@ impl Socket {
     /// Sets how later calls wait; see [`SocketOptions::wait`].
     pub fn set_wait(&mut self, wait: Wait) {
         self.options.wait = Some(wait);
-        self.wait_changed();
-    }
-
-    /// Makes the socket wait as its options say.
-    fn wait_changed(&mut self) {
-        self.sleeper.set_wait(self.options.in_force_wait());
+        self.sleeper.set_wait(wait);
         self.settle_late_policy();
     }
 

@@ -451,7 +451,7 @@ fn options_are_those_of_the_value_and_a_change_that_is_refused_leaves_them() {
         .recv_hwm(None)
         .routing_id("me")
         .property("X-Name", "first")
-        .property("x-name", "second");
+        .property("X-NAME", "second");
     let mut dealer = context.socket_with(Kind::Dealer, &wanted).unwrap();
     let options = dealer.options();
     assert_eq!(options.get_wait(), Some(Wait::Adaptive));

@@ -58,11 +58,14 @@ fn a_peer_that_was_stopped_gets_nothing_twice() {
         assert_eq!(receiver.hear(), "bound");
         let context = Context::new().unwrap();
         let mut sender = socket(&context, kinds(kind).0);
-        sender.set_heartbeat(Some(Heartbeat {
+        let heartbeat = Heartbeat {
             interval: Duration::from_millis(100),
             timeout: Duration::from_secs(1),
             ttl: Duration::ZERO,
-        }));
+        };
+        sender
+            .change_options(|options| options.heartbeat(heartbeat))
+            .unwrap();
         sender.set_linger(None);
         let mut monitor = sender.monitor().unwrap();
         sender.connect(&endpoint).unwrap();

@@ -141,6 +141,7 @@ impl Stock {
             let heard = scope.spawn(|| self.hear_message());
             while !heard.is_finished() {
                 act();
+                // Not more often: what it sends is dropped until the subscription has come, which nothing tells.
                 thread::sleep(Duration::from_millis(1));
             }
             heard.join().unwrap()

@@ -4,17 +4,13 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringmq::{
     Carrier, Connection, Context, EndpointError, Heartbeat, Interest, Item, Kind, ListenError,
-    Message, Poller, RecvError, SendError, SetOption, Socket, SocketOptions, ZmtpReason,
+    Message, Poller, SendError, Socket, SocketOptions, ZmtpReason,
 };
-use ringmq_testing::{Scratch, watchdog};
-
-fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(20)
-}
+use ringmq_testing::{Scratch, soon, watchdog};
 
 fn text(message: &Message) -> &str {
     std::str::from_utf8(&message[0]).unwrap()
@@ -31,100 +27,6 @@ fn send_until_alone(socket: &mut Socket) {
             }
         }
     }
-}
-
-#[test]
-fn a_socket_that_conflates_has_the_last_message_for_a_late_peer() {
-    let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
-    for (sending, receiving) in [(Kind::Push, Kind::Pull), (Kind::Dealer, Kind::Dealer)] {
-        let context = Context::new().unwrap();
-        let options = SocketOptions::new().conflate(true).send_hwm(1);
-        let mut sender = context.socket_with(sending, &options).unwrap();
-        sender.connect(&endpoint).unwrap();
-        for number in 0..100 {
-            sender.try_send(number.to_string()).unwrap();
-        }
-        let mut receiver = context.socket(receiving).unwrap();
-        receiver.bind(&endpoint).unwrap();
-        assert_eq!(text(&receiver.recv_deadline(soon()).unwrap()), "99");
-        sender.send("end").unwrap();
-        assert_eq!(text(&receiver.recv_deadline(soon()).unwrap()), "end");
-    }
-}
-
-/// Its subscriptions are no messages: all of them arrive.
-#[test]
-fn a_subscriber_that_conflates_keeps_all_its_subscriptions() {
-    let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    for endpoint in [
-        format!("ipc://{}", scratch.path("s")),
-        "inproc://s".to_owned(),
-    ] {
-        let context = Context::new().unwrap();
-        let options = SocketOptions::new().conflate(true);
-        let mut subscriber = context.socket_with(Kind::Sub, &options).unwrap();
-        for topic in 0..50_u8 {
-            subscriber.subscribe([topic]).unwrap();
-        }
-        subscriber.connect(&endpoint).unwrap();
-        let mut publisher = context.socket(Kind::Xpub).unwrap();
-        publisher.bind(&endpoint).unwrap();
-        for _ in 0..50 {
-            let message = publisher.recv_deadline(soon()).unwrap();
-            assert!(message[0][0] == 1 && message[0][1] < 50);
-        }
-        for topic in 0..50_u8 {
-            publisher.send(vec![topic]).unwrap();
-        }
-        let mut before = None;
-        while before != Some(49) {
-            let message = subscriber.recv_deadline(soon()).unwrap();
-            assert!(before < Some(message[0][0]));
-            before = Some(message[0][0]);
-        }
-        assert!(matches!(subscriber.try_recv(), Err(RecvError::WouldBlock)));
-    }
-}
-
-#[test]
-fn an_immediate_socket_has_a_pipe_while_its_peer_is_there() {
-    let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
-    let context = Context::new().unwrap();
-    let options = SocketOptions::new()
-        .immediate(true)
-        .reconnect_interval(Duration::from_millis(5));
-    let mut dealer = context.socket_with(Kind::Dealer, &options).unwrap();
-    dealer.connect(&endpoint).unwrap();
-    send_until_alone(&mut dealer);
-    for _ in 0..3 {
-        let mut router = context.socket(Kind::Router).unwrap();
-        router.bind(&endpoint).unwrap();
-        dealer.send("here").unwrap();
-        let message = router.recv_deadline(soon()).unwrap();
-        assert_eq!(message[1].as_slice(), b"here");
-        let answer: Message = [&message[0][..], b"unread"].into_iter().collect();
-        router.send(answer).unwrap();
-        drop(router);
-        send_until_alone(&mut dealer);
-        // What has come is still there.
-        assert_eq!(text(&dealer.recv_deadline(soon()).unwrap()), "unread");
-    }
-    dealer.disconnect(&endpoint).unwrap();
-    assert!(matches!(
-        dealer.disconnect(&endpoint),
-        Err(EndpointError::Unknown(_))
-    ));
-    let mut router = context.socket(Kind::Router).unwrap();
-    router.bind(&endpoint).unwrap();
-    send_until_alone(&mut dealer);
-    drop(dealer);
-    drop(router);
-    context.terminate();
 }
 
 /// What lingers for a peer that goes is lost with its pipe, and the context ends.
@@ -282,35 +184,6 @@ fn without_an_io_thread_there_is_inproc_only() {
     }
 }
 
-#[test]
-fn marks_that_change_reach_connections_beyond_the_process() {
-    let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
-    let context = Context::new().unwrap();
-    let mut push = context.socket(Kind::Push).unwrap();
-    push.set_send_hwm(5);
-    push.connect(&endpoint).unwrap();
-    let fill = |push: &mut Socket| {
-        let sent = (0..).take_while(|_| push.try_send("x").is_ok());
-        sent.count()
-    };
-    assert_eq!(fill(&mut push), 5);
-    push.set_send_hwm(8);
-    assert_eq!(fill(&mut push), 3);
-    push.set_send_hwm(2);
-    let mut pull = context.socket(Kind::Pull).unwrap();
-    pull.bind(&endpoint).unwrap();
-    for _ in 0..8 {
-        pull.recv_deadline(soon()).unwrap();
-    }
-    // With the mark that the session knows now, credit comes back for each message.
-    for _ in 0..8 {
-        push.send("x").unwrap();
-        pull.recv_deadline(soon()).unwrap();
-    }
-}
-
 /// A peer that goes on sending does not keep a socket that has closed from ending.
 #[test]
 fn what_comes_after_a_close_is_not_waited_for() {
@@ -332,31 +205,6 @@ fn what_comes_after_a_close_is_not_waited_for() {
     drop(pull);
     context.terminate();
     send_until_alone(&mut push);
-}
-
-/// What came before a request is no reply to it, also if nothing was there when it was last looked for.
-#[test]
-fn a_reply_to_the_request_before_is_not_one_to_this() {
-    let _guard = watchdog(Duration::from_secs(60));
-    let context = Context::new().unwrap();
-    let mut router = context.socket(Kind::Router).unwrap();
-    router.bind("inproc://s").unwrap();
-    let mut req = context.socket(Kind::Req).unwrap();
-    req.set(SetOption::ReqRelaxed(true)).unwrap();
-    req.connect("inproc://s").unwrap();
-    for number in 0..10_u32 {
-        req.send("request").unwrap();
-        let request = router.try_recv().unwrap();
-        assert!(matches!(req.try_recv(), Err(RecvError::WouldBlock)));
-        let text = number.to_string();
-        let reply: Message = [&request[0][..], b"", text.as_bytes()]
-            .into_iter()
-            .collect();
-        router.send(reply).unwrap();
-        if number % 3 == 2 {
-            assert_eq!(self::text(&req.try_recv().unwrap()), text);
-        }
-    }
 }
 
 /// The only connection of a socket, once its peer is known.

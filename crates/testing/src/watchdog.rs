@@ -44,7 +44,7 @@ pub fn watchdog(limit: Duration) -> Watchdog {
     }
 }
 
-fn patience() -> u32 {
+pub(crate) fn patience() -> u32 {
     let told = std::env::var(PATIENCE).ok();
     told.map_or(1, |told| told.parse().unwrap())
 }

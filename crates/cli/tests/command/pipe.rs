@@ -313,6 +313,7 @@ fn a_terminal_shows_data_alone() {
         say(&mut connect, &format!("line {line}\n"));
         // The terminal adds a carriage return. A progress line is drawn five times a second.
         hear(&mut listen, &format!("line {line}\r\n"));
+        // The time that passes is what is tested: lines come while progress is drawn.
         std::thread::sleep(Duration::from_millis(30));
     }
     drop((connect.stdin.take(), listen.stdin.take()));

@@ -132,6 +132,24 @@ impl Receiver {
         self.step = step(together(self.peer_mark.load(), self.own_mark_is));
     }
 
+    /// Reports what is a step of credit by the marks as they are now. A sender that has lowered its mark may wait for
+    /// messages that were no whole step of the old one.
+    #[cold]
+    fn report_by_mark(&mut self) {
+        self.look_at_marks();
+        if self.received - self.reported >= self.step {
+            self.report();
+        }
+    }
+
+    /// Nothing is there. If credit is owed, the sender may wait for it.
+    #[inline(always)]
+    fn found_nothing(&mut self) {
+        if self.received != self.reported {
+            self.report_by_mark();
+        }
+    }
+
     /// Changes our part of the mark; 0 for no limit.
     pub fn set_mark(&mut self, mark: u64) {
         if mark == self.own_mark_is {
@@ -139,7 +157,7 @@ impl Receiver {
         }
         self.own_mark_is = mark;
         self.own_mark.publish(mark);
-        self.look_at_marks();
+        self.report_by_mark();
         // A sender that waits for credit may have got some by this.
         if self.wanted_credit.look(u64::MAX) == Look::Ring {
             self.common.courier.ring();
@@ -218,7 +236,10 @@ impl Receiver {
     #[inline(always)]
     pub fn look(&mut self) -> Option<Incoming> {
         match &self.reader {
-            Ok(reader) if reader.is_empty() => None,
+            Ok(reader) if reader.is_empty() => {
+                self.found_nothing();
+                None
+            }
             _ => self.peek(),
         }
     }
@@ -229,7 +250,10 @@ impl Receiver {
         if let Ok(reader) = &self.reader
             && let Ok(found) = reader.peek()
         {
-            let record = found?;
+            let Some(record) = found else {
+                self.found_nothing();
+                return None;
+            };
             if matches!(record.kind(), Kind::Last | Kind::Enveloped | Kind::Parts) {
                 return Some(Incoming { record });
             }

@@ -53,7 +53,7 @@ fn hold(actor: &Actor, pause: Duration, random: &mut Random) {
     for _ in 0..2 {
         random.dawdle(Duration::from_millis(2));
         actor.stop();
-        // Nobody waits for this: it is what happens.
+        // No state is waited for: the time for which it stands still is what is tested.
         thread::sleep(pause);
         actor.go_on();
     }

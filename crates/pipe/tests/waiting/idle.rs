@@ -56,6 +56,7 @@ fn an_idle_pipe_costs_nothing() {
             .collect()
     };
     let before = activity();
+    // The time in which nothing may run.
     thread::sleep(IDLE);
     assert_eq!(before, activity(), "somebody was awake");
     drop(others);

@@ -77,10 +77,18 @@ impl Socket {
                 }
             }
         }
-        while let Some(peer) = self.peers.leaving() {
-            self.detach(peer);
-        }
+        self.detach_leaving();
         self.peers.send_unsent();
         self.peers.settle_duties();
+    }
+
+    /// Removes the peers that can be removed now. Returns whether there was one.
+    pub(super) fn detach_leaving(&mut self) -> bool {
+        let mut any = false;
+        while let Some(peer) = self.peers.leaving() {
+            self.detach(peer);
+            any = true;
+        }
+        any
     }
 }

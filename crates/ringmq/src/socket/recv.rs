@@ -209,6 +209,11 @@ impl Socket {
             *patience = patience.after_look(self.options.recv_timeout);
             return Ok(());
         }
+        // What was read may have ended its peer, such as one that subscribes to more than it may. It is removed before the
+        // wait, and what it had subscribed to is given up, which an XPUB receives.
+        if self.peers.has_duties() && self.detach_leaving() {
+            return Ok(());
+        }
         self.catch_up();
         // Mail that has come in the meantime ends the wait at once. Taken here, it could bring a peer that has already sent
         // and that the wait does not look at.

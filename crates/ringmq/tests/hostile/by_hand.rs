@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ringmq::{Context, Kind, Socket};
 use ringmq_sys::{Address, Event, ForkMark, Mapping, OwnMemory, Ringer, Stream, adopt};
-use ringmq_testing::Scratch;
+use ringmq_testing::{Scratch, zmtp_greeting, zmtp_ready};
 
 const PAGE: usize = 4096;
 const SLOT: usize = 0x200;
@@ -98,22 +98,6 @@ pub(crate) fn bound_in(context: &Context, scratch: &Scratch, kind: Kind) -> (Soc
     (socket, path)
 }
 
-fn hello(kind: &str) -> Vec<u8> {
-    let mut bytes = vec![0; 64];
-    (bytes[0], bytes[9], bytes[10], bytes[11]) = (0xff, 0x7f, 3, 1);
-    bytes[12..16].copy_from_slice(b"NULL");
-    let mut body = b"\x05READY".to_vec();
-    for (name, value) in [("Socket-Type", kind), ("X-Ringmq-Shm", "2")] {
-        body.push(name.len() as u8);
-        body.extend_from_slice(name.as_bytes());
-        body.extend_from_slice(&(value.len() as u32).to_be_bytes());
-        body.extend_from_slice(value.as_bytes());
-    }
-    bytes.extend_from_slice(&[4, body.len() as u8]);
-    bytes.extend_from_slice(&body);
-    bytes
-}
-
 /// A frame of the handoff, as a command.
 fn command(kind: u8) -> Vec<u8> {
     let mut data = [0; 32];
@@ -146,7 +130,8 @@ impl ByHand {
         // Awake.
         store(&page, GENERATION, 2);
         let own_bell = Event::new().unwrap();
-        write(&stream, &hello(kind));
+        write(&stream, &zmtp_greeting(1));
+        write(&stream, &zmtp_ready(kind, &[("X-Ringmq-Shm", b"2")]));
         let bell = own_bell.share().unwrap().unwrap();
         let fds: [BorrowedFd<'_>; 2] = [page.fd(), bell.as_fd()];
         let (mut bytes, mut fds_of_peer) = (VecDeque::new(), Vec::new());

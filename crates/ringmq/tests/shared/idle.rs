@@ -93,6 +93,7 @@ fn idle_sockets_cost_nothing() {
     let look = || -> Vec<_> { actors.iter().map(|one| activity(one.pid())).collect() };
     let mut before = look();
     for _ in 0..LOOKS {
+        // The time in which nothing may run.
         std::thread::sleep(IDLE);
         let after = look();
         if before == after {

@@ -6,7 +6,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use ringmq::{Carrier, Context, Kind, Message, Socket, SocketOptions, ZmtpReason};
-use ringmq_testing::{Bytes, Counters, mix, role_args};
+use ringmq_testing::{Bytes, Counters, mix, role_args, zmtp_greeting, zmtp_ready};
 
 /// A limit for what has to happen.
 pub(crate) fn soon() -> Instant {
@@ -186,17 +186,6 @@ pub(crate) fn shared_and_short(socket: &mut Socket) -> (usize, usize) {
 
 /// Greeting of ZMTP 3 and READY, of a socket that can have shared memory.
 pub(crate) fn hello(kind: &str, minor: u8) -> Vec<u8> {
-    let mut bytes = vec![0; 64];
-    (bytes[0], bytes[9], bytes[10], bytes[11]) = (0xff, 0x7f, 3, minor);
-    bytes[12..16].copy_from_slice(b"NULL");
-    let mut body = b"\x05READY".to_vec();
-    for (name, value) in [("Socket-Type", kind), ("X-Ringmq-Shm", "2")] {
-        body.push(name.len() as u8);
-        body.extend_from_slice(name.as_bytes());
-        body.extend_from_slice(&(value.len() as u32).to_be_bytes());
-        body.extend_from_slice(value.as_bytes());
-    }
-    bytes.extend_from_slice(&[4, body.len() as u8]);
-    bytes.extend_from_slice(&body);
-    bytes
+    let ready = zmtp_ready(kind, &[("X-Ringmq-Shm", b"2")]);
+    [zmtp_greeting(minor), ready].concat()
 }

@@ -111,7 +111,7 @@ fn sender() {
             {
                 return now;
             }
-            // Not so many that somebody has no room for what is counted.
+            // It does not wait for anything: it sends at a pace at which every receiver has room for what is counted.
             std::thread::sleep(Duration::from_millis(1));
         }
     };

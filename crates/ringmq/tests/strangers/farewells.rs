@@ -33,6 +33,7 @@ fn least_work(threads: &HashSet<u32>) -> u64 {
     let process = std::process::id();
     let looks = |thread: &u32| Activity::of(process, *thread).nanos;
     let before: Vec<u64> = threads.iter().map(looks).collect();
+    // The time in which their work is measured.
     std::thread::sleep(WATCHED);
     let after = threads.iter().map(looks);
     after

@@ -130,6 +130,7 @@ fn flood(test: &str, endpoint: &str, settles: bool) {
         ask(&mut early, &format!("in between {round}"));
         crowd.tell("speak");
         assert_eq!(crowd.hear(), "spoken");
+        // The time in which the processor time is measured: all of it together is a handshake's.
         std::thread::sleep(HANDSHAKE / 20);
     }
     let spent = Duration::from_nanos(run_time(server.pid()) - before);

@@ -204,10 +204,13 @@ impl Sender {
         self.mark = limit(together(self.own_mark_is, self.peer_mark.load()));
     }
 
-    /// Changes our part of the mark; 0 for no limit.
+    /// Changes our part of the mark; 0 for no limit. The receiver is woken if it may sleep: it owes credit by the new mark.
     pub fn set_mark(&mut self, mark: u64) {
-        self.own_mark_is = mark;
-        self.own_mark.publish(mark);
+        if mark != self.own_mark_is {
+            self.own_mark_is = mark;
+            self.own_mark.publish(mark);
+            self.common.courier.ring();
+        }
         (self.sure, self.kept) = (0, 0);
         self.wants_credit.disarm();
     }

@@ -203,5 +203,6 @@ pub fn name(kind: Kind) -> &'static str {
         Kind::Push => "PUSH",
         Kind::Xpub => "XPUB",
         Kind::Xsub => "XSUB",
+        Kind::Stream => "STREAM",
     }
 }

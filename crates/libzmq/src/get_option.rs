@@ -87,7 +87,7 @@ fn get(open: &mut Open, option: c_int) -> Result<Value, Errno> {
         IPV4ONLY => Value::exact(1 - stored.number(IPV6)),
         AFFINITY => Value::Long(stored.affinity.to_ne_bytes()),
         MAXMSGSIZE => Value::Long(stored.greatest_message.to_ne_bytes()),
-        ROUTING_ID => Value::Bytes(stored.routing_id.clone()),
+        ROUTING_ID => Value::Bytes(socket.options().get_routing_id().to_vec()),
         BINDTODEVICE | SOCKS_USERNAME | SOCKS_PASSWORD => {
             let set = stored.texts.get(&option);
             Value::text(set.map(Vec::as_slice).unwrap_or_default())

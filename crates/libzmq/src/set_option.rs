@@ -41,7 +41,6 @@ fn set(open: &mut Open, option: c_int, value: &[u8], null: bool) -> Result<(), E
         CONNECT_ROUTING_ID => socket.set_connect_routing_id(value)?,
         ROUTING_ID => {
             socket.change_options(|options| options.routing_id(value))?;
-            stored.routing_id = value.to_vec();
         }
         AFFINITY => {
             stored.affinity = u64::from_ne_bytes(exactly(value)?);
@@ -76,10 +75,16 @@ fn set(open: &mut Open, option: c_int, value: &[u8], null: bool) -> Result<(), E
         }
         // No mechanism and no proxy is there: they can be cleared, and not set.
         PLAIN_USERNAME | PLAIN_PASSWORD | SOCKS_PROXY if value.is_empty() && null => {}
-        // Raw sockets are not there. A type that could be raw in libzmq may be told that it is not.
-        ROUTER_RAW
-            if matches!(socket.kind(), Kind::Router | Kind::Rep)
-                && exactly(value)? == 0_i32.to_ne_bytes() => {}
+        // A REP cannot be raw. As in libzmq, it may be told that it is not.
+        ROUTER_RAW if socket.kind() == Kind::Rep && exactly(value)? == 0_i32.to_ne_bytes() => {}
+        STREAM_NOTIFY if socket.kind() == Kind::Stream => {
+            match c_int::from_ne_bytes(exactly(value)?) {
+                notify @ 0..=1 => {
+                    socket.change_options(|options| options.stream_notify(notify != 0))?;
+                }
+                _ => return Err(Errno::INVALID),
+            }
+        }
         IPV4ONLY => match c_int::from_ne_bytes(exactly(value)?) {
             only @ 0..=1 => set_number(open, IPV6, 1 - only)?,
             _ => return Err(Errno::INVALID),
@@ -112,6 +117,7 @@ fn text_or_none(value: &[u8], null: bool, most: usize) -> Result<&[u8], Errno> {
 fn of_type(option: c_int, value: c_int) -> Option<Result<SetOption<'static>, Errno>> {
     let make: fn(bool) -> SetOption<'static> = match option {
         ROUTER_MANDATORY => SetOption::RouterMandatory,
+        ROUTER_RAW => SetOption::RouterRaw,
         ROUTER_HANDOVER => SetOption::RouterHandover,
         PROBE_ROUTER => SetOption::ProbeRouter,
         REQ_CORRELATE => SetOption::ReqCorrelate,

@@ -88,7 +88,7 @@ numbers! {
     GSSAPI_SERVICE_PRINCIPAL_NAMETYPE = 91; LOOPBACK_FASTPATH = 94; METADATA = 95;
     PROBE_ROUTER = 51; REQ_CORRELATE = 52; REQ_RELAXED = 53; CONFLATE = 54; ZAP_DOMAIN = 55; ROUTER_HANDOVER = 56;
     TOS = 57; IPC_FILTER_PID = 58; IPC_FILTER_UID = 59; IPC_FILTER_GID = 60; CONNECT_ROUTING_ID = 61;
-    HANDSHAKE_IVL = 66; SOCKS_PROXY = 68; XPUB_NODROP = 69; XPUB_MANUAL = 71; XPUB_WELCOME_MSG = 72;
+    HANDSHAKE_IVL = 66; SOCKS_PROXY = 68; XPUB_NODROP = 69; XPUB_MANUAL = 71; XPUB_WELCOME_MSG = 72; STREAM_NOTIFY = 73;
     INVERT_MATCHING = 74; HEARTBEAT_IVL = 75; HEARTBEAT_TTL = 76; HEARTBEAT_TIMEOUT = 77; XPUB_VERBOSER = 78;
     CONNECT_TIMEOUT = 79; TCP_MAXRT = 80; THREAD_SAFE = 81; MULTICAST_MAXTPDU = 84; USE_FD = 89; BINDTODEVICE = 92;
     ZAP_ENFORCE_DOMAIN = 93; MULTICAST_LOOP = 96; XPUB_MANUAL_LAST_VALUE = 98; SOCKS_USERNAME = 99;
@@ -103,7 +103,6 @@ pub(crate) struct Stored {
     numbers: BTreeMap<c_int, c_int>,
     pub(crate) affinity: u64,
     pub(crate) greatest_message: i64,
-    pub(crate) routing_id: Vec<u8>,
     /// Texts that are not empty.
     pub(crate) texts: BTreeMap<c_int, Vec<u8>>,
     pub(crate) accept_from: Vec<Subnet>,
@@ -116,7 +115,6 @@ impl Stored {
             numbers: BTreeMap::new(),
             affinity: 0,
             greatest_message: -1,
-            routing_id: Vec::new(),
             texts: BTreeMap::new(),
             accept_from: Vec::new(),
             accept_whom: IpcFilter::default(),

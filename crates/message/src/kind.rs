@@ -43,10 +43,13 @@ pub enum Kind {
     Xpub,
     /// As [`Sub`](Kind::Sub), and sends subscriptions as messages.
     Xsub,
+    /// Receives the bytes of connections without ZMTP, and sends bytes to them, each time with the routing id of the
+    /// connection as the first part.
+    Stream,
 }
 
 impl Kind {
-    /// All of them, in the order of their numbers.
+    /// Those that speak ZMTP, in the order of their numbers.
     pub const ALL: [Kind; 11] = [
         Kind::Pair,
         Kind::Pub,
@@ -75,12 +78,14 @@ impl Kind {
             Kind::Push => "PUSH",
             Kind::Xpub => "XPUB",
             Kind::Xsub => "XSUB",
+            Kind::Stream => "STREAM",
         }
     }
 
-    /// Whether a socket of this type may talk to one of type `peer`. It holds both ways or not at all.
+    /// Whether a socket of this type may talk to one of type `peer`. It holds both ways or not at all. A STREAM
+    /// speaks no ZMTP, so no peer tells such a type.
     pub const fn accepts(self, peer: Kind) -> bool {
-        use Kind::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, Xpub, Xsub};
+        use Kind::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Stream, Sub, Xpub, Xsub};
         // RFC 28, 29, 30, 31: each names the types that its own may be connected with.
         match self {
             Pair => matches!(peer, Pair),
@@ -92,6 +97,7 @@ impl Kind {
             Router => matches!(peer, Req | Dealer | Router),
             Pull => matches!(peer, Push),
             Push => matches!(peer, Pull),
+            Stream => false,
         }
     }
 
@@ -122,8 +128,9 @@ impl TryFrom<u8> for Kind {
     type Error = ParseKindError;
 
     fn try_from(number: u8) -> Result<Kind, ParseKindError> {
-        let found = Kind::ALL.get(usize::from(number));
-        found.copied().ok_or(ParseKindError)
+        let mut all = every();
+        all.find(|kind| u8::from(*kind) == number)
+            .ok_or(ParseKindError)
     }
 }
 
@@ -131,9 +138,14 @@ impl FromStr for Kind {
     type Err = ParseKindError;
 
     fn from_str(name: &str) -> Result<Kind, ParseKindError> {
-        let found = Kind::ALL.iter().find(|kind| kind.name() == name);
-        found.copied().ok_or(ParseKindError)
+        let mut all = every();
+        all.find(|kind| kind.name() == name).ok_or(ParseKindError)
     }
+}
+
+/// All socket types.
+fn every() -> impl Iterator<Item = Kind> {
+    Kind::ALL.into_iter().chain([Kind::Stream])
 }
 
 /// No socket type has this name or number.
@@ -162,19 +174,20 @@ mod tests {
 
     #[test]
     fn names_and_numbers_lead_back() {
-        for kind in Kind::ALL {
+        for kind in every() {
             assert_eq!(kind.name().parse(), Ok(kind));
             assert_eq!(Kind::try_from(u8::from(kind)), Ok(kind));
         }
-        assert_eq!(Kind::try_from(11), Err(ParseKindError));
+        assert_eq!(Kind::try_from(12), Err(ParseKindError));
         assert_eq!("pub".parse::<Kind>(), Err(ParseKindError));
     }
 
     #[test]
     fn acceptance_is_mutual() {
-        for ours in Kind::ALL {
-            assert!(Kind::ALL.iter().any(|theirs| ours.accepts(*theirs)));
-            for theirs in Kind::ALL {
+        for ours in every() {
+            let accepts = every().any(|theirs| ours.accepts(theirs));
+            assert_eq!(accepts, ours != Kind::Stream);
+            for theirs in every() {
                 assert_eq!(ours.accepts(theirs), theirs.accepts(ours));
             }
         }

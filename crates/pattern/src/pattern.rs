@@ -56,6 +56,7 @@ impl Pattern {
             Kind::Dealer => State::Dealer(Dealer::new()),
             Kind::Req => State::Req(Req::new(start)),
             Kind::Router => State::Router(Router::new(start)),
+            Kind::Stream => State::Router(Router::stream(start)),
             Kind::Rep => State::Rep(Rep::new(start)),
             Kind::Pub => State::Xpub(Box::new(Xpub::new(false))),
             Kind::Xpub => State::Xpub(Box::new(Xpub::new(true))),
@@ -196,7 +197,13 @@ impl Pattern {
         matches!(&self.state, State::Router(router) if router.probes())
     }
 
-    /// The peer that a ROUTER sends to under a routing id.
+    /// Whether connections carry bytes without a protocol: those of a STREAM, and of a ROUTER that was
+    /// [told so](SetOption::RouterRaw). No peer of theirs has a routing id of its own.
+    pub fn is_raw(&self) -> bool {
+        matches!(&self.state, State::Router(router) if router.is_raw())
+    }
+
+    /// The peer that a ROUTER or STREAM sends to under a routing id.
     pub fn peer_by_id(&self, id: &[u8]) -> Option<Peer> {
         match &self.state {
             State::Router(router) => router.peer_by_id(id),
@@ -204,7 +211,7 @@ impl Pattern {
         }
     }
 
-    /// The routing id of a peer of a ROUTER.
+    /// The routing id of a peer of a ROUTER or STREAM.
     pub fn routing_id(&self, peer: Peer) -> Option<&[u8]> {
         match &self.state {
             State::Router(router) => router.routing_id(peer),

@@ -1,6 +1,7 @@
 //! One end of one connection.
 
 mod early;
+mod raw;
 mod traffic;
 
 use std::sync::Arc;
@@ -12,11 +13,13 @@ use crate::command;
 use crate::decoder::Decoder;
 use crate::error::Error;
 use crate::event::Event;
+use crate::head::Framing;
 use crate::life::Life;
 use crate::output::Output;
 use crate::peer::Peer;
 use crate::settings::Settings;
 use early::Early;
+use raw::Raw;
 use traffic::Pong;
 
 /// One end of one connection: see the [crate](crate) for how it is driven.
@@ -43,12 +46,15 @@ enum Stage {
     Early(Box<Early>),
     /// Messages and commands pass.
     Traffic,
+    /// Bytes pass.
+    Raw(Raw),
     /// It is over.
     Failed(Error),
 }
 
 impl Connection {
-    /// A connection that has just been made, at the time `now`. There is something to write at once.
+    /// A connection that has just been made, at the time `now`. There is something to write at once, unless it is
+    /// [raw](Settings::raw): then it is ready with the first call of [`receive`](Connection::receive), even for no input.
     ///
     /// # Panics
     ///
@@ -58,11 +64,22 @@ impl Connection {
             panic!("settings that no peer can be told: {bad}");
         }
         let mut output = Output::default();
+        let mut decoder = Decoder::new(&settings);
+        let (stage, handshake_timeout) = match settings.raw {
+            None => {
+                let early = Early::new(&settings, &mut output);
+                (Stage::Early(Box::new(early)), settings.handshake_timeout)
+            }
+            Some(raw) => {
+                decoder.set_framing(Framing::None);
+                (Stage::Raw(Raw::new(raw)), None)
+            }
+        };
         Connection {
-            stage: Stage::Early(Box::new(Early::new(&settings, &mut output))),
-            decoder: Decoder::new(&settings),
+            stage,
+            decoder,
             output,
-            life: Life::new(now, settings.handshake_timeout),
+            life: Life::new(now, handshake_timeout),
             parts: 0,
             within: 0,
             pong: None,
@@ -80,7 +97,7 @@ impl Connection {
     /// What the peer did wrong. The connection is over.
     #[inline]
     pub fn receive(&mut self, input: &mut &[u8], now: Duration) -> Result<Option<Event>, Error> {
-        if self.is_ready()
+        if matches!(self.stage, Stage::Traffic)
             && let Some((payload, more)) = self.decoder.next_whole(input)
         {
             self.life.heard();
@@ -121,7 +138,7 @@ impl Connection {
     /// [`receive`](Connection::receive) then says.
     pub fn large_target(&mut self) -> Option<&mut [u8]> {
         match self.stage {
-            Stage::Failed(_) => None,
+            Stage::Failed(_) | Stage::Raw(_) => None,
             _ => self.decoder.target(),
         }
     }
@@ -246,7 +263,11 @@ impl Connection {
     /// Whether frames may be sent, and come.
     #[inline]
     pub fn is_ready(&self) -> bool {
-        matches!(self.stage, Stage::Traffic)
+        match &self.stage {
+            Stage::Traffic => true,
+            Stage::Raw(raw) => raw.is_ready(),
+            Stage::Early(_) | Stage::Failed(_) => false,
+        }
     }
 
     /// Who the peer is, once it has said so.

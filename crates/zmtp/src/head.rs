@@ -21,6 +21,8 @@ pub(crate) enum Framing {
     Second,
     /// ZMTP 3.0 and 3.1: the same, with commands.
     Current,
+    /// There are none: payloads follow each other without heads.
+    None,
 }
 
 /// What is known of a frame before its payload comes.
@@ -90,8 +92,10 @@ impl Head {
     /// those of [`Framing::Current`] without [`LONG`].
     #[inline(always)]
     pub(crate) fn write(framing: Framing, flags: u8, size: usize, bytes: &mut [u8; MOST]) -> usize {
-        if framing == Framing::First {
-            return Head::write_first(flags, size, bytes);
+        match framing {
+            Framing::First => return Head::write_first(flags, size, bytes),
+            Framing::None => return 0,
+            Framing::Second | Framing::Current => {}
         }
         if size <= 255 {
             bytes[0] = flags;

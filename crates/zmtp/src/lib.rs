@@ -101,4 +101,4 @@ pub use error::{BadMetadata, Detail, Error};
 pub use event::{Command, Event};
 pub use peer::Peer;
 pub use ringmq_message::Kind;
-pub use settings::{BadSettings, Heartbeat, Limits, Mechanism, Settings};
+pub use settings::{BadSettings, Heartbeat, Limits, Mechanism, RawSettings, Settings};

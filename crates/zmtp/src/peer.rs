@@ -16,6 +16,16 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// One that speaks no ZMTP, and says nothing of itself.
+    pub(crate) fn unknown() -> Peer {
+        Peer {
+            version: (0, 0),
+            socket_type: None,
+            routing_id: Vec::new(),
+            metadata: Vec::new(),
+        }
+    }
+
     /// One that said nothing but its routing id.
     pub(crate) fn older(
         version: (u8, u8),
@@ -53,7 +63,8 @@ impl Peer {
         })
     }
 
-    /// The version that the connection speaks: (3, 1), (3, 0), (2, 0) or (1, 0).
+    /// The version that the connection speaks: (3, 1), (3, 0), (2, 0) or (1, 0); (0, 0) if it is
+    /// [raw](crate::Settings::raw).
     pub fn version(&self) -> (u8, u8) {
         self.version
     }

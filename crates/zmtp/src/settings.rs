@@ -28,6 +28,9 @@ pub struct Settings {
     pub extensions: Vec<String>,
     /// What the peer may ask of our memory.
     pub limits: Limits,
+    /// For a connection that carries bytes without ZMTP: what is read is a message, and what is sent is written as it is.
+    /// There is no greeting, no handshake, no heartbeat and no limit of messages. `None` for ZMTP.
+    pub raw: Option<RawSettings>,
 }
 
 impl Settings {
@@ -45,6 +48,7 @@ impl Settings {
             mechanism: Mechanism::Null,
             extensions: Vec::new(),
             limits: Limits::default(),
+            raw: None,
         }
     }
 
@@ -74,6 +78,13 @@ impl Settings {
             None => Ok(()),
         }
     }
+}
+
+/// How a connection carries bytes without ZMTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RawSettings {
+    /// Whether an empty message comes first, which says that the peer is there.
+    pub notify: bool,
 }
 
 /// Why [`Settings::check`] refuses.

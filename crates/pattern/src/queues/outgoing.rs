@@ -23,6 +23,15 @@ impl Outgoing {
         }
     }
 
+    /// The one part of a message to a connection that carries bytes. An empty one asks for the end of the connection.
+    pub(crate) fn send_bytes(&mut self, frame: Frame, pipes: &mut impl Pipes) {
+        match self.route(false) {
+            Some(peer) if frame.is_empty() => pipes.terminate(peer),
+            Some(peer) => pipes.write(peer, frame.with_more(false)),
+            None => {}
+        }
+    }
+
     /// Who gets the next part, which `more` parts follow or not.
     #[inline]
     pub(crate) fn route(&mut self, more: bool) -> Option<Peer> {

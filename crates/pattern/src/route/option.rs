@@ -39,6 +39,9 @@ pub enum SetOption<'a> {
     XsubVerboseUnsubscribe(bool),
     /// ROUTER: refuses messages that it cannot deliver, instead of dropping them. REP: no effect.
     RouterMandatory(bool),
+    /// ROUTER: connections carry bytes, without ZMTP, as those of STREAM do. Acts on endpoints that are bound or connected
+    /// to afterwards, so it is set before the first of them.
+    RouterRaw(bool),
     /// ROUTER, REP: a newcomer takes over a routing id that is taken, and its owner is terminated.
     RouterHandover(bool),
     /// ROUTER, DEALER, REQ, REP: an empty message is the first thing that a peer gets.

@@ -1,4 +1,4 @@
-//! ROUTER: to the peer that is named, from all peers in turn.
+//! ROUTER: to the peer that is named, from all peers in turn. STREAM: the same with connections that carry bytes.
 
 use ringmq_message::Frame;
 
@@ -7,6 +7,17 @@ use crate::route::{
     BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Refused, Remote, Route, SetOption,
     probe,
 };
+
+/// What the connections carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carries {
+    /// Messages.
+    Messages,
+    /// Bytes, without a protocol: a message is an id and one part. A ROUTER was told so.
+    Bytes,
+    /// Bytes, for that is what a STREAM is for.
+    Stream,
+}
 
 #[derive(Debug)]
 pub(crate) struct Router {
@@ -17,6 +28,7 @@ pub(crate) struct Router {
     outgoing: Outgoing,
     mandatory: bool,
     probe: bool,
+    carries: Carries,
 }
 
 impl Router {
@@ -28,7 +40,22 @@ impl Router {
             outgoing: Outgoing::Idle,
             mandatory: false,
             probe: false,
+            carries: Carries::Messages,
         }
+    }
+
+    /// The state of a STREAM, which always refuses what it cannot deliver.
+    pub(crate) fn stream(start: u32) -> Router {
+        Router {
+            mandatory: true,
+            carries: Carries::Stream,
+            ..Router::new(start)
+        }
+    }
+
+    /// Returns true if connections carry bytes.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.carries != Carries::Messages
     }
 
     pub(crate) fn peer_by_id(&self, id: &[u8]) -> Option<Peer> {
@@ -45,8 +72,11 @@ impl Router {
 
     /// Finds the peer that the first part names.
     fn begin(&mut self, id: Frame, pipes: &mut impl Pipes) -> Result<(), Refused> {
-        // A name without a message is nothing.
+        // An id without a message is nothing. As in libzmq, a STREAM drops the part behind it.
         if !id.more() {
+            if self.carries == Carries::Stream {
+                self.outgoing = Outgoing::Nowhere;
+            }
             return Ok(());
         }
         self.outgoing = match self.identities.peer(&id) {
@@ -96,7 +126,11 @@ impl Route for Router {
         if self.outgoing == Outgoing::Idle {
             return self.begin(frame, pipes);
         }
-        self.outgoing.send(frame, pipes);
+        if self.is_raw() {
+            self.outgoing.send_bytes(frame, pipes);
+        } else {
+            self.outgoing.send(frame, pipes);
+        }
         Ok(())
     }
 
@@ -118,7 +152,10 @@ impl Route for Router {
     }
 
     fn can_send<P: Pipes>(&mut self, pipes: &mut P) -> bool {
-        !self.mandatory || self.identities.peers().any(|peer| pipes.can_write(peer))
+        // As in libzmq, whether a STREAM can send depends on the peer that the message names.
+        !self.mandatory
+            || self.carries == Carries::Stream
+            || self.identities.peers().any(|peer| pipes.can_write(peer))
     }
 
     fn can_recv<P: Pipes>(&mut self, pipes: &mut P) -> bool {
@@ -126,7 +163,17 @@ impl Route for Router {
     }
 
     fn set<P: Pipes>(&mut self, option: SetOption<'_>, _pipes: &mut P) -> Result<(), BadOption> {
+        if self.carries == Carries::Stream {
+            return Err(BadOption);
+        }
         match option {
+            SetOption::RouterRaw(on) => {
+                self.carries = if on {
+                    Carries::Bytes
+                } else {
+                    Carries::Messages
+                };
+            }
             SetOption::RouterMandatory(on) => self.mandatory = on,
             SetOption::RouterHandover(on) => self.identities.handover = on,
             SetOption::ProbeRouter(on) => self.probe = on,

@@ -194,6 +194,16 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    /// Whether the connections carry bytes without ZMTP.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.settings.raw.is_some()
+    }
+
+    /// Whether the socket hears by empty messages when a raw connection is made, and when it ends.
+    pub(crate) fn notifies(&self) -> bool {
+        self.settings.raw.is_some_and(|raw| raw.notify)
+    }
+
     /// The bounds of messages that the socket receives.
     pub(crate) fn bounds(&self) -> Bounds {
         Bounds::new(self.kind, self.settings.max_message)

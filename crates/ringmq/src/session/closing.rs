@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use ringmq_message::Frame;
+
 use crate::mail::{Command, EventKind, Unsent};
 use crate::session::broken::Broken;
 use crate::session::origin::Origin;
@@ -79,6 +81,15 @@ impl Session {
         }
         if let Some(inbound) = &mut self.ends.inbound {
             inbound.rollback();
+        }
+        if self.link.notifies()
+            && let Io::Open(open) = &self.io
+            && open.connection.is_ready()
+        {
+            let mut end = Frame::new();
+            end.set_properties(open.properties.clone());
+            self.ends.give(end, true);
+            self.ends.flush();
         }
         // The rest of a message of which the peer has got a part.
         while self.ends.out_midst

@@ -34,9 +34,11 @@ impl Session {
         let _ = self.link.post.send(command);
     }
 
-    /// Tells that the handshake is done.
+    /// Tells that the handshake is done. A raw connection has none.
     pub(crate) fn tell_ready(&mut self) {
-        self.tell(EventKind::HandshakeSucceeded);
+        if !self.link.is_raw() {
+            self.tell(EventKind::HandshakeSucceeded);
+        }
         self.log_connected(self.driver.stays().unwrap_or(ZmtpReason::Undecided));
         let again = std::mem::replace(&mut self.met, true);
         if let Origin::Dialed(dialed) = &mut self.origin {

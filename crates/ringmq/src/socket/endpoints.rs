@@ -9,7 +9,7 @@ use ringmq_pattern::Kind;
 use ringmq_pipe::local::Post;
 use ringmq_sys::ErrorNumber;
 use ringmq_transport::{Backoff, Endpoint, Listener, ParseEndpointError, canonical};
-use ringmq_zmtp::Settings;
+use ringmq_zmtp::{RawSettings, Settings};
 
 use crate::error::EndpointError;
 use crate::mail::pipes::session_pipe;
@@ -313,8 +313,9 @@ impl Socket {
         } else {
             self.assigned_id.take()
         };
-        // A ROUTER needs a routing id for the peer.
-        let unknown = self.kind() == Kind::Router && assigned.is_none();
+        // A ROUTER needs a routing id for the peer. It makes one up for a raw peer, which does not tell any.
+        let is_raw = self.pattern.is_raw();
+        let unknown = self.kind() == Kind::Router && !is_raw && assigned.is_none();
         if unknown && !immediate && self.pattern.probes() {
             // The peer gets it even if this socket does nothing more; the session need not be woken yet.
             let _ = near.sender.push(Frame::new(), true);
@@ -351,8 +352,9 @@ impl Socket {
     /// What the sessions of an endpoint need of this socket. With `may_share` they can move to shared memory.
     fn link(&mut self, may_share: bool) -> Link {
         // A socket that conflates keeps the last message only, which a ring in shared memory cannot.
-        let may_share =
-            may_share && self.options.get_shared_memory() == Some(true) && !self.options.conflate;
+        let is_raw = self.pattern.is_raw();
+        let is_wanted = self.options.get_shared_memory() == Some(true);
+        let may_share = may_share && is_wanted && !self.options.conflate && !is_raw;
         let control = if may_share {
             self.sleeper.control()
         } else {
@@ -364,6 +366,8 @@ impl Socket {
         settings.max_message = self.options.max_message;
         settings.handshake_timeout = self.options.handshake;
         settings.heartbeat = self.options.heartbeat;
+        let notify = self.options.stream_notify;
+        settings.raw = is_raw.then_some(RawSettings { notify });
         Link {
             kind: self.kind(),
             post: self.post.clone(),

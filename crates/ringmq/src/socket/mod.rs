@@ -141,6 +141,11 @@ impl Socket {
             probed,
         };
         match self.pattern.attach(peer, remote, &mut self.peers) {
+            // As in libzmq, a program reads the id of the connection that it has just made here.
+            Ok(()) if self.kind() == Kind::Stream && assigned_id.is_none() => {
+                let id = self.pattern.routing_id(peer).unwrap_or_default();
+                self.options.routing_id = Some(id.to_vec());
+            }
             Ok(()) => {}
             // As in libzmq the connection stays, and its messages are dropped. If it ended, the peer would connect again.
             Err(NotAttached::DuplicateId) if assigned_id.is_none() => {

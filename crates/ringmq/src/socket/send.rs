@@ -263,9 +263,9 @@ impl Socket {
     /// Looks at all peers because none has room, and waits, if that can help. Returns the patience that is left.
     #[cold]
     pub(crate) fn wait_for_room(&mut self, patience: Patience) -> Result<Patience, SendError> {
-        // PUB, XPUB and ROUTER choose their peers by topic or id: room at another peer is of no use. Their calls that do
+        // PUB, XPUB, ROUTER and STREAM choose their peers by topic or id: room at another peer is of no use. Their calls that do
         // not wait rely on the marks that are there.
-        let names = self.only_sends() || self.pattern.kind() == Kind::Router;
+        let names = self.only_sends() || matches!(self.kind(), Kind::Router | Kind::Stream);
         let looks = !names || !matches!(patience, Patience::None);
         if looks
             && self

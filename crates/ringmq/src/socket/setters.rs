@@ -173,7 +173,7 @@ impl Socket {
         self.peers.late_policy().set(policy);
     }
 
-    /// Sets the routing id that a ROUTER or REP gives the next peer that it connects to. The peer does not learn it, so it
+    /// Sets the routing id that a ROUTER, REP or STREAM gives the next peer that it connects to. The peer does not learn it, so it
     /// may have more than 255 bytes.
     ///
     /// # Errors
@@ -181,7 +181,7 @@ impl Socket {
     /// `NotSupported` if the socket is of another type, `Value` if the id is empty.
     pub fn set_connect_routing_id(&mut self, id: impl AsRef<[u8]>) -> Result<(), OptionError> {
         let id = id.as_ref();
-        if !matches!(self.kind(), Kind::Router | Kind::Rep) {
+        if !matches!(self.kind(), Kind::Router | Kind::Rep | Kind::Stream) {
             return Err(OptionError::NotSupported);
         }
         if id.is_empty() {

@@ -54,6 +54,7 @@ impl Connection {
             let early = match &mut self.stage {
                 Stage::Early(early) => &mut **early,
                 Stage::Traffic => return self.receive_traffic(input, now),
+                Stage::Raw(_) => return Ok(self.receive_raw(input)),
                 Stage::Failed(error) => return Err(error.clone()),
             };
             match early {

@@ -39,6 +39,11 @@ impl Open {
             self.leftover.clear();
             self.used = 0;
         }
+        if turn.link.is_raw() && !self.connection.is_ready() {
+            // Nothing has to come before it is ready.
+            self.decode(ends, turn, &mut &[][..], false)?;
+            return Ok(true);
+        }
         if !self.readable || !(self.in_midst || ends.has_room()) {
             return Ok(false);
         }

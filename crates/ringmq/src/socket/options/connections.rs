@@ -9,7 +9,7 @@ use crate::socket::options::SocketOptions;
 
 impl SocketOptions {
     /// The routing id of the socket: 1 to 255 bytes; none by default. A ROUTER that it connects to addresses it by this
-    /// id.
+    /// id. A STREAM replaces it by the id of the connection that it has made last.
     ///
     /// A ROUTER makes ids of five bytes that begin with a zero for peers without one. An id that an application gives
     /// may begin with a zero, too: a ROUTER makes none that a peer of its own has.
@@ -34,6 +34,14 @@ impl SocketOptions {
     #[must_use]
     pub fn routing_id(mut self, id: impl AsRef<[u8]>) -> SocketOptions {
         self.routing_id = Some(id.as_ref().to_vec());
+        self
+    }
+
+    /// Whether empty messages say when a connection of a STREAM, or of a
+    /// [raw ROUTER](crate::SetOption::RouterRaw), is made and when it ends; true by default.
+    #[must_use]
+    pub fn stream_notify(mut self, notify: bool) -> SocketOptions {
+        self.stream_notify = notify;
         self
     }
 

@@ -59,6 +59,11 @@ impl SocketOptions {
         self.routing_id.as_deref().unwrap_or_default()
     }
 
+    /// See [`stream_notify`](SocketOptions::stream_notify).
+    pub fn get_stream_notify(&self) -> bool {
+        self.stream_notify
+    }
+
     /// See [`immediate`](SocketOptions::immediate).
     pub fn get_immediate(&self) -> bool {
         self.immediate

@@ -73,7 +73,7 @@ pub struct SocketOptions {
     share: Option<bool>,
     /// Bytes of shared memory that may hold what waits for peers.
     pub(crate) share_limit: u64,
-    routing_id: Option<Vec<u8>>,
+    pub(crate) routing_id: Option<Vec<u8>>,
     pub(crate) transport: TransportOptions,
     /// Between two attempts to connect; `None` for one attempt.
     pub(crate) reconnect: Option<Duration>,
@@ -89,6 +89,7 @@ pub struct SocketOptions {
     pub(crate) properties: Vec<(String, Vec<u8>)>,
     /// A bit for each I/O thread that may be used; 0 for all.
     pub(crate) affinity: u64,
+    pub(crate) stream_notify: bool,
 }
 
 impl Default for SocketOptions {
@@ -121,6 +122,7 @@ impl SocketOptions {
             conflate: false,
             properties: Vec::new(),
             affinity: 0,
+            stream_notify: true,
         }
     }
 

@@ -9,6 +9,12 @@ impl Peers {
         self.has_duties
     }
 
+    /// Returns true if the pattern wants peers to be removed.
+    #[inline]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_duties && !self.ended.is_empty()
+    }
+
     /// Sends the messages that wait for room in shared memory, as far as there is room. The peer rings when it has made
     /// room, so every call has to look, also one that only receives.
     #[cold]

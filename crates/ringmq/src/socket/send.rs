@@ -96,7 +96,13 @@ impl Socket {
         self.send_within(message, Patience::Again(woken))
     }
 
-    fn send_within(&mut self, message: Message, patience: Patience) -> Result<(), UnsentError> {
+    fn send_within(&mut self, mut message: Message, patience: Patience) -> Result<(), UnsentError> {
+        if self.pattern.is_raw() && message.len() != 2 {
+            message = join_bytes(message);
+            if message.is_empty() {
+                return Ok(());
+            }
+        }
         let mut frames = message.into_iter();
         let first = frames.next().unwrap_or_default();
         let before = self.peers.hurry(patience.admits_late_reader());
@@ -118,6 +124,10 @@ impl Socket {
         parts: &mut Vec<Frame>,
         patience: Patience,
     ) -> Result<(), SendError> {
+        if self.pattern.is_raw() && parts.len() != 2 {
+            let joined = join_bytes(mem::take(parts).into_iter().collect());
+            parts.extend(joined);
+        }
         let Some(first) = parts.first_mut() else {
             return Ok(());
         };
@@ -142,6 +152,15 @@ impl Socket {
             }
             let sent = self.pattern.send(frame, &mut self.peers);
             debug_assert!(sent.is_ok(), "a part in the middle was refused: {sent:?}");
+        }
+        self.detach_ended();
+    }
+
+    /// Removes the peers that a part has ended. The socket may make no further call.
+    #[inline]
+    fn detach_ended(&mut self) {
+        if self.peers.has_ended() {
+            self.take_all_mail();
         }
     }
 
@@ -202,6 +221,7 @@ impl Socket {
         }
         loop {
             let Err(refused) = self.pattern.send(frame, &mut self.peers) else {
+                self.detach_ended();
                 return Ok(());
             };
             match self.refused_to_send(refused, patience) {
@@ -317,4 +337,18 @@ impl Socket {
 fn part_error(reason: SendError, frame: Frame) -> UnsentError {
     let message = Message::from(frame);
     UnsentError { reason, message }
+}
+
+/// A message for a raw connection, as an id and one part: the bytes of the parts behind the id. An id alone is nothing.
+#[cold]
+fn join_bytes(message: Message) -> Message {
+    let mut frames = message.into_iter();
+    let (Some(id), Some(first)) = (frames.next(), frames.next()) else {
+        return Message::new();
+    };
+    let mut bytes = first.to_vec();
+    for frame in frames {
+        bytes.extend_from_slice(&frame);
+    }
+    [id, bytes.into()].into_iter().collect()
 }

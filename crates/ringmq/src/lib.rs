@@ -78,6 +78,7 @@ mod context;
 mod error;
 mod mail;
 mod monitor;
+mod names;
 mod peers;
 mod poller;
 mod proxy;

@@ -315,7 +315,7 @@ impl Socket {
             return Err(EndpointError::WrongTransport(endpoint.to_owned()).into());
         };
         let face = socket.face_of_outlet(self.watch.weak());
-        if !self.registry.lock().names.bind(&name, &face) {
+        if !self.registry.names().lock().bind(&name, &face) {
             return Err(EndpointError::InUse(endpoint.to_owned()).into());
         }
         let most = match format {

@@ -168,7 +168,7 @@ impl Socket {
         let role = self.endpoints.remove(at).1;
         match &role {
             Role::Bound(name) => {
-                self.registry.lock().names.unbind(name, &self.post);
+                self.registry.names().lock().unbind(name, &self.post);
             }
             Role::Connected(_) => self.close_connection(&role),
             Role::Dialed(id, post) => {
@@ -271,7 +271,7 @@ impl Socket {
         let actual = listener.endpoint().to_string();
         let fd = listener.as_raw_fd();
         let link = self.link(matches!(listener.endpoint(), Endpoint::Ipc(_)));
-        let number = self.registry.lock().pipe_id().0;
+        let number = self.registry.names().lock().pipe_id().0;
         let listen = Listen {
             number,
             listener,
@@ -302,7 +302,7 @@ impl Socket {
         }
         let place = self.registry.place(self.options.affinity)?;
         let post = place.post();
-        let id = self.registry.lock().pipe_id();
+        let id = self.registry.names().lock().pipe_id();
         let link = self.link(matches!(parsed, Endpoint::Ipc(_)));
         let immediate = link.immediate;
         let (mut near, ends) = session_pipe(&link, id, &post);

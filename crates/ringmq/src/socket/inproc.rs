@@ -5,7 +5,7 @@ use ringmq_pipe::local::Waker;
 use crate::error::EndpointError;
 use crate::mail::ends::direction;
 use crate::mail::{Addresses, Attachment, Carrier, Command, Far, Identity, WeakWatch};
-use crate::registry::names::Face;
+use crate::names::Face;
 use crate::socket::Socket;
 use crate::socket::endpoints::Role;
 
@@ -17,7 +17,7 @@ impl Socket {
         name: String,
     ) -> Result<(), EndpointError> {
         let face = self.face();
-        if !self.registry.lock().names.bind(&name, &face) {
+        if !self.registry.names().lock().bind(&name, &face) {
             return Err(EndpointError::InUse(endpoint.to_owned()));
         }
         self.know(endpoint, Role::Bound(name));
@@ -30,9 +30,9 @@ impl Socket {
         let face = self.face();
         let assigned = self.assigned_id.take();
         let registry = self.registry.clone();
-        let mut state = registry.lock();
-        let id = state.pipe_id();
-        let bound = state.names.bound(name).cloned();
+        let mut names = registry.names().lock();
+        let id = names.pipe_id();
+        let bound = names.bound(name).cloned();
         let marks = match &bound {
             Some(other) => face.marks.between(other.marks),
             None => face.marks,
@@ -72,11 +72,11 @@ impl Socket {
             }
             None => {
                 let post = self.post.clone();
-                state.names.wait(name, far, far_waker, face);
+                names.wait(name, far, far_waker, face);
                 (post, Vec::new())
             }
         };
-        drop(state);
+        drop(names);
         if let Some(watch) = watch {
             watch.flush();
         }

@@ -1,10 +1,13 @@
 //! The inproc names of a context: which socket is bound to each, and which connections wait for a bind.
+//!
+//! I/O threads look names up, too: the authenticator of a context is a socket with a name.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ringmq_pipe::local::{Bellpull, Post, Waker};
 
-use crate::mail::{Attachment, Command, Marks, WeakWatch};
+use crate::mail::{Attachment, Command, Marks, PipeId, WeakWatch};
 
 /// What a socket that connects needs of the socket that is bound, and the reverse.
 #[derive(Debug, Clone)]
@@ -29,14 +32,34 @@ struct Waiting {
     face: Face,
 }
 
+/// The names of a context, behind their lock.
+#[derive(Debug, Default)]
+pub(crate) struct SharedNames {
+    names: Mutex<Names>,
+}
+
+impl SharedNames {
+    /// Locks the names. No thread waits while it holds the lock, and a panic under it leaves them whole.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Names> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The names of a context.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     bound: HashMap<String, Face>,
     waiting: HashMap<String, Vec<Waiting>>,
+    last_pipe: u64,
 }
 
 impl Names {
+    /// The id of a new pipe.
+    pub(crate) fn pipe_id(&mut self) -> PipeId {
+        self.last_pipe += 1;
+        PipeId(self.last_pipe)
+    }
+
     /// Binds a name, and attaches the connections that wait for it. Returns false if the name is taken.
     pub(crate) fn bind(&mut self, name: &str, face: &Face) -> bool {
         if self.bound.contains_key(name) {

@@ -1,7 +1,5 @@
 //! What a context knows: its sockets, their inproc names, its limits, and its I/O threads.
 
-pub(crate) mod names;
-
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use ringmq_pipe::Wait;
@@ -10,10 +8,10 @@ use ringmq_pipe::sleeper::Sleeper;
 use ringmq_sys::ForkMark;
 
 use crate::error::{EndpointError, SocketError, TerminateError};
-use crate::mail::{Command, PipeId, WeakWatch};
+use crate::mail::{Command, WeakWatch};
+use crate::names::SharedNames;
 use crate::reactor::crew::Place;
 use crate::reactor::{Lingering, Reactors};
-use crate::registry::names::Names;
 
 /// A handle on what the sockets of one context share. Clones are handles on the same.
 #[derive(Debug, Clone)]
@@ -33,6 +31,7 @@ struct Keeper {
 #[derive(Debug)]
 struct Inside {
     state: Mutex<State>,
+    names: Arc<SharedNames>,
     /// Notified when a socket closes.
     closed: Condvar,
     mark: ForkMark,
@@ -46,13 +45,11 @@ struct Inside {
 /// What the lock protects.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) names: Names,
     sockets: Vec<Post<Command>>,
     pub(crate) most_sockets: usize,
     pub(crate) io_threads: usize,
     pub(crate) wait: Wait,
     pub(crate) share: bool,
-    next_pipe: u64,
     terminated: bool,
     /// The monitors of the sockets. They end with the context.
     monitors: Vec<WeakWatch>,
@@ -65,17 +62,16 @@ impl Registry {
     pub(crate) fn new(wait: Wait, share: bool) -> Result<Registry, SocketError> {
         let inside = Arc::new(Inside {
             state: Mutex::new(State {
-                names: Names::default(),
                 sockets: Vec::new(),
                 most_sockets: 1023,
                 wait,
                 share,
                 io_threads: 1,
-                next_pipe: 0,
                 terminated: false,
                 monitors: Vec::new(),
                 watcher: None,
             }),
+            names: Arc::default(),
             closed: Condvar::new(),
             mark: ForkMark::current()?,
             reactors: Mutex::new(None),
@@ -163,6 +159,11 @@ impl Registry {
         }
     }
 
+    /// The inproc names.
+    pub(crate) fn names(&self) -> &Arc<SharedNames> {
+        &self.inside.names
+    }
+
     /// Locks the state. No thread waits while it holds the lock, and a panic under it leaves the state whole.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         let locked = self.inside.state.lock();
@@ -231,8 +232,8 @@ impl Registry {
 
     /// Removes a socket and its names.
     pub(crate) fn leave(&self, post: &Post<Command>) {
+        self.names().lock().leave(post);
         let mut state = self.lock();
-        state.names.leave(post);
         state.sockets.retain(|other| !other.is_same(post));
         self.inside.closed.notify_all();
         if let Some(watcher) = &mut state.watcher {
@@ -263,13 +264,5 @@ impl Drop for Inside {
             // The threads are the parent's.
             std::mem::forget(reactors.take());
         }
-    }
-}
-
-impl State {
-    /// The id of a new pipe.
-    pub(crate) fn pipe_id(&mut self) -> PipeId {
-        self.next_pipe += 1;
-        PipeId(self.next_pipe)
     }
 }

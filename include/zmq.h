@@ -207,7 +207,7 @@ ZMQ_EXPORT int zmq_getsockopt (void *socket, int option, void *value, size_t *si
 #define ZMQ_IPC_FILTER_UID                         59
 #define ZMQ_IPC_FILTER_GID                         60
 
-/* Security. What is not there cannot be set. */
+/* Security. */
 #define ZMQ_PLAIN_SERVER                           44
 #define ZMQ_PLAIN_USERNAME                         45
 #define ZMQ_PLAIN_PASSWORD                         46
@@ -248,7 +248,7 @@ ZMQ_EXPORT int zmq_getsockopt (void *socket, int option, void *value, size_t *si
 #define ZMQ_ROUTER_BEHAVIOR                        ZMQ_ROUTER_MANDATORY
 #define ZMQ_IPV4ONLY                               31
 
-/* The longest group of a kind of socket that is not there. */
+/* The longest group of RADIO and DISH, in bytes. */
 #define ZMQ_GROUP_MAX_LENGTH 255
 
 /* --- What happens to connections ----------------------------------------------------------------------------------- */
@@ -379,16 +379,126 @@ ZMQ_EXPORT int zmq_recvmsg (void *socket, zmq_msg_t *msg, int flags);
 ZMQ_EXPORT int zmq_sendiov (void *socket, struct iovec *parts, size_t count, int flags);
 ZMQ_EXPORT int zmq_recviov (void *socket, struct iovec *parts, size_t *count, int flags);
 
-/* --- Drafts, which may change ----------------------------------------------------------------------------------------- */
+/* --- Drafts, which may change --------------------------------------------------------------------------------------- */
 
+/* All of libzmq's drafts are declared. docs/libzmq.md lists those that this library does not export: a program that
+ * calls one of them does not link. */
 #ifdef ZMQ_BUILD_DRAFT_API
 
+/* Socket types. */
+#define ZMQ_SERVER                                 12
+#define ZMQ_CLIENT                                 13
+#define ZMQ_RADIO                                  14
+#define ZMQ_DISH                                   15
+#define ZMQ_GATHER                                 16
+#define ZMQ_SCATTER                                17
+#define ZMQ_DGRAM                                  18
+#define ZMQ_PEER                                   19
+#define ZMQ_CHANNEL                                20
+
+/* Options of sockets. */
+#define ZMQ_ZAP_ENFORCE_DOMAIN                     93
 #define ZMQ_LOOPBACK_FASTPATH                      94
 #define ZMQ_METADATA                               95
+#define ZMQ_MULTICAST_LOOP                         96
+#define ZMQ_ROUTER_NOTIFY                          97
+#define ZMQ_XPUB_MANUAL_LAST_VALUE                 98
+#define ZMQ_SOCKS_USERNAME                         99
+#define ZMQ_SOCKS_PASSWORD                         100
+#define ZMQ_IN_BATCH_SIZE                          101
+#define ZMQ_OUT_BATCH_SIZE                         102
+#define ZMQ_WSS_KEY_PEM                            103
+#define ZMQ_WSS_CERT_PEM                           104
+#define ZMQ_WSS_TRUST_PEM                          105
+#define ZMQ_WSS_HOSTNAME                           106
+#define ZMQ_WSS_TRUST_SYSTEM                       107
+#define ZMQ_ONLY_FIRST_SUBSCRIBE                   108
 #define ZMQ_RECONNECT_STOP                         109
+#define ZMQ_HELLO_MSG                              110
+#define ZMQ_DISCONNECT_MSG                         111
+#define ZMQ_PRIORITY                               112
+#define ZMQ_BUSY_POLL                              113
+#define ZMQ_HICCUP_MSG                             114
+#define ZMQ_XSUB_VERBOSE_UNSUBSCRIBE               115
+#define ZMQ_TOPICS_COUNT                           116
+#define ZMQ_NORM_MODE                              117
+#define ZMQ_NORM_UNICAST_NACK                      118
+#define ZMQ_NORM_BUFFER_SIZE                       119
+#define ZMQ_NORM_SEGMENT_SIZE                      120
+#define ZMQ_NORM_BLOCK_SIZE                        121
+#define ZMQ_NORM_NUM_PARITY                        122
+#define ZMQ_NORM_NUM_AUTOPARITY                    123
+#define ZMQ_NORM_PUSH                              124
+
+/* Values of ZMQ_NORM_MODE. */
+#define ZMQ_NORM_FIXED                             0
+#define ZMQ_NORM_CC                                1
+#define ZMQ_NORM_CCL                               2
+#define ZMQ_NORM_CCE                               3
+#define ZMQ_NORM_CCE_ECNONLY                       4
+
+/* Bits of ZMQ_RECONNECT_STOP. */
 #define ZMQ_RECONNECT_STOP_CONN_REFUSED            0x1
 #define ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED        0x2
 #define ZMQ_RECONNECT_STOP_AFTER_DISCONNECT        0x4
+
+/* Bits of ZMQ_ROUTER_NOTIFY. */
+#define ZMQ_NOTIFY_CONNECT                         1
+#define ZMQ_NOTIFY_DISCONNECT                      2
+
+/* Contexts: an option, and options that are not an int. */
+#define ZMQ_ZERO_COPY_RECV                         10
+
+ZMQ_EXPORT int zmq_ctx_set_ext (void *context, int option, const void *value, size_t size);
+ZMQ_EXPORT int zmq_ctx_get_ext (void *context, int option, void *value, size_t *size);
+
+/* Groups of RADIO and DISH; peers of PEER and SERVER by number. */
+ZMQ_EXPORT int zmq_join (void *socket, const char *group);
+ZMQ_EXPORT int zmq_leave (void *socket, const char *group);
+ZMQ_EXPORT uint32_t zmq_connect_peer (void *socket, const char *endpoint); /* 0 for an error */
+ZMQ_EXPORT int zmq_disconnect_peer (void *socket, uint32_t routing_id);
+ZMQ_EXPORT int zmq_socket_get_peer_state (void *socket, const void *routing_id, size_t routing_id_size);
+
+/* Messages. */
+#define ZMQ_MSG_PROPERTY_ROUTING_ID                "Routing-Id"
+#define ZMQ_MSG_PROPERTY_SOCKET_TYPE               "Socket-Type"
+#define ZMQ_MSG_PROPERTY_USER_ID                   "User-Id"
+#define ZMQ_MSG_PROPERTY_PEER_ADDRESS              "Peer-Address"
+
+ZMQ_EXPORT int zmq_msg_set_routing_id (zmq_msg_t *msg, uint32_t routing_id);
+ZMQ_EXPORT uint32_t zmq_msg_routing_id (zmq_msg_t *msg);
+ZMQ_EXPORT int zmq_msg_set_group (zmq_msg_t *msg, const char *group);
+ZMQ_EXPORT const char *zmq_msg_group (zmq_msg_t *msg);
+ZMQ_EXPORT int zmq_msg_init_buffer (zmq_msg_t *msg, const void *data, size_t size); /* copies */
+
+/* Waiting for many, which are registered once. */
+#define ZMQ_HAVE_POLLER
+
+typedef struct zmq_poller_event_t
+{
+    void *socket; /* or NULL, for a descriptor */
+    zmq_fd_t fd;
+    void *user_data;
+    short events;
+} zmq_poller_event_t;
+
+ZMQ_EXPORT void *zmq_poller_new (void);
+ZMQ_EXPORT int zmq_poller_destroy (void **poller);
+ZMQ_EXPORT int zmq_poller_size (void *poller);
+ZMQ_EXPORT int zmq_poller_add (void *poller, void *socket, void *user_data, short events);
+ZMQ_EXPORT int zmq_poller_modify (void *poller, void *socket, short events);
+ZMQ_EXPORT int zmq_poller_remove (void *poller, void *socket);
+ZMQ_EXPORT int zmq_poller_add_fd (void *poller, zmq_fd_t fd, void *user_data, short events);
+ZMQ_EXPORT int zmq_poller_modify_fd (void *poller, zmq_fd_t fd, short events);
+ZMQ_EXPORT int zmq_poller_remove_fd (void *poller, zmq_fd_t fd);
+ZMQ_EXPORT int zmq_poller_fd (void *poller, zmq_fd_t *fd);
+ZMQ_EXPORT int zmq_poller_wait (void *poller, zmq_poller_event_t *event, long timeout);
+ZMQ_EXPORT int zmq_poller_wait_all (void *poller, zmq_poller_event_t *events, int room, long timeout);
+
+/* As zmq_poll, with a mask of signals for as long as it waits. A compiler that keeps to ISO C has no sigset_t. */
+#if !defined __STRICT_ANSI__ || defined _GNU_SOURCE || defined _POSIX_C_SOURCE
+ZMQ_EXPORT int zmq_ppoll (zmq_pollitem_t *items, int count, long timeout, const sigset_t *mask);
+#endif
 
 /* Two values: messages that wait to be sent, and to be received. */
 #define ZMQ_EVENT_PIPES_STATS                      0x10000

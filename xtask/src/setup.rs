@@ -22,6 +22,11 @@ const PACKAGES: &[Package] = &[
         is_there: || tools::has("strace"),
         why: "tests make system calls fail by its fault injection",
     },
+    Package {
+        name: "g++",
+        is_there: || tools::has("c++"),
+        why: "zmq.h has to compile as C++, too",
+    },
     // It brings libzmq5.
     Package {
         name: "python3-zmq",

@@ -13,6 +13,7 @@ mod marks;
 pub(crate) mod pipes;
 mod reply;
 mod shared;
+mod spare;
 mod watch;
 
 pub(crate) use bounds::Bounds;
@@ -29,4 +30,5 @@ pub(crate) use failure::Failure;
 pub(crate) use marks::Marks;
 pub(crate) use reply::Reply;
 pub(crate) use shared::{Downgrade, Unsent, Upgrade};
+pub(crate) use spare::Spare;
 pub(crate) use watch::{Sink, Watch, WeakWatch};

@@ -9,6 +9,7 @@ use ringmq_pipe::local::{Announcement, Bell, Post, Receiver, Sender, Waker};
 use crate::mail::commands::{Attachment, Far, Link, Order, PipeId};
 use crate::mail::ends::{SessionPipe, direction};
 use crate::mail::event::Addresses;
+use crate::mail::spare::Spare;
 
 /// Activates a session.
 struct SessionBell {
@@ -32,10 +33,17 @@ pub(crate) fn inbound(link: &Link, session: &Waker) -> (Sender<Frame>, Receiver<
 }
 
 /// Makes the direction from a socket to its session. `session` wakes the session.
-pub(crate) fn outbound(link: &Link, session: &Waker) -> (Sender<Frame>, Receiver<Frame>) {
+fn outbound(link: &Link, session: &Waker) -> (Sender<Frame>, Receiver<Frame>) {
     let socket = Waker::from(link.bellpull.clone());
     let (conflates, mark) = (link.conflates.sending, link.marks.sending);
     direction(conflates, mark, session.clone(), socket)
+}
+
+/// The pipe from a socket to its session for what follows shared memory. `session` wakes the session.
+pub(crate) fn spare(link: &Link, session: &Waker) -> Arc<Spare> {
+    let socket = Waker::from(link.bellpull.clone());
+    let (conflates, mark) = (link.conflates.sending, link.marks.sending);
+    Spare::new(conflates, mark, session.clone(), socket)
 }
 
 /// Makes the pipe between a socket and a session: the socket's ends, and the session's.

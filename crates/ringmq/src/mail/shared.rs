@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use ringmq_message::{Frame, Properties};
-use ringmq_pipe::local::{Receiver, Sender};
+use ringmq_pipe::local::Receiver;
 use ringmq_pipe::remote;
 
 use crate::mail::bounds::Bounds;
 use crate::mail::carrier::ZmtpReason;
 use crate::mail::failure::Failure;
+use crate::mail::spare::Spare;
 
 /// Ends in shared memory, for the directions that change over.
 #[derive(Debug)]
 pub(crate) struct Upgrade {
     pub(crate) sender: Option<remote::Sender>,
+    /// The way back from there.
+    pub(crate) spare: Option<Arc<Spare>>,
     pub(crate) receiver: Option<remote::Receiver>,
     /// The properties of the peer, for the messages that are received.
     pub(crate) properties: Option<Arc<Properties>>,
@@ -26,16 +29,18 @@ impl Upgrade {
     pub(crate) fn agreed() -> Upgrade {
         Upgrade {
             sender: None,
+            spare: None,
             receiver: None,
             properties: None,
             bounds: Bounds::default(),
         }
     }
 
-    /// The socket sends by this sender from now on.
-    pub(crate) fn sender(sender: remote::Sender) -> Upgrade {
+    /// The socket sends by this sender from now on, and by the spare pipe when it leaves that.
+    pub(crate) fn sender(sender: remote::Sender, spare: Arc<Spare>) -> Upgrade {
         Upgrade {
             sender: Some(sender),
+            spare: Some(spare),
             receiver: None,
             properties: None,
             bounds: Bounds::default(),
@@ -50,6 +55,7 @@ impl Upgrade {
     ) -> Upgrade {
         Upgrade {
             sender: None,
+            spare: None,
             receiver: Some(receiver),
             properties,
             bounds,
@@ -57,10 +63,12 @@ impl Upgrade {
     }
 }
 
-/// Ends of a pipe to the session, for the directions that go back to ZMTP.
+/// The directions that go back to ZMTP.
 #[derive(Debug)]
 pub(crate) struct Downgrade {
-    pub(crate) sender: Option<Sender<Frame>>,
+    /// The socket sends by the spare pipe from now on.
+    pub(crate) sends: bool,
+    /// The socket's end of a pipe from the session.
     pub(crate) receiver: Option<Receiver<Frame>>,
     pub(crate) why: ZmtpReason,
 }

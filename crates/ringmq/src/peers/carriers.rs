@@ -101,6 +101,7 @@ impl Peers {
             sender.set_mark(own.sending);
             sender.set_late_policy(&self.late_policy);
             entry.next = Next::Shared(SharedOutlet::new(sender));
+            entry.spare = upgrade.spare;
         }
     }
 
@@ -118,8 +119,8 @@ impl Peers {
             entry.receiver.report_again();
             entry.receiver.then(Inlet::local(receiver));
         }
-        if let Some(sender) = ends.sender {
-            entry.go_back(sender);
+        if ends.sends {
+            entry.go_back();
         }
     }
 

@@ -1,12 +1,13 @@
 //! One peer of a socket.
 
 use std::mem;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ringmq_message::Frame;
 use ringmq_pipe::local;
 
-use crate::mail::{Carrier, Far, Identity, Marks, PipeId, ZmtpReason};
+use crate::mail::{Carrier, Failure, Far, Identity, Marks, PipeId, Spare, ZmtpReason};
 use crate::peers::inlet::Inlet;
 use crate::peers::outlet::Outlet;
 use crate::peers::shared_outlet::SharedOutlet;
@@ -18,6 +19,8 @@ pub(super) struct Entry {
     pub(super) sender: Outlet,
     pub(super) receiver: Inlet,
     pub(super) next: Next,
+    /// The way back from shared memory.
+    pub(super) spare: Option<Arc<Spare>>,
     pub(super) carrier: Carrier,
     pub(super) identity: Box<Identity>,
     pub(super) far: Far,
@@ -132,8 +135,12 @@ impl Entry {
         }
     }
 
-    /// Sends by a pipe to the session. What could not be sent in shared memory goes first.
-    pub(super) fn go_back(&mut self, sender: local::Sender<Frame>) {
+    /// Sends by the spare pipe to the session, unless it does already. What could not be sent in shared memory goes first.
+    pub(super) fn go_back(&mut self) {
+        let Some(spare) = self.spare.take() else {
+            return;
+        };
+        let sender = spare.sender();
         if matches!(self.sender, Outlet::Local(_)) && self.sender.is_mid_message() {
             // The session reads that message to its end first.
             self.next = Next::Local(sender);
@@ -179,6 +186,10 @@ impl Entry {
     #[cold]
     pub(super) fn report_failures(&mut self) {
         let failures = [self.sender.report(), self.receiver.report()];
+        if failures[0] == Some(Failure::CannotSend) && !self.gone {
+            // The session finds what is sent from now on in the spare pipe, whether this socket calls again or not.
+            self.go_back();
+        }
         // A connection that is gone needs no end, and another one may have its name.
         if !self.gone {
             for why in failures.into_iter().flatten() {

@@ -96,6 +96,7 @@ impl Peers {
             sender: Outlet::Local(sender),
             receiver: Inlet::local(receiver),
             next: Next::None,
+            spare: None,
             far,
             far_marks: None,
             mid_message: false,

@@ -143,10 +143,12 @@ impl Peers {
     #[cold]
     pub(super) fn look_for_room(&mut self, peer: Peer) -> bool {
         let entry = &mut self.entries[peer.0 as usize];
-        let has_room = entry.sender.has_room();
+        let mut has_room = entry.sender.has_room();
         let _readable = entry.receiver.is_ready();
         if entry.has_failed() {
             entry.report_failures();
+            // The pipe has changed, perhaps.
+            has_room = entry.sender.has_room();
         }
         if !has_room {
             self.mark_unwritable(peer);

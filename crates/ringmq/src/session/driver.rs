@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringmq_message::{Frame, Properties};
-use ringmq_pipe::local::{Receiver, Sender};
+use ringmq_pipe::local::Receiver;
 use ringmq_pipe::remote::{self, OfferFrame, RefusalReason, Witness};
 use ringmq_transport::Stream;
 use ringmq_zmtp::Connection;
 
-use crate::mail::pipes::{inbound, outbound};
-use crate::mail::{Carrier, Downgrade, Link, Unsent, Upgrade, ZmtpReason};
+use crate::mail::pipes::{inbound, spare};
+use crate::mail::{Carrier, Downgrade, Link, Spare, Unsent, Upgrade, ZmtpReason};
 use crate::peers::outbound::Outbound;
 use crate::peers::shared_outlet::SharedOutlet;
 use crate::session::broken::Broken;
@@ -46,6 +46,8 @@ pub(crate) struct Driver {
     receiver: Option<remote::Receiver>,
     /// Knows what the peer has not read in shared memory.
     pub(crate) witness: Option<Witness>,
+    /// The pipe by which the socket sends once it leaves shared memory, until this session reads it.
+    spare: Option<Arc<Spare>>,
     /// The message that was unsent when the socket closed.
     pub(crate) unsent: Option<Retry>,
     /// Between two looks at what the peer has read.
@@ -139,6 +141,7 @@ impl Driver {
             sender: None,
             receiver: None,
             witness: None,
+            spare: None,
             unsent: None,
             backoff: PollBackoff::new(),
             answer_until: None,
@@ -227,7 +230,9 @@ impl Driver {
             Action::GiveSender => {
                 if let Some((sender, witness)) = self.sender.take() {
                     self.witness = Some(witness);
-                    self.upgrade(Upgrade::sender(sender));
+                    let spare = spare(link, &ends.waker);
+                    self.spare = Some(Arc::clone(&spare));
+                    self.upgrade(Upgrade::sender(sender, spare));
                 }
             }
             Action::GiveReceiver => {
@@ -247,10 +252,10 @@ impl Driver {
             Action::OpenInbound(why) => {
                 let why = reason(why);
                 let receiver = open_inbound(ends, link);
-                self.downgrade(None, Some(receiver), why);
+                self.downgrade(false, Some(receiver), why);
                 self.news.push_back(News::Carrier(Carrier::Zmtp(why)));
             }
-            Action::HoldPipe(why) => self.hold_pipe(reason(why), ends, link),
+            Action::HoldPipe(why) => self.hold_pipe(reason(why), ends),
             Action::AppendHeld => ends.append_held(),
             Action::TakeUnread => {
                 if let Some(witness) = self.witness.take() {
@@ -258,7 +263,7 @@ impl Driver {
                     ends.outbound.then(Outbound::left(witness.into_unread()));
                 }
             }
-            Action::OpenPipe(why) => self.open_pipe(reason(why), ends, link),
+            Action::OpenPipe(why) => self.open_pipe(reason(why), ends),
             Action::DropSegments => self.witness = None,
             Action::AppendUnsent => {
                 if let Some(unsent) = self.unsent.take() {
@@ -278,25 +283,32 @@ impl Driver {
         }
     }
 
-    fn hold_pipe(&mut self, why: ZmtpReason, ends: &mut Ends, link: &Link) {
+    /// The pipe by which the socket sends once it leaves shared memory. It is read once.
+    fn take_spare(&mut self) -> Outbound {
+        match self.spare.take() {
+            Some(spare) => Outbound::new(spare.receiver()),
+            None => Outbound::late(Vec::new()),
+        }
+    }
+
+    fn hold_pipe(&mut self, why: ZmtpReason, ends: &mut Ends) {
         self.backoff = PollBackoff::new();
         ends.held = Some(match self.unsent.take() {
             Some(unsent) => Outbound::late(unsent.into_parts()),
             None => {
-                let (sender, held) = outbound(link, &ends.waker);
-                self.downgrade(Some(sender), None, why);
-                Outbound::new(held)
+                self.downgrade(true, None, why);
+                self.take_spare()
             }
         });
         self.news.push_back(News::LoggedCarrier(Carrier::Zmtp(why)));
     }
 
-    fn open_pipe(&mut self, why: ZmtpReason, ends: &mut Ends, link: &Link) {
-        let (sender, then) = outbound(link, &ends.waker);
-        ends.outbound.then(Outbound::new(then));
+    fn open_pipe(&mut self, why: ZmtpReason, ends: &mut Ends) {
+        let then = self.take_spare();
+        ends.outbound.then(then);
         match self.unsent.take() {
             Some(unsent) => ends.end_with(unsent.into_parts()),
-            None => self.downgrade(Some(sender), None, why),
+            None => self.downgrade(true, None, why),
         }
         self.news.push_back(News::LoggedCarrier(Carrier::Zmtp(why)));
     }
@@ -304,7 +316,7 @@ impl Driver {
     /// Makes the chain ready for the next connection, which begins with ZMTP.
     fn resume(&mut self, unread: Unread, held: bool, tell: bool, ends: &mut Ends, link: &Link) {
         let receiver = open_inbound(ends, link);
-        let mut sender = None;
+        let mut sends = false;
         let left = match (self.witness.take(), unread) {
             (None, _) | (_, Unread::None | Unread::Pipe) => None,
             (Some(witness), _) => Some(Outbound::left(witness.into_unread())),
@@ -317,9 +329,9 @@ impl Driver {
             }
         }
         if matches!(unread, Unread::Pipe | Unread::BehindThenPipe) {
-            let (from_socket, then) = outbound(link, &ends.waker);
-            ends.outbound.then(Outbound::new(then));
-            sender = Some(from_socket);
+            let then = self.take_spare();
+            ends.outbound.then(then);
+            sends = true;
         }
         if held {
             ends.append_held();
@@ -327,7 +339,7 @@ impl Driver {
         let why = ZmtpReason::PeerGone;
         match self.unsent.take() {
             Some(unsent) => ends.end_with(unsent.into_parts()),
-            None => self.downgrade(sender, Some(receiver), why),
+            None => self.downgrade(sends, Some(receiver), why),
         }
         if tell {
             self.news.push_back(News::Carrier(Carrier::Zmtp(why)));
@@ -346,6 +358,7 @@ impl Driver {
         };
         let _ = self.input(ended, site);
         (self.sender, self.receiver, self.witness) = (None, None, None);
+        self.spare = None;
     }
 
     /// The socket has closed. `unsent`: with a message that shared memory had no room for.
@@ -395,14 +408,9 @@ impl Driver {
         self.news.push_back(News::Upgrade(Box::new(upgrade)));
     }
 
-    fn downgrade(
-        &mut self,
-        sender: Option<Sender<Frame>>,
-        receiver: Option<Receiver<Frame>>,
-        why: ZmtpReason,
-    ) {
+    fn downgrade(&mut self, sends: bool, receiver: Option<Receiver<Frame>>, why: ZmtpReason) {
         self.news.push_back(News::Downgrade(Box::new(Downgrade {
-            sender,
+            sends,
             receiver,
             why,
         })));

@@ -32,6 +32,7 @@ mod resources;
 mod scribbles;
 mod short;
 mod signals;
+mod spare;
 mod stalled;
 mod switch;
 mod unread;

@@ -82,7 +82,8 @@ impl World {
             }
             Action::HoldPipe(_) => self.hold(number),
             Action::OpenPipe(_) => {
-                let pipe = open(&mut side.outbound);
+                let pipe = self.spare(number, connection);
+                let session = &mut self.sides[number].session;
                 session.chain.push_back(Source::Pipe(pipe));
                 self.end_or_downgrade(number, Some(pipe), None, false);
             }
@@ -119,8 +120,8 @@ impl World {
             side.session.held = Some(Source::Unsent(None));
             self.end_with_unsent(number);
         } else {
-            let pipe = open(&mut side.outbound);
-            side.session.held = Some(Source::Pipe(pipe));
+            let pipe = self.spare(number, self.connection());
+            self.sides[number].session.held = Some(Source::Pipe(pipe));
             self.downgrade(number, Some(pipe), None, false);
         }
     }
@@ -139,6 +140,13 @@ impl World {
         true
     }
 
+    /// The pipe by which a socket sends when it leaves the memory of this connection.
+    pub(super) fn spare(&mut self, number: usize, connection: usize) -> usize {
+        let pipes = &mut self.sides[number].outbound;
+        let spare = &mut self.memories[connection][number].spare;
+        *spare.get_or_insert_with(|| open(pipes))
+    }
+
     fn append_held(&mut self, number: usize) {
         let session = &mut self.sides[number].session;
         if self.fault == Some(Fault::ForgetsHeld) {
@@ -152,6 +160,8 @@ impl World {
         let at = self.memories[connection][number].read;
         self.chain_at_end(number);
         let behind = self.fault == Some(Fault::FrontBehind);
+        let opens = matches!(unread, Unread::Pipe | Unread::BehindThenPipe);
+        let sender = opens.then(|| self.spare(number, connection));
         let side = &mut self.sides[number];
         let session = &mut side.session;
         let receiver = Some(open(&mut side.inbound));
@@ -167,8 +177,6 @@ impl World {
                 session.chain.push_back(left);
             }
         }
-        let opens = matches!(unread, Unread::Pipe | Unread::BehindThenPipe);
-        let sender = opens.then(|| open(&mut side.outbound));
         session.chain.extend(sender.map(Source::Pipe));
         if held {
             self.append_held(number);

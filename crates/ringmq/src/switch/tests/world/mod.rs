@@ -62,6 +62,8 @@ pub(crate) struct Memory {
     pub(crate) read: usize,
     /// *end* was published.
     pub(crate) ended: bool,
+    /// The pipe by which the socket sends when it leaves this memory. The first side that needs it opens it.
+    pub(crate) spare: Option<usize>,
     /// The sender's side has ended the connection to a peer that lives.
     pub(crate) given: bool,
     /// The receiver has no mapping for what is published from here on.

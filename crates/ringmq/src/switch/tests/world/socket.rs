@@ -13,7 +13,8 @@ pub(crate) struct Socket {
     next: Option<usize>,
     /// A message that was accepted and has no room in shared memory.
     waiting: Option<Number>,
-    failed: bool,
+    /// The connection whose memory it has a way back from.
+    spare: Option<usize>,
     pub(crate) sent: u8,
     pub(crate) closed: bool,
     /// The session has ended.
@@ -81,7 +82,7 @@ impl Socket {
             outlet: Outlet::Pipe(0),
             next: None,
             waiting: None,
-            failed: false,
+            spare: None,
             sent: 0,
             closed: false,
             gone: false,
@@ -112,7 +113,6 @@ impl World {
             || socket.closed
             || socket.gone
             || socket.waiting.is_some()
-            || socket.failed
             || self.budget.messages[number] == 0
             || budget.as_ref().is_some_and(|left| **left == 0)
         {
@@ -145,8 +145,7 @@ impl World {
             (Outlet::Shared(_), _) => {
                 socket.waiting = Some(message);
                 if way == Way::Short {
-                    socket.failed = true;
-                    side.orders.push_back(Order::CannotSend);
+                    self.cannot_go_on(number);
                 }
             }
             (Outlet::Closed, _) => {}
@@ -163,21 +162,47 @@ impl World {
         }
     }
 
+    /// The socket has no memory, or gives it back.
+    fn cannot_go_on(&mut self, number: usize) {
+        if let Some(connection) = self.sides[number].socket.spare {
+            let pipe = self.spare(number, connection);
+            self.go_back(number, pipe);
+        }
+        self.sides[number].orders.push_back(Order::CannotSend);
+    }
+
+    /// The socket leaves shared memory, if it has not yet. What had no room there goes first.
+    fn go_back(&mut self, number: usize, pipe: usize) {
+        let side = &mut self.sides[number];
+        let socket = &mut side.socket;
+        if socket.spare.take().is_none() {
+            return;
+        }
+        side.outbound[pipe].messages.extend(socket.waiting.take());
+        match socket.outlet {
+            Outlet::Pipe(old) => side.outbound[old].ended = true,
+            Outlet::Shared(old) => self.memories[old][number].ended = true,
+            Outlet::Closed => {}
+        }
+        if let Some(next) = socket.next.take() {
+            self.memories[next][number].ended = true;
+        }
+        socket.outlet = Outlet::Pipe(pipe);
+        side.orders.push_back(Order::Activate);
+    }
+
     /// The message that waits in the socket is tried again.
     pub(super) fn retry_waiting(&mut self, number: usize, ample: bool) -> bool {
         let side = &mut self.sides[number];
         let socket = &mut side.socket;
-        let (Outlet::Shared(connection), Some(message), false) =
-            (socket.outlet, socket.waiting, socket.failed)
-        else {
+        let (Outlet::Shared(connection), Some(message)) = (socket.outlet, socket.waiting) else {
             return false;
         };
         if ample {
             socket.waiting = None;
             self.publish(number, connection, message);
         } else {
-            socket.failed = true;
-            side.orders.push_back(Order::CannotSend);
+            self.cannot_go_on(number);
         }
         true
     }
@@ -254,7 +279,10 @@ impl World {
                     .into_iter()
                     .for_each(|pipe| side.outbound[pipe].ended = true);
             }
-            Command::Sender(connection) => socket.next = Some(connection),
+            Command::Sender(connection) => {
+                socket.next = Some(connection);
+                socket.spare = Some(connection);
+            }
             Command::Receiver(connection) => socket.inlet.push_back(Source::Shared {
                 connection,
                 ends: false,
@@ -271,18 +299,7 @@ impl World {
                     socket.inlet.push_back(Source::Pipe(pipe));
                 }
                 if let Some(pipe) = sender {
-                    side.outbound[pipe].messages.extend(socket.waiting.take());
-                    socket.failed = false;
-                    match socket.outlet {
-                        Outlet::Pipe(old) => side.outbound[old].ended = true,
-                        Outlet::Shared(old) => memories[old][number].ended = true,
-                        Outlet::Closed => {}
-                    }
-                    if let Some(next) = socket.next.take() {
-                        memories[next][number].ended = true;
-                    }
-                    socket.outlet = Outlet::Pipe(pipe);
-                    side.orders.push_back(Order::Activate);
+                    self.go_back(number, pipe);
                 }
             }
             Command::Stop => {
@@ -297,9 +314,8 @@ impl World {
                     memories[next][number].ended = true;
                     side.orders.push_back(Order::Activate);
                 }
-                if matches!(socket.outlet, Outlet::Shared(_)) && !socket.failed {
-                    socket.failed = true;
-                    side.orders.push_back(Order::CannotSend);
+                if matches!(socket.outlet, Outlet::Shared(_)) {
+                    self.cannot_go_on(number);
                 }
             }
             Command::Attach { sender, receiver } if socket.closed => {

@@ -18,4 +18,4 @@ mod stock;
 pub use ours::{
     Transport, message, number, ours, parts, pattern, recv, recv_numbers, send_numbers, soon,
 };
-pub use stock::{Stock, begin, name};
+pub use stock::{Stock, begin};

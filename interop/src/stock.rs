@@ -50,7 +50,7 @@ impl Stock {
 
     /// Makes the socket.
     pub fn open(&mut self, kind: Kind) {
-        self.ask(&format!("open {}", name(kind)));
+        self.ask(&format!("open {kind}"));
     }
 
     /// Sets an option, named without `ZMQ_`, to a number.
@@ -187,22 +187,4 @@ fn message_of(words: &str) -> Vec<Vec<u8>> {
             .collect()
     };
     words.split(' ').map(bytes).collect()
-}
-
-/// What libzmq calls a socket type, without `ZMQ_`.
-pub fn name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Pair => "PAIR",
-        Kind::Pub => "PUB",
-        Kind::Sub => "SUB",
-        Kind::Req => "REQ",
-        Kind::Rep => "REP",
-        Kind::Dealer => "DEALER",
-        Kind::Router => "ROUTER",
-        Kind::Pull => "PULL",
-        Kind::Push => "PUSH",
-        Kind::Xpub => "XPUB",
-        Kind::Xsub => "XSUB",
-        Kind::Stream => "STREAM",
-    }
 }

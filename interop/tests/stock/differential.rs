@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use interop::{Stock, begin, message, name, ours, parts};
+use interop::{Stock, begin, message, ours, parts};
 use ringmq::{Kind, Socket};
 use ringmq_testing::{Random, seed};
 
@@ -109,7 +109,7 @@ impl Said {
     fn new(random: &mut Random, kind: Kind) -> Said {
         let mut said = Said::default();
         said.greet(random);
-        said.introduce(random, name(kind).as_bytes());
+        said.introduce(random, kind.name().as_bytes());
         for _ in 0..random.below(5) {
             said.talk(random, kind);
         }
@@ -291,7 +291,7 @@ impl Said {
                     4,
                     &[
                         &b"\x05READY"[..],
-                        &property(b"Socket-Type", name(kind).as_bytes()),
+                        &property(b"Socket-Type", kind.name().as_bytes()),
                     ]
                     .concat(),
                 )

@@ -1,6 +1,6 @@
 //! Every legal pair of socket types, with either as ours, either bound, over each transport.
 
-use interop::{Stock, Transport, begin, message, name, ours, pattern, recv};
+use interop::{Stock, Transport, begin, message, ours, pattern, recv};
 use ringmq::{Kind, SetOption, Socket};
 use ringmq_testing::Scratch;
 
@@ -87,7 +87,7 @@ fn prepare(ours: &mut Socket, stock_kind: Kind, stock: &mut Stock) {
 
 fn talk(ours: &mut Socket, stock_kind: Kind, stock: &mut Stock) {
     let kind = ours.kind();
-    let told = format!("{} to a stock {}", name(kind), name(stock_kind));
+    let told = format!("{kind} to a stock {stock_kind}");
     match (kind, stock_kind) {
         (Kind::Push, _) => to_stock(ours, stock_kind, stock, &told),
         (Kind::Pull, _) => from_stock(ours, stock_kind, stock, &told),

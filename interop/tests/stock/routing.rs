@@ -11,6 +11,8 @@ const IDS: [&[u8]; 5] = [b"", b"i", b"\x01\0\xff", b"\0\0\0\x07", &[b'i'; 255]];
 fn given_by_our_router() {
     let Some(_guard) = begin() else { return };
     let scratch = Scratch::new();
+    // One process for all: to start Python takes longer than all that it does here.
+    let mut stock = Stock::start();
     for transport in Transport::ALL {
         for kind in [Kind::Dealer, Kind::Req, Kind::Router] {
             for id in IDS {
@@ -23,7 +25,7 @@ fn given_by_our_router() {
                     .change_options(|options| options.routing_id(b"router"))
                     .unwrap();
                 router.bind(&transport.endpoint(&scratch)).unwrap();
-                let mut stock = Stock::new(kind);
+                stock.open(kind);
                 if !id.is_empty() {
                     stock.set_bytes("ROUTING_ID", id);
                 }
@@ -44,6 +46,7 @@ fn given_by_our_router() {
                 *heard.last_mut().unwrap() = b"back".to_vec();
                 router.send(message(&heard)).unwrap();
                 assert_eq!(stock.recv().last().unwrap(), b"back");
+                stock.close();
             }
         }
     }
@@ -62,7 +65,7 @@ fn given_by_a_stock_router() {
                 // The peer before is not to have the same id.
                 let mut id = id.to_vec();
                 if !id.is_empty() {
-                    id.extend_from_slice(interop::name(kind).as_bytes());
+                    id.extend_from_slice(kind.name().as_bytes());
                     id.truncate(255);
                     ours.change_options(|options| options.routing_id(&id))
                         .unwrap();

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use interop::{Stock, begin, message, name, ours, parts, pattern, recv};
+use interop::{Stock, begin, message, ours, parts, pattern, recv};
 use ringmq::{Kind, Socket};
 
 type Parts = Vec<Vec<u8>>;
@@ -78,7 +78,7 @@ impl Bare {
         let mut theirs = [0; 64];
         bare.stream.read_exact(&mut theirs).unwrap();
         let mut ready = b"\x05READY".to_vec();
-        for (property, value) in [("Socket-Type", name(kind)), ("Identity", "id")] {
+        for (property, value) in [("Socket-Type", kind.name()), ("Identity", "id")] {
             ready.push(property.len() as u8);
             ready.extend_from_slice(property.as_bytes());
             ready.extend_from_slice(&(value.len() as u32).to_be_bytes());

@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 /// A socket type. It decides which peers a socket sends to and receives from.
 ///
-/// The numbers are those that ZMTP 2.0 sends, and those of `zmq.h`.
+/// The numbers are those that ZMTP 2.0 sends, and those of `zmq.h`. More types may come, so a `match` outside of this
+/// crate has an arm for others.
 ///
 /// ```
 /// use ringmq_message::Kind;
@@ -20,6 +21,7 @@ use std::str::FromStr;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Kind {
     /// Has one peer; sends to it and receives from it.
     Pair = 0,

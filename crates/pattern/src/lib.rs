@@ -21,7 +21,7 @@
 //!   a peer leaves unfinished, or is left with, is whole or absent.
 //! * A peer that was found without a message, or without room, is not asked again before the socket says
 //!   [`activated`](Pattern::activated).
-//! * Who cannot be part of the pattern is [not attached](NotAttached), and why goes up as a value.
+//! * Who cannot be part of the pattern is [not attached](AttachError), and why goes up as a value.
 //! * Behaviour is libzmq's. Where libzmq would abort, or would mix messages, a message is dropped instead.
 //!
 //! # Subscriptions
@@ -84,6 +84,6 @@ mod types;
 pub use pattern::Pattern;
 pub use ringmq_message::Kind;
 pub use route::{
-    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Refused, Remote, SetOption, Take,
-    Unrouted,
+    AttachError, OptionError, Peer, Pipes, Ready, RecvPartError, Remote, RouteError, SendPartError,
+    SetOption, Take,
 };

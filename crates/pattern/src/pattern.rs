@@ -3,8 +3,8 @@
 use ringmq_message::{Frame, Kind};
 
 use crate::route::{
-    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Refused, Remote, Route, SetOption,
-    Take, Unrouted,
+    AttachError, OptionError, Peer, Pipes, Ready, RecvPartError, Remote, Route, RouteError,
+    SendPartError, SetOption, Take,
 };
 use crate::types::{Dealer, Pair, Pull, Push, Rep, Req, Router, Xpub, Xsub};
 
@@ -62,6 +62,8 @@ impl Pattern {
             Kind::Xpub => State::Xpub(Box::new(Xpub::new(true))),
             Kind::Sub => State::Xsub(Box::new(Xsub::new(true))),
             Kind::Xsub => State::Xsub(Box::new(Xsub::new(false))),
+            // The compiler asks for this arm because programs may not list all types. A test makes a pattern of each.
+            _ => unreachable!("{kind} has no routing"),
         };
         Pattern { kind, state }
     }
@@ -82,7 +84,7 @@ impl Pattern {
         peer: Peer,
         remote: Remote<'_>,
         pipes: &mut P,
-    ) -> Result<(), NotAttached> {
+    ) -> Result<(), AttachError> {
         route!(self, attach(peer, remote, pipes))
     }
 
@@ -110,7 +112,7 @@ impl Pattern {
     /// The part is handed back: nothing of it was sent. The state is as before, but that a REQ that is
     /// [relaxed](SetOption::ReqRelaxed) gives up the reply that it waits for.
     #[inline]
-    pub fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
+    pub fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), SendPartError> {
         route!(self, send(frame, pipes))
     }
 
@@ -120,7 +122,7 @@ impl Pattern {
     ///
     /// If nothing waits, or not now, or never.
     #[inline]
-    pub fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+    pub fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvPartError> {
         route!(self, recv(pipes))
     }
 
@@ -129,9 +131,9 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// No peer can take the part: [`Unrouted`] says why.
+    /// No peer can take the part: [`RouteError`] says why.
     #[inline(always)]
-    pub fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
+    pub fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, RouteError> {
         route!(self, route(more, pipes))
     }
 
@@ -152,7 +154,7 @@ impl Pattern {
         &mut self,
         pipes: &mut P,
         to: &mut impl Take<P>,
-    ) -> Result<bool, RecvRefused> {
+    ) -> Result<bool, RecvPartError> {
         route!(self, recv_to(pipes, to))
     }
 
@@ -172,7 +174,11 @@ impl Pattern {
     /// # Errors
     ///
     /// If the socket type does not know it.
-    pub fn set<P: Pipes>(&mut self, option: SetOption<'_>, pipes: &mut P) -> Result<(), BadOption> {
+    pub fn set<P: Pipes>(
+        &mut self,
+        option: SetOption<'_>,
+        pipes: &mut P,
+    ) -> Result<(), OptionError> {
         route!(self, set(option, pipes))
     }
 

@@ -2,7 +2,7 @@
 
 mod world;
 
-use ringmq_pattern::{Kind, Pattern, Peer, RecvRefused, Remote, SetOption};
+use ringmq_pattern::{Kind, Pattern, Peer, RecvPartError, Remote, SetOption};
 use ringmq_testing::{Random, seed};
 use world::Stage;
 
@@ -123,7 +123,7 @@ fn no_call_drops_messages_without_end() {
                                 assert_eq!(message, body.trim_start_matches('|'));
                                 true
                             }
-                            Err(RecvRefused::Empty) => false,
+                            Err(RecvPartError::Empty) => false,
                             Err(other) => panic!("{other}"),
                         }
                     };

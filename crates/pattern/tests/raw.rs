@@ -2,7 +2,7 @@
 
 mod world;
 
-use ringmq_pattern::{Kind, Pattern, Peer, RecvRefused, Refused, Remote, SetOption};
+use ringmq_pattern::{Kind, Pattern, Peer, RecvPartError, Remote, SendPartError, SetOption};
 use world::{START, Stage};
 
 /// The routing id that is made up for a connection.
@@ -32,7 +32,7 @@ fn bytes_come_with_the_id_of_their_connection_and_go_to_the_one_that_is_named() 
         stage.give(1, "GET");
         assert_eq!(stage.recv().unwrap(), made(0) + "|");
         assert_eq!(stage.recv().unwrap(), made(1) + "|GET");
-        assert_eq!(stage.recv(), Err(RecvRefused::Empty));
+        assert_eq!(stage.recv(), Err(RecvPartError::Empty));
         stage.send(&(made(1) + "|OK")).unwrap();
         assert_eq!(stage.got(0), [""; 0]);
         assert_eq!(stage.got(1), ["OK"]);
@@ -66,12 +66,12 @@ fn an_empty_part_ends_the_connection() {
 fn a_stream_refuses_what_it_cannot_deliver() {
     let mut stream = Stage::with(Kind::Stream, 1);
     let refused = stream.send("a stranger|x");
-    assert!(matches!(refused, Err(Refused::HostUnreachable(_))));
+    assert!(matches!(refused, Err(SendPartError::HostUnreachable(_))));
     for _ in 0..10 {
         stream.send(&(made(0) + "|x")).unwrap();
     }
     let refused = stream.send(&(made(0) + "|x"));
-    assert!(matches!(refused, Err(Refused::WouldBlock(id)) if id.more()));
+    assert!(matches!(refused, Err(SendPartError::WouldBlock(id)) if id.more()));
     assert!(stream.can_send(), "as in libzmq");
     assert_eq!(stream.got(0).len(), 10);
     stream.send(&(made(0) + "|y")).unwrap();
@@ -84,7 +84,7 @@ fn a_raw_router_drops_what_it_cannot_deliver() {
     router.send("a stranger|x").unwrap();
     router.set(SetOption::RouterMandatory(true));
     let refused = router.send("a stranger|x");
-    assert!(matches!(refused, Err(Refused::HostUnreachable(_))));
+    assert!(matches!(refused, Err(SendPartError::HostUnreachable(_))));
 }
 
 #[test]

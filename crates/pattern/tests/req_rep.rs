@@ -5,7 +5,7 @@ mod world;
 use std::sync::Arc;
 
 use ringmq_message::{Frame, Properties};
-use ringmq_pattern::{Kind, NotAttached, RecvRefused, Refused, SetOption};
+use ringmq_pattern::{AttachError, Kind, RecvPartError, SendPartError, SetOption};
 use ringmq_testing::{Random, seed};
 use world::{START, Stage, frames};
 
@@ -13,16 +13,16 @@ use world::{START, Stage, frames};
 fn requests_and_replies_alternate() {
     let mut req = Stage::with(Kind::Req, 1);
     assert!(req.can_send() && !req.can_recv());
-    assert_eq!(req.recv(), Err(RecvRefused::State));
+    assert_eq!(req.recv(), Err(RecvPartError::State));
     req.send("a|b").unwrap();
     assert_eq!(req.got(0), ["|a|b"]);
     assert!(!req.can_send() && !req.can_recv());
-    assert!(matches!(req.send("c"), Err(Refused::State(_))));
-    assert_eq!(req.recv(), Err(RecvRefused::Empty));
+    assert!(matches!(req.send("c"), Err(SendPartError::State(_))));
+    assert_eq!(req.recv(), Err(RecvPartError::Empty));
     req.give(0, "|x|y");
     assert!(req.can_recv());
     assert_eq!(&req.recv_part().unwrap()[..], b"x");
-    assert!(matches!(req.send("c"), Err(Refused::State(_))));
+    assert!(matches!(req.send("c"), Err(SendPartError::State(_))));
     assert_eq!(req.recv().unwrap(), "y");
     assert!(req.can_send());
     req.send("c").unwrap();
@@ -33,7 +33,7 @@ fn requests_and_replies_alternate() {
 fn half_a_request_awaits_nothing() {
     let mut req = Stage::with(Kind::Req, 1);
     req.send_part("a").unwrap();
-    assert_eq!(req.recv(), Err(RecvRefused::State));
+    assert_eq!(req.recv(), Err(RecvPartError::State));
     req.send("b").unwrap();
     assert_eq!(req.got(0), ["|a|b"]);
 }
@@ -41,7 +41,7 @@ fn half_a_request_awaits_nothing() {
 #[test]
 fn requests_go_round() {
     let mut req = Stage::new(Kind::Req);
-    assert!(matches!(req.send("a"), Err(Refused::WouldBlock(_))));
+    assert!(matches!(req.send("a"), Err(SendPartError::WouldBlock(_))));
     for peer in 0..3 {
         req.join(peer);
     }
@@ -58,7 +58,7 @@ fn only_the_peer_that_was_asked_can_reply() {
     let mut req = Stage::with(Kind::Req, 2);
     req.send("a").unwrap();
     req.give(1, "|wrong|peer");
-    assert_eq!(req.recv(), Err(RecvRefused::Empty));
+    assert_eq!(req.recv(), Err(RecvPartError::Empty));
     req.give(0, "|right");
     assert_eq!(req.recv().unwrap(), "right");
     // What came before the request is no reply to it.
@@ -116,7 +116,7 @@ fn a_relaxed_req_asks_again_and_forgets_the_first_reply() {
     assert_eq!(&req.recv_part().unwrap()[..], b"reply");
     assert!(req.can_send());
     req.send("b").unwrap();
-    assert_eq!(req.recv(), Err(RecvRefused::Empty));
+    assert_eq!(req.recv(), Err(RecvPartError::Empty));
     req.give(0, "|reply to a again");
     req.give(1, "|reply to b");
     assert_eq!(req.recv().unwrap(), "reply to b");
@@ -127,8 +127,8 @@ fn when_the_peer_that_was_asked_has_gone_anybody_may_reply() {
     let mut req = Stage::with(Kind::Req, 2);
     req.send("a").unwrap();
     req.leave(0);
-    assert_eq!(req.recv(), Err(RecvRefused::Empty));
-    assert!(matches!(req.send("b"), Err(Refused::State(_))));
+    assert_eq!(req.recv(), Err(RecvPartError::Empty));
+    assert!(matches!(req.send("b"), Err(SendPartError::State(_))));
     req.give(1, "|reply");
     assert_eq!(req.recv().unwrap(), "reply");
 }
@@ -141,7 +141,7 @@ fn a_request_that_loses_its_peer_is_swallowed() {
     req.send("b|c").unwrap();
     assert!(!req.can_send());
     assert_eq!(req.got(1), [""; 0]);
-    assert_eq!(req.recv(), Err(RecvRefused::Empty));
+    assert_eq!(req.recv(), Err(RecvPartError::Empty));
 }
 
 #[test]
@@ -161,19 +161,19 @@ fn a_reply_is_received_to_its_end_though_its_peer_has_gone() {
 fn rep_answers_whom_it_heard() {
     let mut rep = Stage::with(Kind::Rep, 2);
     assert!(!rep.can_send() && !rep.can_recv());
-    assert!(matches!(rep.send("a"), Err(Refused::State(_))));
-    assert_eq!(rep.recv(), Err(RecvRefused::Empty));
+    assert!(matches!(rep.send("a"), Err(SendPartError::State(_))));
+    assert_eq!(rep.recv(), Err(RecvPartError::Empty));
     rep.give(0, "router 1|router 2||c");
     rep.give(1, "|a|b");
     assert!(rep.can_recv());
     assert_eq!(rep.recv().unwrap(), "c");
     assert!(rep.can_send() && !rep.can_recv());
-    assert_eq!(rep.recv(), Err(RecvRefused::State));
+    assert_eq!(rep.recv(), Err(RecvPartError::State));
     rep.send("x|y").unwrap();
     assert_eq!(rep.got(0), ["router 1|router 2||x|y"]);
     assert!(!rep.can_send());
     assert_eq!(&rep.recv_part().unwrap()[..], b"a");
-    assert!(matches!(rep.send("a"), Err(Refused::State(_))));
+    assert!(matches!(rep.send("a"), Err(SendPartError::State(_))));
     assert_eq!(rep.recv().unwrap(), "b");
     rep.send("z").unwrap();
     assert_eq!(rep.got(1), ["|z"]);
@@ -219,7 +219,7 @@ fn replies_to_those_who_are_gone_or_full_are_dropped() {
 fn a_routing_id_counts_once() {
     let mut rep = Stage::new(Kind::Rep);
     rep.join_as(0, "me").unwrap();
-    assert_eq!(rep.join_as(1, "me"), Err(NotAttached::DuplicateId));
+    assert_eq!(rep.join_as(1, "me"), Err(AttachError::DuplicateId));
     rep.set(SetOption::RouterHandover(true));
     rep.join_as(2, "me").unwrap();
     assert!(rep.pipe(0).terminated);
@@ -278,7 +278,7 @@ fn both_keep_to_their_turns_whatever_is_called() {
                             waiting = 0;
                         }
                     }
-                    Err(RecvRefused::State) => assert!(sends && !within),
+                    Err(RecvPartError::State) => assert!(sends && !within),
                     Err(other) => panic!("{other}"),
                 }
             }

@@ -5,7 +5,7 @@ mod world;
 use std::sync::Arc;
 
 use ringmq_message::{Frame, Properties};
-use ringmq_pattern::{Kind, NotAttached, Peer, RecvRefused, Refused, Remote, SetOption};
+use ringmq_pattern::{AttachError, Kind, Peer, RecvPartError, Remote, SendPartError, SetOption};
 use world::{START, Stage, frames};
 
 /// The routing id that a ROUTER makes.
@@ -27,7 +27,7 @@ fn a_router_says_who_sent_and_sends_to_whom_it_is_told() {
     assert_eq!(router.recv().unwrap(), "alice|a|b");
     assert_eq!(router.recv().unwrap(), made(0) + "|");
     assert_eq!(router.recv().unwrap(), made(1) + "|c");
-    assert_eq!(router.recv(), Err(RecvRefused::Empty));
+    assert_eq!(router.recv(), Err(RecvPartError::Empty));
     assert!(!router.can_recv() && router.can_send());
     router.send("alice|x|y").unwrap();
     router.send(&(made(1) + "|")).unwrap();
@@ -84,12 +84,15 @@ fn a_mandatory_router_says_so() {
     assert!(router.can_send());
     assert!(matches!(
         router.send("b|x"),
-        Err(Refused::HostUnreachable(_))
+        Err(SendPartError::HostUnreachable(_))
     ));
     router.pipe(0).room = 1;
     router.send("a|x").unwrap();
     assert!(!router.can_send());
-    assert!(matches!(router.send("a|y"), Err(Refused::WouldBlock(_))));
+    assert!(matches!(
+        router.send("a|y"),
+        Err(SendPartError::WouldBlock(_))
+    ));
     assert_eq!(router.got(0), ["x"]);
     router.send("a|y").unwrap();
     assert_eq!(router.got(0), ["y"]);
@@ -97,12 +100,12 @@ fn a_mandatory_router_says_so() {
     (router.pipe(0).room, router.pipe(0).gone) = (0, true);
     assert!(matches!(
         router.send("a|z"),
-        Err(Refused::HostUnreachable(_))
+        Err(SendPartError::HostUnreachable(_))
     ));
     router.leave(0);
     assert!(matches!(
         router.send("a|z"),
-        Err(Refused::HostUnreachable(_))
+        Err(SendPartError::HostUnreachable(_))
     ));
 }
 
@@ -136,7 +139,7 @@ fn the_rest_of_a_message_is_received_once_its_peer_has_gone() {
         while let Some(part) = parts.pop() {
             assert_eq!(router.recv_part().unwrap().as_slice(), part.as_bytes());
         }
-        assert_eq!(router.recv(), Err(RecvRefused::Empty));
+        assert_eq!(router.recv(), Err(RecvPartError::Empty));
     }
 }
 
@@ -144,9 +147,9 @@ fn the_rest_of_a_message_is_received_once_its_peer_has_gone() {
 fn a_taken_id_keeps_its_owner() {
     let mut router = Stage::new(Kind::Router);
     router.join_as(0, "a").unwrap();
-    assert_eq!(router.join_as(1, "a"), Err(NotAttached::DuplicateId));
+    assert_eq!(router.join_as(1, "a"), Err(AttachError::DuplicateId));
     router.give(1, "from the newcomer");
-    assert_eq!(router.recv(), Err(RecvRefused::Empty));
+    assert_eq!(router.recv(), Err(RecvPartError::Empty));
     router.send("a|x").unwrap();
     assert_eq!((router.got(0).len(), router.got(1).len()), (1, 0));
     assert!(!router.pipe(0).terminated);
@@ -178,7 +181,7 @@ fn a_handover_gives_the_id_to_the_newcomer() {
 fn ids_have_up_to_255_bytes() {
     let mut router = Stage::new(Kind::Router);
     let long = "a".repeat(256);
-    assert_eq!(router.join_as(0, &long), Err(NotAttached::InvalidId(256)));
+    assert_eq!(router.join_as(0, &long), Err(AttachError::InvalidId(256)));
     router.join_as(0, &long[1..]).unwrap();
     router.send(&format!("{}|x", &long[1..])).unwrap();
     assert_eq!(router.got(0), ["x"]);
@@ -201,9 +204,9 @@ fn an_assigned_id_counts_before_the_peers_own() {
     attach(0, b"own", b"assigned").unwrap();
     assert_eq!(
         attach(1, b"other", b"assigned"),
-        Err(NotAttached::DuplicateId)
+        Err(AttachError::DuplicateId)
     );
-    assert_eq!(attach(1, b"other", b""), Err(NotAttached::InvalidId(0)));
+    assert_eq!(attach(1, b"other", b""), Err(AttachError::InvalidId(0)));
     assert_eq!(router.pattern.peer_by_id(b"assigned"), Some(Peer(0)));
     assert_eq!(router.pattern.peer_by_id(b"own"), None);
     assert_eq!(router.pattern.routing_id(Peer(0)), Some(&b"assigned"[..]));

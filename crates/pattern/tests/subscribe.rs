@@ -2,7 +2,7 @@
 
 mod world;
 
-use ringmq_pattern::{BadOption, Kind, Peer, RecvRefused, Refused, SetOption};
+use ringmq_pattern::{Kind, Peer, RecvPartError, SendPartError, SetOption};
 use ringmq_testing::{Random, seed};
 use world::Stage;
 
@@ -30,12 +30,16 @@ fn a_sub_subscribes_at_all_publishers_and_at_those_that_come_later() {
 #[test]
 fn a_sub_sends_nothing() {
     let mut sub = Stage::with(Kind::Sub, 1);
-    assert!(matches!(sub.send("\x01a"), Err(Refused::NotSupported(_))));
+    assert!(matches!(
+        sub.send("\x01a"),
+        Err(SendPartError::NotSupported(_))
+    ));
     assert!(!sub.can_send());
     let Stage { pattern, world, .. } = &mut sub;
-    assert_eq!(
-        pattern.set(SetOption::OnlyFirstSubscribe(true), world),
-        Err(BadOption)
+    assert!(
+        pattern
+            .set(SetOption::OnlyFirstSubscribe(true), world)
+            .is_err()
     );
 }
 
@@ -53,7 +57,7 @@ fn a_sub_filters_whole_messages() {
     let mut received: Vec<String> = (0..3).map(|_| sub.recv().unwrap()).collect();
     received.sort();
     assert_eq!(received, ["abc", "a|b", "a|other"]);
-    assert_eq!(sub.recv(), Err(RecvRefused::Empty));
+    assert_eq!(sub.recv(), Err(RecvPartError::Empty));
 }
 
 #[test]
@@ -85,10 +89,7 @@ fn an_xsub_filters_nothing() {
     assert!(xsub.can_recv());
     assert_eq!(xsub.recv().unwrap(), "a|b");
     let Stage { pattern, world, .. } = &mut xsub;
-    assert_eq!(
-        pattern.set(SetOption::Subscribe(b""), world),
-        Err(BadOption)
-    );
+    assert!(pattern.set(SetOption::Subscribe(b""), world).is_err());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
 
 use ringmq_message::Message;
-use ringmq_pattern::RecvRefused;
+use ringmq_pattern::RecvPartError;
 use ringmq_pipe::waiting::Slept;
 use ringmq_transport::{BindError, ListenError, ParseEndpointError};
 use thiserror::Error;
@@ -199,12 +199,12 @@ impl From<Slept> for TerminateError {
     }
 }
 
-impl From<RecvRefused> for RecvError {
-    fn from(refused: RecvRefused) -> RecvError {
+impl From<RecvPartError> for RecvError {
+    fn from(refused: RecvPartError) -> RecvError {
         match refused {
-            RecvRefused::Empty => RecvError::WouldBlock,
-            RecvRefused::NotSupported => RecvError::NotSupported,
-            RecvRefused::State => RecvError::State,
+            RecvPartError::Empty => RecvError::WouldBlock,
+            RecvPartError::NotSupported => RecvError::NotSupported,
+            RecvPartError::State => RecvError::State,
         }
     }
 }

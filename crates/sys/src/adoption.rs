@@ -17,7 +17,7 @@ const TMPFS_MAGIC: u64 = 0x0102_1994;
 /// Why a descriptor that a peer sent is not taken as memory.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum AdoptMemoryError {
     /// The length that was agreed upon is zero, no multiple of the page size, or beyond `isize`.
     #[error("{len} bytes is not a positive multiple of the page size, {page}")]
     Length {
@@ -89,35 +89,35 @@ pub enum Refusal {
 /// that says most; size and allocation come after the seals, which make them final.
 ///
 /// # Errors
-/// [`Refusal`]; the descriptor is closed in any case.
-pub fn adopt(fd: OwnedFd, len: usize, mark: &ForkMark) -> Result<Mapping, Refusal> {
+/// [`AdoptMemoryError`]; the descriptor is closed in any case.
+pub fn adopt(fd: OwnedFd, len: usize, mark: &ForkMark) -> Result<Mapping, AdoptMemoryError> {
     let failed = |step: &'static str| {
-        move |errno: Errno| Refusal::Os {
+        move |errno: Errno| AdoptMemoryError::Os {
             step,
             source: errno.into(),
         }
     };
     if !fits(len) {
-        return Err(Refusal::Length {
+        return Err(AdoptMemoryError::Length {
             len,
             page: page_size(),
         });
     }
-    let seals = rustix::fs::fcntl_get_seals(&fd).map_err(|e| Refusal::NotSealable {
+    let seals = rustix::fs::fcntl_get_seals(&fd).map_err(|e| AdoptMemoryError::NotSealable {
         errno: e.raw_os_error(),
     })?;
     let stat = rustix::fs::fstat(&fd).map_err(failed("fstat"))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(Refusal::NotRegular { mode: stat.st_mode });
+        return Err(AdoptMemoryError::NotRegular { mode: stat.st_mode });
     }
     let system = rustix::fs::fstatfs(&fd).map_err(failed("fstatfs"))?;
     if system.f_type as u64 != TMPFS_MAGIC {
-        return Err(Refusal::FileSystem {
+        return Err(AdoptMemoryError::FileSystem {
             magic: system.f_type as u64,
         });
     }
     if !seals.contains(SEALS) {
-        return Err(Refusal::Seals {
+        return Err(AdoptMemoryError::Seals {
             have: seals.bits(),
             want: SEALS.bits(),
         });
@@ -125,15 +125,15 @@ pub fn adopt(fd: OwnedFd, len: usize, mark: &ForkMark) -> Result<Mapping, Refusa
     // The seals held when this stat was taken (they cannot be removed), so it is final.
     let size = u64::try_from(stat.st_size).unwrap_or(0);
     if size != len as u64 {
-        return Err(Refusal::Size { size, len });
+        return Err(AdoptMemoryError::Size { size, len });
     }
     let allocated = u64::try_from(stat.st_blocks)
         .unwrap_or(0)
         .saturating_mul(512);
     if allocated < len as u64 {
-        return Err(Refusal::Holes { allocated, len });
+        return Err(AdoptMemoryError::Holes { allocated, len });
     }
-    Mapping::new(fd.as_fd(), len, false, mark).map_err(|source| Refusal::Os {
+    Mapping::new(fd.as_fd(), len, false, mark).map_err(|source| AdoptMemoryError::Os {
         step: "mmap",
         source,
     })

@@ -72,7 +72,7 @@ mod socket;
 mod transfer;
 
 pub use address::{Address, AddressError};
-pub use adoption::{Refusal, adopt};
+pub use adoption::{AdoptMemoryError, adopt};
 pub use deadline::rest;
 pub use doorbell::{Doorbell, allow_other_uid};
 pub use error_number::ErrorNumber;
@@ -86,7 +86,7 @@ pub use page::page_size;
 pub use process::has_ended;
 pub use readiness::{Epoll, Readiness, Wake, wait_poll};
 pub use reserve::Reserve;
-pub use ringer::{Ringer, RingerRefusal};
+pub use ringer::{AdoptRingerError, Ringer};
 pub use setback::{Setback, most_descriptors, most_mappings};
 pub use signal::{SignalGate, without_signals};
 pub use socket::{Ancillary, Came, Credentials, NotConnected, RecvError, Stream};

@@ -12,7 +12,7 @@ use crate::event::ring_full;
 /// Why a descriptor that a peer sent is not taken as a bell.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum RingerRefusal {
+pub enum AdoptRingerError {
     /// Neither a pipe nor a Unix socket.
     #[error("neither a pipe nor a Unix socket (F_GETPIPE_SZ: errno {errno})")]
     NotABell {
@@ -66,8 +66,8 @@ impl Ringer {
     /// about kinds, and the kernel knows those by itself.
     ///
     /// # Errors
-    /// [`RingerRefusal`]; the descriptor is closed in any case.
-    pub fn adopt(fd: OwnedFd) -> Result<Ringer, RingerRefusal> {
+    /// [`AdoptRingerError`]; the descriptor is closed in any case.
+    pub fn adopt(fd: OwnedFd) -> Result<Ringer, AdoptRingerError> {
         match rustix::net::sockopt::socket_domain(&fd) {
             Ok(AddressFamily::UNIX) => {
                 return Ok(Ringer {
@@ -76,22 +76,22 @@ impl Ringer {
                 });
             }
             Ok(other) => {
-                return Err(RingerRefusal::Family {
+                return Err(AdoptRingerError::Family {
                     family: other.as_raw(),
                 });
             }
             Err(_not_a_socket) => {}
         }
-        rustix::pipe::fcntl_getpipe_size(&fd).map_err(|e| RingerRefusal::NotABell {
+        rustix::pipe::fcntl_getpipe_size(&fd).map_err(|e| AdoptRingerError::NotABell {
             errno: e.raw_os_error(),
         })?;
-        let reopen_failed = |errno: Errno| RingerRefusal::Reopen {
+        let reopen_failed = |errno: Errno| AdoptRingerError::Reopen {
             source: errno.into(),
         };
         let name =
             rustix::fs::readlink(proc_path(fd.as_fd()), Vec::new()).map_err(reopen_failed)?;
         if !name.as_bytes().starts_with(b"pipe:[") {
-            return Err(RingerRefusal::Named {
+            return Err(AdoptRingerError::Named {
                 name: name.to_string_lossy().into_owned(),
             });
         }

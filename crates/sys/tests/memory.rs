@@ -7,7 +7,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
 
-use ringmq_sys::{CreateError, ForkMark, Mapping, OwnMemory, Refusal, adopt, page_size};
+use ringmq_sys::{AdoptMemoryError, CreateError, ForkMark, Mapping, OwnMemory, adopt, page_size};
 use rustix::fs::{FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
@@ -127,7 +127,7 @@ fn lengths_that_cannot_be() {
         );
         let taken = adopt(memfd(page, page, all_seals()), len, &mark());
         assert!(
-            matches!(taken, Err(Refusal::Length { .. })),
+            matches!(taken, Err(AdoptMemoryError::Length { .. })),
             "{len}: {taken:?}"
         );
     }
@@ -194,7 +194,7 @@ fn what_is_no_memory_is_refused_and_closed() {
     for (name, fd) in wrong_kinds() {
         let taken = adopt(fd, page_size(), &mark());
         assert!(
-            matches!(taken, Err(Refusal::NotSealable { .. })),
+            matches!(taken, Err(AdoptMemoryError::NotSealable { .. })),
             "{name}: {taken:?}"
         );
     }
@@ -212,7 +212,7 @@ fn memory_of_the_wrong_kind_is_refused_and_closed() {
     rustix::fs::fallocate(&shm, FallocateFlags::empty(), 0, page as u64).unwrap();
     let taken = adopt(shm.into(), page, &mark());
     assert!(
-        matches!(taken, Err(Refusal::Seals { have: 1, .. })),
+        matches!(taken, Err(AdoptMemoryError::Seals { have: 1, .. })),
         "/dev/shm file: {taken:?}"
     );
 
@@ -220,7 +220,7 @@ fn memory_of_the_wrong_kind_is_refused_and_closed() {
     rustix::fs::ftruncate(&unsealable, page as u64).unwrap();
     let taken = adopt(unsealable, page, &mark());
     assert!(
-        matches!(taken, Err(Refusal::Seals { have: 1, .. })),
+        matches!(taken, Err(AdoptMemoryError::Seals { have: 1, .. })),
         "{taken:?}"
     );
 
@@ -231,7 +231,7 @@ fn memory_of_the_wrong_kind_is_refused_and_closed() {
         let taken = adopt(huge, 2 << 20, &mark());
         let magic = 0x9584_58f6;
         assert!(
-            matches!(taken, Err(Refusal::FileSystem { magic: m }) if m == magic),
+            matches!(taken, Err(AdoptMemoryError::FileSystem { magic: m }) if m == magic),
             "{taken:?}"
         );
     }
@@ -249,29 +249,32 @@ fn each_missing_seal_each_wrong_size_and_every_hole_is_refused() {
         let have = all_seals() - missing;
         let taken = adopt(memfd(len, len, have), len, &mark());
         assert!(
-            matches!(taken, Err(Refusal::Seals { have: h, .. }) if h == have.bits()),
+            matches!(taken, Err(AdoptMemoryError::Seals { have: h, .. }) if h == have.bits()),
             "without {missing:?}: {taken:?}"
         );
     }
     let taken = adopt(memfd(len, len, SealFlags::empty()), len, &mark());
     assert!(
-        matches!(taken, Err(Refusal::Seals { have: 0, .. })),
+        matches!(taken, Err(AdoptMemoryError::Seals { have: 0, .. })),
         "{taken:?}"
     );
     for wrong in [len - page, len + page, 2 * len, 1] {
         let taken = adopt(memfd(wrong, wrong, all_seals()), len, &mark());
         assert!(
-            matches!(taken, Err(Refusal::Size { size, .. }) if size == wrong as u64),
+            matches!(taken, Err(AdoptMemoryError::Size { size, .. }) if size == wrong as u64),
             "{wrong}: {taken:?}"
         );
     }
     let taken = adopt(memfd(len, 0, all_seals()), len, &mark());
     assert!(
-        matches!(taken, Err(Refusal::Holes { allocated: 0, .. })),
+        matches!(taken, Err(AdoptMemoryError::Holes { allocated: 0, .. })),
         "{taken:?}"
     );
     let taken = adopt(memfd(len, len - page, all_seals()), len, &mark());
-    assert!(matches!(taken, Err(Refusal::Holes { .. })), "{taken:?}");
+    assert!(
+        matches!(taken, Err(AdoptMemoryError::Holes { .. })),
+        "{taken:?}"
+    );
 
     let more = all_seals() | SealFlags::WRITE;
     adopt(memfd(len, len, more), len, &mark()).expect("more seals are welcome");
@@ -292,7 +295,7 @@ fn a_descriptor_that_may_not_be_read_is_refused() {
     rustix::fs::fcntl_add_seals(&memory, all_seals()).unwrap();
     let taken = adopt(write_only, page_size(), &mark());
     assert!(
-        matches!(taken, Err(Refusal::Os { step: "mmap", .. })),
+        matches!(taken, Err(AdoptMemoryError::Os { step: "mmap", .. })),
         "{taken:?}"
     );
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use ringmq_sys::{
-    Doorbell, Epoll, Event, Readiness, Ringer, RingerRefusal, Stream, allow_other_uid, wait_poll,
+    AdoptRingerError, Doorbell, Epoll, Event, Readiness, Ringer, Stream, allow_other_uid, wait_poll,
 };
 use rustix::fs::OFlags;
 
@@ -132,7 +132,7 @@ fn what_is_no_bell_is_refused() {
         .unwrap();
     let refused = Ringer::adopt(named.into());
     assert!(
-        matches!(refused, Err(RingerRefusal::Named { .. })),
+        matches!(refused, Err(AdoptRingerError::Named { .. })),
         "{refused:?}"
     );
 
@@ -143,14 +143,14 @@ fn what_is_no_bell_is_refused() {
     for fd in [event, file.into(), path] {
         let refused = Ringer::adopt(fd);
         assert!(
-            matches!(refused, Err(RingerRefusal::NotABell { .. })),
+            matches!(refused, Err(AdoptRingerError::NotABell { .. })),
             "{refused:?}"
         );
     }
     let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let refused = Ringer::adopt(tcp.into());
     assert!(
-        matches!(refused, Err(RingerRefusal::Family { .. })),
+        matches!(refused, Err(AdoptRingerError::Family { .. })),
         "{refused:?}"
     );
 }
@@ -308,7 +308,7 @@ fn another_uid_can_ring_only_if_it_is_allowed_to() {
         become_uid(65534);
         let refused = Ringer::adopt(sent.try_clone().unwrap());
         assert!(
-            matches!(&refused, Err(RingerRefusal::Reopen { source })
+            matches!(&refused, Err(AdoptRingerError::Reopen { source })
                 if source.kind() == std::io::ErrorKind::PermissionDenied),
             "{refused:?}"
         );

@@ -1,7 +1,7 @@
 //! Sending to one peer after the other.
 
 use super::rotation::Rotation;
-use crate::route::{Peer, Pipes, Unrouted};
+use crate::route::{Peer, Pipes, RouteError};
 
 /// Gives one message to each peer that has room, in turn.
 #[derive(Debug)]
@@ -71,10 +71,10 @@ impl Balance {
 
     /// Who gets the next part, which `more` parts follow or not. It is to be written at once.
     #[inline(always)]
-    pub(crate) fn route(&mut self, more: bool, pipes: &mut impl Pipes) -> Result<Peer, Unrouted> {
+    pub(crate) fn route(&mut self, more: bool, pipes: &mut impl Pipes) -> Result<Peer, RouteError> {
         let peer = match self.way {
             Way::To(peer) => peer,
-            Way::Idle => self.next(pipes).ok_or(Unrouted::WouldBlock)?,
+            Way::Idle => self.next(pipes).ok_or(RouteError::WouldBlock)?,
             Way::Broken | Way::Swallow => return Err(self.swallow(more)),
         };
         if more {
@@ -92,13 +92,13 @@ impl Balance {
     }
 
     #[cold]
-    fn swallow(&mut self, more: bool) -> Unrouted {
+    fn swallow(&mut self, more: bool) -> RouteError {
         let told = self.way == Way::Swallow;
         self.way = if more { Way::Swallow } else { Way::Idle };
         if told {
-            Unrouted::Swallowed
+            RouteError::Swallowed
         } else {
-            Unrouted::Broken
+            RouteError::Broken
         }
     }
 

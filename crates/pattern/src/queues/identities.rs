@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ringmq_message::Frame;
 
-use crate::route::{NotAttached, Peer, Pipes, Remote, Table};
+use crate::route::{AttachError, Peer, Pipes, Remote, Table};
 
 /// The longest routing id that a peer may give itself, in bytes.
 const LONGEST: usize = 255;
@@ -46,18 +46,18 @@ impl Identities {
         peer: Peer,
         remote: Remote<'_>,
         pipes: &mut impl Pipes,
-    ) -> Result<(), NotAttached> {
+    ) -> Result<(), AttachError> {
         let id = remote.assigned_id.unwrap_or(remote.routing_id);
         let fits = match remote.assigned_id {
             Some(assigned) => !assigned.is_empty(),
             None => id.len() <= LONGEST,
         };
         if !fits {
-            return Err(NotAttached::InvalidId(id.len()));
+            return Err(AttachError::InvalidId(id.len()));
         }
         if let Some(owner) = self.peer(id) {
             if !self.handover || remote.assigned_id.is_some() {
-                return Err(NotAttached::DuplicateId);
+                return Err(AttachError::DuplicateId);
             }
             // Until it has ended, what it sent goes under another name.
             let other = self.make();

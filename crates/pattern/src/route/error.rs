@@ -1,11 +1,13 @@
-//! What is refused, and why.
+//! The errors of each operation.
+//!
+//! Those of sending and receiving are complete: a socket has an answer to each of their variants.
 
 use ringmq_message::Frame;
 use thiserror::Error;
 
 /// Why a part was not sent. Hands it back.
 #[derive(Debug, Error)]
-pub enum Refused {
+pub enum SendPartError {
     /// No peer can take a message now.
     #[error("no peer has room for a message")]
     WouldBlock(Frame),
@@ -24,22 +26,22 @@ pub enum Refused {
     Broken(Frame),
 }
 
-impl Refused {
+impl SendPartError {
     /// The part.
     pub fn into_frame(self) -> Frame {
         match self {
-            Refused::WouldBlock(frame)
-            | Refused::NotSupported(frame)
-            | Refused::State(frame)
-            | Refused::HostUnreachable(frame)
-            | Refused::Broken(frame) => frame,
+            SendPartError::WouldBlock(frame)
+            | SendPartError::NotSupported(frame)
+            | SendPartError::State(frame)
+            | SendPartError::HostUnreachable(frame)
+            | SendPartError::Broken(frame) => frame,
         }
     }
 }
 
 /// Why no peer takes a part, when the pattern routes without looking into the part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Unrouted {
+pub enum RouteError {
     /// No peer can take a message now.
     #[error("no peer has room for a message")]
     WouldBlock,
@@ -49,7 +51,7 @@ pub enum Unrouted {
     /// It is not the application's turn to send.
     #[error("not now: a message has to be received first")]
     State,
-    /// As [`Refused::Broken`].
+    /// As [`SendPartError::Broken`].
     #[error("the peer has gone in the middle of the message")]
     Broken,
     /// It is what remains of such a message.
@@ -57,22 +59,22 @@ pub enum Unrouted {
     Swallowed,
 }
 
-impl Unrouted {
+impl RouteError {
     /// The answer to the sender of this part.
-    pub(crate) fn with(self, frame: Frame) -> Result<(), Refused> {
+    pub(crate) fn with(self, frame: Frame) -> Result<(), SendPartError> {
         match self {
-            Unrouted::WouldBlock => Err(Refused::WouldBlock(frame)),
-            Unrouted::NotSupported => Err(Refused::NotSupported(frame)),
-            Unrouted::State => Err(Refused::State(frame)),
-            Unrouted::Broken => Err(Refused::Broken(frame)),
-            Unrouted::Swallowed => Ok(()),
+            RouteError::WouldBlock => Err(SendPartError::WouldBlock(frame)),
+            RouteError::NotSupported => Err(SendPartError::NotSupported(frame)),
+            RouteError::State => Err(SendPartError::State(frame)),
+            RouteError::Broken => Err(SendPartError::Broken(frame)),
+            RouteError::Swallowed => Ok(()),
         }
     }
 }
 
 /// Why nothing was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum RecvRefused {
+pub enum RecvPartError {
     /// Nothing waits.
     #[error("no message waits")]
     Empty,
@@ -86,7 +88,8 @@ pub enum RecvRefused {
 
 /// Why a peer is not part of the pattern. Nothing is read from it or written to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum NotAttached {
+#[non_exhaustive]
+pub enum AttachError {
     /// A PAIR has its peer already. The newcomer was asked to [terminate](crate::Pipes::terminate).
     #[error("a PAIR has one peer")]
     SecondPeer,
@@ -102,4 +105,5 @@ pub enum NotAttached {
 /// The socket type does not know this option, or not in its present state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("no option of this socket type")]
-pub struct BadOption;
+#[non_exhaustive]
+pub struct OptionError;

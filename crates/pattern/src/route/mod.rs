@@ -7,7 +7,7 @@ mod probe;
 
 use ringmq_message::Frame;
 
-pub use error::{BadOption, NotAttached, RecvRefused, Refused, Unrouted};
+pub use error::{AttachError, OptionError, RecvPartError, RouteError, SendPartError};
 pub use option::SetOption;
 pub(crate) use peer::Table;
 pub use peer::{Peer, Pipes, Ready, Remote, Take};
@@ -20,7 +20,7 @@ pub(crate) trait Route {
         peer: Peer,
         remote: Remote<'_>,
         pipes: &mut P,
-    ) -> Result<(), NotAttached>;
+    ) -> Result<(), AttachError>;
 
     fn detach<P: Pipes>(&mut self, peer: Peer, pipes: &mut P);
 
@@ -29,7 +29,7 @@ pub(crate) trait Route {
     fn hiccup<P: Pipes>(&mut self, _peer: Peer, _pipes: &mut P) {}
 
     /// Writes a part to the peer that `route` picks. A pattern that looks into its parts overrides this.
-    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
+    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), SendPartError> {
         match self.route(frame.more(), pipes) {
             Ok(peer) => {
                 pipes.write(peer, frame);
@@ -39,15 +39,15 @@ pub(crate) trait Route {
         }
     }
 
-    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvPartError> {
         let mut part = None;
         self.recv_to(pipes, &mut part)?;
-        part.ok_or(RecvRefused::Empty)
+        part.ok_or(RecvPartError::Empty)
     }
 
     /// Who gets the next part.
-    fn route<P: Pipes>(&mut self, _more: bool, _pipes: &mut P) -> Result<Peer, Unrouted> {
-        Err(Unrouted::NotSupported)
+    fn route<P: Pipes>(&mut self, _more: bool, _pipes: &mut P) -> Result<Peer, RouteError> {
+        Err(RouteError::NotSupported)
     }
 
     /// The last part, which this peer was to get, was not written.
@@ -58,8 +58,8 @@ pub(crate) trait Route {
         &mut self,
         _pipes: &mut P,
         _to: &mut impl Take<P>,
-    ) -> Result<bool, RecvRefused> {
-        Err(RecvRefused::NotSupported)
+    ) -> Result<bool, RecvPartError> {
+        Err(RecvPartError::NotSupported)
     }
 
     fn can_send<P: Pipes>(&mut self, _pipes: &mut P) -> bool {
@@ -70,7 +70,7 @@ pub(crate) trait Route {
         false
     }
 
-    fn set<P: Pipes>(&mut self, _option: SetOption<'_>, _pipes: &mut P) -> Result<(), BadOption> {
-        Err(BadOption)
+    fn set<P: Pipes>(&mut self, _option: SetOption<'_>, _pipes: &mut P) -> Result<(), OptionError> {
+        Err(OptionError)
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::queues::{Balance, FairQueue};
 use crate::route::{
-    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Remote, Route, SetOption, Take,
-    Unrouted, probe,
+    AttachError, OptionError, Peer, Pipes, Ready, RecvPartError, Remote, Route, RouteError,
+    SetOption, Take, probe,
 };
 
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Route for Dealer {
         peer: Peer,
         _remote: Remote<'_>,
         pipes: &mut P,
-    ) -> Result<(), NotAttached> {
+    ) -> Result<(), AttachError> {
         if self.probe {
             probe(peer, pipes);
         }
@@ -51,7 +51,7 @@ impl Route for Dealer {
     }
 
     #[inline(always)]
-    fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
+    fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, RouteError> {
         self.balance.route(more, pipes)
     }
 
@@ -60,10 +60,10 @@ impl Route for Dealer {
         &mut self,
         pipes: &mut P,
         to: &mut impl Take<P>,
-    ) -> Result<bool, RecvRefused> {
+    ) -> Result<bool, RecvPartError> {
         match self.fair.recv_to(pipes, to) {
             Some((more, _)) => Ok(more),
-            None => Err(RecvRefused::Empty),
+            None => Err(RecvPartError::Empty),
         }
     }
 
@@ -79,10 +79,10 @@ impl Route for Dealer {
         self.fair.has_in(pipes)
     }
 
-    fn set<P: Pipes>(&mut self, option: SetOption<'_>, _pipes: &mut P) -> Result<(), BadOption> {
+    fn set<P: Pipes>(&mut self, option: SetOption<'_>, _pipes: &mut P) -> Result<(), OptionError> {
         match option {
             SetOption::ProbeRouter(on) => self.probe = on,
-            _ => return Err(BadOption),
+            _ => return Err(OptionError),
         }
         Ok(())
     }

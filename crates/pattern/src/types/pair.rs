@@ -1,7 +1,9 @@
 //! PAIR: to and from the only peer.
 
 use super::dealer::Dealer;
-use crate::route::{NotAttached, Peer, Pipes, Ready, RecvRefused, Remote, Route, Take, Unrouted};
+use crate::route::{
+    AttachError, Peer, Pipes, Ready, RecvPartError, Remote, Route, RouteError, Take,
+};
 
 /// A dealer that has one peer at most.
 #[derive(Debug)]
@@ -25,10 +27,10 @@ impl Route for Pair {
         peer: Peer,
         remote: Remote<'_>,
         pipes: &mut P,
-    ) -> Result<(), NotAttached> {
+    ) -> Result<(), AttachError> {
         if self.peer.is_some() {
             pipes.terminate(peer);
-            return Err(NotAttached::SecondPeer);
+            return Err(AttachError::SecondPeer);
         }
         self.peer = Some(peer);
         self.dealer.attach(peer, remote, pipes)
@@ -46,7 +48,7 @@ impl Route for Pair {
     }
 
     #[inline(always)]
-    fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
+    fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, RouteError> {
         self.dealer.route(more, pipes)
     }
 
@@ -55,7 +57,7 @@ impl Route for Pair {
         &mut self,
         pipes: &mut P,
         to: &mut impl Take<P>,
-    ) -> Result<bool, RecvRefused> {
+    ) -> Result<bool, RecvPartError> {
         self.dealer.recv_to(pipes, to)
     }
 

@@ -1,7 +1,7 @@
 //! PULL: from all peers in turn.
 
 use crate::queues::FairQueue;
-use crate::route::{NotAttached, Peer, Pipes, Ready, RecvRefused, Remote, Route, Take};
+use crate::route::{AttachError, Peer, Pipes, Ready, RecvPartError, Remote, Route, Take};
 
 #[derive(Debug)]
 pub(crate) struct Pull {
@@ -22,7 +22,7 @@ impl Route for Pull {
         peer: Peer,
         _remote: Remote<'_>,
         _pipes: &mut P,
-    ) -> Result<(), NotAttached> {
+    ) -> Result<(), AttachError> {
         self.fair.attach(peer);
         Ok(())
     }
@@ -42,10 +42,10 @@ impl Route for Pull {
         &mut self,
         pipes: &mut P,
         to: &mut impl Take<P>,
-    ) -> Result<bool, RecvRefused> {
+    ) -> Result<bool, RecvPartError> {
         match self.fair.recv_to(pipes, to) {
             Some((more, _)) => Ok(more),
-            None => Err(RecvRefused::Empty),
+            None => Err(RecvPartError::Empty),
         }
     }
 

@@ -1,7 +1,7 @@
 //! PUSH: to one peer after the other.
 
 use crate::queues::Balance;
-use crate::route::{NotAttached, Peer, Pipes, Ready, Remote, Route, Unrouted};
+use crate::route::{AttachError, Peer, Pipes, Ready, Remote, Route, RouteError};
 
 #[derive(Debug)]
 pub(crate) struct Push {
@@ -22,7 +22,7 @@ impl Route for Push {
         peer: Peer,
         _remote: Remote<'_>,
         _pipes: &mut P,
-    ) -> Result<(), NotAttached> {
+    ) -> Result<(), AttachError> {
         self.balance.attach(peer);
         Ok(())
     }
@@ -38,7 +38,7 @@ impl Route for Push {
     }
 
     #[inline(always)]
-    fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
+    fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, RouteError> {
         self.balance.route(more, pipes)
     }
 

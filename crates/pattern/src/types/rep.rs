@@ -4,8 +4,8 @@ use ringmq_message::Frame;
 
 use crate::queues::{Drops, FairQueue, Identities, Outgoing};
 use crate::route::{
-    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Remote, Route, SetOption, Take,
-    Unrouted, probe,
+    AttachError, OptionError, Peer, Pipes, Ready, RecvPartError, Remote, Route, RouteError,
+    SetOption, Take, probe,
 };
 
 /// Takes the envelope off each request, and puts it back on the reply:
@@ -88,7 +88,7 @@ impl Route for Rep {
         peer: Peer,
         remote: Remote<'_>,
         pipes: &mut P,
-    ) -> Result<(), NotAttached> {
+    ) -> Result<(), AttachError> {
         self.identities.attach(peer, remote, pipes)?;
         if self.probe {
             probe(peer, pipes);
@@ -113,29 +113,29 @@ impl Route for Rep {
         }
     }
 
-    fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
+    fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, RouteError> {
         if !self.replying {
-            return Err(Unrouted::State);
+            return Err(RouteError::State);
         }
         if self.outgoing == Outgoing::Idle {
             self.begin(pipes);
         }
         self.replying = more;
-        self.outgoing.route(more).ok_or(Unrouted::Swallowed)
+        self.outgoing.route(more).ok_or(RouteError::Swallowed)
     }
 
     fn recv_to<P: Pipes>(
         &mut self,
         pipes: &mut P,
         to: &mut impl Take<P>,
-    ) -> Result<bool, RecvRefused> {
+    ) -> Result<bool, RecvPartError> {
         if self.replying {
-            return Err(RecvRefused::State);
+            return Err(RecvPartError::State);
         }
         if !self.fair.in_message() {
-            self.open(pipes).ok_or(RecvRefused::Empty)?;
+            self.open(pipes).ok_or(RecvPartError::Empty)?;
         }
-        let (more, _) = self.fair.recv_to(pipes, to).ok_or(RecvRefused::Empty)?;
+        let (more, _) = self.fair.recv_to(pipes, to).ok_or(RecvPartError::Empty)?;
         self.replying = !more;
         Ok(more)
     }
@@ -153,13 +153,13 @@ impl Route for Rep {
         !self.replying && self.fair.has_in(pipes)
     }
 
-    fn set<P: Pipes>(&mut self, option: SetOption<'_>, _pipes: &mut P) -> Result<(), BadOption> {
+    fn set<P: Pipes>(&mut self, option: SetOption<'_>, _pipes: &mut P) -> Result<(), OptionError> {
         match option {
             SetOption::RouterHandover(on) => self.identities.handover = on,
             SetOption::ProbeRouter(on) => self.probe = on,
             // A reply goes to the peer that has asked, or nowhere: there is nothing to refuse.
             SetOption::RouterMandatory(_) => {}
-            _ => return Err(BadOption),
+            _ => return Err(OptionError),
         }
         Ok(())
     }

@@ -5,8 +5,8 @@ use ringmq_message::Frame;
 use super::dealer::Dealer;
 use crate::queues::Drops;
 use crate::route::{
-    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Remote, Route, SetOption, Take,
-    Unrouted,
+    AttachError, OptionError, Peer, Pipes, Ready, RecvPartError, Remote, Route, RouteError,
+    SetOption, Take,
 };
 
 /// Parts of former replies that are dropped before a request. More than there can be, unless a peer writes as fast as
@@ -110,7 +110,7 @@ impl Route for Req {
         peer: Peer,
         remote: Remote<'_>,
         pipes: &mut P,
-    ) -> Result<(), NotAttached> {
+    ) -> Result<(), AttachError> {
         self.dealer.attach(peer, remote, pipes)
     }
 
@@ -125,20 +125,20 @@ impl Route for Req {
         self.dealer.activated(peer, ready, pipes);
     }
 
-    fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, Unrouted> {
+    fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, RouteError> {
         if self.awaiting && !self.relaxed {
-            return Err(Unrouted::State);
+            return Err(RouteError::State);
         }
         self.awaiting = false;
         if !self.dealer.balance.in_message() && !self.begin(pipes) {
-            return Err(Unrouted::WouldBlock);
+            return Err(RouteError::WouldBlock);
         }
         let routed = match self.dealer.balance.route(more, pipes) {
             // The request is lost, as it would be had its peer gone a little later.
-            Err(Unrouted::Broken) => Err(Unrouted::Swallowed),
+            Err(RouteError::Broken) => Err(RouteError::Swallowed),
             routed => routed,
         };
-        if matches!(routed, Ok(_) | Err(Unrouted::Swallowed)) {
+        if matches!(routed, Ok(_) | Err(RouteError::Swallowed)) {
             self.awaiting = !more;
         }
         routed
@@ -148,12 +148,12 @@ impl Route for Req {
         &mut self,
         pipes: &mut P,
         to: &mut impl Take<P>,
-    ) -> Result<bool, RecvRefused> {
+    ) -> Result<bool, RecvPartError> {
         if !self.awaiting {
-            return Err(RecvRefused::State);
+            return Err(RecvPartError::State);
         }
         if !self.dealer.fair.in_message() {
-            self.find_reply(pipes).ok_or(RecvRefused::Empty)?;
+            self.find_reply(pipes).ok_or(RecvPartError::Empty)?;
         }
         let more = self.dealer.recv_to(pipes, to)?;
         self.awaiting = more;
@@ -173,7 +173,7 @@ impl Route for Req {
         self.awaiting && self.dealer.can_recv(pipes)
     }
 
-    fn set<P: Pipes>(&mut self, option: SetOption<'_>, pipes: &mut P) -> Result<(), BadOption> {
+    fn set<P: Pipes>(&mut self, option: SetOption<'_>, pipes: &mut P) -> Result<(), OptionError> {
         match option {
             SetOption::ReqCorrelate(on) => self.correlate = on,
             SetOption::ReqRelaxed(on) => self.relaxed = on,

@@ -4,8 +4,8 @@ use ringmq_message::Frame;
 
 use crate::queues::{FairQueue, Identities, Outgoing};
 use crate::route::{
-    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Refused, Remote, Route, SetOption,
-    probe,
+    AttachError, OptionError, Peer, Pipes, Ready, RecvPartError, Remote, Route, SendPartError,
+    SetOption, probe,
 };
 
 /// What the connections carry.
@@ -71,7 +71,7 @@ impl Router {
     }
 
     /// Finds the peer that the first part names.
-    fn begin(&mut self, id: Frame, pipes: &mut impl Pipes) -> Result<(), Refused> {
+    fn begin(&mut self, id: Frame, pipes: &mut impl Pipes) -> Result<(), SendPartError> {
         // An id without a message is nothing. As in libzmq, a STREAM drops the part behind it.
         if !id.more() {
             if self.carries == Carries::Stream {
@@ -81,13 +81,13 @@ impl Router {
         }
         self.outgoing = match self.identities.peer(&id) {
             Some(peer) if self.mandatory && pipes.is_spent(peer) => {
-                return Err(Refused::WouldBlock(id));
+                return Err(SendPartError::WouldBlock(id));
             }
             Some(peer) if pipes.can_write(peer) => Outgoing::To(peer),
             Some(peer) if self.mandatory && !pipes.is_gone(peer) => {
-                return Err(Refused::WouldBlock(id));
+                return Err(SendPartError::WouldBlock(id));
             }
-            _ if self.mandatory => return Err(Refused::HostUnreachable(id)),
+            _ if self.mandatory => return Err(SendPartError::HostUnreachable(id)),
             _ => Outgoing::Nowhere,
         };
         Ok(())
@@ -100,7 +100,7 @@ impl Route for Router {
         peer: Peer,
         remote: Remote<'_>,
         pipes: &mut P,
-    ) -> Result<(), NotAttached> {
+    ) -> Result<(), AttachError> {
         self.identities.attach(peer, remote, pipes)?;
         if self.probe && !remote.probed {
             probe(peer, pipes);
@@ -122,7 +122,7 @@ impl Route for Router {
         }
     }
 
-    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
+    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), SendPartError> {
         if self.outgoing == Outgoing::Idle {
             return self.begin(frame, pipes);
         }
@@ -134,12 +134,12 @@ impl Route for Router {
         Ok(())
     }
 
-    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvPartError> {
         if let Some(frame) = self.held.take() {
             return Ok(frame);
         }
         let within = self.fair.in_message();
-        let (frame, peer) = self.fair.recv(pipes).ok_or(RecvRefused::Empty)?;
+        let (frame, peer) = self.fair.recv(pipes).ok_or(RecvPartError::Empty)?;
         if within {
             return Ok(frame);
         }
@@ -162,9 +162,9 @@ impl Route for Router {
         self.held.is_some() || self.fair.has_in(pipes)
     }
 
-    fn set<P: Pipes>(&mut self, option: SetOption<'_>, _pipes: &mut P) -> Result<(), BadOption> {
+    fn set<P: Pipes>(&mut self, option: SetOption<'_>, _pipes: &mut P) -> Result<(), OptionError> {
         if self.carries == Carries::Stream {
-            return Err(BadOption);
+            return Err(OptionError);
         }
         match option {
             SetOption::RouterRaw(on) => {
@@ -177,7 +177,7 @@ impl Route for Router {
             SetOption::RouterMandatory(on) => self.mandatory = on,
             SetOption::RouterHandover(on) => self.identities.handover = on,
             SetOption::ProbeRouter(on) => self.probe = on,
-            _ => return Err(BadOption),
+            _ => return Err(OptionError),
         }
         Ok(())
     }

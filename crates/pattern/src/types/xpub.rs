@@ -6,8 +6,8 @@ use ringmq_message::Frame;
 
 use crate::queues::Fanout;
 use crate::route::{
-    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Refused, Remote, Route, SetOption,
-    Table,
+    AttachError, OptionError, Peer, Pipes, Ready, RecvPartError, Remote, Route, SendPartError,
+    SetOption, Table,
 };
 use crate::topics::{Removed, SUBSCRIBE, Subscribers, UNSUBSCRIBE, subscription};
 
@@ -249,7 +249,7 @@ impl Route for Xpub {
         peer: Peer,
         remote: Remote<'_>,
         pipes: &mut P,
-    ) -> Result<(), NotAttached> {
+    ) -> Result<(), AttachError> {
         self.fanout.attach(peer);
         if remote.subscribe_to_all {
             self.subscribers.add(peer, &[]);
@@ -273,7 +273,7 @@ impl Route for Xpub {
         }
     }
 
-    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
+    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), SendPartError> {
         if !self.sending {
             self.catch_up(pipes);
             self.choose(&frame);
@@ -281,7 +281,7 @@ impl Route for Xpub {
                 self.fanout.drop_full(pipes);
             } else if !self.fanout.have_room(pipes) {
                 self.fanout.clear();
-                return Err(Refused::WouldBlock(frame));
+                return Err(SendPartError::WouldBlock(frame));
             }
             if self.manual && self.last_value {
                 self.last = None;
@@ -292,12 +292,12 @@ impl Route for Xpub {
         Ok(())
     }
 
-    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvPartError> {
         if !self.upstream {
-            return Err(RecvRefused::NotSupported);
+            return Err(RecvPartError::NotSupported);
         }
         self.look(pipes);
-        let pending = self.pending.pop_front().ok_or(RecvRefused::Empty)?;
+        let pending = self.pending.pop_front().ok_or(RecvPartError::Empty)?;
         if let Some(peer) = pending.asks {
             self.last = peer;
         }
@@ -317,7 +317,7 @@ impl Route for Xpub {
         self.look(pipes)
     }
 
-    fn set<P: Pipes>(&mut self, option: SetOption<'_>, _pipes: &mut P) -> Result<(), BadOption> {
+    fn set<P: Pipes>(&mut self, option: SetOption<'_>, _pipes: &mut P) -> Result<(), OptionError> {
         match option {
             SetOption::XpubVerbose(on) => (self.verbose, self.verboser) = (on, false),
             SetOption::XpubVerboser(on) => (self.verbose, self.verboser) = (on, on),
@@ -340,7 +340,7 @@ impl Route for Xpub {
                     self.subscribers.remove(peer, topic);
                 }
             }
-            _ => return Err(BadOption),
+            _ => return Err(OptionError),
         }
         Ok(())
     }

@@ -4,8 +4,8 @@ use ringmq_message::Frame;
 
 use crate::queues::{Drops, FairQueue, Fanout};
 use crate::route::{
-    BadOption, NotAttached, Peer, Pipes, Ready, RecvRefused, Refused, Remote, Route, SetOption,
-    Table,
+    AttachError, OptionError, Peer, Pipes, Ready, RecvPartError, Remote, Route, SendPartError,
+    SetOption, Table,
 };
 use crate::topics::{Changes, SUBSCRIBE, Topics, UNSUBSCRIBE, subscription};
 
@@ -206,7 +206,7 @@ impl Route for Xsub {
         peer: Peer,
         _remote: Remote<'_>,
         pipes: &mut P,
-    ) -> Result<(), NotAttached> {
+    ) -> Result<(), AttachError> {
         self.fair.attach(peer);
         self.fanout.attach(peer);
         self.send_subscriptions(peer, Some(false), pipes);
@@ -231,15 +231,15 @@ impl Route for Xsub {
         self.send_subscriptions(peer, None, pipes);
     }
 
-    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), Refused> {
+    fn send<P: Pipes>(&mut self, frame: Frame, pipes: &mut P) -> Result<(), SendPartError> {
         if self.sub {
-            return Err(Refused::NotSupported(frame));
+            return Err(SendPartError::NotSupported(frame));
         }
         self.part(frame, pipes);
         Ok(())
     }
 
-    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvRefused> {
+    fn recv<P: Pipes>(&mut self, pipes: &mut P) -> Result<Frame, RecvPartError> {
         if let Some(frame) = self.held.take() {
             return Ok(frame);
         }
@@ -248,7 +248,7 @@ impl Route for Xsub {
         } else {
             self.next(pipes)
         };
-        frame.ok_or(RecvRefused::Empty)
+        frame.ok_or(RecvPartError::Empty)
     }
 
     fn can_send<P: Pipes>(&mut self, _pipes: &mut P) -> bool {
@@ -262,7 +262,7 @@ impl Route for Xsub {
         self.held.is_some() || self.fair.in_message()
     }
 
-    fn set<P: Pipes>(&mut self, option: SetOption<'_>, pipes: &mut P) -> Result<(), BadOption> {
+    fn set<P: Pipes>(&mut self, option: SetOption<'_>, pipes: &mut P) -> Result<(), OptionError> {
         match option {
             SetOption::Subscribe(topic) if self.sub => {
                 self.part(subscription(SUBSCRIBE, topic), pipes);
@@ -273,7 +273,7 @@ impl Route for Xsub {
             SetOption::OnlyFirstSubscribe(on) if !self.sub => self.only_first = on,
             SetOption::XsubVerboseUnsubscribe(on) if !self.sub => self.verbose = on,
             SetOption::InvertMatching(on) => self.invert = on,
-            _ => return Err(BadOption),
+            _ => return Err(OptionError),
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 use ringmq_message::Frame;
 use ringmq_pattern::{
-    Kind, Pattern, Peer, Pipes, Ready, RecvRefused, Refused, Remote, SetOption, Unrouted,
+    Kind, Pattern, Peer, Pipes, Ready, RecvPartError, Remote, RouteError, SendPartError, SetOption,
 };
 
 /// The pipe of one peer.
@@ -150,7 +150,7 @@ impl Stage {
         self.pattern.is_transparent() && self.parts.is_multiple_of(2)
     }
 
-    fn send_one(&mut self, frame: Frame) -> Result<(), Refused> {
+    fn send_one(&mut self, frame: Frame) -> Result<(), SendPartError> {
         if !self.goes_unseen() {
             return self.pattern.send(frame, &mut self.world);
         }
@@ -159,11 +159,11 @@ impl Stage {
                 self.world.write(peer, frame);
                 Ok(())
             }
-            Err(Unrouted::WouldBlock) => Err(Refused::WouldBlock(frame)),
-            Err(Unrouted::NotSupported) => Err(Refused::NotSupported(frame)),
-            Err(Unrouted::State) => Err(Refused::State(frame)),
-            Err(Unrouted::Broken) => Err(Refused::Broken(frame)),
-            Err(Unrouted::Swallowed) => Ok(()),
+            Err(RouteError::WouldBlock) => Err(SendPartError::WouldBlock(frame)),
+            Err(RouteError::NotSupported) => Err(SendPartError::NotSupported(frame)),
+            Err(RouteError::State) => Err(SendPartError::State(frame)),
+            Err(RouteError::Broken) => Err(SendPartError::Broken(frame)),
+            Err(RouteError::Swallowed) => Ok(()),
         }
     }
 
@@ -200,7 +200,7 @@ impl Stage {
     }
 
     /// Attaches a peer with a routing id.
-    pub fn join_as(&mut self, peer: u32, id: &str) -> Result<(), ringmq_pattern::NotAttached> {
+    pub fn join_as(&mut self, peer: u32, id: &str) -> Result<(), ringmq_pattern::AttachError> {
         self.pipe(peer);
         let remote = Remote {
             routing_id: id.as_bytes(),
@@ -258,7 +258,7 @@ impl Stage {
     }
 
     /// Sends a message.
-    pub fn send(&mut self, text: &str) -> Result<(), Refused> {
+    pub fn send(&mut self, text: &str) -> Result<(), SendPartError> {
         for frame in frames(text) {
             self.send_one(frame)?;
         }
@@ -266,12 +266,12 @@ impl Stage {
     }
 
     /// Sends a part, after which more follow.
-    pub fn send_part(&mut self, text: &str) -> Result<(), Refused> {
+    pub fn send_part(&mut self, text: &str) -> Result<(), SendPartError> {
         self.send_one(Frame::from(text).with_more(true))
     }
 
     /// Receives a message.
-    pub fn recv(&mut self) -> Result<String, RecvRefused> {
+    pub fn recv(&mut self) -> Result<String, RecvPartError> {
         let mut message = vec![self.recv_part()?];
         while message[message.len() - 1].more() {
             message.push(self.recv_part()?);
@@ -296,7 +296,7 @@ impl Stage {
     }
 
     /// Receives a part.
-    pub fn recv_part(&mut self) -> Result<Frame, RecvRefused> {
+    pub fn recv_part(&mut self) -> Result<Frame, RecvPartError> {
         self.tell_of_put_off();
         if !self.goes_unseen() {
             return self.pattern.recv(&mut self.world);

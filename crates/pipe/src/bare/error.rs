@@ -3,7 +3,9 @@
 use std::io;
 
 use ringmq_ring::Corrupt;
-use ringmq_sys::{Address, AddressError, BindError, CreateError, Refusal, RingerRefusal};
+use ringmq_sys::{
+    Address, AddressError, AdoptMemoryError, AdoptRingerError, BindError, CreateError,
+};
 
 use super::offer::OfferError;
 use crate::refusal::RefusalReason;
@@ -91,11 +93,11 @@ pub enum ConnectError {
         /// Which of them.
         what: &'static str,
         /// Why.
-        refusal: Refusal,
+        refusal: AdoptMemoryError,
     },
     /// A descriptor that the peer sent as a doorbell is none.
     #[error("the peer's doorbell was refused: {0}")]
-    PeerDoorbell(#[from] RingerRefusal),
+    PeerDoorbell(#[from] AdoptRingerError),
     /// The exchange over the Unix socket broke.
     #[error("connection set-up failed: {0}")]
     Exchange(#[from] ringmq_sys::RecvError),

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use ringmq_sys::{Address, Ancillary, Credentials, RecvError, Refusal, Stream};
+use ringmq_sys::{Address, AdoptMemoryError, Ancillary, Credentials, RecvError, Stream};
 
 use super::error::ConnectError;
 use super::meeting::Own;
@@ -221,7 +221,7 @@ fn refuse(stream: &Stream, error: ConnectError) -> ConnectError {
             RefusalReason::Offer
         }
         ConnectError::PeerMemory {
-            refusal: Refusal::Os { .. },
+            refusal: AdoptMemoryError::Os { .. },
             ..
         } => RefusalReason::Resources,
         ConnectError::PeerMemory { .. } | ConnectError::PeerDoorbell(_) => {

@@ -20,7 +20,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ringmq_sys::{ForkMark, Refusal, Ringer, adopt};
+use ringmq_sys::{AdoptMemoryError, ForkMark, Ringer, adopt};
 
 use super::control::Slot;
 use super::frame::{FRAME, OfferFrame, SegmentNote};
@@ -309,7 +309,7 @@ impl Courier {
             }
             Descriptor::Came(fd) => match adopt(fd, note.capacity, &self.mark) {
                 Ok(memory) => Ok(Map::from(memory)),
-                Err(Refusal::Os { .. }) => Err(Missing::Short),
+                Err(AdoptMemoryError::Os { .. }) => Err(Missing::Short),
                 Err(_) => Err(Missing::Wrong),
             },
         };

@@ -12,7 +12,7 @@
 //! 24  capacity   u64    segment: its bytes
 //! ```
 
-use ringmq_sys::{Refusal, RingerRefusal};
+use ringmq_sys::{AdoptMemoryError, AdoptRingerError};
 
 use super::{layout, segment};
 use crate::refusal::RefusalReason;
@@ -96,13 +96,13 @@ pub enum MeetError {
     OtherUser,
     /// Memory that cannot be trusted.
     #[error("its page: {0}")]
-    Page(#[from] Refusal),
+    Page(#[from] AdoptMemoryError),
     /// A page of another layout.
     #[error("its page begins with {0:#018x}")]
     Layout(u64),
     /// A descriptor that is no doorbell.
     #[error("its doorbell: {0}")]
-    Bell(#[from] RingerRefusal),
+    Bell(#[from] AdoptRingerError),
 }
 
 impl MeetError {
@@ -112,8 +112,8 @@ impl MeetError {
             MeetError::Frame => RefusalReason::Offer,
             MeetError::Version { .. } => RefusalReason::Version,
             MeetError::OtherUser => RefusalReason::OtherUser,
-            MeetError::Page(Refusal::Os { .. }) => RefusalReason::Resources,
-            MeetError::Bell(RingerRefusal::Reopen { .. }) => RefusalReason::Resources,
+            MeetError::Page(AdoptMemoryError::Os { .. }) => RefusalReason::Resources,
+            MeetError::Bell(AdoptRingerError::Reopen { .. }) => RefusalReason::Resources,
             _ => RefusalReason::Descriptor,
         }
     }

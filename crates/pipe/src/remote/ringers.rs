@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Weak};
 
-use ringmq_sys::{Ringer, RingerRefusal};
+use ringmq_sys::{AdoptRingerError, Ringer};
 
 /// The bells that the connections of one thread ring. Connections to one socket of a peer share one descriptor.
 #[derive(Debug, Default)]
@@ -22,8 +22,8 @@ impl Ringers {
     ///
     /// # Errors
     ///
-    /// [`RingerRefusal`]; the descriptor is closed in any case.
-    pub(super) fn adopt(&mut self, fd: OwnedFd) -> Result<Arc<Ringer>, RingerRefusal> {
+    /// [`AdoptRingerError`]; the descriptor is closed in any case.
+    pub(super) fn adopt(&mut self, fd: OwnedFd) -> Result<Arc<Ringer>, AdoptRingerError> {
         let number = Ringer::pipe_number(fd.as_fd());
         if let Some(known) = number.and_then(|number| self.known.get(&number)?.upgrade()) {
             return Ok(known);

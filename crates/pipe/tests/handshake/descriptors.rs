@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use ringmq_pipe::{ConnectError, OfferError};
-use ringmq_sys::{Refusal, RingerRefusal};
+use ringmq_sys::{AdoptMemoryError, AdoptRingerError};
 use ringmq_testing::{Scratch, watchdog};
 
 use crate::peers::{BOTH, Court};
@@ -28,17 +28,17 @@ enum By {
 fn by(error: &ConnectError) -> By {
     match error {
         ConnectError::PeerMemory { refusal, .. } => match refusal {
-            Refusal::NotSealable { .. } => By::NotSealable,
-            Refusal::Seals { .. } => By::Seals,
-            Refusal::FileSystem { .. } => By::FileSystem,
-            Refusal::Size { .. } => By::Size,
-            Refusal::Holes { .. } => By::Holes,
+            AdoptMemoryError::NotSealable { .. } => By::NotSealable,
+            AdoptMemoryError::Seals { .. } => By::Seals,
+            AdoptMemoryError::FileSystem { .. } => By::FileSystem,
+            AdoptMemoryError::Size { .. } => By::Size,
+            AdoptMemoryError::Holes { .. } => By::Holes,
             other => panic!("{other}"),
         },
         ConnectError::PeerDoorbell(refusal) => match refusal {
-            RingerRefusal::NotABell { .. } => By::NotABell,
-            RingerRefusal::Named { .. } => By::Named,
-            RingerRefusal::Family { .. } => By::Family,
+            AdoptRingerError::NotABell { .. } => By::NotABell,
+            AdoptRingerError::Named { .. } => By::Named,
+            AdoptRingerError::Family { .. } => By::Family,
             other => panic!("{other}"),
         },
         other => panic!("{other}"),

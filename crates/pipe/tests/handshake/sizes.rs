@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ringmq_pipe::{ConnectError, Listener, Options, Pipe, RecvError, SendError, Wait};
 use ringmq_ring::{ClaimError, Kind, Mapped, MappedMut, Memory, MemoryMut, Writer};
-use ringmq_sys::{ForkMark, Mapping, OwnMemory, Refusal, Stream, adopt};
+use ringmq_sys::{AdoptMemoryError, ForkMark, Mapping, OwnMemory, Stream, adopt};
 use ringmq_testing::{Counters, abstract_name, watchdog};
 
 use crate::peers::{BOTH, Court};
@@ -39,8 +39,8 @@ fn a_ring_without_memory() {
                 other => panic!("{other}"),
             };
             match refused {
-                Refusal::Size { size: 4096, .. } => assert_eq!(len, 4096),
-                Refusal::Holes { allocated: 0, .. } => assert_eq!(len, ring),
+                AdoptMemoryError::Size { size: 4096, .. } => assert_eq!(len, 4096),
+                AdoptMemoryError::Holes { allocated: 0, .. } => assert_eq!(len, ring),
                 other => panic!("{other}"),
             }
             assert!(

@@ -9,7 +9,7 @@ use std::io;
 use std::mem::{self, MaybeUninit};
 
 use ringmq_message::Frame;
-use ringmq_pattern::{Peer, Take, Unrouted};
+use ringmq_pattern::{Peer, RouteError, Take};
 use ringmq_pipe::remote::Room;
 
 use crate::error::{RecvError, SendError};
@@ -205,11 +205,11 @@ impl Socket {
         loop {
             match self.pattern.route(more, &mut self.peers) {
                 Ok(peer) => return Ok(Some(peer)),
-                Err(Unrouted::Swallowed) => return Ok(None),
-                Err(Unrouted::NotSupported) => return Err(SendError::NotSupported),
-                Err(Unrouted::State) => return Err(SendError::State),
-                Err(Unrouted::Broken) => return swallow_once(patience).map(|()| None),
-                Err(Unrouted::WouldBlock) => patience = self.wait_for_room(patience)?,
+                Err(RouteError::Swallowed) => return Ok(None),
+                Err(RouteError::NotSupported) => return Err(SendError::NotSupported),
+                Err(RouteError::State) => return Err(SendError::State),
+                Err(RouteError::Broken) => return swallow_once(patience).map(|()| None),
+                Err(RouteError::WouldBlock) => patience = self.wait_for_room(patience)?,
             }
         }
     }

@@ -17,7 +17,7 @@ use std::fmt;
 use std::mem;
 use std::time::Instant;
 
-use ringmq_pattern::{Kind, NotAttached, Pattern, Peer, Remote};
+use ringmq_pattern::{AttachError, Kind, Pattern, Peer, Remote};
 use ringmq_pipe::local::{Mailbox, Post};
 use ringmq_pipe::sleeper::Sleeper;
 
@@ -148,7 +148,7 @@ impl Socket {
             }
             Ok(()) => {}
             // As in libzmq the connection stays, and its messages are dropped. If it ended, the peer would connect again.
-            Err(NotAttached::DuplicateId) if assigned_id.is_none() => {
+            Err(AttachError::DuplicateId) if assigned_id.is_none() => {
                 self.peers.ignore(peer);
                 self.watch
                     .tell(|| addresses.event(EventKind::RoutingIdTaken { routing_id }));

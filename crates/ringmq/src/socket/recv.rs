@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ringmq_message::{Frame, Message};
-use ringmq_pattern::{Ready, RecvRefused};
+use ringmq_pattern::{Ready, RecvPartError};
 
 use crate::error::RecvError;
 use crate::socket::Socket;
@@ -189,10 +189,10 @@ impl Socket {
     #[inline(never)]
     pub(crate) fn refused_to_recv(
         &mut self,
-        refused: RecvRefused,
+        refused: RecvPartError,
         patience: &mut Patience,
     ) -> Result<(), RecvError> {
-        if refused != RecvRefused::Empty {
+        if refused != RecvPartError::Empty {
             return Err(refused.into());
         }
         let looks = !matches!(patience, Patience::Over | Patience::Ended(_));

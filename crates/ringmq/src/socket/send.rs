@@ -4,7 +4,7 @@ use std::mem;
 use std::time::Instant;
 
 use ringmq_message::{Frame, Message};
-use ringmq_pattern::{Kind, Ready, Refused};
+use ringmq_pattern::{Kind, Ready, SendPartError};
 
 use crate::error::{SendError, UnsentError};
 use crate::peers::LOOK;
@@ -257,17 +257,17 @@ impl Socket {
     #[cold]
     fn refused_to_send(
         &mut self,
-        refused: Refused,
+        refused: SendPartError,
         patience: Patience,
     ) -> Result<Option<(Frame, Patience)>, (SendError, Frame)> {
         let frame = match refused {
-            Refused::WouldBlock(frame) => frame,
-            Refused::NotSupported(frame) => return Err((SendError::NotSupported, frame)),
-            Refused::State(frame) => return Err((SendError::State, frame)),
-            Refused::HostUnreachable(frame) => {
+            SendPartError::WouldBlock(frame) => frame,
+            SendPartError::NotSupported(frame) => return Err((SendError::NotSupported, frame)),
+            SendPartError::State(frame) => return Err((SendError::State, frame)),
+            SendPartError::HostUnreachable(frame) => {
                 return Err((SendError::HostUnreachable, frame));
             }
-            Refused::Broken(frame) => {
+            SendPartError::Broken(frame) => {
                 return match swallow_once(patience) {
                     Ok(()) => Ok(None),
                     Err(reason) => Err((reason, frame)),

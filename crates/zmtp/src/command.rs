@@ -4,6 +4,9 @@ use crate::error::Error;
 
 pub(crate) const READY: &[u8] = b"READY";
 pub(crate) const ERROR: &[u8] = b"ERROR";
+pub(crate) const HELLO: &[u8] = b"HELLO";
+pub(crate) const WELCOME: &[u8] = b"WELCOME";
+pub(crate) const INITIATE: &[u8] = b"INITIATE";
 pub(crate) const SUBSCRIBE: &[u8] = b"SUBSCRIBE";
 pub(crate) const CANCEL: &[u8] = b"CANCEL";
 pub(crate) const PING: &[u8] = b"PING";
@@ -37,6 +40,11 @@ pub(crate) fn refusal(data: &[u8]) -> Error {
             size: data.len(),
         },
     }
+}
+
+/// The peer sent a command that has no place where it came.
+pub(crate) fn unexpected(name: &[u8]) -> Error {
+    Error::UnexpectedCommand { name: shown(name) }
 }
 
 /// Bytes of the peer's in a form that can be printed, and not too long.

@@ -17,6 +17,7 @@ use crate::head::Framing;
 use crate::life::Life;
 use crate::output::Output;
 use crate::peer::Peer;
+use crate::sealed::Sealed;
 use crate::settings::Settings;
 use early::Early;
 use raw::Raw;
@@ -29,6 +30,7 @@ pub struct Connection {
     stage: Stage,
     decoder: Decoder,
     output: Output,
+    sender: Sender,
     life: Life,
     /// Parts of the message that comes, and bytes of subscriptions that came between them.
     parts: usize,
@@ -46,10 +48,23 @@ enum Stage {
     Early(Box<Early>),
     /// Messages and commands pass.
     Traffic,
+    /// They pass in boxes.
+    Sealed,
     /// Bytes pass.
     Raw(Raw),
     /// It is over.
     Failed(Error),
+}
+
+/// How frames are sent.
+#[derive(Debug)]
+enum Sender {
+    /// Not yet.
+    None,
+    /// As they are.
+    Clear,
+    /// In boxes.
+    Sealed(Box<Sealed>),
 }
 
 impl Connection {
@@ -79,6 +94,7 @@ impl Connection {
             stage,
             decoder,
             output,
+            sender: Sender::None,
             life: Life::new(now, handshake_timeout),
             parts: 0,
             within: 0,
@@ -125,6 +141,7 @@ impl Connection {
         }
         let received = match self.stage {
             Stage::Traffic => self.receive_traffic(input, now),
+            Stage::Sealed => self.receive_sealed(input, now),
             _ => self.receive_early(input, now),
         };
         if let Err(error) = &received {
@@ -165,8 +182,53 @@ impl Connection {
     /// If the connection has never been [ready](Event::Ready).
     #[inline]
     pub fn send(&mut self, frame: Frame) {
+        match self.sender {
+            Sender::Clear => self.output.push_frame(self.decoder.framing(), frame),
+            _ => self.send_sealed(&frame),
+        }
+    }
+
+    #[inline(never)]
+    fn send_sealed(&mut self, frame: &Frame) {
         self.assert_ready();
-        self.output.push_frame(self.decoder.framing(), frame);
+        if let Sender::Sealed(sealed) = &mut self.sender {
+            let pushed = sealed.push_frame(&mut self.output, frame);
+            self.note(pushed);
+        }
+    }
+
+    /// Sends a message of one frame, of `first` and the bytes that follow it.
+    fn send_prefixed(&mut self, first: u8, rest: &[u8]) {
+        match &mut self.sender {
+            Sender::Sealed(sealed) => {
+                let pushed = sealed.push_prefixed(&mut self.output, first, rest);
+                self.note(pushed);
+            }
+            _ => {
+                let framing = self.decoder.framing();
+                self.output.push_prefixed(framing, first, rest);
+            }
+        }
+    }
+
+    /// Sends a command.
+    fn send_command(&mut self, name: &[u8], data: &[u8]) {
+        match &mut self.sender {
+            Sender::Sealed(sealed) => {
+                let pushed = sealed.push_command(&mut self.output, name, data);
+                self.note(pushed);
+            }
+            _ => self.output.push_command(name, data),
+        }
+    }
+
+    /// Ends the connection if nothing more can be sent.
+    fn note(&mut self, pushed: Result<(), Error>) {
+        if let Err(error) = pushed
+            && !matches!(self.stage, Stage::Failed(_))
+        {
+            self.stage = Stage::Failed(error);
+        }
     }
 
     /// Tells the peer that we subscribe to what begins with `topic`, or cancel one such subscription: by a command, or by
@@ -183,15 +245,14 @@ impl Connection {
             .as_ref()
             .is_some_and(|peer| peer.version() < (3, 1))
         {
-            let framing = self.decoder.framing();
-            self.output.push_prefixed(framing, u8::from(on), topic);
+            self.send_prefixed(u8::from(on), topic);
         } else {
             let name = if on {
                 command::SUBSCRIBE
             } else {
                 command::CANCEL
             };
-            self.output.push_command(name, topic);
+            self.send_command(name, topic);
         }
     }
 
@@ -205,7 +266,7 @@ impl Connection {
         self.assert_ready();
         assert!((1..=255).contains(&name.len()), "a name of 1 to 255 bytes");
         if self.knows_commands() {
-            self.output.push_command(name.as_bytes(), data);
+            self.send_command(name.as_bytes(), data);
         }
     }
 
@@ -264,7 +325,7 @@ impl Connection {
     #[inline]
     pub fn is_ready(&self) -> bool {
         match &self.stage {
-            Stage::Traffic => true,
+            Stage::Traffic | Stage::Sealed => true,
             Stage::Raw(raw) => raw.is_ready(),
             Stage::Early(_) | Stage::Failed(_) => false,
         }

@@ -54,6 +54,16 @@ impl Decoder {
         self.message_limit = Some(limit.unwrap_or(LONGEST).min(LONGEST));
     }
 
+    /// From now on frames hold boxes: of messages, for which this is the limit, or of commands. Each has `overhead` bytes
+    /// beside what the limits are about.
+    pub(crate) fn allow_boxes(&mut self, limit: Option<u64>, overhead: usize) {
+        // Which of both a box holds is seen when it is open.
+        let payload = limit.unwrap_or(LONGEST).max(self.command_limit);
+        let limit = payload.saturating_add(overhead as u64).min(LONGEST);
+        self.message_limit = Some(limit);
+        self.command_limit = limit;
+    }
+
     /// Puts bytes in front of those that come next. There are at most as many as a head has.
     pub(crate) fn replay(&mut self, bytes: &[u8]) {
         self.head[..bytes.len()].copy_from_slice(bytes);

@@ -1,8 +1,13 @@
 //! Why a connection ends.
 
+use crate::authenticate::Refusal;
+use crate::keys::NoRandom;
 use ringmq_message::Kind;
 
-/// Why a connection cannot go on. All but [`NoMemory`](Error::NoMemory) are the peer's doing.
+/// Why a connection cannot go on. All but [`NoMemory`](Error::NoMemory), [`NoRandom`](Error::NoRandom) and
+/// [`NoncesSpent`](Error::NoncesSpent) are the peer's doing.
+///
+/// The peer sees no difference between them: the connection ends. Only [`Denied`](Error::Denied) may be told to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// It began with something else than a greeting, as ZMTP 1.0 does.
@@ -22,6 +27,9 @@ pub enum Error {
         /// What it wants.
         theirs: String,
     },
+    /// It is a server, as we are. Of libzmq's peers this is not known: both wait until the handshake has taken too long.
+    #[error("both ends are servers")]
+    BothServers,
     /// It sent a part of a message before the handshake was done.
     #[error("a frame of {size} bytes before the end of the handshake")]
     DataInHandshake {
@@ -29,7 +37,7 @@ pub enum Error {
         size: u64,
     },
     /// It sent a command that has no place where it came.
-    #[error("the command {name:?} has no place in the handshake")]
+    #[error("the command {name:?} has no place here")]
     UnexpectedCommand {
         /// The name of the command.
         name: String,
@@ -85,6 +93,65 @@ pub enum Error {
         /// Bytes that follow the name of the command.
         size: usize,
     },
+    /// A HELLO of another size, version or form.
+    #[error("a HELLO that is wrong in its {size} bytes of data")]
+    MalformedHello {
+        /// Bytes that follow the name of the command.
+        size: usize,
+    },
+    /// A WELCOME of PLAIN that is not empty.
+    #[error("a WELCOME with {size} bytes of data: it has none")]
+    MalformedWelcome {
+        /// Bytes that follow the name of the command.
+        size: usize,
+    },
+    /// An INITIATE that is too short.
+    #[error("an INITIATE with {size} bytes of data: it has at least 248")]
+    MalformedInitiate {
+        /// Bytes that follow the name of the command.
+        size: usize,
+    },
+    /// A READY of CURVE that is too short.
+    #[error("a READY with {size} bytes of data: it has at least 24")]
+    MalformedReady {
+        /// Bytes that follow the name of the command.
+        size: usize,
+    },
+    /// A MESSAGE of CURVE that is too short.
+    #[error("a MESSAGE of {size} bytes: it has at least 33")]
+    MalformedMessage {
+        /// Bytes of the body.
+        size: usize,
+    },
+    /// Something of CURVE came twice, or something was left out. Nonces count by one.
+    #[error("the nonce {nonce} after {last}")]
+    Sequence {
+        /// The nonce that came.
+        nonce: u64,
+        /// The one before.
+        last: u64,
+    },
+    /// A box of CURVE cannot be opened: its key is another one, or it is not as it was sent.
+    #[error("the box in a {command} cannot be opened")]
+    Cryptographic {
+        /// The name of the command.
+        command: &'static str,
+    },
+    /// A public key of CURVE is of a low order, such as zeros.
+    #[error("a public key that protects nothing")]
+    WeakKey,
+    /// The cookie in an INITIATE is too old.
+    #[error("an INITIATE more than 60 seconds after the WELCOME")]
+    CookieExpired,
+    /// The client's long-term key does not vouch for its key of this connection and this server.
+    #[error("the vouch in an INITIATE is for something else")]
+    Vouch,
+    /// The authenticator does not want it.
+    #[error("the authenticator refuses the peer: {}", refusal.status())]
+    Denied {
+        /// Why.
+        refusal: Refusal,
+    },
     /// A PING without a time to live.
     #[error("a PING with {size} bytes of data: it has at least 2")]
     MalformedPing {
@@ -128,6 +195,12 @@ pub enum Error {
     /// It fell silent for longer than it asked us to wait.
     #[error("the peer fell silent for longer than it said it would")]
     SilentTooLong,
+    /// There are no random bytes to make keys of.
+    #[error(transparent)]
+    NoRandom(#[from] NoRandom),
+    /// We have sent 2^64 - 1 messages by CURVE, and no nonce is left for another one.
+    #[error("no nonce is left")]
+    NoncesSpent,
     /// There is no memory for what the peer sent.
     #[error("no memory for {bytes} bytes")]
     NoMemory {
@@ -168,19 +241,28 @@ pub enum Detail {
 }
 
 impl Error {
-    /// What a monitor of the socket can say of it.
+    /// What a monitor of the socket can say of it. Each number is what libzmq's monitor says of the same.
     pub fn detail(&self) -> Detail {
         Detail::Protocol(match self {
             Error::Mechanism { .. } => 0x1100_0002,
             Error::DataInHandshake { .. } | Error::UnexpectedCommand { .. } => 0x1000_0001,
+            Error::Sequence { .. } => 0x1000_0002,
+            Error::Vouch => 0x1000_0003,
             Error::MalformedCommand { .. } | Error::MalformedPing { .. } => 0x1000_0011,
             Error::CommandTooLong { .. } => 0x1000_0011,
+            Error::MalformedMessage { .. } => 0x1000_0012,
+            Error::MalformedHello { .. } => 0x1000_0013,
+            Error::MalformedInitiate { .. } => 0x1000_0014,
             Error::MalformedError { .. } => 0x1000_0015,
+            Error::MalformedReady { .. } => 0x1000_0016,
+            Error::MalformedWelcome { .. } => 0x1000_0017,
             Error::Metadata { .. } | Error::SocketType { .. } | Error::RoutingId { .. } => {
                 0x1000_0018
             }
+            Error::Cryptographic { .. } | Error::WeakKey | Error::CookieExpired => 0x1100_0001,
             Error::TooLong { .. } | Error::NoFlags | Error::OldVersion { .. } => 0x1000_0000,
             Error::TooManyParts { .. } | Error::SubscriptionsWithin { .. } => 0x1000_0000,
+            Error::Denied { refusal } => return Detail::Refused(refusal.status()),
             Error::Refused { reason } => {
                 return match reason.as_str() {
                     "300" => Detail::Refused(300),
@@ -190,9 +272,12 @@ impl Error {
                 };
             }
             Error::Unversioned
+            | Error::BothServers
             | Error::HandshakeTimeout
             | Error::HeartbeatTimeout
             | Error::SilentTooLong
+            | Error::NoRandom(_)
+            | Error::NoncesSpent
             | Error::NoMemory { .. } => return Detail::None,
         })
     }

@@ -2,11 +2,16 @@
 
 use ringmq_message::Frame;
 
+use crate::authenticate::Credentials;
+
 /// What has come from the peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The handshake is done: [`peer`](crate::Connection::peer) says who it is, and frames may be sent.
     Ready,
+    /// The peer has shown who it is, and an authenticator is to judge it. Until [`decide`](crate::Connection::decide) is
+    /// called nothing more is received; the time for the handshake runs on.
+    Authenticate(Box<Credentials>),
     /// A part of a message.
     Frame(Frame),
     /// The peer subscribes or cancels by a command. One that does so by a message, as older ones do, is told as that:

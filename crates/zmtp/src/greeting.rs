@@ -17,6 +17,8 @@ use crate::settings::{Mechanism, Settings};
 
 /// Bytes until the version.
 const SIGNATURE: usize = 10;
+/// The place of the peer's role.
+const AS_SERVER: usize = 32;
 /// Bytes of a greeting.
 const LEN: usize = 64;
 /// Bytes of the greeting of ZMTP 2.0.
@@ -89,9 +91,9 @@ impl Greeting {
                         socket_type: self.bytes[SIGNATURE + 1],
                     }));
                 }
-                LEN => return self.finish(settings.mechanism).map(Some),
-                _ if !self.is_older() => output.push(&last_stage(settings.mechanism)),
-                _ if settings.accept_older => output.push(&[u8::from(settings.socket_type)]),
+                LEN => return self.finish(&settings.mechanism).map(Some),
+                _ if !self.is_older() => output.push(&last_stage(&settings.mechanism)),
+                _ if settings.takes_older() => output.push(&[u8::from(settings.socket_type)]),
                 _ => {
                     let revision = self.bytes[SIGNATURE];
                     return Err(Error::OldVersion { revision });
@@ -114,7 +116,7 @@ impl Greeting {
         self.len == goal
     }
 
-    fn finish(&self, mechanism: Mechanism) -> Result<Spoken, Error> {
+    fn finish(&self, mechanism: &Mechanism) -> Result<Spoken, Error> {
         let theirs = &self.bytes[12..32];
         if *theirs != padded(mechanism) {
             let end = theirs.iter().position(|byte| *byte == 0);
@@ -123,7 +125,10 @@ impl Greeting {
                 theirs: command::shown(&theirs[..end.unwrap_or(theirs.len())]),
             });
         }
-        // The peer's role is not read from here: libzmq sends 0 whatever its role.
+        // libzmq sends 0 whatever its role, so only a peer that says 1 has said its role.
+        if mechanism.is_server() && self.bytes[AS_SERVER] == 1 {
+            return Err(Error::BothServers);
+        }
         let minor = match self.bytes[SIGNATURE..SIGNATURE + 2] {
             [3, 0] => 0,
             _ => 1,
@@ -133,7 +138,7 @@ impl Greeting {
 }
 
 /// The mechanism, padded with zeros.
-fn padded(mechanism: Mechanism) -> [u8; 20] {
+fn padded(mechanism: &Mechanism) -> [u8; 20] {
     let mut padded = [0; 20];
     let name = mechanism.name().as_bytes();
     padded[..name.len()].copy_from_slice(name);
@@ -141,9 +146,10 @@ fn padded(mechanism: Mechanism) -> [u8; 20] {
 }
 
 /// All from the minor version on.
-fn last_stage(mechanism: Mechanism) -> [u8; LEN - SIGNATURE - 1] {
+fn last_stage(mechanism: &Mechanism) -> [u8; LEN - SIGNATURE - 1] {
     let mut bytes = [0; LEN - SIGNATURE - 1];
     bytes[0] = 1;
     bytes[1..21].copy_from_slice(&padded(mechanism));
+    bytes[21] = u8::from(mechanism.is_server());
     bytes
 }

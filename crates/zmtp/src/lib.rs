@@ -42,6 +42,30 @@
 //!
 //! Parts of a message are events of their own. Commands may come between them and end nothing.
 //!
+//! # Mechanisms
+//!
+//! A [`Mechanism`] is one of NULL, PLAIN and CURVE, and says which end we are. The peer has to name the same one.
+//!
+//! * An authenticator is asked by an event. The handshake of a server of PLAIN, and any with
+//!   [`Settings::authenticate`], stops at [`Event::Authenticate`]. It goes on with [`decide`](Connection::decide), which
+//!   may be much later. Until then `receive` takes nothing more, and the time for the handshake runs.
+//! * Random bytes come from the caller, as the time does: see [`Random`].
+//! * With CURVE each frame is a box. It is encrypted where it waits to be written. A box of up to 1 KiB is decrypted in
+//!   memory of the connection, a longer one where it was received. Nothing of that is on the path of a message by NULL.
+//! * Secrets are wiped when they are dropped, and compared in constant time. Nonces count by one, so a message that
+//!   was taken out of the stream is noticed, and so is one that comes twice. A cookie is good for one INITIATE, within
+//!   60 seconds, on its own connection. Keys of a low order are refused.
+//! * Whatever is wrong in a handshake, the peer only sees that the connection ends. It is told a reason if the
+//!   authenticator [denies](Refusal) it.
+//!
+//! ```text
+//!   PLAIN   client                     server          CURVE   client                     server
+//!             | -- HELLO ---------------> | Authenticate         | -- HELLO ---------------> |
+//!             | <------------- WELCOME -- | decide               | <------------- WELCOME -- |
+//!             | -- INITIATE ------------> |                      | -- INITIATE ------------> | Authenticate
+//!             | <--------------- READY -- |                      | <--------------- READY -- | decide
+//! ```
+//!
 //! # Example
 //!
 //! ```
@@ -75,12 +99,15 @@
 //!
 //! We announce 3.1, answer later versions in it, and speak 3.0 to those of that version. Undefined flags, MORE on a
 //! command, unknown commands after the handshake, a READY without a socket type: all that is taken as libzmq takes it.
-//! Routing ids may begin with a 0, as in libzmq. What libzmq takes and we refuse: properties named twice, commands
-//! above 64 KiB, commands without a name, and a PING without a time to live.
+//! Routing ids may begin with a 0, as in libzmq. Of CURVE, MESSAGE is taken as a message and as a command; of PLAIN, so is
+//! the ERROR that libzmq misspells. What libzmq takes and we refuse: properties named twice, commands
+//! above 64 KiB, commands without a name, a PING without a time to live, gaps in the nonces of CURVE, and a `User-Id` that
+//! a peer gives itself.
 //!
-//! Sources: RFC 37 (ZMTP 3.1), 23 (3.0), 15 (2.0) and 13 (1.0) of <https://rfc.zeromq.org>, and the behaviour of libzmq.
+//! Sources: RFC 37 (ZMTP 3.1), 23 (3.0), 15 (2.0), 13 (1.0), 24 (PLAIN), 26 (CURVE) and 32 (Z85) of <https://rfc.zeromq.org>, and the behaviour of libzmq.
 #![forbid(unsafe_code)]
 
+mod authenticate;
 mod body;
 mod command;
 mod connection;
@@ -89,16 +116,24 @@ mod error;
 mod event;
 mod greeting;
 mod head;
+mod keys;
 mod life;
 mod mechanism;
 mod metadata;
 mod output;
 mod peer;
+mod sealed;
+mod sealing;
 mod settings;
+pub mod z85;
 
+pub use authenticate::{Credentials, Login, Refusal, User, Verdict};
 pub use connection::{Connection, command_bytes};
 pub use error::{BadMetadata, Detail, Error};
 pub use event::{Command, Event};
+pub use keys::{KeyError, KeyPair, NoRandom, PublicKey, Random, SecretKey};
 pub use peer::Peer;
 pub use ringmq_message::Kind;
-pub use settings::{BadSettings, Heartbeat, Limits, Mechanism, RawSettings, Settings};
+pub use settings::{
+    BadSettings, CurveClient, CurveServer, Heartbeat, Limits, Mechanism, RawSettings, Settings,
+};

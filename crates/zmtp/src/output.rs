@@ -92,6 +92,26 @@ impl Output {
         self.push(rest);
     }
 
+    /// Adds a frame that `build` writes: `size` bytes, behind those that are there. A long one gets memory of its own.
+    #[inline]
+    pub(crate) fn push_built(
+        &mut self,
+        framing: Framing,
+        flags: u8,
+        size: usize,
+        build: impl FnOnce(&mut Vec<u8>),
+    ) {
+        self.push_head(framing, flags, size);
+        if size <= COPIED {
+            build(&mut self.bytes);
+            self.pending += size;
+        } else {
+            let mut bytes = Vec::with_capacity(size);
+            build(&mut bytes);
+            self.push_long(Bytes::from(bytes));
+        }
+    }
+
     /// What waits, in order. No slice is empty.
     pub(crate) fn slices(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = self.start;

@@ -2,6 +2,7 @@
 
 use ringmq_message::{Properties, names};
 
+use crate::authenticate::User;
 use crate::error::Error;
 use crate::metadata::Metadata;
 use ringmq_message::Kind;
@@ -13,6 +14,7 @@ pub struct Peer {
     socket_type: Option<Kind>,
     routing_id: Vec<u8>,
     metadata: Metadata,
+    user: Option<User>,
 }
 
 impl Peer {
@@ -23,6 +25,7 @@ impl Peer {
             socket_type: None,
             routing_id: Vec::new(),
             metadata: Vec::new(),
+            user: None,
         }
     }
 
@@ -37,11 +40,17 @@ impl Peer {
             socket_type,
             routing_id: check_routing_id(routing_id)?,
             metadata: Vec::new(),
+            user: None,
         })
     }
 
     /// Reads what a peer says to a socket of type `ours`.
-    pub(crate) fn new(ours: Kind, version: (u8, u8), metadata: Metadata) -> Result<Peer, Error> {
+    pub(crate) fn new(
+        ours: Kind,
+        version: (u8, u8),
+        metadata: Metadata,
+        user: Option<User>,
+    ) -> Result<Peer, Error> {
         // RFC 37, The NULL Security Mechanism: names have no case.
         let find = |name: &str| {
             let mut entries = metadata.iter();
@@ -60,6 +69,7 @@ impl Peer {
             socket_type,
             routing_id,
             metadata,
+            user,
         })
     }
 
@@ -85,18 +95,31 @@ impl Peer {
         entries.map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
+    /// Who an authenticator says that it is, if one was asked.
+    pub fn user(&self) -> Option<&User> {
+        self.user.as_ref()
+    }
+
     /// All that it said, in the form that frames carry. Its identity has the name
-    /// [`Routing-Id`](names::ROUTING_ID) there.
+    /// [`Routing-Id`](names::ROUTING_ID) there. What an authenticator says comes before what the peer says, and only an
+    /// authenticator gives it a [`User-Id`](names::USER_ID).
     pub fn properties(&self) -> Properties {
         let mut properties = Properties::new();
         for (name, value) in &self.metadata {
-            let known = [names::SOCKET_TYPE, names::IDENTITY];
+            let known = [names::SOCKET_TYPE, names::IDENTITY, names::USER_ID];
             let known = known.iter().find(|known| known.eq_ignore_ascii_case(name));
             match known.copied() {
                 Some(names::IDENTITY) => properties.set(names::ROUTING_ID, value),
+                Some(names::USER_ID) => (),
                 Some(known) => properties.set(known, value),
                 None => properties.set(name.as_str(), value),
             }
+        }
+        if let Some(user) = &self.user {
+            for (name, value) in &user.metadata {
+                properties.set(name.as_str(), value);
+            }
+            properties.set(names::USER_ID, &user.id);
         }
         properties
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::authenticate::Login;
+use crate::keys::{KeyPair, PublicKey, Random};
 use ringmq_message::Kind;
 
 /// What one end of a connection wants.
@@ -20,10 +22,15 @@ pub struct Settings {
     pub heartbeat: Option<Heartbeat>,
     /// How long the peer may take until it is ready; `None` for ever.
     pub handshake_timeout: Option<Duration>,
-    /// Whether peers that speak ZMTP 1.0 or 2.0 are welcome. They know no security and no heartbeat.
+    /// Whether peers that speak ZMTP 1.0 or 2.0 are welcome. They know no security and no heartbeat, so they are refused
+    /// all the same if there is a mechanism other than NULL, or an authenticator.
     pub accept_older: bool,
     /// How the two ends come to trust each other.
     pub mechanism: Mechanism,
+    /// Whether an authenticator judges the peer: the handshake stops at [`Authenticate`](crate::Event::Authenticate) until
+    /// [`decide`](crate::Connection::decide). It does so for a server of PLAIN in any case, and never for a client of PLAIN
+    /// or CURVE.
+    pub authenticate: bool,
     /// Names of commands that are [told](crate::Event::Command) rather than ignored, of 1 to 255 bytes each.
     pub extensions: Vec<String>,
     /// What the peer may ask of our memory.
@@ -46,10 +53,16 @@ impl Settings {
             handshake_timeout: Some(Duration::from_secs(30)),
             accept_older: false,
             mechanism: Mechanism::Null,
+            authenticate: false,
             extensions: Vec::new(),
             limits: Limits::default(),
             raw: None,
         }
+    }
+
+    /// Whether peers of ZMTP 1.0 or 2.0 are welcome: they would go around any security.
+    pub(crate) fn takes_older(&self) -> bool {
+        self.accept_older && !self.authenticate && matches!(self.mechanism, Mechanism::Null)
     }
 
     /// Whether what is said here can be told to a peer.
@@ -61,6 +74,12 @@ impl Settings {
         let len = self.routing_id.len();
         if len > 255 {
             return Err(BadSettings::RoutingId { len });
+        }
+        if let Mechanism::PlainClient(login) = &self.mechanism {
+            let len = login.username().len().max(login.password().len());
+            if len > 255 {
+                return Err(BadSettings::Login { len });
+            }
         }
         let names = self.metadata.iter().map(|(name, _)| name);
         for name in names.chain(&self.extensions) {
@@ -96,6 +115,12 @@ pub enum BadSettings {
         /// Bytes in it.
         len: usize,
     },
+    /// The user name or the password is too long.
+    #[error("a user name or password of {len} bytes: it has at most 255")]
+    Login {
+        /// Bytes in the longer of them.
+        len: usize,
+    },
     /// The name of a property or command is empty or too long.
     #[error("a name of {len} bytes: it has from 1 to 255")]
     Name {
@@ -122,22 +147,64 @@ pub struct Heartbeat {
     pub ttl: Duration,
 }
 
-/// How the two ends of a connection come to trust each other. Both have to name the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How the two ends of a connection come to trust each other. Both have to name the same, one of them as its server, which
+/// has nothing to do with who connects to whom.
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum Mechanism {
     /// They do without asking.
     #[default]
     Null,
+    /// We show a name and a password, in the clear (RFC 24).
+    PlainClient(Login),
+    /// The peer shows a name and a password, in the clear, and an authenticator judges it.
+    PlainServer,
+    /// Everything is encrypted, and both ends prove who they are (RFC 26). We know the key of the server.
+    CurveClient(CurveClient),
+    /// Everything is encrypted, and both ends prove who they are. An authenticator may judge the key of the client.
+    CurveServer(CurveServer),
 }
 
 impl Mechanism {
     /// The name in the greeting.
-    pub const fn name(self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Mechanism::Null => "NULL",
+            Mechanism::PlainClient(_) | Mechanism::PlainServer => "PLAIN",
+            Mechanism::CurveClient(_) | Mechanism::CurveServer(_) => "CURVE",
         }
     }
+
+    /// Whether we are the server.
+    pub const fn is_server(&self) -> bool {
+        matches!(self, Mechanism::PlainServer | Mechanism::CurveServer(_))
+    }
+
+    /// Whether what passes is encrypted. Then nothing may go around the connection, such as shared memory or
+    /// [`command_bytes`](crate::command_bytes).
+    pub const fn encrypts(&self) -> bool {
+        matches!(self, Mechanism::CurveClient(_) | Mechanism::CurveServer(_))
+    }
+}
+
+/// A client of CURVE.
+#[derive(Debug, Clone)]
+pub struct CurveClient {
+    /// Our keys. An authenticator at the server knows us by the public one.
+    pub keys: KeyPair,
+    /// The public key of the server.
+    pub server_key: PublicKey,
+    /// Where the keys of a connection come from.
+    pub random: Random,
+}
+
+/// A server of CURVE.
+#[derive(Debug, Clone)]
+pub struct CurveServer {
+    /// Our keys. Clients know the public one.
+    pub keys: KeyPair,
+    /// Where the keys of a connection come from.
+    pub random: Random,
 }
 
 /// What a peer may ask of our memory, beside its messages.
@@ -176,6 +243,9 @@ mod tests {
         settings.routing_id = vec![0, 1];
         assert_eq!(settings.check(), Ok(()));
         settings.routing_id.clear();
+        settings.mechanism = Mechanism::PlainClient(Login::new("me", [1; 256]));
+        assert_eq!(settings.check(), Err(BadSettings::Login { len: 256 }));
+        settings.mechanism = Mechanism::PlainClient(Login::new([1; 255], ""));
         settings.extensions = vec!["x".repeat(255)];
         settings.metadata = vec![(String::new(), Vec::new())];
         assert_eq!(settings.check(), Err(BadSettings::Name { len: 0 }));

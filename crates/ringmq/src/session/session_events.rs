@@ -244,6 +244,9 @@ fn breaks_protocol(error: &ZmtpError) -> bool {
     !matches!(
         error,
         ZmtpError::SocketType { .. }
+            | ZmtpError::BothServers
+            | ZmtpError::NoRandom(_)
+            | ZmtpError::NoncesSpent
             | ZmtpError::HandshakeTimeout
             | ZmtpError::HeartbeatTimeout
             | ZmtpError::SilentTooLong

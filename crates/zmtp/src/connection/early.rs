@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use super::{Connection, Stage};
+use super::{Connection, Sender, Stage};
+use crate::authenticate::Verdict;
+use crate::command;
 use crate::error::Error;
 use crate::event::Event;
 use crate::greeting::{Greeting, Spoken};
 use crate::head::Framing;
-use crate::mechanism::Handshake;
+use crate::mechanism::{Handshake, Step};
 use crate::output::Output;
 use crate::peer::Peer;
+use crate::sealed::{self, Sealed};
 use crate::settings::Settings;
 use ringmq_message::Frame;
 use ringmq_message::Kind;
@@ -23,7 +26,12 @@ pub(super) enum Early {
     /// Its greeting comes.
     Greeting(Greeting),
     /// Its commands come.
-    Handshake { minor: u8, handshake: Handshake },
+    Handshake {
+        minor: u8,
+        handshake: Handshake,
+        /// What comes next.
+        step: Step,
+    },
     /// Its first frame comes, which is its routing id.
     RoutingId {
         version: (u8, u8),
@@ -54,6 +62,7 @@ impl Connection {
             let early = match &mut self.stage {
                 Stage::Early(early) => &mut **early,
                 Stage::Traffic => return self.receive_traffic(input, now),
+                Stage::Sealed => return self.receive_sealed(input, now),
                 Stage::Raw(_) => return Ok(self.receive_raw(input)),
                 Stage::Failed(error) => return Err(error.clone()),
             };
@@ -68,18 +77,37 @@ impl Connection {
                     }
                     self.greeted(spoken)?;
                 }
-                Early::Handshake { minor, handshake } => {
-                    let version = (3, *minor);
-                    let Some((frame, _)) = self.decoder.next(input)? else {
-                        return Ok(None);
-                    };
-                    let (settings, output) = (&self.settings, &mut self.output);
-                    if let Some(metadata) = handshake.command(&frame, settings, output)? {
-                        let peer = Peer::new(settings.socket_type, version, metadata)?;
-                        self.life.ready(now, settings.heartbeat);
-                        return Ok(Some(self.ready(peer, false)));
+                Early::Handshake {
+                    minor,
+                    handshake,
+                    step,
+                } => match std::mem::replace(step, Step::Wait) {
+                    Step::Wait => {
+                        let Some((frame, _)) = self.decoder.next(input)? else {
+                            return Ok(None);
+                        };
+                        let (settings, output) = (&self.settings, &mut self.output);
+                        *step = handshake.command(&frame, settings, output, now)?;
                     }
-                }
+                    Step::Ask(credentials) => {
+                        *step = Step::Asked;
+                        return Ok(Some(Event::Authenticate(credentials)));
+                    }
+                    Step::Asked => {
+                        *step = Step::Asked;
+                        return Ok(None);
+                    }
+                    Step::Done(done) => {
+                        let done = *done;
+                        let (ours, version) = (self.settings.socket_type, (3, *minor));
+                        let peer = Peer::new(ours, version, done.metadata, done.user)?;
+                        self.life.ready(now, self.settings.heartbeat);
+                        return Ok(Some(match done.sealed {
+                            Some(sealed) => self.ready_sealed(peer, sealed),
+                            None => self.ready(peer, false),
+                        }));
+                    }
+                },
                 Early::RoutingId {
                     version,
                     socket_type,
@@ -107,10 +135,15 @@ impl Connection {
     fn greeted(&mut self, spoken: Spoken) -> Result<(), Error> {
         let (early, framing) = match spoken {
             Spoken::Current { minor } => {
-                let handshake = Handshake::new(&self.settings, &mut self.output);
-                (Early::Handshake { minor, handshake }, Framing::Current)
+                let (handshake, step) = Handshake::new(&self.settings, &mut self.output)?;
+                let early = Early::Handshake {
+                    minor,
+                    handshake,
+                    step,
+                };
+                (early, Framing::Current)
             }
-            Spoken::Unversioned if !self.settings.accept_older => return Err(Error::Unversioned),
+            Spoken::Unversioned if !self.settings.takes_older() => return Err(Error::Unversioned),
             Spoken::Unversioned => {
                 // RFC 13: the first frame is the routing id, and the signature was its head.
                 self.output.push(&self.settings.routing_id);
@@ -171,6 +204,60 @@ impl Connection {
         };
         self.decoder.allow_messages(self.settings.max_message);
         self.peer = Some(peer);
+        self.sender = Sender::Clear;
         Event::Ready
+    }
+
+    /// The peer is known, and what passes is encrypted from now on.
+    fn ready_sealed(&mut self, peer: Peer, sealed: Box<Sealed>) -> Event {
+        self.stage = Stage::Sealed;
+        let limit = self.settings.max_message;
+        self.decoder.allow_boxes(limit, sealed::OVERHEAD);
+        self.peer = Some(peer);
+        self.sender = Sender::Sealed(sealed);
+        Event::Ready
+    }
+
+    /// Goes on with a handshake that stopped at [`Event::Authenticate`]. Afterwards there may be something to write, and
+    /// [`receive`](Connection::receive) is to be called even if nothing has come: with what it left of its input before, if
+    /// there was something.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`] if the verdict refuses the peer. What waits in [`output`](Connection::output) tells it so, and is
+    /// to be written before the stream is closed. If the connection has failed before, what was wrong.
+    ///
+    /// # Panics
+    ///
+    /// If the connection does not wait for a verdict.
+    pub fn decide(&mut self, verdict: Verdict) -> Result<(), Error> {
+        let decided = match &mut self.stage {
+            Stage::Failed(error) => return Err(error.clone()),
+            Stage::Early(early) => match &mut **early {
+                Early::Handshake {
+                    handshake,
+                    step: step @ Step::Asked,
+                    ..
+                } => match verdict {
+                    Verdict::Accept(user) => {
+                        let next = handshake.accept(user, &self.settings, &mut self.output);
+                        next.map(|next| *step = next)
+                    }
+                    Verdict::Refuse(refusal) => {
+                        if let Some(reason) = refusal.reason() {
+                            let data = [&[reason.len() as u8], reason].concat();
+                            self.output.push_command(command::ERROR, &data);
+                        }
+                        Err(Error::Denied { refusal })
+                    }
+                },
+                _ => panic!("no verdict was asked for"),
+            },
+            _ => panic!("no verdict was asked for"),
+        };
+        if let Err(error) = &decided {
+            self.stage = Stage::Failed(error.clone());
+        }
+        decided
     }
 }

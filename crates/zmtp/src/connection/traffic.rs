@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ringmq_message::Frame;
 
-use super::Connection;
+use super::{Connection, Sender};
 use crate::command;
 use crate::error::Error;
 use crate::event::{Command, Event};
@@ -42,6 +42,47 @@ impl Connection {
             if let Some(event) = self.obey(&frame, now)? {
                 return Ok(Some(event));
             }
+        }
+    }
+
+    /// Receives boxes: a part of a message, or commands until there is an event.
+    #[inline(never)]
+    pub(super) fn receive_sealed(
+        &mut self,
+        input: &mut &[u8],
+        now: Duration,
+    ) -> Result<Option<Event>, Error> {
+        loop {
+            let Sender::Sealed(sealed) = &mut self.sender else {
+                return Ok(None);
+            };
+            let opened = match self.decoder.next_whole(input) {
+                Some((body, _)) => sealed.open_slice(body)?,
+                None => match self.decoder.next(input)? {
+                    Some((body, _)) => sealed.open_frame(body)?,
+                    None => return Ok(None),
+                },
+            };
+            let mut frame = opened.frame;
+            let size = frame.len() as u64;
+            if opened.command {
+                let limit = self.settings.limits.command as u64;
+                if size > limit {
+                    return Err(Error::CommandTooLong { size, limit });
+                }
+                if let Some(event) = self.obey(&frame, now)? {
+                    return Ok(Some(event));
+                }
+                continue;
+            }
+            if let Some(limit) = self.settings.max_message.filter(|limit| size > *limit) {
+                return Err(Error::TooLong { size, limit });
+            }
+            self.count(frame.more())?;
+            if let Some(properties) = &self.properties {
+                frame.set_properties(Some(properties.clone()));
+            }
+            return Ok(Some(Event::Frame(frame)));
         }
     }
 
@@ -113,14 +154,14 @@ impl Connection {
         if self.output.pending() <= BACKLOG
             && let Some(context) = self.pong.take()
         {
-            self.output.push_command(command::PONG, &context);
+            self.send_command(command::PONG, &context);
         }
     }
 
     /// Sends a PING, unless the peer does not read: then it has enough to answer to.
     pub(super) fn ping(&mut self, ttl: u16) {
         if self.output.pending() <= BACKLOG {
-            self.output.push_command(command::PING, &ttl.to_be_bytes());
+            self.send_command(command::PING, &ttl.to_be_bytes());
         }
     }
 }

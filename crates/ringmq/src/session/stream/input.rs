@@ -3,7 +3,7 @@
 use std::io;
 
 use ringmq_message::{Frame, Kind};
-use ringmq_zmtp::Event;
+use ringmq_zmtp::{Event, Refusal, Verdict};
 
 use crate::session::broken::Broken;
 use crate::session::carry;
@@ -165,6 +165,11 @@ impl Open {
                     turn.driver.ready();
                     let peer_can = self.peer_can_share();
                     self.input(ends, turn, Input::Ready { peer_can, now })?;
+                }
+                // Sockets have no authenticator, so none can accept the peer.
+                Some(Event::Authenticate(_)) => {
+                    let denied = self.connection.decide(Verdict::Refuse(Refusal::Denied));
+                    denied.map_err(Broken::Protocol)?;
                 }
                 Some(Event::Command(command)) => {
                     self.hand_off(ends, turn, &command.data)?;

@@ -105,9 +105,9 @@ pub use ringmq_transport::{
     AddressError, BindError, IpcFilter, Keepalive, ListenError, ParseEndpointError, ReconnectStop,
     ResolveError, Subnet, SubnetError, endpoint_bytes, endpoint_text,
 };
-pub use ringmq_zmtp::Heartbeat;
+pub use ringmq_zmtp::{Heartbeat, KeyError, KeyPair, Login, NoRandom, PublicKey, SecretKey, z85};
 pub use socket::readiness::{Events, Watched};
-pub use socket::{Socket, SocketOptions};
+pub use socket::{Security, Socket, SocketOptions, generate_key_pair};
 
 // For the C library alone: monitors that are libzmq's, and waits that let go of their sockets, which threads share there.
 #[doc(hidden)]

@@ -218,7 +218,7 @@ impl Registry {
         let locked = self.inside.reactors.lock();
         let mut reactors = locked.unwrap_or_else(PoisonError::into_inner);
         if reactors.is_none() && count > 0 {
-            let started = Reactors::start(count, &self.inside.lingering);
+            let started = Reactors::start(count, &self.inside.lingering, &self.inside.names);
             *reactors = Some(started.map_err(EndpointError::Os)?);
         }
         let chosen = reactors.as_ref().and_then(|all| all.place(affinity));

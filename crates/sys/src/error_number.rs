@@ -22,6 +22,9 @@ impl ErrorNumber {
     /// What was begun is under way: `EINPROGRESS`.
     pub const UNDER_WAY: ErrorNumber = ErrorNumber(Errno::INPROGRESS.raw_os_error());
 
+    /// What was needed is not there: `EFAULT`, which libzmq reports where no authenticator answers.
+    pub const MISSING: ErrorNumber = ErrorNumber(Errno::FAULT.raw_os_error());
+
     /// The kernel's answer, if it is among the causes of an error.
     #[must_use]
     pub fn among(error: &(dyn Error + 'static)) -> Option<ErrorNumber> {

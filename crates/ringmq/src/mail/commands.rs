@@ -93,6 +93,8 @@ pub(crate) enum Far {
     Socket(Post<Command>),
     /// A session of the I/O thread.
     Session(Post<Order>),
+    /// A handshake that waits for the verdict of this socket. It sees the end by the pipe.
+    Handshake,
 }
 
 impl Far {
@@ -103,6 +105,7 @@ impl Far {
         match self {
             Far::Socket(post) => drop(post.send(Command::Gone(id))),
             Far::Session(post) => drop(post.send(Order::Finish(id, linger, unsent))),
+            Far::Handshake => {}
         }
     }
 
@@ -183,6 +186,7 @@ pub(crate) struct Link {
     pub(crate) bellpull: Bellpull,
     pub(crate) marks: Marks,
     pub(crate) settings: Settings,
+    pub(crate) zap: Zap,
     /// What shared memory needs; `None` if the connections stay on ZMTP.
     pub(crate) sharing: Option<SharedOffer>,
     /// The I/O threads that may have its connections, a bit each; 0 is all of them.
@@ -191,6 +195,15 @@ pub(crate) struct Link {
     pub(crate) immediate: bool,
     pub(crate) conflates: Conflates,
     pub(crate) watch: Watch,
+}
+
+/// What a socket wants of the authenticator of its context.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Zap {
+    /// The domain that the authenticator is told; empty for none.
+    pub(crate) domain: Vec<u8>,
+    /// With a domain, a peer is denied if there is no authenticator.
+    pub(crate) enforce: bool,
 }
 
 impl Link {

@@ -69,7 +69,7 @@ impl Peers {
                 };
                 Some((post, Order::TellStats(entry.id, stats)))
             }
-            Far::Socket(_) => None,
+            Far::Socket(_) | Far::Handshake => None,
         });
         // A session that has ended has nothing to report.
         sessions.map(|(post, order)| drop(post.send(order))).count()
@@ -86,7 +86,7 @@ impl Peers {
             ..
         } = attachment;
         let carrier = match &far {
-            Far::Socket(_) => Carrier::Inproc,
+            Far::Socket(_) | Far::Handshake => Carrier::Inproc,
             Far::Session(_) => Carrier::Zmtp(ZmtpReason::Undecided),
         };
         let number = self.entries.insert(Entry {
@@ -192,7 +192,7 @@ impl Peers {
                     let _ = post.send(Command::Marks(entry.id, own));
                     entry.set_marks(own.between(far));
                 }
-                (Far::Socket(_), None) => entry.set_marks(own),
+                (Far::Socket(_), None) | (Far::Handshake, _) => entry.set_marks(own),
                 (Far::Session(post), _) => {
                     order_marks(post, entry.id, own);
                     entry.set_marks(own);

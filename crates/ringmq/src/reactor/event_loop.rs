@@ -15,6 +15,7 @@ use ringmq_pipe::local::{Announcement, Mailbox};
 use slab::Slab;
 
 use crate::mail::{Order, PipeId};
+use crate::names::SharedNames;
 use crate::reactor::numbers::{NUMBERS, listener_number, process_number};
 use crate::reactor::processes::Processes;
 use crate::reactor::resolver::Resolver;
@@ -42,6 +43,7 @@ pub(crate) struct EventLoop {
     pub(crate) crew: Arc<Crew>,
     pub(crate) lingering: Arc<Lingering>,
     pub(crate) resolver: Arc<Resolver>,
+    pub(crate) names: Arc<SharedNames>,
     pub(crate) sessions: Slab<Session>,
     pub(crate) listeners: Slab<Listening>,
     pub(crate) by_id: HashMap<PipeId, usize>,
@@ -67,6 +69,7 @@ impl EventLoop {
         crew: Arc<Crew>,
         lingering: Arc<Lingering>,
         resolver: Arc<Resolver>,
+        names: Arc<SharedNames>,
     ) -> EventLoop {
         EventLoop {
             supplies: Supplies::default(),
@@ -78,6 +81,7 @@ impl EventLoop {
             crew,
             lingering,
             resolver,
+            names,
             sessions: Slab::new(),
             listeners: Slab::new(),
             by_id: HashMap::new(),

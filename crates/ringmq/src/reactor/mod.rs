@@ -26,6 +26,7 @@ use ringmq_pipe::local::{Announcement, Bell, Mailbox, Post, Waker};
 use ringmq_sys::without_signals;
 
 use crate::mail::Order;
+use crate::names::SharedNames;
 use crate::reactor::crew::Crew;
 use crate::reactor::crew::Place;
 use crate::reactor::resolver::Resolver;
@@ -87,7 +88,11 @@ impl Beginning {
 
 impl Reactors {
     /// Starts so many threads.
-    pub(crate) fn start(count: usize, lingering: &Arc<Lingering>) -> io::Result<Reactors> {
+    pub(crate) fn start(
+        count: usize,
+        lingering: &Arc<Lingering>,
+        names: &Arc<SharedNames>,
+    ) -> io::Result<Reactors> {
         let beginnings: Vec<Beginning> = (0..count)
             .map(|_| Beginning::new())
             .collect::<Result<_, _>>()?;
@@ -102,7 +107,9 @@ impl Reactors {
             let crew = Arc::clone(&reactors.crew);
             let lingering = Arc::clone(lingering);
             let resolver = Arc::clone(&resolver);
-            let work = event_loop::EventLoop::new(beginning, number, crew, lingering, resolver);
+            let names = Arc::clone(names);
+            let work =
+                event_loop::EventLoop::new(beginning, number, crew, lingering, resolver, names);
             let builder = std::thread::Builder::new().name("ringmq io".to_owned());
             // Those that run already end with the handle, if this one cannot be started.
             let thread = without_signals(|| builder.spawn(move || work.run()))??;

@@ -4,6 +4,8 @@ use std::io;
 
 use ringmq_zmtp::Error as ZmtpError;
 
+use crate::session::zap::NoVerdict;
+
 /// Why a stream has ended.
 #[derive(Debug)]
 pub(crate) enum Broken {
@@ -13,6 +15,8 @@ pub(crate) enum Broken {
     Io(io::Error),
     /// The peer does not keep to ZMTP, or to the time, or is not for us.
     Protocol(ZmtpError),
+    /// No authenticator says that it may go on.
+    NoVerdict(NoVerdict),
     /// What it sends to a REQ is no reply.
     NoReply,
     /// It does not keep to the handoff, or its shared memory cannot be used.
@@ -29,7 +33,7 @@ impl Broken {
                 error.kind(),
                 io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
             ),
-            Broken::Protocol(_) | Broken::NoReply | Broken::Handoff => true,
+            Broken::Protocol(_) | Broken::NoVerdict(_) | Broken::NoReply | Broken::Handoff => true,
         }
     }
 }

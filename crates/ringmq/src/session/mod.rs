@@ -14,6 +14,7 @@ pub(crate) mod readiness;
 pub(crate) mod session_events;
 pub(crate) mod stream;
 pub(crate) mod supply;
+pub(crate) mod zap;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ use mio::{Registry, Token};
 use ringmq_transport::{Connecting, Named, Stream};
 
 use crate::mail::{Addresses, Attachment, Link, Marks, PipeId, SessionPipe};
+use crate::names::SharedNames;
 use crate::session::broken::Broken;
 use crate::session::driver::{Driver, PollBackoff};
 use crate::session::ends::Ends;
@@ -89,6 +91,7 @@ pub(crate) struct Context<'a> {
     /// Room to read into.
     pub(crate) scratch: &'a mut [u8],
     pub(crate) supplies: &'a mut Supplies,
+    pub(crate) names: &'a SharedNames,
     /// Since the thread began.
     pub(crate) now: Duration,
 }
@@ -155,6 +158,7 @@ impl Session {
             token,
             scratch,
             supplies,
+            names,
             now,
         } = context;
         let Io::Open(open) = &mut self.io else {
@@ -169,6 +173,7 @@ impl Session {
                 driver: &mut self.driver,
                 link: &self.link,
                 supplies: &mut *supplies,
+                names,
                 now,
             };
             open.work(&mut self.ends, &mut turn, letting_go, scratch)

@@ -150,6 +150,7 @@ impl Session {
             Broken::Closed => "the peer has closed, or is gone".to_owned(),
             Broken::Io(error) => error.to_string(),
             Broken::Protocol(error) => error.to_string(),
+            Broken::NoVerdict(_) => "no authenticator has accepted the peer".to_owned(),
             Broken::NoReply => "what came is no reply".to_owned(),
             Broken::Handoff => "shared memory cannot be used with this peer".to_owned(),
         };
@@ -261,6 +262,10 @@ fn failure(why: &Broken) -> HandshakeFailure {
         Broken::Closed | Broken::Handoff | Broken::NoReply => {
             HandshakeFailure::NoDetail(ErrorKind::BrokenPipe.into())
         }
+        Broken::NoVerdict(why) => match why.code() {
+            Some(code) => HandshakeFailure::Protocol(code),
+            None => HandshakeFailure::NoDetail(ErrorNumber::MISSING),
+        },
         Broken::Io(error) => HandshakeFailure::NoDetail(ErrorNumber::from(error)),
         Broken::Protocol(error) => match error.detail() {
             Detail::Protocol(code) => HandshakeFailure::Protocol(code),

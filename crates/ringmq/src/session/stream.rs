@@ -1,5 +1,6 @@
 //! One peer over a byte stream: ZMTP on one side, the pipe of the socket on the other.
 
+mod authentication;
 mod input;
 mod output;
 
@@ -14,12 +15,14 @@ use ringmq_transport::Stream;
 use ringmq_zmtp::{Connection, Peer};
 
 use crate::mail::{Link, Reply};
+use crate::names::SharedNames;
 use crate::session::broken::Broken;
 use crate::session::carry;
 use crate::session::driver::{Driver, Site, Wire};
 use crate::session::ends::Ends;
 use crate::session::handoff::Handoff;
 use crate::session::supply::Supplies;
+use crate::session::zap::Exchange;
 use crate::switch::{Input, Switch};
 
 /// Bytes that wait to be written before more messages are encoded.
@@ -45,6 +48,8 @@ pub(crate) struct Open {
     /// Subscriptions that came between two parts of a message.
     deferred: Vec<Frame>,
     pub(crate) handoff: Handoff,
+    /// What the authenticator of the context is asked about the peer.
+    exchange: Option<Box<Exchange>>,
     /// What messages tell of the peer.
     pub(crate) properties: Option<Arc<Properties>>,
     /// Whether the kernel tells of room.
@@ -78,6 +83,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) driver: &'a mut Driver,
     pub(crate) link: &'a Link,
     pub(crate) supplies: &'a mut Supplies,
+    pub(crate) names: &'a SharedNames,
     pub(crate) now: Duration,
 }
 
@@ -122,6 +128,7 @@ impl Open {
             reply: (link.kind == Kind::Req).then_some(Reply::Begins),
             deferred: Vec::new(),
             handoff: Handoff::default(),
+            exchange: None,
             properties: None,
             told_of_room: false,
             liveness: Liveness::Unwatched,
@@ -182,6 +189,9 @@ impl Open {
         if turn.driver.switch.wants_time() {
             self.input(ends, turn, Input::Time(turn.now))?;
         }
+        if self.exchange.is_some() {
+            self.hear_verdict(ends, turn)?;
+        }
         for _ in 0..TURNS {
             let took = self.take_input(ends, turn, scratch)?;
             let gave = self.give_output(ends, turn)?;
@@ -227,7 +237,7 @@ impl Open {
     /// Announces that nothing is left to do; false if there is something after all.
     fn sleep(&mut self, ends: &mut Ends, switch: &Switch) -> bool {
         if !self.connection.is_ready() {
-            return true;
+            return self.sleep_until_verdict(ends);
         }
         ends.announcement.arm();
         // The end of what the socket sends by us comes like a message, and wakes like one.

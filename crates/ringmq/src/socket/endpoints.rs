@@ -354,7 +354,9 @@ impl Socket {
         // A socket that conflates keeps the last message only, which a ring in shared memory cannot.
         let is_raw = self.pattern.is_raw();
         let is_wanted = self.options.get_shared_memory() == Some(true);
-        let may_share = may_share && is_wanted && !self.options.conflate && !is_raw;
+        let mechanism = self.options.security.mechanism();
+        let is_open = !is_raw && !mechanism.encrypts();
+        let may_share = may_share && is_wanted && !self.options.conflate && is_open;
         let control = if may_share {
             self.sleeper.control()
         } else {
@@ -367,6 +369,8 @@ impl Socket {
         settings.handshake_timeout = self.options.handshake;
         settings.heartbeat = self.options.heartbeat;
         let notify = self.options.stream_notify;
+        settings.mechanism = mechanism;
+        settings.authenticate = self.options.authenticates();
         settings.raw = is_raw.then_some(RawSettings { notify });
         Link {
             kind: self.kind(),
@@ -374,6 +378,7 @@ impl Socket {
             bellpull: self.sleeper.bellpull(),
             marks: self.options.marks(),
             settings,
+            zap: self.options.zap.clone(),
             affinity: self.options.affinity,
             immediate: self.options.immediate,
             conflates: self.conflates(),

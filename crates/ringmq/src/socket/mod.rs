@@ -27,7 +27,7 @@ use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::socket::endpoints::Role;
 use crate::socket::pause::Guests;
-pub use options::SocketOptions;
+pub use options::{Security, SocketOptions, generate_key_pair};
 
 /// Sends messages to its peers and receives from them, by the rules of its [type](Kind).
 ///

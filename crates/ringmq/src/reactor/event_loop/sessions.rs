@@ -60,6 +60,7 @@ impl EventLoop {
             token: Token(session_number(slot)),
             scratch: &mut self.scratch,
             supplies: &mut self.supplies,
+            names: &self.names,
             now,
         });
         self.tell_news(slot);

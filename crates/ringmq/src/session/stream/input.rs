@@ -3,7 +3,7 @@
 use std::io;
 
 use ringmq_message::{Frame, Kind};
-use ringmq_zmtp::{Event, Refusal, Verdict};
+use ringmq_zmtp::Event;
 
 use crate::session::broken::Broken;
 use crate::session::carry;
@@ -98,7 +98,7 @@ impl Open {
     /// Decodes until the input is used up, or the socket has no room. The socket sees what has come together together, up
     /// to [`TOGETHER`]; where more waits than was read (`streams`), each message at once, for then it reads while this
     /// decodes.
-    fn decode(
+    pub(super) fn decode(
         &mut self,
         ends: &mut Ends,
         turn: &mut Turn<'_>,
@@ -166,10 +166,8 @@ impl Open {
                     let peer_can = self.peer_can_share();
                     self.input(ends, turn, Input::Ready { peer_can, now })?;
                 }
-                // Sockets have no authenticator, so none can accept the peer.
-                Some(Event::Authenticate(_)) => {
-                    let denied = self.connection.decide(Verdict::Refuse(Refusal::Denied));
-                    denied.map_err(Broken::Protocol)?;
+                Some(Event::Authenticate(credentials)) => {
+                    self.ask(ends, turn, &credentials)?;
                 }
                 Some(Event::Command(command)) => {
                     self.hand_off(ends, turn, &command.data)?;

@@ -80,7 +80,7 @@ impl Open {
     }
 
     /// Writes what waits. Says whether anything was done.
-    fn write(&mut self) -> Result<bool, Broken> {
+    pub(super) fn write(&mut self) -> Result<bool, Broken> {
         let mut done = false;
         if self.connection.pending() > 0
             && let Some(courier) = self.handoff.courier()

@@ -18,6 +18,8 @@ impl SocketOptions {
                 .iter()
                 .all(|(name, value)| fits(name, value))
             || bytes > PROPERTIES_MOST
+            || !self.security.is_valid()
+            || self.zap.domain.len() > 255
         {
             return Err(OptionError::Value);
         }

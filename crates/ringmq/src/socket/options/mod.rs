@@ -4,6 +4,7 @@ mod check;
 mod connections;
 mod getters;
 mod network;
+mod security;
 
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use ringmq_pipe::Wait;
 use ringmq_transport::{Options as TransportOptions, ReconnectStop};
 use ringmq_zmtp::Heartbeat;
 
-use crate::mail::Marks;
+use crate::mail::{Marks, Zap};
+
+pub use security::{Security, generate_key_pair};
 
 /// Options of a socket: what [`Context::socket_with`](crate::Context::socket_with) makes a socket with, and what
 /// [`Socket::options`](crate::Socket::options) returns. The getters have the names of the options, with `get_` before.
@@ -90,6 +93,8 @@ pub struct SocketOptions {
     /// A bit for each I/O thread that may be used; 0 for all.
     pub(crate) affinity: u64,
     pub(crate) stream_notify: bool,
+    pub(crate) security: Security,
+    pub(crate) zap: Zap,
 }
 
 impl Default for SocketOptions {
@@ -123,6 +128,8 @@ impl SocketOptions {
             properties: Vec::new(),
             affinity: 0,
             stream_notify: true,
+            security: Security::Null,
+            zap: SocketOptions::default_zap(),
         }
     }
 

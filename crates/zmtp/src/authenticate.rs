@@ -5,10 +5,7 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::error::Error;
 use crate::keys::PublicKey;
-use crate::metadata;
-use crate::settings::Limits;
 
 /// A user's name and password for PLAIN, each of at most 255 bytes. The password is wiped when it is dropped, `Debug` does
 /// not show it, and comparing takes the same time for all passwords of a length.
@@ -92,28 +89,6 @@ pub struct User {
     pub id: Vec<u8>,
     /// More properties. They come before those that the peer says of itself.
     pub metadata: Vec<(String, Vec<u8>)>,
-}
-
-impl User {
-    /// The user of a reply of RFC 27: its id, and its properties as they are on the wire, at most 64.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Metadata`](crate::Error::Metadata) if the properties cannot be read.
-    ///
-    /// ```
-    /// use ringmq_zmtp::User;
-    ///
-    /// let user = User::read(b"alice", b"\x04Role\x00\x00\x00\x05admin")?;
-    /// assert_eq!(user.metadata, [("Role".to_owned(), b"admin".to_vec())]);
-    /// # Ok::<(), ringmq_zmtp::Error>(())
-    /// ```
-    pub fn read(id: &[u8], metadata: &[u8]) -> Result<User, Error> {
-        Ok(User {
-            id: id.to_vec(),
-            metadata: metadata::read(metadata, Limits::default().properties)?,
-        })
-    }
 }
 
 /// Why an authenticator refuses a peer.

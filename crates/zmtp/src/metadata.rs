@@ -5,8 +5,9 @@
 
 use ringmq_message::names;
 
+use crate::authenticate::User;
 use crate::error::{BadMetadata, Error};
-use crate::settings::Settings;
+use crate::settings::{Limits, Settings};
 
 /// Names and values, in the order of the wire.
 pub(crate) type Metadata = Vec<(String, Vec<u8>)>;
@@ -33,6 +34,43 @@ pub(crate) fn read(bytes: &[u8], limit: usize) -> Result<Metadata, Error> {
         metadata.push((name.to_owned(), value.to_vec()));
     }
     Ok(metadata)
+}
+
+impl User {
+    /// The user of a reply of RFC 27: its id, and its properties as they are on the wire, at most 64.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Metadata`](crate::Error::Metadata) if the properties cannot be read.
+    ///
+    /// ```
+    /// use ringmq_zmtp::User;
+    ///
+    /// let user = User::read(b"alice", b"\x04Role\x00\x00\x00\x05admin")?;
+    /// assert_eq!(user.metadata, [("Role".to_owned(), b"admin".to_vec())]);
+    /// # Ok::<(), ringmq_zmtp::Error>(())
+    /// ```
+    pub fn read(id: &[u8], metadata: &[u8]) -> Result<User, Error> {
+        Ok(User {
+            id: id.to_vec(),
+            metadata: read(metadata, Limits::default().properties)?,
+        })
+    }
+
+    /// The properties as a reply of RFC 27 has them.
+    ///
+    /// # Panics
+    ///
+    /// If a name has not 1 to 255 bytes, or a value has 4 GiB or more.
+    pub fn metadata_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (name, value) in &self.metadata {
+            assert!((1..=255).contains(&name.len()), "a name of 1 to 255 bytes");
+            assert!(u32::try_from(value.len()).is_ok(), "a value below 4 GiB");
+            put(&mut bytes, name, value);
+        }
+        bytes
+    }
 }
 
 /// Takes one property; `None` if it is not all there.
@@ -103,6 +141,16 @@ mod tests {
         let read = read(&bytes, 2).unwrap();
         assert_eq!(read[0], ("A".into(), vec![]));
         assert_eq!(read[1], ("X-b.c+d_e".into(), vec![0, 255]));
+    }
+
+    #[test]
+    fn a_user_is_read_as_written() {
+        let metadata = vec![("Role".to_owned(), b"admin".to_vec())];
+        let user = User {
+            id: b"me".to_vec(),
+            metadata,
+        };
+        assert_eq!(User::read(b"me", &user.metadata_bytes()), Ok(user));
     }
 
     #[test]

@@ -82,6 +82,7 @@ impl From<&SendError> for Errno {
             SendError::NotSupported => Errno::NOT_SUPPORTED,
             SendError::State => Errno::STATE,
             SendError::HostUnreachable => Errno(libc::EHOSTUNREACH),
+            SendError::Multipart => Errno::INVALID,
             SendError::Os(error) => os(error).unwrap_or(Errno::FAULT),
             _ => Errno::FAULT,
         }
@@ -171,6 +172,9 @@ impl From<EndpointError> for Errno {
             EndpointError::Unknown(_) => Errno(libc::ENOENT),
             EndpointError::WrongTransport(_) => Errno::INVALID,
             EndpointError::NoThread => Errno::NO_THREAD,
+            EndpointError::Immediate => Errno::FAULT,
+            EndpointError::NoPeer(_) => Errno(libc::EHOSTUNREACH),
+            EndpointError::NotSupported => Errno::NOT_SUPPORTED,
             EndpointError::Endpoint(error) => endpoint(error),
             EndpointError::Listen(error) => listen(error),
             EndpointError::Os(error) => os(error).unwrap_or(Errno::INVALID),

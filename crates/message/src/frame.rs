@@ -2,6 +2,7 @@
 
 use std::collections::TryReserveError;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -276,6 +277,48 @@ impl Frame {
     #[inline]
     pub fn set_properties(&mut self, properties: Option<Arc<Properties>>) {
         self.properties = properties;
+    }
+
+    /// The peer of a SERVER or PEER: that from which the frame came, or to which it is to go; `None` if it names none.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    ///
+    /// use ringmq_message::Frame;
+    ///
+    /// let mut reply = Frame::from("reply");
+    /// assert_eq!(reply.routing_id(), None);
+    /// reply.set_routing_id(NonZeroU32::new(7));
+    /// assert_eq!(reply.routing_id(), NonZeroU32::new(7));
+    /// ```
+    pub fn routing_id(&self) -> Option<NonZeroU32> {
+        self.properties()?.routing_id()
+    }
+
+    /// Says to which peer of a SERVER or PEER the frame is to go. Allocates, unless the frame alone has its properties.
+    pub fn set_routing_id(&mut self, id: Option<NonZeroU32>) {
+        if self.routing_id() != id {
+            let properties = self.properties.get_or_insert_default();
+            Arc::make_mut(properties).set_routing_id(id);
+        }
+    }
+
+    /// The same frame, for this peer of a SERVER or PEER. Those of the frame's properties that tell of another connection
+    /// are gone.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    ///
+    /// use ringmq_message::Frame;
+    ///
+    /// let id = NonZeroU32::new(7);
+    /// assert_eq!(Frame::from("reply").with_routing_id(id).routing_id(), id);
+    /// ```
+    #[must_use]
+    pub fn with_routing_id(mut self, id: Option<NonZeroU32>) -> Frame {
+        self.set_properties(None);
+        self.set_routing_id(id);
+        self
     }
 }
 

@@ -48,11 +48,24 @@ pub enum Kind {
     /// Receives the bytes of connections without ZMTP, and sends bytes to them, each time with the routing id of the
     /// connection as the first part.
     Stream,
+    /// Receives messages of one part from all clients, each with the [routing id](crate::Frame::routing_id) of its client;
+    /// sends to the client that the routing id of a message names.
+    Server,
+    /// Sends messages of one part to its servers in turn, receives from all.
+    Client,
+    /// Receives messages of one part from all peers.
+    Gather = 16,
+    /// Sends messages of one part to its peers in turn.
+    Scatter,
+    /// As [`Server`](Kind::Server), with peers of its own type, to which it connects as well.
+    Peer = 19,
+    /// As [`Pair`](Kind::Pair), with messages of one part.
+    Channel,
 }
 
 impl Kind {
     /// Those that speak ZMTP, in the order of their numbers.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 17] = [
         Kind::Pair,
         Kind::Pub,
         Kind::Sub,
@@ -64,6 +77,12 @@ impl Kind {
         Kind::Push,
         Kind::Xpub,
         Kind::Xsub,
+        Kind::Server,
+        Kind::Client,
+        Kind::Gather,
+        Kind::Scatter,
+        Kind::Peer,
+        Kind::Channel,
     ];
 
     /// The name that the Socket-Type property has on the wire.
@@ -81,14 +100,21 @@ impl Kind {
             Kind::Xpub => "XPUB",
             Kind::Xsub => "XSUB",
             Kind::Stream => "STREAM",
+            Kind::Server => "SERVER",
+            Kind::Client => "CLIENT",
+            Kind::Gather => "GATHER",
+            Kind::Scatter => "SCATTER",
+            Kind::Peer => "PEER",
+            Kind::Channel => "CHANNEL",
         }
     }
 
     /// Whether a socket of this type may talk to one of type `peer`. It holds both ways or not at all. A STREAM
     /// speaks no ZMTP, so no peer tells such a type.
     pub const fn accepts(self, peer: Kind) -> bool {
+        use Kind::{Channel, Client, Gather, Peer, Scatter, Server};
         use Kind::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Stream, Sub, Xpub, Xsub};
-        // RFC 28, 29, 30, 31: each names the types that its own may be connected with.
+        // RFC 28, 29, 30, 31, 41, 49, 51, 52: each names the types that its own may be connected with.
         match self {
             Pair => matches!(peer, Pair),
             Pub | Xpub => matches!(peer, Sub | Xsub),
@@ -100,7 +126,38 @@ impl Kind {
             Pull => matches!(peer, Push),
             Push => matches!(peer, Pull),
             Stream => false,
+            Server => matches!(peer, Client),
+            Client => matches!(peer, Server),
+            Gather => matches!(peer, Scatter),
+            Scatter => matches!(peer, Gather),
+            Peer => matches!(peer, Peer),
+            Channel => matches!(peer, Channel),
         }
+    }
+
+    /// Whether its messages have one part. It refuses to send others, and drops those that it receives.
+    ///
+    /// ```
+    /// use ringmq_message::Kind;
+    ///
+    /// assert!(Kind::Client.has_one_part());
+    /// assert!(!Kind::Dealer.has_one_part());
+    /// ```
+    pub const fn has_one_part(self) -> bool {
+        use Kind::{Channel, Client, Gather, Peer, Scatter, Server};
+        matches!(self, Server | Client | Gather | Scatter | Peer | Channel)
+    }
+
+    /// Whether it sends to the peer that the [routing id](crate::Frame::routing_id) of a message names.
+    ///
+    /// ```
+    /// use ringmq_message::Kind;
+    ///
+    /// assert!(Kind::Server.uses_routing_ids());
+    /// assert!(!Kind::Router.uses_routing_ids());
+    /// ```
+    pub const fn uses_routing_ids(self) -> bool {
+        matches!(self, Kind::Server | Kind::Peer)
     }
 
     /// Whether it tells its routing id to its peers.
@@ -180,7 +237,8 @@ mod tests {
             assert_eq!(kind.name().parse(), Ok(kind));
             assert_eq!(Kind::try_from(u8::from(kind)), Ok(kind));
         }
-        assert_eq!(Kind::try_from(12), Err(ParseKindError));
+        assert_eq!(Kind::try_from(18), Err(ParseKindError));
+        assert_eq!(Kind::try_from(21), Err(ParseKindError));
         assert_eq!("pub".parse::<Kind>(), Err(ParseKindError));
     }
 

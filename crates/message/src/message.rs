@@ -1,5 +1,7 @@
 //! All parts of a message.
 
+use std::mem;
+use std::num::NonZeroU32;
 use std::ops::Deref;
 
 use smallvec::{SmallVec, smallvec};
@@ -84,6 +86,29 @@ impl Message {
     /// Bytes of all frames together.
     pub fn bytes(&self) -> usize {
         self.frames.iter().map(|frame| frame.len()).sum()
+    }
+
+    /// The peer of a SERVER or PEER that the message came from, or is for: [`Frame::routing_id`] of its one part.
+    pub fn routing_id(&self) -> Option<NonZeroU32> {
+        self.frames.first()?.routing_id()
+    }
+
+    /// The same message, for this peer of a SERVER or PEER: [`Frame::with_routing_id`].
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    ///
+    /// use ringmq_message::Message;
+    ///
+    /// let id = NonZeroU32::new(7);
+    /// assert_eq!(Message::from("reply").with_routing_id(id).routing_id(), id);
+    /// ```
+    #[must_use]
+    pub fn with_routing_id(mut self, id: Option<NonZeroU32>) -> Message {
+        for frame in &mut self.frames {
+            *frame = mem::take(frame).with_routing_id(id);
+        }
+        self
     }
 
     /// Removes the frames, from the first on, keeping the memory.

@@ -1,6 +1,7 @@
 //! What is known of the peer that a frame came from.
 
 use std::ffi::{CStr, CString};
+use std::num::NonZeroU32;
 
 /// Names of properties that every connection has.
 pub mod names {
@@ -17,10 +18,13 @@ pub mod names {
 }
 
 /// The properties of one connection. All frames that came through it share them.
+///
+/// A frame that is made here has properties only if it says which peer it is for, by a [routing id](Properties::routing_id).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Properties {
     entries: Vec<(String, CString)>,
     source: Option<i32>,
+    routing_id: Option<NonZeroU32>,
 }
 
 impl Properties {
@@ -63,6 +67,16 @@ impl Properties {
     /// Says which descriptor frames come through.
     pub fn set_source(&mut self, descriptor: Option<i32>) {
         self.source = descriptor;
+    }
+
+    /// The number by which a SERVER or PEER knows the peer. The socket makes it up: it is no property that the peer tells.
+    pub fn routing_id(&self) -> Option<NonZeroU32> {
+        self.routing_id
+    }
+
+    /// Says by which number the peer is known.
+    pub fn set_routing_id(&mut self, id: Option<NonZeroU32>) {
+        self.routing_id = id;
     }
 }
 

@@ -1,12 +1,14 @@
 //! One interface to all socket types.
 
+use std::num::NonZeroU32;
+
 use ringmq_message::{Frame, Kind};
 
 use crate::route::{
     AttachError, OptionError, Peer, Pipes, Ready, RecvPartError, Remote, Route, RouteError,
     SendPartError, SetOption, Take,
 };
-use crate::types::{Dealer, Pair, Pull, Push, Rep, Req, Router, Xpub, Xsub};
+use crate::types::{Dealer, Pair, Pull, Push, Rep, Req, Router, Server, Single, Xpub, Xsub};
 
 /// The routing of one socket. See the [crate](crate) for how it is used.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ enum State {
     Req(Req),
     Router(Router),
     Rep(Rep),
+    Single(Single),
+    Server(Box<Server>),
     Xpub(Box<Xpub>),
     Xsub(Box<Xsub>),
 }
@@ -39,6 +43,8 @@ macro_rules! route {
             State::Req(state) => state.$method($($argument),*),
             State::Router(state) => state.$method($($argument),*),
             State::Rep(state) => state.$method($($argument),*),
+            State::Single(state) => state.$method($($argument),*),
+            State::Server(state) => state.$method($($argument),*),
             State::Xpub(state) => state.$method($($argument),*),
             State::Xsub(state) => state.$method($($argument),*),
         }
@@ -46,7 +52,7 @@ macro_rules! route {
 }
 
 impl Pattern {
-    /// The routing of a socket without peers. Routing ids that ROUTER makes, and numbers that REQ gives its requests,
+    /// The routing of a socket without peers. Routing ids that ROUTER and SERVER make, and numbers that REQ gives its requests,
     /// count from `start`, which should be random.
     pub fn new(kind: Kind, start: u32) -> Pattern {
         let state = match kind {
@@ -58,6 +64,10 @@ impl Pattern {
             Kind::Router => State::Router(Router::new(start)),
             Kind::Stream => State::Router(Router::stream(start)),
             Kind::Rep => State::Rep(Rep::new(start)),
+            Kind::Scatter | Kind::Gather | Kind::Client | Kind::Channel => {
+                State::Single(Single::new(kind))
+            }
+            Kind::Server | Kind::Peer => State::Server(Box::new(Server::new(start))),
             Kind::Pub => State::Xpub(Box::new(Xpub::new(false))),
             Kind::Xpub => State::Xpub(Box::new(Xpub::new(true))),
             Kind::Sub => State::Xsub(Box::new(Xsub::new(true))),
@@ -194,6 +204,7 @@ impl Pattern {
                 | State::Dealer(_)
                 | State::Req(_)
                 | State::Rep(_)
+                | State::Single(_)
         )
     }
 
@@ -213,6 +224,22 @@ impl Pattern {
     pub fn peer_by_id(&self, id: &[u8]) -> Option<Peer> {
         match &self.state {
             State::Router(router) => router.peer_by_id(id),
+            _ => None,
+        }
+    }
+
+    /// The peer that a SERVER or PEER sends to under a number.
+    pub fn peer_by_number(&self, id: NonZeroU32) -> Option<Peer> {
+        match &self.state {
+            State::Server(server) => server.peer(id),
+            _ => None,
+        }
+    }
+
+    /// The number of the peer that a SERVER or PEER has attached last.
+    pub fn last_number(&self) -> Option<NonZeroU32> {
+        match &self.state {
+            State::Server(server) => server.last(),
             _ => None,
         }
     }

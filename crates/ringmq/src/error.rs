@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
+use std::num::NonZeroU32;
 
 use ringmq_message::Message;
 use ringmq_pattern::RecvPartError;
@@ -31,9 +32,13 @@ pub enum SendError {
     /// The socket has to receive first: a REP that has no request, or a REQ that waits for a reply.
     #[error("it is not the turn of this socket to send")]
     State,
-    /// No peer has this routing id, and the ROUTER has [`RouterMandatory`](crate::SetOption::RouterMandatory).
+    /// No peer has this routing id, and the ROUTER has [`RouterMandatory`](crate::SetOption::RouterMandatory); or the socket
+    /// is a STREAM, a SERVER or a PEER.
     #[error("there is no peer with this routing id")]
     HostUnreachable,
+    /// Messages of this socket type [have one part](crate::Kind::has_one_part).
+    #[error("messages of this socket type have one part")]
+    Multipart,
     /// This is a forked child; the socket belongs to its parent.
     #[error("the socket belongs to the process that this one was forked from")]
     Forked,
@@ -129,6 +134,15 @@ pub enum EndpointError {
     /// The descriptor that was given is of another transport than this endpoint.
     #[error("the descriptor is not of the transport of {0}")]
     WrongTransport(String),
+    /// The socket has [`immediate`](crate::SocketOptions::immediate): the peer gets its routing id with the connection only.
+    #[error("with the option `immediate` there is no routing id before the connection")]
+    Immediate,
+    /// No peer has this routing id.
+    #[error("no peer has the routing id {0}")]
+    NoPeer(NonZeroU32),
+    /// Sockets of this type do not name their peers by a number.
+    #[error("a socket of this type does not name its peers by a number")]
+    NotSupported,
     /// The context has no I/O thread, or none that this socket's affinity allows.
     #[error("there is no I/O thread for it")]
     NoThread,
@@ -220,6 +234,7 @@ impl From<SendError> for io::Error {
             SendError::Terminated => ErrorKind::ConnectionAborted,
             SendError::NotSupported => ErrorKind::Unsupported,
             SendError::HostUnreachable => ErrorKind::HostUnreachable,
+            SendError::Multipart => ErrorKind::InvalidInput,
             SendError::State | SendError::Forked => ErrorKind::Other,
         };
         io::Error::new(kind, refusal)
@@ -278,6 +293,9 @@ impl From<EndpointError> for io::Error {
                 ListenError::Ipc(_) => ErrorKind::AddrInUse,
                 _ => ErrorKind::InvalidInput,
             }),
+            EndpointError::Immediate => ErrorKind::InvalidInput,
+            EndpointError::NoPeer(_) => ErrorKind::HostUnreachable,
+            EndpointError::NotSupported => ErrorKind::Unsupported,
             EndpointError::NoThread | EndpointError::Forked => ErrorKind::Other,
             EndpointError::Os(error) => error.kind(),
         };

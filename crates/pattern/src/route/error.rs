@@ -17,13 +17,16 @@ pub enum SendPartError {
     /// It is not the application's turn to send.
     #[error("not now: a message has to be received first")]
     State(Frame),
-    /// No peer has the routing id.
+    /// No peer has the routing id, or a SERVER's message names none.
     #[error("there is no peer with this routing id")]
     HostUnreachable(Frame),
     /// The peer went in the middle of the message; what was sent of it is lost. Said once: the remaining parts, after
     /// this one, are swallowed. A send that may wait swallows this one as well, as libzmq does.
     #[error("the peer has gone in the middle of the message")]
     Broken(Frame),
+    /// Messages of this socket type have one part.
+    #[error("messages of this socket type have one part")]
+    Multipart(Frame),
 }
 
 impl SendPartError {
@@ -34,7 +37,8 @@ impl SendPartError {
             | SendPartError::NotSupported(frame)
             | SendPartError::State(frame)
             | SendPartError::HostUnreachable(frame)
-            | SendPartError::Broken(frame) => frame,
+            | SendPartError::Broken(frame)
+            | SendPartError::Multipart(frame) => frame,
         }
     }
 }
@@ -57,6 +61,9 @@ pub enum RouteError {
     /// It is what remains of such a message.
     #[error("the peer has gone in the middle of the message, and this was told before")]
     Swallowed,
+    /// Messages of this socket type have one part.
+    #[error("messages of this socket type have one part")]
+    Multipart,
 }
 
 impl RouteError {
@@ -68,6 +75,7 @@ impl RouteError {
             RouteError::State => Err(SendPartError::State(frame)),
             RouteError::Broken => Err(SendPartError::Broken(frame)),
             RouteError::Swallowed => Ok(()),
+            RouteError::Multipart => Err(SendPartError::Multipart(frame)),
         }
     }
 }
@@ -90,8 +98,8 @@ pub enum RecvPartError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AttachError {
-    /// A PAIR has its peer already. The newcomer was asked to [terminate](crate::Pipes::terminate).
-    #[error("a PAIR has one peer")]
+    /// A PAIR or CHANNEL has its peer already. The newcomer was asked to [terminate](crate::Pipes::terminate).
+    #[error("the socket has its one peer")]
     SecondPeer,
     /// Another peer has this routing id. libzmq keeps such a peer connected, and mute; whether it is kept is for the
     /// socket to say.

@@ -7,6 +7,8 @@ mod push;
 mod rep;
 mod req;
 mod router;
+mod server;
+mod single;
 mod xpub;
 mod xsub;
 
@@ -17,5 +19,7 @@ pub(crate) use push::Push;
 pub(crate) use rep::Rep;
 pub(crate) use req::Req;
 pub(crate) use router::Router;
+pub(crate) use server::Server;
+pub(crate) use single::Single;
 pub(crate) use xpub::Xpub;
 pub(crate) use xsub::Xsub;

@@ -164,6 +164,7 @@ impl Stage {
             Err(RouteError::State) => Err(SendPartError::State(frame)),
             Err(RouteError::Broken) => Err(SendPartError::Broken(frame)),
             Err(RouteError::Swallowed) => Ok(()),
+            Err(RouteError::Multipart) => Err(SendPartError::Multipart(frame)),
         }
     }
 

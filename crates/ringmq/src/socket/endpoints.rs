@@ -125,7 +125,7 @@ impl Socket {
     }
 
     /// Checks the socket, and takes mail, before a call that is about an endpoint.
-    fn begin_at_endpoint(&mut self) -> Result<(), EndpointError> {
+    pub(super) fn begin_at_endpoint(&mut self) -> Result<(), EndpointError> {
         if !self.registry.is_here() {
             return Err(EndpointError::Forked);
         }

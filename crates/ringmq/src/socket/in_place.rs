@@ -208,6 +208,7 @@ impl Socket {
                 Err(RouteError::Swallowed) => return Ok(None),
                 Err(RouteError::NotSupported) => return Err(SendError::NotSupported),
                 Err(RouteError::State) => return Err(SendError::State),
+                Err(RouteError::Multipart) => return Err(SendError::Multipart),
                 Err(RouteError::Broken) => return swallow_once(patience).map(|()| None),
                 Err(RouteError::WouldBlock) => patience = self.wait_for_room(patience)?,
             }

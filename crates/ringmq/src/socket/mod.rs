@@ -4,6 +4,7 @@ pub(crate) mod commands;
 pub(crate) mod endpoints;
 pub(crate) mod in_place;
 pub(crate) mod inproc;
+pub(crate) mod named_peers;
 pub(crate) mod options;
 pub(crate) mod patience;
 pub(crate) mod pause;

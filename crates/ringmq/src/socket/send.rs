@@ -213,8 +213,11 @@ impl Socket {
         if let Err(reason) = self.begin_to_send() {
             return Err((reason, frame));
         }
-        // The properties of the peer that the frame came from, if the frame is passed on.
-        frame.set_properties(None);
+        // The properties of the peer that the frame came from, if the frame is passed on. Those of a SERVER name the peer
+        // that it goes to.
+        if !self.kind().uses_routing_ids() {
+            frame.set_properties(None);
+        }
         if self.distributes {
             // All peers share one payload.
             frame.share();
@@ -264,6 +267,7 @@ impl Socket {
             SendPartError::WouldBlock(frame) => frame,
             SendPartError::NotSupported(frame) => return Err((SendError::NotSupported, frame)),
             SendPartError::State(frame) => return Err((SendError::State, frame)),
+            SendPartError::Multipart(frame) => return Err((SendError::Multipart, frame)),
             SendPartError::HostUnreachable(frame) => {
                 return Err((SendError::HostUnreachable, frame));
             }
@@ -283,9 +287,12 @@ impl Socket {
     /// Looks at all peers because none has room, and waits, if that can help. Returns the patience that is left.
     #[cold]
     pub(crate) fn wait_for_room(&mut self, patience: Patience) -> Result<Patience, SendError> {
-        // PUB, XPUB, ROUTER and STREAM choose their peers by topic or id: room at another peer is of no use. Their calls that do
-        // not wait rely on the marks that are there.
-        let names = self.only_sends() || matches!(self.kind(), Kind::Router | Kind::Stream);
+        // PUB, XPUB, ROUTER, STREAM and SERVER choose their peers by topic or id: room at another peer is of no use. Their
+        // calls that do not wait rely on the marks that are there.
+        let kind = self.kind();
+        let names = self.only_sends()
+            || kind.uses_routing_ids()
+            || matches!(kind, Kind::Router | Kind::Stream);
         let looks = !names || !matches!(patience, Patience::None);
         if looks
             && self

@@ -46,6 +46,7 @@ mod endings;
 mod endpoints;
 mod marks;
 mod messages;
+mod one_part;
 mod options;
 mod pipelines;
 mod publishing;
@@ -62,6 +63,7 @@ fn each_exception_is_of_a_rule() {
         endpoints::RULES,
         marks::RULES,
         messages::RULES,
+        one_part::RULES,
         options::RULES,
         pipelines::RULES,
         publishing::RULES,

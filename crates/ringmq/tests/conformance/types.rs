@@ -15,7 +15,7 @@ rules!(
 );
 
 /// Pairs of types, of which the first one speaks first.
-const FIT: [(Kind, Kind); 13] = [
+const FIT: [(Kind, Kind); 16] = [
     (Kind::Pair, Kind::Pair),
     (Kind::Push, Kind::Pull),
     (Kind::Req, Kind::Rep),
@@ -29,6 +29,9 @@ const FIT: [(Kind, Kind); 13] = [
     (Kind::Pub, Kind::Xsub),
     (Kind::Xpub, Kind::Sub),
     (Kind::Xpub, Kind::Xsub),
+    (Kind::Scatter, Kind::Gather),
+    (Kind::Client, Kind::Server),
+    (Kind::Channel, Kind::Channel),
 ];
 
 /// Whichever of the two binds.
@@ -75,7 +78,11 @@ fn every_two_types_that_fit_talk(world: &World) {
 }
 
 fn a_type_that_only_receives_does_not_send(world: &World) {
-    for (kind, peer) in [(Kind::Pull, Kind::Push), (Kind::Sub, Kind::Pub)] {
+    for (kind, peer) in [
+        (Kind::Pull, Kind::Push),
+        (Kind::Sub, Kind::Pub),
+        (Kind::Gather, Kind::Scatter),
+    ] {
         let (mut receiver, _peer) = world.pair(kind, peer);
         let sent = receiver.send("text").map_err(|error| error.reason);
         assert!(matches!(sent, Err(SendError::NotSupported)), "{sent:?}");
@@ -84,7 +91,11 @@ fn a_type_that_only_receives_does_not_send(world: &World) {
 }
 
 fn a_type_that_only_sends_does_not_receive(world: &World) {
-    for (kind, peer) in [(Kind::Push, Kind::Pull), (Kind::Pub, Kind::Sub)] {
+    for (kind, peer) in [
+        (Kind::Push, Kind::Pull),
+        (Kind::Pub, Kind::Sub),
+        (Kind::Scatter, Kind::Gather),
+    ] {
         let (mut sender, _peer) = world.pair(kind, peer);
         for received in [sender.recv(), sender.try_recv()] {
             assert!(

@@ -34,6 +34,10 @@ impl Failure for *mut u8 {
     const VALUE: *mut u8 = std::ptr::null_mut();
 }
 
+impl Failure for u32 {
+    const VALUE: u32 = 0;
+}
+
 impl Failure for usize {
     const VALUE: usize = 0;
 }

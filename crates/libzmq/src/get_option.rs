@@ -9,7 +9,7 @@ use crate::arguments::out;
 use crate::boundary::catch;
 use crate::errors::Errno;
 use crate::poll::{POLLIN, POLLOUT};
-use crate::socket::{Open, number};
+use crate::socket::{Open, is_thread_safe, number};
 use crate::stored::*;
 
 /// Asks for an option.
@@ -79,10 +79,12 @@ fn get(open: &mut Open, option: c_int) -> Result<Value, Errno> {
     let Open { socket, stored, .. } = open;
     Ok(match option {
         RCVMORE => Value::loose(socket.has_more().into()),
+        // As in libzmq, which has no descriptor for them.
+        FD if is_thread_safe(socket.kind()) => return Err(Errno::INVALID),
         FD => Value::loose(socket.watch().as_raw_fd()),
         EVENTS => Value::loose(events(open)?.into()),
         TYPE => Value::exact(number(socket.kind())),
-        THREAD_SAFE => Value::loose(0),
+        THREAD_SAFE => Value::loose(is_thread_safe(socket.kind()).into()),
         LAST_ENDPOINT => Value::text(&endpoint_bytes(socket.last_endpoint())),
         IPV4ONLY => Value::exact(1 - stored.number(IPV6)),
         AFFINITY => Value::Long(stored.affinity.to_ne_bytes()),

@@ -9,7 +9,7 @@
 //! The state is a lock. A call holds it only while it works: a call that sleeps lets go of it, and asks afterwards
 //! whether the handle is still the same ([`Guard::life`]). A call that finds another one at work waits for it, for a
 //! second at most, after which it is `EBUSY`: only a call that a signal's handler makes in the midst of another comes
-//! to that.
+//! to that. Sockets that libzmq calls thread-safe are waited for without end, as there.
 //!
 //! A forked child has copies of all slots, and of the calls inside only that of the thread that forked. A slot that
 //! another thread was inside is [`LOST`] there: its content may be half changed and is never looked at again. A call on it
@@ -20,7 +20,7 @@ use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::ops::{Deref, DerefMut};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, TryLockError};
 use std::time::Duration;
 
@@ -37,6 +37,11 @@ pub(crate) trait Content: Sized + Send + 'static {
 
     /// The content has got its place. `wanted` counts the calls that wait for the lock.
     fn placed(&mut self, _wanted: &'static AtomicU32) {}
+
+    /// Calls of several threads wait for their turn however long that takes, and are never `EBUSY`.
+    fn is_thread_safe(&self) -> bool {
+        false
+    }
 
     /// Another thread [sleeps](ASLEEP) until something changes, which the call that begins may do.
     fn wake_others(&mut self) {}
@@ -89,6 +94,8 @@ struct Lock {
     state: AtomicU8,
     /// Calls that wait for the state.
     wanted: AtomicU32,
+    /// The content [is thread-safe](Content::is_thread_safe).
+    endless: AtomicBool,
     /// The one that was made before.
     next: AtomicPtr<Lock>,
 }
@@ -158,6 +165,7 @@ impl<T: Content> Slot<T> {
                 lock: Lock {
                     state: AtomicU8::new(FREE),
                     wanted: AtomicU32::new(0),
+                    endless: AtomicBool::new(false),
                     next: AtomicPtr::new(ptr::null_mut()),
                 },
                 life: AtomicU32::new(0),
@@ -170,6 +178,9 @@ impl<T: Content> Slot<T> {
         });
         let slot = guard.slot;
         content.placed(&slot.lock.wanted);
+        // ORDERING: relaxed, the store of the tag publishes it.
+        let endless = content.is_thread_safe();
+        slot.lock.endless.store(endless, Ordering::Relaxed);
         *guard.content_mut() = Some(content);
         // ORDERING: release, for the load in `find` of another thread that was given the handle.
         slot.tag.store(T::TAG, Ordering::Release);
@@ -304,7 +315,7 @@ impl<T: Content> Slot<T> {
     fn await_turn_while_busy(&self, patience: Option<u32>) -> Result<u8, Errno> {
         // ORDERING: relaxed, a hint to the call inside.
         self.lock.wanted.fetch_add(1, Ordering::Relaxed);
-        let mut looks = 0;
+        let mut looks: u32 = 0;
         let found = loop {
             // ORDERING: relaxed, the exchange decides.
             if self.lock.state.load(Ordering::Relaxed) != BUSY {
@@ -316,8 +327,10 @@ impl<T: Content> Slot<T> {
                     found => break Ok(found),
                 }
             }
-            looks += 1;
-            if patience.is_some_and(|patience| looks > patience) {
+            looks = looks.saturating_add(1);
+            // ORDERING: relaxed, it is that of this handle, or of a later one that the call finds closed.
+            let endless = self.lock.endless.load(Ordering::Relaxed);
+            if !endless && patience.is_some_and(|patience| looks > patience) {
                 break Err(Errno::BUSY);
             } else if looks < SPINS {
                 std::hint::spin_loop();

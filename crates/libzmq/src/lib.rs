@@ -30,6 +30,7 @@ mod handle;
 mod iovec;
 mod message;
 mod monitor;
+mod named_peers;
 mod poll;
 mod proxy;
 mod set_option;

@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::{self, MaybeUninit};
+use std::num::NonZeroU32;
 
 use ringmq_message::Frame;
 
@@ -125,6 +126,17 @@ unsafe extern "C" fn zmq_msg_init_size(msg: *mut Msg, len: usize) -> c_int {
         // SAFETY: the caller's contract says that it writes the bytes before it has anything read them. Clearing them first
         // would cost as much as writing.
         let frame = unsafe { Frame::unwritten(len) }.map_err(|_| Errno::NO_MEMORY)?;
+        // SAFETY: the caller's contract.
+        unsafe { Msg::put(msg, frame) }
+    })
+}
+
+/// Makes a message that is a copy of bytes.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_msg_init_buffer(msg: *mut Msg, from: *const c_void, len: usize) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let frame = copied(unsafe { bytes(from, len) }?)?;
         // SAFETY: the caller's contract.
         unsafe { Msg::put(msg, frame) }
     })
@@ -266,5 +278,27 @@ unsafe extern "C" fn zmq_msg_gets(msg: *const Msg, property: *const c_char) -> *
         let name = unsafe { text(property) }?;
         let found = frame.properties().and_then(|known| known.get(name));
         found.map(CStr::as_ptr).ok_or(Errno::INVALID)
+    })
+}
+
+/// Says to which peer of a SERVER or PEER the message is to go. 0 is none, and invalid.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_msg_set_routing_id(msg: *mut Msg, id: u32) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let frame = unsafe { Msg::get(msg) }?;
+        let id = NonZeroU32::new(id).ok_or(Errno::INVALID)?;
+        frame.set_routing_id(Some(id));
+        Ok(0)
+    })
+}
+
+/// The peer of a SERVER or PEER that the message came from, or is to go to; 0 if it names none.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_msg_routing_id(msg: *mut Msg) -> u32 {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let id = unsafe { Msg::look(msg) }?.routing_id();
+        Ok(id.map_or(0, NonZeroU32::get))
     })
 }

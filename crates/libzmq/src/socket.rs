@@ -38,6 +38,10 @@ impl Content for Open {
     fn wake_others(&mut self) {
         self.socket.wake_others();
     }
+
+    fn is_thread_safe(&self) -> bool {
+        is_thread_safe(self.socket.kind())
+    }
 }
 
 impl Open {
@@ -120,6 +124,11 @@ pub(crate) fn number(kind: Kind) -> c_int {
 /// The socket type of a number.
 pub(crate) fn kind(number: c_int) -> Option<Kind> {
     u8::try_from(number).ok()?.try_into().ok()
+}
+
+/// Whether libzmq lets several threads use a socket of this type at once. Here they may use any.
+pub(crate) fn is_thread_safe(kind: Kind) -> bool {
+    kind.has_one_part()
 }
 
 /// Makes a socket.

@@ -359,3 +359,9 @@ fn subscribers() {
 fn drafts() {
     holds("drafts", With::Ours);
 }
+
+/// Debian's libzmq has no drafts.
+#[test]
+fn peers_by_number() {
+    holds_however_it_waits("peers_by_number", With::Ours);
+}

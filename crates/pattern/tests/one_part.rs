@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use ringmq_message::{Frame, Properties};
-use ringmq_pattern::{Kind, AttachError, Peer, RecvPartError, SendPartError};
+use ringmq_pattern::{AttachError, Kind, Peer, RecvPartError, SendPartError};
 use world::{START, Stage};
 
 const ALL: [Kind; 6] = [
@@ -38,7 +38,9 @@ fn a_part_that_others_follow_is_refused_and_nothing_is_sent() {
         // Twice: where parts pass unseen, one goes the way without frames.
         for _ in 0..2 {
             match stage.send_part("a") {
-                Err(SendPartError::Multipart(frame)) => assert!(frame.more() && kind != Kind::Gather),
+                Err(SendPartError::Multipart(frame)) => {
+                    assert!(frame.more() && kind != Kind::Gather)
+                }
                 Err(SendPartError::NotSupported(_)) => assert_eq!(kind, Kind::Gather),
                 other => panic!("{kind}: {other:?}"),
             }
@@ -82,7 +84,10 @@ fn the_directions_that_a_type_lacks_are_not_supported() {
     assert_eq!(scatter.recv(), Err(RecvPartError::NotSupported));
     assert!(!scatter.can_recv() && scatter.can_send());
     let mut gather = Stage::with(Kind::Gather, 1);
-    assert!(matches!(gather.send("a"), Err(SendPartError::NotSupported(_))));
+    assert!(matches!(
+        gather.send("a"),
+        Err(SendPartError::NotSupported(_))
+    ));
     assert!(!gather.can_send());
 }
 
@@ -115,7 +120,10 @@ fn a_channel_has_one_peer() {
     channel.send("a").unwrap();
     assert_eq!(channel.got(0), ["a"]);
     channel.leave(0);
-    assert!(matches!(channel.send("b"), Err(SendPartError::WouldBlock(_))));
+    assert!(matches!(
+        channel.send("b"),
+        Err(SendPartError::WouldBlock(_))
+    ));
     channel.join(2);
     channel.send("c").unwrap();
     assert_eq!(channel.got(2), ["c"]);
@@ -156,7 +164,9 @@ fn a_server_refuses_what_it_cannot_deliver_and_hands_it_back() {
     assert_eq!(unknown.unwrap_err().routing_id(), number(7));
     server.pipe(0).room = 0;
     let full = send_to(&mut server, 0, "a");
-    assert!(matches!(&full, Err(SendPartError::WouldBlock(frame)) if frame.routing_id() == number(0)));
+    assert!(
+        matches!(&full, Err(SendPartError::WouldBlock(frame)) if frame.routing_id() == number(0))
+    );
     server.pipe(0).gone = true;
     let gone = send_to(&mut server, 0, "a");
     assert!(matches!(gone, Err(SendPartError::HostUnreachable(_))));

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use ringmq_message::{Frame, Properties};
 
 use crate::queues::{Drops, FairQueue};
-use crate::route::{AttachError, Peer, Pipes, Ready, RecvPartError, SendPartError, Remote, Route, Table};
+use crate::route::{
+    AttachError, Peer, Pipes, Ready, RecvPartError, Remote, Route, SendPartError, Table,
+};
 
 /// What frames of a peer tell of it: the properties that they came with, and those with the number beside.
 #[derive(Debug)]

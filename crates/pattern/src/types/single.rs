@@ -3,7 +3,9 @@
 use ringmq_message::Kind;
 
 use crate::queues::{Balance, Drops, FairQueue};
-use crate::route::{AttachError, Peer, Pipes, Ready, RecvPartError, Remote, Route, Take, RouteError};
+use crate::route::{
+    AttachError, Peer, Pipes, Ready, RecvPartError, Remote, Route, RouteError, Take,
+};
 
 #[derive(Debug)]
 pub(crate) struct Single {

@@ -1,7 +1,7 @@
-//! Routing ids.
+//! Routing ids, as they go over the wire. How a ROUTER uses them are rules of crates/ringmq/tests/conformance.
 
 use interop::{Stock, Transport, begin, message, ours, recv};
-use ringmq::{Kind, SendError, SetOption};
+use ringmq::Kind;
 use ringmq_testing::Scratch;
 
 /// Ids of peers: none, and those that an application may give. A number, the highest byte first, begins with a zero.
@@ -101,77 +101,4 @@ fn assigned_to_whom_we_connect() {
     assert_eq!(stock.recv(), [b"hello"]);
     stock.send(&[b"back"]);
     assert_eq!(recv(&mut router), [&b"peer"[..], b"back"]);
-}
-
-#[test]
-fn of_nobody() {
-    let Some(_guard) = begin() else { return };
-    let mut router = ours(Kind::Router);
-    router.bind("tcp://127.0.0.1:*").unwrap();
-    let mut stock = Stock::new(Kind::Dealer);
-    stock.set_bytes("ROUTING_ID", b"somebody");
-    stock.connect(router.last_endpoint());
-    stock.send(&[b"here"]);
-    assert_eq!(recv(&mut router), [&b"somebody"[..], b"here"]);
-    // Dropped without a word, unless it is mandatory.
-    router.send(message(&["nobody", "lost"])).unwrap();
-    router.set(SetOption::RouterMandatory(true)).unwrap();
-    let refused = router.send(message(&["nobody", "kept"])).unwrap_err();
-    assert!(matches!(refused.reason, SendError::HostUnreachable));
-    router.send(message(&["somebody", "found"])).unwrap();
-    assert_eq!(stock.recv(), [b"found"]);
-    // Known for as long as it is there.
-    stock.close();
-    while router.send(message(&["somebody", "gone"])).is_ok() {
-        std::thread::yield_now();
-    }
-}
-
-/// Who comes second with an id is not heard, and does not disturb the first.
-#[test]
-fn that_are_taken() {
-    let Some(_guard) = begin() else { return };
-    let mut router = ours(Kind::Router);
-    router.bind("tcp://127.0.0.1:*").unwrap();
-    let mut first = Stock::new(Kind::Dealer);
-    first.set_bytes("ROUTING_ID", b"same");
-    first.connect(router.last_endpoint());
-    first.send(&[b"first"]);
-    assert_eq!(recv(&mut router), [&b"same"[..], b"first"]);
-    let mut second = Stock::new(Kind::Dealer);
-    second.set_bytes("ROUTING_ID", b"same");
-    second.connect(router.last_endpoint());
-    second.send(&[b"second"]);
-    for i in 0..20_u8 {
-        router.send(message(&[&b"same"[..], &[i]])).unwrap();
-        assert_eq!(first.recv(), [[i]]);
-        first.send(&[[i]]);
-        assert_eq!(recv(&mut router), [&b"same"[..], &[i]]);
-    }
-    assert!(router.try_recv().is_err());
-}
-
-/// With a handover the newcomer is heard, and the first is not.
-#[test]
-fn that_are_taken_over() {
-    let Some(_guard) = begin() else { return };
-    let mut router = ours(Kind::Router);
-    router.set(SetOption::RouterHandover(true)).unwrap();
-    router.bind("tcp://127.0.0.1:*").unwrap();
-    let mut first = Stock::new(Kind::Dealer);
-    first.set_bytes("ROUTING_ID", b"same");
-    first.connect(router.last_endpoint());
-    first.send(&[b"first"]);
-    assert_eq!(recv(&mut router), [&b"same"[..], b"first"]);
-    let mut second = Stock::new(Kind::Dealer);
-    second.set_bytes("ROUTING_ID", b"same");
-    // The first comes back as well, after a while.
-    first.set("RECONNECT_IVL", 100_000);
-    second.connect(router.last_endpoint());
-    second.send(&[b"second"]);
-    assert_eq!(recv(&mut router), [&b"same"[..], b"second"]);
-    router.send(message(&["same", "back"])).unwrap();
-    let mut heard = || second.ask("nothing_within 10000");
-    assert_eq!(heard(), "something");
-    assert_eq!(second.recv(), [b"back"]);
 }

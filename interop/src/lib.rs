@@ -16,6 +16,6 @@ mod ours;
 mod stock;
 
 pub use ours::{
-    Transport, message, number, ours, parts, pattern, recv, recv_numbers, send_numbers, soon,
+    Transport, message, number, ours, parts, pattern, recv, recv_numbers, send_numbers,
 };
 pub use stock::{Stock, begin};

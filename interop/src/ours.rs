@@ -1,9 +1,9 @@
 //! Our side of the conversation.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringmq::{Context, Kind, Message, Socket};
-use ringmq_testing::{Scratch, abstract_name};
+use ringmq_testing::{Scratch, abstract_name, soon};
 
 /// How two peers reach each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +38,6 @@ pub fn ours(kind: Kind) -> Socket {
         .change_options(|options| options.reconnect_interval(Duration::from_millis(20)))
         .unwrap();
     socket
-}
-
-/// When a call that waits has waited in vain.
-pub fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(20)
 }
 
 /// A message of these parts.

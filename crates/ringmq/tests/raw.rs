@@ -8,11 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use ringmq::{Context, Kind, Message, SendError, SetOption, Socket};
-use ringmq_testing::{Scratch, watchdog};
-
-fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(20)
-}
+use ringmq_testing::{Scratch, soon, watchdog};
 
 /// A STREAM and a raw ROUTER.
 fn both() -> [Socket; 2] {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::watchdog::patience;
 
 /// How long something may take that has to happen. No test measures it: a machine that is busy needs a part of it.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(40);
 
 /// The time by which something has happened that has to happen. As [`watchdog`](crate::watchdog), it is later if
 /// `RINGMQ_TEST_PATIENCE` is set.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use interop::{Stock, Transport, begin, message, ours, recv, soon};
+use interop::{Stock, Transport, begin, message, ours, recv};
 use ringmq::{EventKind, HandshakeFailure, Kind, Monitor, Socket};
-use ringmq_testing::Scratch;
+use ringmq_testing::{Scratch, soon};
 
 /// A socket of ours, and its monitor.
 fn monitored(kind: Kind) -> (Socket, Monitor) {

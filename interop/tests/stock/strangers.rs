@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use interop::{Stock, begin, message, number, ours, recv};
 use ringmq::{Kind, Socket};
+use ringmq_testing::{zmtp_greeting, zmtp_ready};
 
 /// What a stock socket tells of a handshake that failed, whoever was the first to give up.
 const REFUSED: &str = "event HANDSHAKE_FAILED DISCONNECTED";
@@ -31,22 +32,6 @@ fn served() -> (Socket, Stock) {
     (dealer, stock)
 }
 
-fn greeting() -> Vec<u8> {
-    let mut greeting = vec![0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1];
-    greeting.extend_from_slice(b"NULL");
-    greeting.resize(64, 0);
-    greeting
-}
-
-fn ready(kind: &str) -> Vec<u8> {
-    let mut body = b"\x05READY\x0bSocket-Type\0\0\0".to_vec();
-    body.push(kind.len().try_into().unwrap());
-    body.extend_from_slice(kind.as_bytes());
-    let mut frame = vec![4, body.len().try_into().unwrap()];
-    frame.extend(body);
-    frame
-}
-
 /// Returns once we have closed.
 fn until_closed(mut stream: TcpStream) {
     stream
@@ -63,15 +48,21 @@ fn until_closed(mut stream: TcpStream) {
 fn nonsense_is_shown_the_door() {
     let Some(_guard) = begin() else { return };
     let (mut dealer, mut stock) = served();
-    let good = [greeting(), ready("DEALER")].concat();
+    let good = [zmtp_greeting(1), zmtp_ready("DEALER", &[])].concat();
     let after = |bytes: &[u8]| [&good, bytes].concat();
     let nonsense = [
         b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
         vec![0xff; 4096],
-        [&greeting()[..], &[0xff; 100]].concat(),
-        [&greeting()[..12], b"WRONG", &[0; 47], &ready("DEALER")].concat(),
+        [&zmtp_greeting(1)[..], &[0xff; 100]].concat(),
+        [
+            &zmtp_greeting(1)[..12],
+            b"WRONG",
+            &[0; 47],
+            &zmtp_ready("DEALER", &[]),
+        ]
+        .concat(),
         // No mechanism has a command of this name.
-        [greeting(), b"\x04\x06\x05HELLO".to_vec()].concat(),
+        [zmtp_greeting(1), b"\x04\x06\x05HELLO".to_vec()].concat(),
         // A length that no memory holds.
         after(&[2, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
         // A length that no length is.
@@ -103,7 +94,7 @@ fn whoever_speaks_slowly() {
     for _ in 0..50 {
         silent.push(TcpStream::connect(address(&dealer)).unwrap());
     }
-    let said = [greeting(), ready("DEALER")].concat();
+    let said = [zmtp_greeting(1), zmtp_ready("DEALER", &[])].concat();
     for (i, byte) in (0..).zip(&said) {
         slow.write_all(&[*byte]).unwrap();
         still_served(&mut dealer, &mut stock, i);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringmq::{Context, Kind, Socket};
 use ringmq_sys::{Address, Event, ForkMark, Mapping, OwnMemory, Ringer, Stream, adopt};
@@ -77,11 +77,6 @@ fn load(mapping: &Mapping, offset: usize) -> u64 {
     let at = unsafe { mapping.as_ptr().add(offset) };
     // SAFETY: aligned, readable, never a Rust object.
     unsafe { at.cast::<u64>().read_volatile() }
-}
-
-/// A limit for what has to happen.
-pub(crate) fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(40)
 }
 
 /// A socket that is bound, and its path.

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use ringmq::{EventKind, Interest, Item, Kind, Poller, Socket};
-use ringmq_testing::{Counters, Scratch, watchdog};
+use ringmq_testing::{Counters, Scratch, soon, watchdog};
 
-use crate::by_hand::{ByHand, LAST, SEGMENT, SEGMENTS, bound, header, memory, soon, store};
+use crate::by_hand::{ByHand, LAST, SEGMENT, SEGMENTS, bound, header, memory, store};
 
 /// Segments that may wait for their receiver.
 const MOST: u64 = 16;

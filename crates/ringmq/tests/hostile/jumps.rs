@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use ringmq::{Interest, Item, Kind, Poller, RecvError};
-use ringmq_testing::{Scratch, watchdog};
+use ringmq_testing::{Scratch, soon, watchdog};
 
-use crate::by_hand::{ByHand, JUMP, LAST, POSITION, SEGMENT, bound, header, memory, soon, store};
+use crate::by_hand::{ByHand, JUMP, LAST, POSITION, SEGMENT, bound, header, memory, store};
 
 /// Segments that are under way when the first look comes: as many as may wait for their receiver.
 const STORM: usize = 16;

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use ringmq::{Kind, RecvError};
 use ringmq_pipe::remote::PARTS_MOST;
-use ringmq_testing::{Scratch, watchdog};
+use ringmq_testing::{Scratch, soon, watchdog};
 
-use crate::by_hand::{ByHand, PARTS, SEGMENT, bound, header, memory, soon, store};
+use crate::by_hand::{ByHand, PARTS, SEGMENT, bound, header, memory, store};
 
 /// Sends a message of so many empty parts.
 fn send_parts(peer: &mut ByHand, count: usize) {

@@ -5,9 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ringmq::{Context, Interest, Item, Kind, Poller, RecvError, SendError, Socket, Wait};
-use ringmq_testing::{Activity, Counters, Scratch, thread_id, watchdog};
+use ringmq_testing::{Activity, Counters, Scratch, soon, thread_id, watchdog};
 
-use crate::by_hand::{ByHand, RECEIVING_MARK, bound, soon};
+use crate::by_hand::{ByHand, RECEIVING_MARK, bound};
 
 const LIMIT: Duration = Duration::from_millis(500);
 /// How much more the process may hold after a storm, in KiB: the bytes of one that were kept would be more.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ringmq::{Carrier, EventKind, Kind, Monitor, Socket, ZmtpReason};
-use ringmq_testing::{Scratch, watchdog};
+use ringmq_testing::{Scratch, soon, watchdog};
 
-use super::{monitored, soon};
+use super::monitored;
 
 /// The next event that tells how messages travel.
 fn carrier(monitor: &mut Monitor) -> Carrier {

@@ -4,9 +4,9 @@ use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use ringmq::{Carrier, Context, EventKind, Kind, Message, MonitorError, RecvError, Socket};
-use ringmq_testing::{Scratch, watchdog};
+use ringmq_testing::{Scratch, soon, watchdog};
 
-use super::{is_disconnected, is_retried, is_stopped, monitored, next, settled, soon};
+use super::{is_disconnected, is_retried, is_stopped, monitored, next, settled};
 
 #[test]
 fn both_sides_tell_of_a_connection() {

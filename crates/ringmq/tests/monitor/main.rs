@@ -8,15 +8,12 @@ mod readers;
 mod strangers;
 
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringmq::{Context, EventKind, Kind, Monitor, MonitorError, MonitorEvent, Socket};
+use ringmq_testing::soon;
 
 const INTERVAL: Duration = Duration::from_millis(20);
-
-fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(20)
-}
 
 /// The next event but for how messages travel, which has a test of its own.
 fn next(monitor: &mut Monitor) -> MonitorEvent {

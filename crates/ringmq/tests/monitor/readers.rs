@@ -7,9 +7,9 @@ use ringmq::{
     Context, EndpointError, EventFormat, EventKind, Kind, MonitorError, MonitorEvent,
     PlainMonitorError, RecvError, Socket, SocketError,
 };
-use ringmq_testing::watchdog;
+use ringmq_testing::{soon, watchdog};
 
-use super::{is_stopped, monitored, next, nowhere, soon};
+use super::{is_stopped, monitored, next, nowhere};
 
 #[test]
 fn a_slow_reader_is_told_how_many_events_it_has_lost() {

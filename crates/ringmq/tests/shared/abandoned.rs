@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use ringmq::{Carrier, Context, EventKind, Heartbeat, Kind, ZmtpReason};
-use ringmq_testing::{Actor, Scratch, role, say, spawn_role, watchdog};
+use ringmq_testing::{Actor, Scratch, role, say, soon, spawn_role, watchdog};
 
-use crate::parts::{arg, is_shared, last, make, read, socket, soon};
+use crate::parts::{arg, last, make, read, socket, until_shared};
 
 /// Messages that are read before the receiver is stopped, that are sent to it then, and that are sent once the sender has
 /// left the connection.
@@ -69,9 +69,7 @@ fn a_peer_that_was_stopped_gets_nothing_twice() {
         sender.set_linger(None);
         let mut monitor = sender.monitor().unwrap();
         sender.connect(&endpoint).unwrap();
-        while !is_shared(&mut sender) {
-            std::thread::yield_now();
-        }
+        until_shared(&mut sender, 1);
         for number in 0..READ {
             sender.send(make(0, number)).unwrap();
         }

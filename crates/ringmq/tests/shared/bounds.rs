@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use ringmq::{Context, EventKind, Frame, Kind, Message, Monitor, Socket};
-use ringmq_testing::{Scratch, watchdog};
+use ringmq_testing::{Scratch, soon, watchdog};
 
-use crate::parts::{is_shared, last, open, socket, soon};
+use crate::parts::{is_shared, last, open, socket};
 
 const LIMIT: usize = 1000;
 

@@ -4,9 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use ringmq::{Context, Kind, Socket};
-use ringmq_testing::{Actor, Counters, Scratch, listen, role, say, spawn_role, watchdog};
+use ringmq_testing::{Actor, Counters, Scratch, listen, role, say, soon, spawn_role, watchdog};
 
-use crate::parts::{arg, is_shared, number, open, socket, soon};
+use crate::parts::{arg, number, open, socket, until_shared};
 
 /// Message `number`, of so many bytes.
 fn message(number: u64, len: usize) -> Vec<u8> {
@@ -214,9 +214,7 @@ impl Full {
             open(&mut pull, true, &endpoint);
             open(&mut push, false, &endpoint);
         }
-        while !is_shared(&mut push) {
-            std::thread::yield_now();
-        }
+        until_shared(&mut push, 1);
         // From here on the other end reads in shared memory, too.
         push.send("hello").unwrap();
         assert_eq!(pull.recv_deadline(soon()).unwrap()[0].as_slice(), b"hello");

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use ringmq::{Carrier, Connection, Context, Kind};
 use ringmq_testing::{
-    Actor, Bytes, Scratch, listen, role, say, scope, spawn_role, under, watchdog,
+    Actor, Bytes, Scratch, listen, role, say, scope, soon, spawn_role, under, watchdog,
 };
 
-use crate::parts::{arg, last, make, open, read, socket, soon};
+use crate::parts::{arg, last, make, open, read, socket};
 
 /// Runs what follows in new namespaces, where the directory `$1` is seen as `$2`, and /dev/shm has a megabyte.
 const CONTAINER: [&str; 11] = [

@@ -2,31 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use ringmq::{Carrier, Connection, Context, EventKind, Kind, Socket};
-use ringmq_testing::{Actor, Scratch, fork_and_linger, listen, role, say, spawn_role, watchdog};
+use ringmq::{Context, EventKind, Kind};
+use ringmq_testing::{
+    Actor, Scratch, fork_and_linger, listen, role, say, soon, spawn_role, watchdog,
+};
 
-use crate::parts::{arg, last, open, rings, socket, soon};
+use crate::parts::{arg, last, open, rings, socket, until_shared};
 
 /// Deaths of which the median is told. docs/sockets.md says what it should be.
 const TRIES: usize = 9;
-
-fn is_shared(socket: &mut Socket) -> bool {
-    let shared = |one: &Connection| one.carrier == Carrier::SharedMemory;
-    socket.connections().iter().any(shared)
-}
-
-fn until_shared(socket: &mut Socket) {
-    while !is_shared(socket) {
-        std::thread::yield_now();
-    }
-}
 
 /// Goes over to shared memory, and dies.
 fn victim() {
     let context = Context::new().unwrap();
     let mut pair = socket(&context, Kind::Pair);
     open(&mut pair, arg(1) == "binds", &arg(0));
-    until_shared(&mut pair);
+    until_shared(&mut pair, 1);
     pair.send("hello").unwrap();
     if arg(2) == "a child lives" {
         // It holds the Unix socket, so that its end does not show.
@@ -46,7 +37,7 @@ fn kill_one(test: &str, victim_binds: bool, child: &str) -> Duration {
     let mut survivor = socket(&context, Kind::Pair);
     let mut monitor = survivor.monitor().unwrap();
     open(&mut survivor, !victim_binds, &endpoint);
-    until_shared(&mut survivor);
+    until_shared(&mut survivor, 1);
     assert_eq!(last(&survivor.recv_deadline(soon()).unwrap()), b"hello");
     assert_eq!(victim.hear(), "in shared memory");
     survivor.send("unread").unwrap();
@@ -56,9 +47,7 @@ fn kill_one(test: &str, victim_binds: bool, child: &str) -> Duration {
     while !matches!(monitor.recv().unwrap().kind, EventKind::Disconnected { .. }) {}
     let noticed = died.elapsed();
     // The application notices, too, with its next calls; what waits for the next peer waits with the session.
-    while is_shared(&mut survivor) {
-        std::thread::yield_now();
-    }
+    until_shared(&mut survivor, 0);
     noticed
 }
 

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ringmq::{Carrier, Connection, Context, Kind};
-use ringmq_testing::{Actor, Scratch, inherited, role, say, scope, spawn_role, watchdog};
+use ringmq_testing::{Actor, Scratch, inherited, role, say, scope, soon, spawn_role, watchdog};
 
-use crate::parts::{last, rings, socket, soon};
+use crate::parts::{last, rings, socket};
 
 /// Programs that are started while connections come and go.
 const PROGRAMS: usize = 100;

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use ringmq::{Carrier, Context, Kind, Message, Socket, ZmtpReason};
 use ringmq_testing::{
-    Actor, Random, Scratch, abstract_name, role, say, scope, seed, spawn_role, under, watchdog,
+    Actor, Random, Scratch, abstract_name, role, say, scope, seed, soon, spawn_role, under,
+    watchdog,
 };
 
 use crate::parts::{
-    Held, arg, hello, is_shared, last, make, open, pages, read, rings, socket, soon,
+    Held, arg, hello, is_shared, last, make, open, pages, read, rings, socket, until_shared,
 };
 
 const COUNT: u64 = 3000;
@@ -215,9 +216,7 @@ fn waiter() {
     push.change_options(|options| options.shared_limit(256 << 10))
         .unwrap();
     push.connect(&arg(0)).unwrap();
-    while !is_shared(&mut push) {
-        std::thread::yield_now();
-    }
+    until_shared(&mut push, 1);
     // They fill the first memory and begin a second, and the last one needs all that there may be.
     for _ in 0..100 {
         push.try_send(vec![1; 1000]).unwrap();

@@ -7,10 +7,10 @@ use ringmq::{
     RecvError, SendError, SocketError, TerminateError,
 };
 use ringmq_testing::{
-    Actor, Scratch, fork_and, fork_and_linger, listen, role, say, spawn_role, watchdog,
+    Actor, Scratch, fork_and, fork_and_linger, listen, role, say, soon, spawn_role, watchdog,
 };
 
-use crate::parts::{arg, last, make, open, read, rings, socket, soon};
+use crate::parts::{arg, last, make, open, read, rings, socket};
 
 #[test]
 fn a_child_gets_errors_and_the_parent_is_unharmed() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ringmq::{Context, Frame, Kind, Socket, Wait};
 use ringmq_testing::{Scratch, watchdog};
 
-use crate::parts::{is_shared, socket};
+use crate::parts::{socket, until_shared};
 
 type Send = fn(&mut Socket, &[u8]);
 
@@ -33,9 +33,7 @@ fn sleeps(prepare: impl Fn(&mut Socket), send: impl Fn(&mut Socket, &[u8])) -> u
     prepare(&mut push);
     pull.bind(&endpoint).unwrap();
     push.connect(&endpoint).unwrap();
-    while !is_shared(&mut push) {
-        std::thread::yield_now();
-    }
+    until_shared(&mut push, 1);
     let long = vec![7; 1 << 20];
     let before = switches();
     for _ in 0..24 {

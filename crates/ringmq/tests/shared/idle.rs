@@ -4,9 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use ringmq::{Carrier, Context, Interest, Item, Kind, Poller, Wait};
-use ringmq_testing::{Activity, Actor, Scratch, listen, role, say, spawn_role, watchdog};
+use ringmq_testing::{Activity, Actor, Scratch, listen, role, say, soon, spawn_role, watchdog};
 
-use crate::parts::{arg, open, socket, soon};
+use crate::parts::{arg, open, socket};
 
 /// How long nothing happens.
 const IDLE: Duration = Duration::from_secs(1);

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ringmq::{Context, Kind, RecvError, SetOption, Socket};
-use ringmq_testing::{Actor, Random, Scratch, role, say, scope, seed, spawn_role, watchdog};
+use ringmq_testing::{Actor, Random, Scratch, role, say, scope, seed, soon, spawn_role, watchdog};
 
-use crate::parts::{Held, arg, last, make, number, open, read, rings, socket, soon};
+use crate::parts::{Held, arg, last, make, number, open, read, rings, socket};
 
 /// Who sends to whom, and whether the receiver answers.
 #[derive(Debug, Clone, Copy)]

@@ -4,9 +4,9 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use ringmq::{Context, Interest, Item, Kind, Poller, Socket};
-use ringmq_testing::{Scratch, scope, watchdog};
+use ringmq_testing::{Scratch, scope, soon, watchdog};
 
-use crate::parts::{is_shared, last, socket, soon};
+use crate::parts::{is_shared, last, socket};
 
 /// Messages that fill the memory, and their bytes. One more, larger than what is free, has to wait.
 const FILL: usize = 100;

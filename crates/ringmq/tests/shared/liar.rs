@@ -18,9 +18,9 @@ use ringmq_pipe::remote::{
 };
 use ringmq_pipe::sleeper::Sleeper;
 use ringmq_sys::{Address, Ancillary, ListenOptions, Stream, UnixListener, send_some};
-use ringmq_testing::{Scratch, watchdog};
+use ringmq_testing::{Scratch, soon, watchdog};
 
-use crate::parts::{Held, hello, is_shared, last, socket, soon};
+use crate::parts::{Held, hello, is_shared, last, socket, until_shared};
 use crate::scribbles::find;
 
 const NAME: &[u8] = b"\x0cX-RINGMQ-SHM";
@@ -390,9 +390,7 @@ fn a_peer_that_dies_on_its_way_back_is_no_obstacle() {
         liar.say(BACK);
         liar.send(b"by ZMTP", false);
         expect(&mut pull, b"in memory");
-        while is_shared(&mut pull) {
-            std::thread::yield_now();
-        }
+        until_shared(&mut pull, 0);
         // It has not ended what was in shared memory, and never will.
         let Liar {
             stream,
@@ -494,9 +492,7 @@ fn a_wrong_header_ends_its_connection_whatever_the_application_does() {
             },
         );
         honest.connect(&format!("ipc://{path}")).unwrap();
-        while !is_shared(&mut honest) {
-            std::thread::yield_now();
-        }
+        until_shared(&mut honest, 1);
         let mut liars: Vec<Liar> = (0..4).map(|_| Liar::connect(&path, other)).collect();
         for (number, liar) in liars.iter_mut().enumerate() {
             liar.say(SWITCH);

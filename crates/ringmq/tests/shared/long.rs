@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ringmq::{Carrier, Context, Frame, Kind, Message, Socket, ZmtpReason};
-use ringmq_testing::{Scratch, scope, watchdog};
+use ringmq_testing::{Scratch, scope, soon, watchdog};
 
-use crate::parts::{is_shared, last, rings, socket, soon};
+use crate::parts::{is_shared, last, rings, socket, until_shared};
 
 const LIMIT: u64 = 256 << 10;
 
@@ -24,9 +24,7 @@ fn pair(endpoint: &str, binds: bool) -> (Socket, Socket) {
     first.bind(endpoint).unwrap();
     second.connect(endpoint).unwrap();
     // The other one goes over with the first message.
-    while !is_shared(&mut push) {
-        std::thread::yield_now();
-    }
+    until_shared(&mut push, 1);
     (push, pull)
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use ringmq::{Carrier, Context, Kind, ZmtpReason};
 use ringmq_testing::{
-    Actor, Counters, Scratch, limit_descriptors, listen, role, say, spawn_role, watchdog,
+    Actor, Counters, Scratch, limit_descriptors, listen, role, say, soon, spawn_role, watchdog,
 };
 
-use crate::parts::{arg, last, make, number, read, rings, shared_and_short, socket, soon};
+use crate::parts::{arg, last, make, number, read, rings, shared_and_short, socket};
 
 /// Messages of the busy one; so many wait for an answer at a time, if there are any.
 const COUNT: u64 = 20_000;

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use ringmq::{Context, Kind, Message, Socket};
 use ringmq_testing::{
-    Actor, Scratch, listen, role, say, spawn_role, under, use_up_mappings, watchdog,
+    Actor, Scratch, listen, role, say, soon, spawn_role, under, use_up_mappings, watchdog,
 };
 
 use crate::parts::{
-    arg, is_shared, last, make, open, pages, read, rings, shared_and_short, socket, soon,
+    arg, is_shared, last, make, open, pages, read, rings, shared_and_short, socket, until_shared,
 };
 
 /// What the kernel seems to allow: a file is mounted where the kernel says so.
@@ -144,9 +144,7 @@ fn one_that_does_not_grow() {
     let mut socket = socket(&Context::new().unwrap(), kind);
     socket.set_linger(None);
     open(&mut socket, true, &arg(0));
-    while !is_shared(&mut socket) {
-        std::thread::yield_now();
-    }
+    until_shared(&mut socket, 1);
     say("shared");
     if sends {
         burst(&mut socket);

@@ -5,9 +5,9 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use ringmq::{Context, Kind};
-use ringmq_testing::{Scratch, watchdog};
+use ringmq_testing::{Scratch, soon, watchdog};
 
-use crate::parts::{is_shared, last, socket, soon};
+use crate::parts::{is_shared, last, socket};
 
 /// A byte of all messages. No count, position or CPU number consists of it.
 const PAYLOAD: u8 = 0xd7;

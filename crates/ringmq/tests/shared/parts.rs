@@ -3,15 +3,10 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ringmq::{Carrier, Context, Kind, Message, Socket, SocketOptions, ZmtpReason};
-use ringmq_testing::{Bytes, Counters, mix, role_args, zmtp_greeting, zmtp_ready};
-
-/// A limit for what has to happen.
-pub(crate) fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(20)
-}
+use ringmq::{Carrier, Connection, Context, Kind, Message, Socket, SocketOptions, ZmtpReason};
+use ringmq_testing::{Bytes, Counters, mix, role_args, until, zmtp_greeting, zmtp_ready};
 
 /// An argument of the role that this process plays.
 pub(crate) fn arg(number: usize) -> String {
@@ -81,11 +76,22 @@ pub(crate) fn open(socket: &mut Socket, binds: bool, endpoint: &str) {
     }
 }
 
-/// Whether a connection of this socket has gone over to shared memory.
-pub(crate) fn is_shared(socket: &mut Socket) -> bool {
+/// How many connections of this socket have gone over to shared memory.
+fn shared(socket: &mut Socket) -> usize {
     let connections = socket.connections();
-    let mut carriers = connections.iter().map(|one| one.carrier);
-    carriers.any(|carrier| carrier == Carrier::SharedMemory)
+    let shared = |one: &&Connection| one.carrier == Carrier::SharedMemory;
+    connections.iter().filter(shared).count()
+}
+
+/// Returns true if a connection of this socket has gone over to shared memory.
+pub(crate) fn is_shared(socket: &mut Socket) -> bool {
+    shared(socket) > 0
+}
+
+/// Waits until so many connections of this socket are in shared memory, and no more.
+#[track_caller]
+pub(crate) fn until_shared(socket: &mut Socket, count: usize) {
+    until(|| shared(socket) == count);
 }
 
 /// Mappings of memory that carries messages.
@@ -174,14 +180,9 @@ impl Held {
 /// How many connections are in shared memory, and how many are not, for want of descriptors or mappings.
 pub(crate) fn shared_and_short(socket: &mut Socket) -> (usize, usize) {
     let connections = socket.connections();
-    let count = |carrier| {
-        connections
-            .iter()
-            .filter(|one| one.carrier == carrier)
-            .count()
-    };
     let short = Carrier::Zmtp(ZmtpReason::Resources);
-    (count(Carrier::SharedMemory), count(short))
+    let short = connections.iter().filter(|one| one.carrier == short);
+    (shared(socket), short.count())
 }
 
 /// Greeting of ZMTP 3 and READY, of a socket that can have shared memory.

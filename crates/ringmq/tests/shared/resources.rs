@@ -3,10 +3,12 @@
 use std::fs;
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, Kind, Socket};
-use ringmq_testing::{Actor, Counters, Scratch, listen, role, say, scope, spawn_role, watchdog};
+use ringmq::{Context, Kind};
+use ringmq_testing::{
+    Actor, Counters, Scratch, listen, role, say, scope, soon, spawn_role, watchdog,
+};
 
-use crate::parts::{arg, number, socket, soon};
+use crate::parts::{arg, number, socket, until_shared};
 
 /// Connections that are compared with one.
 const MANY: usize = 50;
@@ -53,18 +55,6 @@ impl Taken {
             own: bytes("rw-s"),
             seen: bytes("r--s"),
         }
-    }
-}
-
-/// Waits until there are so many connections, all in shared memory.
-fn until_shared(socket: &mut Socket, count: usize) {
-    loop {
-        let connections = socket.connections();
-        let shared = |one: &&ringmq::Connection| one.carrier == Carrier::SharedMemory;
-        if connections.iter().filter(shared).count() == count {
-            return;
-        }
-        std::thread::yield_now();
     }
 }
 

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use ringmq::{
     Carrier, Context, EventKind, Frame, Kind, MonitorEvent, RecvError, RefusalReason, ZmtpReason,
 };
-use ringmq_testing::{Actor, Scratch, limit_descriptors, listen, role, say, spawn_role, watchdog};
+use ringmq_testing::{
+    Actor, Scratch, limit_descriptors, listen, role, say, soon, spawn_role, watchdog,
+};
 
-use crate::parts::{arg, is_shared, last, open, rings, socket, soon};
+use crate::parts::{arg, last, open, rings, socket, until_shared};
 
 const FIRST_PART: &[u8] = b"the first of two parts";
 const BODY: &[u8] = b"all that an envelope has";
@@ -77,9 +79,7 @@ fn taker_back() {
     assert!(limit_descriptors(100));
     let mut push = socket(&Context::new().unwrap(), Kind::Push);
     open(&mut push, false, &arg(0));
-    while !is_shared(&mut push) {
-        std::thread::yield_now();
-    }
+    until_shared(&mut push, 1);
     push.send_part(Frame::new().with_more(true)).unwrap();
     push.send_part(BODY).unwrap();
     say("sent");
@@ -93,9 +93,7 @@ fn taker_back() {
         files.push(file);
     }
     push.send(vec![1; 100_000]).unwrap();
-    while is_shared(&mut push) {
-        std::thread::yield_now();
-    }
+    until_shared(&mut push, 0);
     say("back");
     assert_eq!(listen(), "end");
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use ringmq::{Carrier, Context, EventKind, Kind, Monitor, Socket, ZmtpReason};
 use ringmq_testing::{
-    Actor, Scratch, limit_descriptors, listen, role, say, scope, spawn_role, watchdog,
+    Actor, Scratch, limit_descriptors, listen, role, say, scope, soon, spawn_role, watchdog,
 };
 
-use crate::parts::{arg, is_shared, last, open, socket, soon};
+use crate::parts::{arg, last, open, socket, until_shared};
 
 /// All messages; those from here on, and up to there, find no descriptor left.
 const COUNT: u64 = 60;
@@ -27,12 +27,6 @@ fn numbered(number: u64) -> Vec<u8> {
     let mut bytes = vec![number as u8; len];
     bytes[..8].copy_from_slice(&number.to_le_bytes());
     bytes
-}
-
-fn until_shared(socket: &mut Socket) {
-    while !is_shared(socket) {
-        std::thread::yield_now();
-    }
 }
 
 /// Waits until what is sent goes by ZMTP for want of memory.
@@ -69,7 +63,7 @@ fn poor(kind: Kind, endpoint: &str, binds: &str) -> Socket {
     let mut socket = socket(&Context::new().unwrap(), kind);
     socket.set_linger(None);
     open(&mut socket, binds == "binds", endpoint);
-    until_shared(&mut socket);
+    until_shared(&mut socket, 1);
     socket
 }
 

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use ringmq::{Context, Kind, RecvError, SendError, Wait};
-use ringmq_testing::{Actor, Random, Scratch, SignalStorm, role, seed, spawn_role, watchdog};
+use ringmq_testing::{Actor, Random, Scratch, SignalStorm, role, seed, soon, spawn_role, watchdog};
 
-use crate::parts::{arg, last, make, number, read, rings, socket, soon};
+use crate::parts::{arg, last, make, number, read, rings, socket};
 
 /// Between two signals to one thread.
 const PERIOD: Duration = Duration::from_micros(100);

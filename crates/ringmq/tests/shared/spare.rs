@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use ringmq::{Context, Kind, Message};
-use ringmq_testing::{Actor, Scratch, limit_descriptors, listen, role, say, spawn_role, watchdog};
+use ringmq_testing::{
+    Actor, Scratch, limit_descriptors, listen, role, say, soon, spawn_role, watchdog,
+};
 
-use crate::parts::{arg, is_shared, last, number, open, socket, soon};
+use crate::parts::{arg, last, number, open, socket, until_shared};
 
 /// Two of them do not fit in the first segment.
 const LEN: usize = 60_000;
@@ -33,9 +35,7 @@ fn sender() {
     let message =
         |bytes: Vec<u8>| -> Message { to.clone().into_iter().chain([bytes.into()]).collect() };
     // The direction has its first memory once a message was sent there.
-    while !is_shared(&mut sender) {
-        std::thread::yield_now();
-    }
+    until_shared(&mut sender, 1);
     sender.send(message(vec![0; 8])).unwrap();
     assert!(limit_descriptors(FEW));
     for number in 0..number(2) {

@@ -4,10 +4,10 @@
 use std::fs;
 use std::time::Duration;
 
-use ringmq::{Carrier, Connection, Context, Kind, Message, SetOption, Socket};
-use ringmq_testing::{Actor, Counters, Scratch, listen, role, say, spawn_role, watchdog};
+use ringmq::{Context, Kind, Message, SetOption, Socket};
+use ringmq_testing::{Actor, Counters, Scratch, listen, role, say, soon, spawn_role, watchdog};
 
-use crate::parts::{arg, last, make, read, socket, soon};
+use crate::parts::{arg, last, make, read, socket, until_shared};
 
 /// Receivers beside the one that is stopped.
 const OTHERS: usize = 3;
@@ -75,17 +75,14 @@ fn send_to_all(sender: &mut Socket, bytes: &[u8]) {
 }
 
 /// Waits for another `more` receivers, `count` in all.
-fn until_shared(sender: &mut Socket, more: usize, count: usize) {
+fn until_there(sender: &mut Socket, more: usize, count: usize) {
     if sender.kind() == Kind::Xpub {
         for _ in 0..more {
             // Nobody is sent anything before it has asked for it.
             assert_eq!(last(&sender.recv_deadline(soon()).unwrap()), [1]);
         }
     }
-    let shared = |one: &&Connection| one.carrier == Carrier::SharedMemory;
-    while sender.connections().iter().filter(shared).count() != count {
-        std::thread::yield_now();
-    }
+    until_shared(sender, count);
 }
 
 /// Sends rounds, as it is told, and sees what it has before somebody is stopped, and after.
@@ -98,7 +95,7 @@ fn sender() {
         sender.set(SetOption::XpubVerbose(true)).unwrap();
     }
     sender.bind(&arg(0)).unwrap();
-    until_shared(&mut sender, OTHERS, OTHERS);
+    until_there(&mut sender, OTHERS, OTHERS);
     let settle = |sender: &mut Socket, wanted: Option<Taken>| {
         loop {
             send_to_all(sender, &make(0, 0));
@@ -128,7 +125,7 @@ fn sender() {
     let before = settle(&mut sender, None);
     let private = private_kib();
     say("another one");
-    until_shared(&mut sender, 1, OTHERS + 1);
+    until_there(&mut sender, 1, OTHERS + 1);
     send_to_all(&mut sender, &make(0, 0));
     say("it is there");
     assert_eq!(listen(), "it is stopped");

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ringmq::{Carrier, Connection, Context, Frame, Kind, Message, SetOption, Socket};
-use ringmq_testing::{Actor, Scratch, listen, role, say, spawn_role, watchdog};
+use ringmq_testing::{Actor, Scratch, listen, role, say, soon, spawn_role, watchdog};
 
-use crate::parts::{arg, last, make, number, read, rings, socket, soon};
+use crate::parts::{arg, last, make, number, read, rings, socket};
 
 const KINDS: [(Kind, Kind); 3] = [
     (Kind::Push, Kind::Pull),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ringmq::{Context, Kind, SetOption, Socket};
-use ringmq_testing::{Scratch, watchdog};
+use ringmq_testing::{Scratch, soon, watchdog};
 
-use crate::parts::{Held, is_shared, last, open, rings, socket, soon};
+use crate::parts::{Held, last, open, rings, socket, until_shared};
 
 /// Sends so many messages of so many bytes by shared memory, and closes once all are sent.
 fn push_all(endpoint: &str, pull: &mut Socket, count: u8, len: usize) {
@@ -13,9 +13,7 @@ fn push_all(endpoint: &str, pull: &mut Socket, count: u8, len: usize) {
     let mut push = socket(&context, Kind::Push);
     push.set_linger(None);
     push.connect(endpoint).unwrap();
-    while !is_shared(&mut push) {
-        std::thread::yield_now();
-    }
+    until_shared(&mut push, 1);
     for number in 0..count {
         push.send(vec![number; len]).unwrap();
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use ringmq::{Carrier, Context, Interest, Item, Kind, Message, Poller, Socket, ZmtpReason};
 use ringmq_testing::{
-    Actor, Scratch, limit_descriptors, limit_memory, listen, role, say, spawn_role, watchdog,
+    Actor, Scratch, limit_descriptors, limit_memory, listen, role, say, soon, spawn_role, watchdog,
 };
 
-use crate::parts::{arg, is_shared, last, number, open, socket, soon};
+use crate::parts::{arg, is_shared, last, number, open, socket, until_shared};
 
 /// All messages; this one needs another segment, and more memory than the receiver has for that.
 const COUNT: u64 = 40;
@@ -196,15 +196,11 @@ fn everything_comes(test: &str, lack: Lack) {
             .map(|_| {
                 let mut other = socket(&context, kind(from));
                 open(&mut other, false, &endpoint);
-                while !is_shared(&mut other) {
-                    std::thread::yield_now();
-                }
+                until_shared(&mut other, 1);
                 other
             })
             .collect();
-        while !is_shared(&mut sender) {
-            std::thread::yield_now();
-        }
+        until_shared(&mut sender, 1);
         (0..lack.from).for_each(|number| send(&mut sender, number, lack));
         if lack.from == 0 {
             receiver.tell("limit");
@@ -242,9 +238,7 @@ fn late_receiver() {
     open(&mut pull, arg(1) == "binds", &arg(0));
     say("open");
     pull.recv_deadline(soon()).unwrap();
-    while !is_shared(&mut pull) {
-        std::thread::yield_now();
-    }
+    until_shared(&mut pull, 1);
     assert!(limit_memory(MORE));
     say("limited");
     assert_eq!(listen(), "read");
@@ -283,9 +277,7 @@ fn what_a_receiver_has_no_memory_for_comes_from_a_socket_that_has_closed() {
             open(&mut push, true, &endpoint);
             assert_eq!(receiver.hear(), "open");
         }
-        while !is_shared(&mut push) {
-            std::thread::yield_now();
-        }
+        until_shared(&mut push, 1);
         push.send("begins").unwrap();
         assert_eq!(receiver.hear(), "limited");
         for number in 0..LAST {

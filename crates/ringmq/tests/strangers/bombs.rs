@@ -4,9 +4,9 @@ use std::io::Write;
 use std::time::Duration;
 
 use ringmq::Kind;
-use ringmq_testing::{Actor, Counters, Scratch, role, say, spawn_role, watchdog};
+use ringmq_testing::{Actor, Counters, Scratch, role, say, soon, spawn_role, watchdog};
 
-use super::{PING, Stream, bound, head, hear_pong, peer, soon, until_closed};
+use super::{PING, Stream, bound, head, hear_pong, peer, until_closed};
 
 /// The largest size that a frame can have.
 const MOST: u64 = i64::MAX as u64;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use ringmq::{EventKind, Kind, Message, Monitor, MonitorError, RecvError, Socket};
 use ringmq_testing::{
-    Actor, Bytes, Random, Scratch, mix, role, role_args, seed, spawn_role, watchdog,
+    Actor, Bytes, Random, Scratch, mix, role, role_args, seed, soon, spawn_role, watchdog,
 };
 
-use super::{bound, frame, peer, soon};
+use super::{bound, frame, peer};
 
 /// The parts of message `number`: some are as long as what a session reads at once.
 fn parts(number: u64) -> Vec<Vec<u8>> {

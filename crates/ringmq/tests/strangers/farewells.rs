@@ -7,9 +7,9 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use ringmq::Kind;
-use ringmq_testing::{Activity, Scratch, watchdog};
+use ringmq_testing::{Activity, Scratch, watchdog, zmtp_greeting};
 
-use super::{bound, frame, greeting};
+use super::{bound, frame};
 
 /// How long the I/O thread is watched. It waits one second for the peer to close.
 const WATCHED: Duration = Duration::from_millis(100);
@@ -60,7 +60,7 @@ fn one_that_waits() {
     // It can share memory, so that an offer is due soon after the handshake; the socket closes before that.
     let mut ready = b"\x05READY\x0bSocket-Type\0\0\0\x04PULL".to_vec();
     ready.extend_from_slice(b"\x0cX-Ringmq-Shm\0\0\0\x012");
-    let hello = [&greeting()[..], &frame(4, &ready)].concat();
+    let hello = [&zmtp_greeting(1)[..], &frame(4, &ready)].concat();
     stream.write_all(&hello).unwrap();
     push.send("hello").unwrap();
     // It is the last of its context, which waits for the session.

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use ringmq::{Carrier, Context, Kind, Socket, ZmtpReason};
 use ringmq_testing::{
-    Activity, Actor, Counters, Scratch, listen, role, role_args, say, spawn_role, under, watchdog,
+    Activity, Actor, Counters, Scratch, listen, role, role_args, say, soon, spawn_role, under,
+    watchdog, zmtp_greeting,
 };
 
-use super::{Stream, greeting, soon, stranger};
+use super::{Stream, stranger};
 
 /// Strangers, and descriptors of whoever they come to.
 const STRANGERS: usize = 2000;
@@ -41,7 +42,7 @@ fn floods() {
     let endpoint = &role_args()[0];
     let mut strangers: Vec<Box<dyn Stream>> = (0..STRANGERS).map(|_| stranger(endpoint)).collect();
     say("connected");
-    let said = greeting();
+    let said = zmtp_greeting(1);
     for byte in said.chunks(1) {
         if listen() != "speak" {
             return;

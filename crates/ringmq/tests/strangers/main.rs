@@ -16,33 +16,14 @@ mod pieces;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringmq::{Context, Kind, Socket};
+use ringmq_testing::{zmtp_greeting, zmtp_ready};
 
 /// The frame that every stranger can ask for by [`PING`]: behind it, all that came before was read.
 const PONG: &[u8] = b"\x04\x07\x04PONGab";
 const PING: &[u8] = b"\x04\x09\x04PING\0\0ab";
-
-fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(40)
-}
-
-/// The greeting of ZMTP 3.1 with NULL.
-fn greeting() -> Vec<u8> {
-    let mut greeting = vec![0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1];
-    greeting.extend_from_slice(b"NULL");
-    greeting.resize(64, 0);
-    greeting
-}
-
-/// The READY of a socket type, without further properties.
-fn ready(kind: &str) -> Vec<u8> {
-    let mut body = b"\x05READY\x0bSocket-Type\0\0\0".to_vec();
-    body.push(kind.len() as u8);
-    body.extend_from_slice(kind.as_bytes());
-    [&[4, body.len() as u8], &body[..]].concat()
-}
 
 /// A frame, long if it has to be.
 fn frame(flags: u8, payload: &[u8]) -> Vec<u8> {
@@ -100,7 +81,7 @@ fn stranger(endpoint: &str) -> Box<dyn Stream> {
 fn peer(endpoint: &str, kind: &str) -> Box<dyn Stream> {
     let mut stream = stranger(endpoint);
     stream
-        .write_all(&[greeting(), ready(kind)].concat())
+        .write_all(&[zmtp_greeting(1), zmtp_ready(kind, &[])].concat())
         .unwrap();
     let mut head = [0; 66];
     stream.read_exact(&mut head).unwrap();

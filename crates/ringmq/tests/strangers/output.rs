@@ -5,9 +5,9 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use ringmq::Kind;
-use ringmq_testing::{Scratch, watchdog};
+use ringmq_testing::{Scratch, watchdog, zmtp_greeting, zmtp_ready};
 
-use super::{bound, frame, greeting};
+use super::{bound, frame};
 
 /// Commands that the peer sends before it reads anything.
 const COMMANDS: usize = 100_000;
@@ -33,19 +33,14 @@ fn handoff(kind: u8, version: u8, slot: u32) -> Vec<u8> {
     command(b"X-RINGMQ-SHM", &data)
 }
 
-/// A READY with the property of shared memory.
-fn ready(kind: &str) -> Vec<u8> {
-    let mut data = b"\x0bSocket-Type\0\0\0".to_vec();
-    data.push(kind.len() as u8);
-    data.extend_from_slice(kind.as_bytes());
-    data.extend_from_slice(b"\x0cX-Ringmq-Shm\0\0\0\x012");
-    command(b"READY", &data)
-}
-
 /// Sends the commands, all of them, and then reads. Returns what came.
 fn exchange(path: &str, kind: &str, repeated: &[u8]) -> Vec<u8> {
     let mut stream = UnixStream::connect(path).unwrap();
-    let hello = [&greeting()[..], &ready(kind)].concat();
+    let hello = [
+        &zmtp_greeting(1)[..],
+        &zmtp_ready(kind, &[("X-Ringmq-Shm", b"2")]),
+    ]
+    .concat();
     stream.write_all(&hello).unwrap();
     // In large writes, so that the peer always has something to read.
     let block = repeated.repeat(1000);

@@ -5,16 +5,16 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use ringmq::{Kind, Message, Socket};
-use ringmq_testing::{Scratch, unread, watchdog};
+use ringmq_testing::{Scratch, soon, unread, watchdog, zmtp_greeting, zmtp_ready};
 
-use super::{PING, PONG, bound, frame, greeting, ready, soon};
+use super::{PING, PONG, bound, frame};
 
 /// All that a DEALER says, and the messages that it means.
 fn conversation() -> (Vec<u8>, Vec<Vec<Vec<u8>>>) {
     let long = vec![9; 300];
     let said = [
-        greeting(),
-        ready("DEALER"),
+        zmtp_greeting(1),
+        zmtp_ready("DEALER", &[]),
         frame(0, b"short"),
         frame(1, b"three"),
         // A command has its place between two parts.

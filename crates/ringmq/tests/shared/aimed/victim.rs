@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
 use ringmq::{Context, Kind, Message, Socket};
-use ringmq_testing::{Followed, limit_descriptors, limit_memory, listen, stop};
+use ringmq_testing::{Followed, limit_descriptors, limit_memory, listen, soon, stop};
 
-use crate::parts::{is_shared, last, open, socket, soon};
+use crate::parts::{is_shared, last, open, socket};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::error::OptionsError;
 use crate::waiting::Wait;
 
-/// Options of an end of a pipe. Each end has its own; only the greatest message is told to the peer.
+/// Options of an end of a pipe. Each end has its own. Only the greatest message length is sent to the peer.
 ///
 /// ```
 /// use ringmq_pipe::{Options, Pipe, Wait};

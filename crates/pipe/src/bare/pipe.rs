@@ -36,7 +36,7 @@ impl Pipe {
         &mut self.receiver
     }
 
-    /// Parts the halves, each of which may go to a thread of its own. Each closes its direction when it
+    /// Splits the pipe into its halves. Each may go to a thread of its own. Each closes its direction when it
     /// is dropped.
     pub fn split(self) -> (Sender, Receiver) {
         (self.sender, self.receiver)

@@ -194,7 +194,7 @@ impl Receiver {
             self.partial.clear();
         } else {
             let taken = std::mem::take(&mut self.taken);
-            // A record of which more was taken than it has became shorter: the peer spoils its own message.
+            // The record became shorter than what was taken of it: the peer spoils its own message.
             let len = self.partial.len() + record.len().saturating_sub(taken);
             self.check_length(len as u64)?;
             append(&mut self.partial, &self.reader, &record, taken)?;
@@ -443,7 +443,7 @@ impl Drop for Receiver {
     fn drop(&mut self) {
         if self.waiter.shared().is_here() {
             self.generation.close();
-            // A sender that waits for room is told at once. If that fails, the doorbell's other end is about to be
+            // A sender that waits for room is rung at once. If that fails, the doorbell's other end is about to be
             // closed, and says the same.
             let _ = self.ringer.ring();
         }

@@ -306,7 +306,7 @@ impl Waiter {
 /// The CPUs that both ends of a ring say they run on.
 #[derive(Debug)]
 struct Cpus {
-    /// Our CPU, told to the peer.
+    /// The word that shows this end's CPU to the peer.
     told: Word<MappedMut>,
     last: u32,
     /// The CPU of the peer's half at the other end of the same ring.
@@ -322,7 +322,7 @@ impl Cpus {
         }
     }
 
-    /// Where the peer runs, as far as it has told.
+    /// Whether the peer runs on the same CPU, by the CPU that it has published.
     #[inline]
     fn company(&self, here: u32) -> Company {
         match self.peer.load() {

@@ -1,4 +1,4 @@
-//! Who sleeps without a descriptor of its own: a session, or the thread that runs them.
+//! The announcement of a sleeper that has no descriptor of its own: a session, or the thread that runs sessions.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use ringmq_ring::{Generation, Words, WordsMut, words};
 
 use super::waker::{Bell, Bellpull};
 
-/// The announcement of one sleeper, who has its own way to sleep. Those who wake it order their publications themselves.
+/// The announcement of one sleeper, which sleeps in its own way. Threads that wake it order their publications themselves.
 #[derive(Debug)]
 pub struct Announcement {
     generation: Generation<WordsMut<1>>,
@@ -14,7 +14,7 @@ pub struct Announcement {
 }
 
 impl Announcement {
-    /// Of a sleeper that is awake.
+    /// The announcement of a sleeper that is awake.
     pub fn new() -> Announcement {
         let (word, seen) = words();
         Announcement {
@@ -23,14 +23,14 @@ impl Announcement {
         }
     }
 
-    /// What others need to wake it, by this bell.
+    /// The handle by which other threads wake the sleeper, with `bell`.
     pub fn bellpull(&self, bell: Arc<dyn Bell>) -> Bellpull {
         Bellpull::new(self.seen.clone(), None, bell)
     }
 
     /// Announces a sleep. The caller looks once more before it sleeps.
     pub fn arm(&mut self) {
-        // The publisher fences, as the word asks.
+        // The word asks publishers for fences, so no barrier is needed here.
         let _ = self.generation.arm();
     }
 

@@ -1,4 +1,4 @@
-//! A place for one message, which the next one takes.
+//! A place for one message, which the next message replaces.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -40,7 +40,7 @@ pub(super) fn latest<T>() -> (Putter<T>, Taker<T>) {
 }
 
 impl<T> Putter<T> {
-    /// Puts a message there. The one before is dropped, if it was not taken.
+    /// Puts a message there. Drops the one before, if it was not taken.
     pub(super) fn put(&mut self, message: T) {
         let mut place = lock(&self.place);
         let before = place.replace(message);
@@ -52,7 +52,7 @@ impl<T> Putter<T> {
 }
 
 impl<T> Taker<T> {
-    /// Whether a message is there: one load.
+    /// Returns true if a message is there. Costs one load.
     pub(super) fn is_ready(&self) -> bool {
         self.put.get(0) != self.taken
     }
@@ -62,13 +62,13 @@ impl<T> Taker<T> {
             return None;
         }
         let mut place = lock(&self.place);
-        // Under the lock, so that it is the count of what is taken.
+        // Read under the lock, so that the count belongs to the message that is taken.
         self.taken = self.put.get(0);
         place.take()
     }
 }
 
-/// Nothing is done under the lock that could panic half-way.
+/// Locks, also after a panic: no code under the lock can panic half-way.
 fn lock<T>(place: &Mutex<Option<T>>) -> MutexGuard<'_, Option<T>> {
     place.lock().unwrap_or_else(PoisonError::into_inner)
 }

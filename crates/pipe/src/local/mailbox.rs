@@ -40,7 +40,7 @@ impl<C> Clone for Post<C> {
 }
 
 impl<C> Mailbox<C> {
-    /// An empty mailbox, whose owner is woken so.
+    /// An empty mailbox, whose owner is woken by `waker`.
     pub fn new(waker: Waker) -> Mailbox<C> {
         let (posted, seen) = words();
         Mailbox {
@@ -56,14 +56,14 @@ impl<C> Mailbox<C> {
         }
     }
 
-    /// Where to post.
+    /// A handle to post commands with.
     pub fn post(&self) -> Post<C> {
         Post {
             inside: Arc::clone(&self.inside),
         }
     }
 
-    /// Whether there are commands: one load.
+    /// Returns true if there are commands. Costs one load.
     #[inline(always)]
     pub fn has_mail(&self) -> bool {
         self.posted.get(0) != self.taken
@@ -79,7 +79,7 @@ impl<C> Mailbox<C> {
         command
     }
 
-    /// Closes it for posts. What is there can still be taken.
+    /// Closes the mailbox for posts. Commands that were posted can still be taken.
     pub fn close(&mut self) {
         lock(&self.inside).open = false;
     }
@@ -99,15 +99,15 @@ impl<C> Post<C> {
     /// The command comes back if the mailbox is closed.
     pub fn send(&self, command: C) -> Result<(), C> {
         let bell = self.put(command)?.waker.look();
-        // After the lock is released, because the thread that is woken takes it.
+        // The lock is released first, because the thread that is woken takes it.
         if let Some(bell) = bell {
-            // It was posted; an owner that cannot be woken finds it at its next call.
+            // The command was posted. An owner that cannot be woken finds it at its next call.
             let _: io::Result<()> = bell.ring();
         }
         Ok(())
     }
 
-    /// Posts a command that the owner finds when it is next awake.
+    /// Posts a command without waking the owner, which finds it when it is next awake.
     ///
     /// # Errors
     ///
@@ -128,13 +128,13 @@ impl<C> Post<C> {
         Ok(inside)
     }
 
-    /// Whether the two are for the same mailbox.
+    /// Returns true if both are for the same mailbox.
     pub fn is_same(&self, other: &Post<C>) -> bool {
         Arc::ptr_eq(&self.inside, &other.inside)
     }
 }
 
-/// A thread that panicked while it held the lock left a whole queue behind.
+/// Locks, also after a panic: a thread that panics under the lock leaves a whole queue.
 fn lock<C>(inside: &Mutex<Inside<C>>) -> MutexGuard<'_, Inside<C>> {
     inside.lock().unwrap_or_else(PoisonError::into_inner)
 }

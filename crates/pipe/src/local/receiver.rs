@@ -13,13 +13,13 @@ pub struct Receiver<T> {
     consumer: Consumer<T>,
     received: u64,
     reported: u64,
-    /// Messages between two reports.
+    /// The number of messages between two reports.
     step: u64,
     reports: WordsMut<2>,
     end: Words<1>,
     wanted: WantedSeen<Words<1>>,
     waker: Waker,
-    /// Where messages are instead, if only the last one is kept.
+    /// The place of the last message, in a conflating pipe.
     latest: Option<Taker<T>>,
 }
 
@@ -45,24 +45,24 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Finds the last message only, from now on.
+    /// Makes this the end of a conflating pipe.
     pub(super) fn conflate(&mut self, latest: Taker<T>) {
         self.latest = Some(latest);
     }
 
-    /// Whether an element is there; if it is the first of a message, all of them are.
+    /// Returns true if an element is there. If it is the first of a message, the others are there, too.
     #[inline(always)]
     pub fn is_ready(&mut self) -> bool {
         self.consumer.is_ready() || self.latest.as_ref().is_some_and(Taker::is_ready)
     }
 
-    /// The next element, which stays. Of a conflating pipe nothing stays, and there is none.
+    /// The next element, without taking it. Always `None` in a conflating pipe.
     #[inline]
     pub fn peek(&mut self) -> Option<&T> {
         self.consumer.peek()
     }
 
-    /// Takes the next element. After the last one of a message, the caller says so by [`done`](Receiver::done).
+    /// Takes the next element. After the last element of a message the caller calls [`done`](Receiver::done).
     #[inline(always)]
     pub fn pop(&mut self) -> Option<T> {
         match self.consumer.pop() {
@@ -96,7 +96,7 @@ impl<T> Receiver<T> {
         self.reports.set(RECEIVED, self.received);
     }
 
-    /// Whether the sender sleeps until this report.
+    /// Returns true if the sender waits for this report.
     fn look(&mut self) -> std::io::Result<()> {
         match self.wanted.look(self.received << 3) {
             Look::Ring => self.waker.ring_anyway(),
@@ -104,34 +104,34 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Whether the sender is gone and everything was received.
+    /// Returns true if the sender is gone and everything was received.
     #[inline]
     pub fn is_at_end(&mut self) -> bool {
-        // The end is set after the last message, so a look for that comes second.
+        // The sender sets the end after its last message, so the look for a message comes second.
         self.end.get(0) != 0 && !self.is_ready()
     }
 
-    /// Whether the sender is gone, whatever is left to receive.
+    /// Returns true if the sender is gone, also while messages are left to receive.
     pub fn sender_is_gone(&self) -> bool {
         self.end.get(0) != 0
     }
 
-    /// Whole messages received so far.
+    /// The number of whole messages received so far.
     pub fn received(&self) -> u64 {
         self.received
     }
 
-    /// The CPU that the sender's owner last ran on, as far as is known.
+    /// The CPU that the sender's owner last ran on, if it has published one.
     pub fn cpu(&self) -> Option<u32> {
         self.waker.cpu()
     }
 
-    /// Changes the mark, by which credit is given back; 0 for no limit. What is a whole step now is given back at once,
-    /// for a sender with a smaller mark may wait for it.
+    /// Changes the mark, which sets the step of credit; 0 is no limit. Gives credit back at once if a step is complete by the
+    /// new mark, because a sender with a smaller mark may wait for it.
     pub fn set_mark(&mut self, mark: u64) {
         self.step = step(mark);
         if self.received - self.reported >= self.step {
-            // The credit is there; a sender that cannot be woken finds it at its next call.
+            // The credit is published. A sender that cannot be woken finds it at its next call.
             let _ = self.report();
         }
     }

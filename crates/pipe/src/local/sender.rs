@@ -7,20 +7,20 @@ use super::waker::Waker;
 use super::{RECEIVED, RECEIVER_GONE};
 use crate::marks::limit;
 
-/// The sending end of a pipe within a process. Dropping it ends the direction, once everything was received.
+/// The sending end of a pipe within a process. When it is dropped, the receiver gets what was sent, and then the end.
 #[derive(Debug)]
 pub struct Sender<T> {
     producer: Producer<T>,
-    /// Messages that may wait; `u64::MAX` for no limit.
+    /// The number of messages that may wait; `u64::MAX` is no limit.
     mark: u64,
     sent: u64,
-    /// What the receiver had reported when we last looked.
+    /// The receiver's report at the last look.
     received: u64,
     reported: Words<2>,
     ended: WordsMut<1>,
     wants: Wanted<WordsMut<1>>,
     waker: Waker,
-    /// Where messages go instead, if only the last one is kept.
+    /// The place of the last message, in a conflating pipe.
     latest: Option<Putter<T>>,
 }
 
@@ -46,13 +46,13 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Keeps the last message only, from now on.
+    /// Makes this the end of a conflating pipe.
     pub(super) fn conflate(&mut self, latest: Putter<T>) {
         self.mark = u64::MAX;
         self.latest = Some(latest);
     }
 
-    /// Whether the mark admits one more message. If not, the receiver is asked to ring when it does.
+    /// Returns true if the mark admits one more message. If not, asks the receiver to ring when it does.
     #[inline(always)]
     pub fn has_room(&mut self) -> bool {
         self.sent - self.received < self.mark || self.look_for_room()
@@ -63,7 +63,7 @@ impl<T> Sender<T> {
         self.waiting() < self.mark.saturating_add(by)
     }
 
-    /// Whether the credit that is known of is used up; the receiver may have given some back since.
+    /// Returns true if the credit of the last look is used up. The receiver may have given some back since.
     pub fn is_spent(&self) -> bool {
         self.sent - self.received >= self.mark
     }
@@ -76,8 +76,8 @@ impl<T> Sender<T> {
             return true;
         }
         if !self.wants.is_armed() {
-            // The report that makes room, and no earlier one: a receiver that comes to look late would ring for what
-            // we know already, and not again for what we wait for.
+            // Waits for the report that makes room. If an earlier report would do, a receiver that looks late would ring
+            // for that one, and not again for the one that makes room.
             self.wants.arm((self.sent - self.mark + 1) << 3);
             self.received = self.reported.get(RECEIVED).min(self.sent);
             if self.sent - self.received < self.mark {
@@ -88,12 +88,12 @@ impl<T> Sender<T> {
         false
     }
 
-    /// Puts one element of a message in. With the `last` one the receiver sees the whole message, and is woken if it
-    /// sleeps. Of a message in a conflating pipe, the `last` one is all that stays.
+    /// Puts in one element of a message. With the `last` one the receiver sees the whole message, and is woken if it sleeps.
+    /// A conflating pipe keeps only the `last` element.
     ///
     /// # Errors
     ///
-    /// If it cannot be woken; the message is there all the same.
+    /// If the receiver cannot be woken. The message is in the pipe all the same.
     #[inline(always)]
     pub fn push(&mut self, element: T, last: bool) -> std::io::Result<()> {
         if self.latest.is_some() {
@@ -108,8 +108,8 @@ impl<T> Sender<T> {
         self.waker.wake()
     }
 
-    /// As [`push`](Sender::push), but the receiver sees the message, and is woken, with the next
-    /// [`flush`](Sender::flush). For messages that have come together. A conflating pipe does not wait for that.
+    /// Same as [`push`](Sender::push), but the receiver sees the message, and is woken, with the next
+    /// [`flush`](Sender::flush). For messages that arrived together. A conflating pipe shows each message at once.
     ///
     /// # Errors
     ///
@@ -149,12 +149,12 @@ impl<T> Sender<T> {
         self.waker.wake()
     }
 
-    /// Takes back the elements of a message that has had no last one.
+    /// Takes back the elements of an unfinished message.
     pub fn rollback(&mut self) {
         self.producer.rollback();
     }
 
-    /// Whether a message has begun.
+    /// Returns true if a message is unfinished.
     pub fn is_in_midst(&self) -> bool {
         self.producer.has_unpublished()
     }
@@ -165,22 +165,22 @@ impl<T> Sender<T> {
         self.reported.get(RECEIVER_GONE) != 0
     }
 
-    /// Messages that were sent, and that the receiver has not reported.
+    /// The number of messages sent that the receiver has not reported.
     pub fn waiting(&self) -> u64 {
         self.sent - self.reported.get(RECEIVED).min(self.sent)
     }
 
-    /// Changes the mark; 0 for no limit. A conflating pipe has none.
+    /// Changes the mark; 0 is no limit. A conflating pipe has no mark.
     pub fn set_mark(&mut self, mark: u64) {
         if self.latest.is_some() {
             return;
         }
         self.mark = limit(mark);
-        // What was waited for by the old one is not what is wanted now.
+        // The report that the old mark waited for is not the one that the new mark needs.
         self.wants.disarm();
     }
 
-    /// Has no room any more, whatever the mark: nothing will be received.
+    /// Ends the sender: it never has room again, because nothing will be received.
     pub fn refuse(&mut self) {
         self.mark = 0;
     }

@@ -1,31 +1,31 @@
-//! Who is to be woken, and how.
+//! Waking a sleeper of this process.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
 
 use ringmq_ring::{GenerationSeen, Look, Words};
 
-/// What ends a sleep.
+/// Ends a sleep.
 pub trait Bell: Send + Sync {
     /// Rings. Does not block.
     ///
     /// # Errors
     ///
-    /// What the kernel answers; nothing is expected.
+    /// The error of the kernel. None is expected.
     fn ring(&self) -> io::Result<()>;
 }
 
-/// The announcement of one sleeper, and its bell: what everybody needs who may have something for it.
+/// The announcement of one sleeper, and its bell. Every thread that wakes the sleeper has one.
 #[derive(Clone)]
 pub struct Bellpull {
     announcement: Words<1>,
-    /// The CPU that it last ran on, plus one, if it tells.
+    /// The CPU that the sleeper last ran on, plus one; 0 if it does not publish its CPU.
     cpu: Option<Words<1>>,
     bell: Arc<dyn Bell>,
 }
 
 impl Bellpull {
-    /// Of the sleeper that announces its sleeps there, tells its CPU there, and is woken by this bell.
+    /// A handle for the sleeper with this word of announcement, this word for its CPU, and this bell.
     pub(crate) fn new(
         announcement: Words<1>,
         cpu: Option<Words<1>>,
@@ -47,12 +47,12 @@ impl std::fmt::Debug for Bellpull {
 
 /// Wakes one sleeper, at most once for each of its sleeps.
 ///
-/// The sleeper may be found later than the pipe is made: a socket that connects before another binds has a pipe whose
-/// other end has no owner yet. Clones are for the same sleeper, and remember for themselves which sleep they have ended.
+/// The sleeper may become known after the pipe is made: a socket that connects before another binds has a pipe whose other
+/// end has no owner yet. Clones are for the same sleeper. Each clone remembers which sleep it has ended.
 #[derive(Debug)]
 pub struct Waker {
     found: Arc<OnceLock<Bellpull>>,
-    /// `None` until it was found.
+    /// `None` until the sleeper is known.
     seen: Option<GenerationSeen<Words<1>>>,
 }
 
@@ -75,7 +75,7 @@ impl From<Bellpull> for Waker {
 }
 
 impl Waker {
-    /// For a sleeper that is [found](Waker::find) later.
+    /// A waker for a sleeper that becomes known [later](Waker::find).
     pub fn of_nobody() -> Waker {
         Waker {
             found: Arc::new(OnceLock::new()),
@@ -83,8 +83,8 @@ impl Waker {
         }
     }
 
-    /// Says who the sleeper is, to this waker and all of its clones. The sleeper looks at its pipes afterwards, in any
-    /// case; once it is found, it stays the same.
+    /// Sets the sleeper of this waker and of all its clones. It does not change afterwards. The sleeper must look at its pipes
+    /// after this call.
     pub fn find(&self, bellpull: Bellpull) {
         let _ = self.found.set(bellpull);
     }
@@ -105,7 +105,7 @@ impl Waker {
         }
     }
 
-    /// As [`wake`](Waker::wake), but for the ring, which is the caller's: if there is a bell, it is to be rung.
+    /// Same as [`wake`](Waker::wake), but returns the bell instead of ringing it. The caller rings it.
     pub(super) fn look(&mut self) -> Option<Arc<dyn Bell>> {
         if self.seen.is_none() {
             self.find_sleeper()?;
@@ -117,7 +117,7 @@ impl Waker {
         }
     }
 
-    /// The CPU that the sleeper last ran on, as far as is known.
+    /// The CPU that the sleeper last ran on, if it has published one.
     pub fn cpu(&self) -> Option<u32> {
         let told = self.found.get()?.cpu.as_ref()?.get(0);
         u32::try_from(told.checked_sub(1)?).ok()
@@ -150,8 +150,8 @@ impl Waker {
 
     #[cold]
     fn find_sleeper(&mut self) -> Option<()> {
-        // The thread that makes the sleeper known looks at the pipes afterwards, so it sees what was published before; the
-        // fence orders the publication before this look.
+        // The sleeper looks at its pipes after it became known, so it sees what was published before that. The fence orders
+        // the publication before this look.
         ringmq_ring::order();
         let found = self.found.get()?;
         self.seen = Some(GenerationSeen::new(found.announcement.clone().into()));

@@ -1,4 +1,4 @@
-//! A socket's own words, for all of its connections.
+//! The words of a socket that its peers map, for all of its connections.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -10,7 +10,7 @@ use ringmq_sys::{CreateError, Event, ForkMark, OwnMemory, barrier};
 use super::layout::{self, PAGE, SLOT, SLOTS, SLOTS_AT};
 use crate::maps::Map;
 
-/// What a socket shows to its peers in shared memory: whether it sleeps, and a slot of words for each connection.
+/// What a socket shows its peers in shared memory: whether the socket sleeps, and a slot of words for each connection.
 #[derive(Debug)]
 pub struct Control {
     mark: ForkMark,
@@ -19,17 +19,16 @@ pub struct Control {
     first: Arc<Page>,
     free: Mutex<Free>,
     cpu: Mutex<Word<MappedMut>>,
-    /// Bytes of the segments by which the socket sends, to all of its peers.
+    /// The bytes of all segments that the socket sends by, to all peers together.
     memory: Arc<Tally>,
 }
 
-/// The control of a socket that may never need it: it is made for the first offer, in whichever thread makes that one. A
-/// socket whose peers want one answer and go has none.
+/// A [`Control`] that is made when the first offer needs it, by the thread that makes the offer. Many sockets never need
+/// one, such as one whose peers ask a single question over ZMTP.
 ///
-/// Until the socket [shows](crate::sleeper::Sleeper::show) it, its word says that the socket is awake, and no peer rings
-/// the bell for it. That loses nothing, since the socket cannot look yet at what its peers would ring for: it gets the
-/// ends of their pipes from the thread that has made them, with a command that wakes it as any other does, and it shows
-/// the control before it takes them.
+/// Until the socket [shows](crate::sleeper::Sleeper::show) it, its word says that the socket is awake, so no peer rings the
+/// bell. No wake-up is lost: the socket gets the ends of a pipe by a command, the command wakes it, and it shows the control
+/// before it takes the ends.
 #[derive(Debug, Clone)]
 pub struct LateControl {
     inside: Arc<Late>,
@@ -44,25 +43,25 @@ struct Late {
 #[derive(Debug)]
 struct Made {
     control: Arc<Control>,
-    /// Until the socket has it.
+    /// `None` once the socket has taken it.
     generation: Option<Generation<MappedMut>>,
 }
 
-/// One memfd of it.
+/// One memfd of a [`Control`].
 #[derive(Debug)]
 struct Page {
     memory: Map,
-    /// For offers; `None` once there can be no more with slots of this page.
+    /// The descriptor, for offers. `None` once no offer can name a slot of this page any more.
     fd: Mutex<Option<OwnedFd>>,
 }
 
-/// Slots without a connection.
+/// Slots that no connection has.
 #[derive(Debug, Default)]
 struct Free {
     slots: Vec<(Arc<Page>, usize)>,
 }
 
-/// The words of one connection; no other connection has them until it is dropped.
+/// The words of one connection. Another connection gets them after this is dropped.
 #[derive(Debug)]
 pub(super) struct Slot {
     control: Arc<Control>,
@@ -84,7 +83,7 @@ impl Page {
         self.fd.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A descriptor of it, to send.
+    /// A copy of the descriptor, to send to a peer.
     fn fd(&self) -> io::Result<OwnedFd> {
         match &*self.lock() {
             Some(fd) => fd.try_clone(),
@@ -92,7 +91,7 @@ impl Page {
         }
     }
 
-    /// There are no more offers with slots of this page.
+    /// Closes the descriptor: no offer names a slot of this page any more.
     fn close(&self) {
         *self.lock() = None;
     }
@@ -103,7 +102,7 @@ impl Page {
 }
 
 impl LateControl {
-    /// Of a socket that is woken by this bell. `None` if the bell cannot be shared.
+    /// The control of a socket that `bell` wakes. `None` if the bell cannot be shared with other processes.
     pub(crate) fn new(bell: &Arc<Event>) -> Option<LateControl> {
         bell.is_shareable().then(|| LateControl {
             inside: Arc::new(Late {
@@ -113,7 +112,7 @@ impl LateControl {
         })
     }
 
-    /// The control, which is made now if it was not before.
+    /// The control. Makes it at the first call.
     ///
     /// # Errors
     ///
@@ -131,15 +130,15 @@ impl LateControl {
         Ok(control)
     }
 
-    /// Closes all descriptors that only offers need, if it is made: there are no more of this socket.
+    /// Closes the descriptors that only offers need. The socket makes no offers any more.
     pub fn shed(&self) {
         if let Some(made) = &*self.lock() {
             made.control.shed();
         }
     }
 
-    /// The control, and the word by which the socket says that it sleeps, which is to be kept no longer than the control.
-    /// `None` while it is not made, and once the sleeper has the word.
+    /// The control, and the word in which the socket announces its sleeps. The caller must not keep the word longer than the
+    /// control. `None` before the control is made, and after the first call that returned the word.
     pub(crate) fn take(&self) -> Option<(Arc<Control>, Generation<MappedMut>)> {
         let mut made = self.lock();
         let made = made.as_mut()?;
@@ -154,8 +153,8 @@ impl LateControl {
 }
 
 impl Control {
-    /// Of a socket that is woken by this bell; and its word, which asks for fences until the socket has it: a socket that needs
-    /// none may say so at any time, and the other way round would cost a barrier.
+    /// Makes the control of a socket that `bell` wakes, and the word in which the socket announces its sleeps. The word asks
+    /// peers for fences at first. The socket may stop asking at any time; to begin to ask would cost a barrier.
     fn make(bell: &Arc<Event>) -> io::Result<(Arc<Control>, Generation<MappedMut>)> {
         let mark = ForkMark::current()?;
         let first = Page::make(&mark).map_err(io::Error::other)?;
@@ -175,7 +174,7 @@ impl Control {
         Ok((Arc::new(control), generation))
     }
 
-    /// Tells peers the CPU that the socket runs on.
+    /// Publishes the CPU that the socket runs on.
     pub(crate) fn tell_cpu(&self, cpu: u32) {
         let told = self.cpu.lock().unwrap_or_else(PoisonError::into_inner);
         told.publish(u64::from(cpu) + 1);
@@ -187,8 +186,8 @@ impl Control {
         self.lock().slots.extend(slots);
     }
 
-    /// A slot for a connection, and the descriptors of its pages, the socket's first one in front. There is another page
-    /// when one is full, and the full one keeps no descriptor here.
+    /// A slot for a connection, and the descriptors that an offer sends: the socket's first page, then the slot's page if that
+    /// is another. Makes another page when all are full. A full page keeps no descriptor in this process.
     pub(super) fn slot(self: &Arc<Control>) -> io::Result<(Slot, Vec<OwnedFd>)> {
         let (page, at) = loop {
             let free = self.lock().slots.pop();
@@ -232,7 +231,7 @@ impl Control {
         self.passes_barriers
     }
 
-    /// Bytes of the segments by which the socket sends, to all of its peers.
+    /// The bytes of all segments that the socket sends by, to all peers together.
     pub(super) fn memory(&self) -> &Arc<Tally> {
         &self.memory
     }
@@ -249,7 +248,7 @@ impl Control {
 }
 
 impl Slot {
-    /// A word of it. To be taken once: it is the word's writer.
+    /// The writer of a word of the slot. Call it once for each word.
     pub(super) fn own(&self, word: usize) -> Word<MappedMut> {
         layout::own(&self.page.memory, self.at + word)
     }
@@ -258,7 +257,7 @@ impl Slot {
         self.at
     }
 
-    /// Whether its page is not the socket's first.
+    /// Returns true if the slot's page is not the socket's first.
     pub(super) fn is_in_other_page(&self) -> bool {
         !Arc::ptr_eq(&self.page, &self.control.first)
     }
@@ -270,18 +269,18 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        // In a forked child the lock may be held by a thread that is not there.
+        // A forked child cannot take the lock: a thread that only its parent has may hold it.
         if !self.control.mark.is_here() {
             return;
         }
         let (page, at) = (&self.page, self.at);
-        // Nothing can be offered of a page without a descriptor, which goes with its last slot.
+        // A page without a descriptor cannot be offered. It is unmapped with its last slot.
         if page.is_closed() {
             return;
         }
         let mut free = self.control.lock();
         free.slots.push((Arc::clone(page), at));
-        // A page that no connection uses goes, if there are slots of others for later ones.
+        // A page that no connection uses is unmapped if other pages have free slots for later connections.
         let enough = self.is_in_other_page() && free.slots.len() >= 2 * SLOTS;
         if enough && free.of(page) == SLOTS {
             free.slots.retain(|(other, _)| !Arc::ptr_eq(other, page));
@@ -290,7 +289,7 @@ impl Drop for Slot {
 }
 
 impl Free {
-    /// How many are of this page.
+    /// The number of free slots of a page.
     fn of(&self, page: &Arc<Page>) -> usize {
         let slots = self.slots.iter();
         slots.filter(|(other, _)| Arc::ptr_eq(other, page)).count()

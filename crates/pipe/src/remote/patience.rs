@@ -1,71 +1,71 @@
-//! How long a sender waits for its reader before it makes more memory.
+//! How long a sender waits for its reader before it makes a larger segment.
 //!
 //! A page that was never touched costs about 3.5 µs: the kernel clears it, maps it at both ends, and frees it. A copy of a
 //! page that was used before costs 0.2 µs (docs/performance.md, "memory that was used before"). So a sender that finds its
 //! ring full waits for the reader first, for as long as new memory would cost; in the worst case it takes twice as long as
 //! it would without the wait.
 //!
-//! * A ring of `n` bytes has patience for [`OF_NEW`] × `n` when it is made, and never more; [`MOST`] is the most of all.
-//! * A message earns [`OF_SENT`] for each of its bytes: a reader that takes 500 MB/s or more sets the pace of its sender.
-//! * A reader that has not moved for [`STILL`] is given up: it is not waited for again before it has moved.
+//! * The patience for a ring of `n` bytes starts at [`OF_NEW`] × `n`, and is at most that, and at most [`MOST`].
+//! * Each byte sent adds [`OF_SENT`]: a reader that takes 500 MB/s or more sets the pace of its sender.
+//! * The sender gives up on a reader that has not moved for [`STILL`], and does not wait for it again until it has moved.
 //!
-//! The sender sleeps between two looks, because the reader may need the CPU; one that is to spin does not sleep. A call
-//! that is not to wait makes memory at once: [`LatePolicy`].
+//! The sender sleeps between two looks, because the reader may need the CPU. A sender whose socket spins does not sleep. A
+//! call that must not wait makes memory at once: [`LatePolicy`].
 
 use std::time::{Duration, Instant};
 
 use ringmq_ring::{Words, WordsMut, words};
 
-/// What new memory costs, in nanoseconds for a byte.
+/// The cost of new memory, in nanoseconds per byte.
 const OF_NEW: u64 = 1;
-/// What a message earns, in nanoseconds for a byte.
+/// The patience that a message adds, in nanoseconds per byte.
 const OF_SENT: u64 = 2;
-/// The longest wait of one message, in nanoseconds.
+/// The longest wait for one message, in nanoseconds.
 const MOST: u64 = 50_000_000;
-/// A reader that has not moved for this time is busy with something else. It is several time slices of a scheduler.
+/// After this time without progress the reader is taken to be busy with something else. Several time slices of a scheduler.
 const STILL: Duration = Duration::from_millis(10);
-/// Looks within that time, at least: a sender that gets no CPU does not look.
+/// The least number of looks within that time: a sender that does not run sees no progress either.
 const LOOKS: u32 = 8;
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_micros(50);
-/// The same of a sender that spins: about half a microsecond.
+/// The pause of a sender that spins, in turns of a loop: about half a microsecond.
 const SPINS: u32 = 40;
 
 /// What a sender does before it makes more memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LateReader {
-    /// It does not wait for the reader.
+    /// Does not wait for the reader.
     GrowAtOnce,
-    /// It waits, and sleeps between two looks.
+    /// Waits, and sleeps between two looks.
     Sleep,
-    /// It waits, and does not sleep, unless the reader runs on the same CPU: then it does not wait.
+    /// Waits, and spins between two looks. Does not wait if the reader runs on the same CPU.
     Spin,
 }
 
-/// What the senders of one socket do before they make more memory. The owner of the senders sets it before a call that
-/// is not to wait, and sets it back afterwards: a call that may wait stores nothing.
+/// What all senders of one socket do before they make more memory. The socket sets it before a call that must not wait,
+/// and sets it back afterwards, so that a call that may wait stores nothing.
 #[derive(Debug)]
 pub struct LatePolicy(WordsMut<1>);
 
-/// A [`LatePolicy`], as a sender sees it.
+/// The view that a sender has of a [`LatePolicy`].
 #[derive(Debug, Clone)]
 pub struct LatePolicySeen(Words<1>);
 
 impl LatePolicy {
-    /// The longest wait of one message.
+    /// The longest wait for one message.
     pub const LONGEST: Duration = Duration::from_nanos(MOST);
 
-    /// What they do now.
+    /// The present policy.
     pub fn get(&self) -> LateReader {
         self.seen().get()
     }
 
-    /// What they do from now on.
+    /// Changes the policy.
     pub fn set(&mut self, policy: LateReader) {
         self.0.set(0, policy as u64);
     }
 
-    /// For a sender.
+    /// A view for a sender.
     pub fn seen(&self) -> LatePolicySeen {
         LatePolicySeen(self.0.seen())
     }
@@ -82,7 +82,7 @@ impl Default for LatePolicy {
 }
 
 impl LatePolicySeen {
-    /// What the sender does now.
+    /// The present policy.
     pub fn get(&self) -> LateReader {
         match self.0.get(0) {
             0 => LateReader::GrowAtOnce,
@@ -92,44 +92,44 @@ impl LatePolicySeen {
     }
 }
 
-/// What is left of a sender's patience.
+/// The time that a sender may still wait for its reader.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
     /// Nanoseconds. Invariant: `left <= most`.
     left: u64,
     most: u64,
-    /// The position at which the reader was given up.
+    /// The position of the reader when the sender gave up on it.
     given_up: Option<u64>,
 }
 
-/// What a look at the reader has found.
+/// The result of a look at the reader.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
-    /// Where the reader is.
+    /// The position of the reader.
     pub(super) position: u64,
-    /// There is room for the message.
+    /// True if there is room for the message.
     pub(super) room: bool,
 }
 
 impl Patience {
-    /// A ring of these bytes is written from now on.
+    /// Called when a ring of `capacity` bytes was made.
     pub(super) fn made(&mut self, capacity: usize) {
         self.most = OF_NEW.saturating_mul(capacity as u64).min(MOST);
         self.left = self.most;
     }
 
-    /// A message of these bytes was sent.
+    /// Called when a message of `len` bytes was sent.
     #[inline]
     pub(super) fn sent(&mut self, len: usize) {
         let earned = OF_SENT.saturating_mul(len as u64);
         self.left = self.left.saturating_add(earned).min(self.most);
     }
 
-    /// Waits until a look finds room, and says whether one did.
+    /// Waits until `look` finds room, or patience has run out. Returns true if there is room.
     ///
     /// # Errors
     ///
-    /// That of a look.
+    /// The error of `look`.
     pub(super) fn wait<E>(
         &mut self,
         policy: LateReader,

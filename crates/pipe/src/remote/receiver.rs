@@ -12,29 +12,30 @@ use super::{Common, layout, segment};
 use crate::maps::{Counted, Map};
 use crate::marks::{step, together};
 
-/// Jumps in a row that are followed. An honest sender publishes two in a row at most: to a small segment, where it waits for
-/// the reader, and from there to one for a message that is longer than its limit. Each takes a system call and more.
+/// The most jumps in a row that a receiver follows. An honest sender publishes at most two: to a small segment, where it
+/// waits for the reader, and from there to a segment for a message longer than its limit. Each jump costs a system call
+/// and a mapping.
 const JUMPS: u32 = 2;
 
 /// The receiving end of a pipe from a socket of another process.
 #[derive(Debug)]
 pub struct Receiver {
     common: Arc<Common>,
-    /// From the first segment on; until then, the word in which it will report.
+    /// The reader of the current segment. Before the first segment, the word in which the reader will report.
     reader: Result<Reader<Mapped, MappedMut>, Option<Word<MappedMut>>>,
-    /// The segment that is read.
+    /// The current segment.
     memory: Option<Map>,
-    /// The mapping of the first segment, until that is there.
+    /// The mapping that is reserved for the first segment, until that segment arrives.
     reserved: Option<Counted>,
-    /// The position behind the last jump, and how many led there in a row.
+    /// The position after the last jump, and the number of jumps in a row that led there.
     jumped: (u64, u32),
-    /// Whether the sender has made any.
+    /// The number of segments that the sender has made.
     made: Word<Mapped>,
     state: State,
 
     received: u64,
     reported: u64,
-    /// Messages between two reports.
+    /// The number of messages between two reports.
     step: u64,
     reports: Word<MappedMut>,
     own_mark: Word<MappedMut>,
@@ -49,7 +50,7 @@ enum State {
     Flowing,
     /// The sender has closed, and everything was received.
     Ended,
-    /// It broke the protocol, or its memory did not arrive.
+    /// The sender broke the protocol, or its memory did not arrive.
     Broken(Option<Corrupt>),
     /// This process has no mapping or descriptor for the next segment.
     Short,
@@ -63,34 +64,34 @@ pub struct One<'a> {
 }
 
 impl One<'_> {
-    /// Bytes of it.
+    /// Its length in bytes.
     #[inline(always)]
     pub fn len(&self) -> usize {
         self.record.len()
     }
 
-    /// Whether it has none.
+    /// Returns true if it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.record.is_empty()
     }
 
-    /// Copies it out, as much of it as there is room for.
+    /// Copies the part into `into`. Bytes that do not fit are left out.
     #[inline(always)]
     pub fn copy_into(&self, into: &mut [u8]) {
         self.copy_to(&mut Room::from(into));
     }
 
-    /// As [`copy_into`](One::copy_into), to memory that need not be initialised.
+    /// Same as [`copy_into`](One::copy_into), for memory that need not be initialised.
     #[inline(always)]
     pub fn copy_to(&self, room: &mut Room<'_>) {
         self.reader.copy_to(self.record, 0, room);
     }
 
-    /// Copies it out, to the end of these bytes.
+    /// Appends the part to `bytes`.
     ///
     /// # Errors
     ///
-    /// There is no memory for it.
+    /// If `bytes` cannot grow for want of memory.
     #[inline(always)]
     pub fn append_to(&self, bytes: &mut Vec<u8>) -> Result<(), std::collections::TryReserveError> {
         append(self.reader, self.record, 0, self.record.len(), bytes)
@@ -123,7 +124,7 @@ impl Receiver {
         receiver
     }
 
-    /// The CPU that the peer last ran on, as far as is known.
+    /// The CPU that the peer last ran on, if the peer has published one.
     pub fn cpu(&self) -> Option<u32> {
         self.common.cpu()
     }
@@ -132,8 +133,8 @@ impl Receiver {
         self.step = step(together(self.peer_mark.load(), self.own_mark_is));
     }
 
-    /// Reports what is a step of credit by the marks as they are now. A sender that has lowered its mark may wait for
-    /// messages that were no whole step of the old one.
+    /// Gives credit back if the messages received since the last report make a whole step by the present marks. A sender
+    /// that has lowered its mark may wait for fewer messages than a step of the old mark.
     #[cold]
     fn report_by_mark(&mut self) {
         self.look_at_marks();
@@ -142,7 +143,7 @@ impl Receiver {
         }
     }
 
-    /// Nothing is there. If credit is owed, the sender may wait for it.
+    /// Called when no message is there. If credit is owed, the sender may wait for it.
     #[inline(always)]
     fn found_nothing(&mut self) {
         if self.received != self.reported {
@@ -150,7 +151,7 @@ impl Receiver {
         }
     }
 
-    /// Changes our part of the mark; 0 for no limit.
+    /// Changes the receiver's part of the mark; 0 is no limit.
     pub fn set_mark(&mut self, mark: u64) {
         if mark == self.own_mark_is {
             return;
@@ -158,24 +159,24 @@ impl Receiver {
         self.own_mark_is = mark;
         self.own_mark.publish(mark);
         self.report_by_mark();
-        // A sender that waits for credit may have got some by this.
+        // The new mark may admit a message of a sender that waits for credit.
         if self.wanted_credit.look(u64::MAX) == Look::Ring {
             self.common.courier.ring();
         }
-        // If it has not, it waits for the report that it was waiting for, and has to be rung again.
+        // If it does not, the sender goes on waiting for the same report, and must be rung again when that comes.
         self.wanted_credit = WantedSeen::new(self.common.seen(layout::WANTED_COUNT));
     }
 
-    /// Whether the message that is there has two parts, of which the first is empty and the second all of its bytes.
+    /// Returns true if the next message has two parts, and the first is empty.
     #[inline(always)]
     pub fn is_enveloped(&mut self) -> bool {
         self.is_enveloped_below(usize::MAX)
     }
 
-    /// As [`is_enveloped`](Receiver::is_enveloped), and the second part has fewer bytes than `below`.
+    /// Same as [`is_enveloped`](Receiver::is_enveloped), and the second part is shorter than `below` bytes.
     #[inline(always)]
     pub fn is_enveloped_below(&mut self, below: usize) -> bool {
-        // What was found is looked at where it was found, as in `take_one`.
+        // The record is not moved before it is looked at, as in `take_one`.
         if let Ok(reader) = &self.reader
             && let Ok(found) = reader.peek()
         {
@@ -192,18 +193,18 @@ impl Receiver {
             .is_some_and(|incoming| incoming.is_enveloped_below(below))
     }
 
-    /// Messages that are there, as far as the segment that is read goes.
+    /// The number of messages that wait in the current segment.
     pub fn waiting(&self) -> u64 {
         let (Ok(reader), Some(memory)) = (&self.reader, &self.memory) else {
             return 0;
         };
-        // It looks ahead, and reports nothing.
+        // A second reader looks ahead. Its reports go to a word that no sender sees.
         let (report, _) = words::<1>();
         let Ok(ahead) = Reader::new(segment::readable(memory), report, reader.position()) else {
             return 0;
         };
         let mut ahead = ahead.growing();
-        // A sender that goes on meanwhile, or lies, is not followed for more than a lap.
+        // Stops after one lap, because the sender may publish meanwhile, or lie.
         let end = reader.position().saturating_add(reader.capacity() as u64);
         let mut count = 0;
         while ahead.position() < end
@@ -216,8 +217,8 @@ impl Receiver {
         count
     }
 
-    /// Whether a look would find what the last one has found, which was no message: one load, for spins. What comes
-    /// through the connection, such as the memory that a jump leads to, is not seen here.
+    /// Returns true if nothing has changed since a look that found no message. Costs one load, for loops that spin. Does
+    /// not see what arrives over the connection, such as the segment that a jump leads to.
     #[inline(always)]
     pub fn is_quiet(&self) -> bool {
         match &self.reader {
@@ -226,13 +227,13 @@ impl Receiver {
         }
     }
 
-    /// Whether a message is there.
+    /// Returns true if a message is there.
     #[inline(always)]
     pub fn is_ready(&mut self) -> bool {
         self.look().is_some()
     }
 
-    /// As [`peek`](Receiver::peek), for a look that most often finds nothing, and then costs one load.
+    /// Same as [`peek`](Receiver::peek), but costs one load if nothing is there.
     #[inline(always)]
     pub fn look(&mut self) -> Option<Incoming> {
         match &self.reader {
@@ -244,7 +245,7 @@ impl Receiver {
         }
     }
 
-    /// The message that is there.
+    /// The next message, if one is there. It stays until [`done`](Receiver::done).
     #[inline(always)]
     pub fn peek(&mut self) -> Option<Incoming> {
         if let Ok(reader) = &self.reader
@@ -261,7 +262,7 @@ impl Receiver {
         self.peek_further()
     }
 
-    /// There is no segment yet, or something else than a message.
+    /// The slow path of [`peek`](Receiver::peek): there is no segment yet, or the next record is no message.
     #[cold]
     fn peek_further(&mut self) -> Option<Incoming> {
         while self.state == State::Flowing {
@@ -293,7 +294,7 @@ impl Receiver {
                             }
                         }
                         Kind::End => self.state = State::Ended,
-                        // Pieces are of the bare pipe.
+                        // Only the bare pipe sends pieces.
                         Kind::More | Kind::Abort | Kind::Pad => self.state = State::Broken(None),
                     },
                 },
@@ -302,10 +303,11 @@ impl Receiver {
         None
     }
 
-    /// Goes on in the next segment, which the session has received, or is about to; says whether anything has changed.
+    /// Moves on to the next segment, which the session has received or is about to receive. Returns true if the state has
+    /// changed.
     fn take_segment(&mut self) -> bool {
         match self.next_segment() {
-            // A sender that waits until the old one is left looks at this.
+            // The sender may wait until the reader has left the old segment.
             Ok(()) => self.look_at_wanted_room(),
             Err(Missing::Yet) => return false,
             Err(Missing::Wrong) => self.state = State::Broken(None),
@@ -327,16 +329,16 @@ impl Receiver {
                 self.reader = Ok(reader.growing());
             }
         }
-        // Nothing points into the old one any more.
+        // Nothing points into the old segment any more.
         self.memory = Some(memory);
         self.reserved = None;
         Ok(())
     }
 
-    /// Takes a message of one part, or one of an empty part and this, if that is what comes next: `make` is given its
-    /// length and a way to copy it out, and nothing is taken if it makes nothing.
+    /// Takes the next message if it has one part, or, with `enveloped`, an empty part and one more. `make` gets the part.
+    /// If `make` returns `None`, the message stays.
     ///
-    /// What was found is looked at where it was found: moved through several hands, it would have to be stored and loaded
+    /// The record is not moved before `make` sees it: a record that passes through several functions is stored and loaded
     /// again (docs/performance.md, "frames in words").
     #[inline(always)]
     pub fn take_one<T>(
@@ -375,11 +377,11 @@ impl Receiver {
         }
     }
 
-    /// How many parts a message has, and how long they are.
+    /// The number of parts of a message, and their lengths.
     ///
     /// # Errors
     ///
-    /// Nothing can be received any more: the peer broke the protocol.
+    /// [`Broken`] if the peer broke the protocol. Nothing can be received any more.
     pub fn contents(&mut self, incoming: &Incoming) -> Result<Contents, Broken> {
         let found = match &self.reader {
             Ok(reader) => contents(reader, incoming),
@@ -391,11 +393,11 @@ impl Receiver {
         })
     }
 
-    /// Copies a part out, to the end of these bytes.
+    /// Appends a part to `bytes`: `len` bytes from offset `at` of the record.
     ///
     /// # Errors
     ///
-    /// There is no memory for it.
+    /// If `bytes` cannot grow for want of memory.
     pub fn append_to(
         &self,
         incoming: &Incoming,
@@ -409,7 +411,7 @@ impl Receiver {
         }
     }
 
-    /// Copies the beginning of a part out, as much of it as there is room for.
+    /// Copies a part, from offset `at` of the record, into `into`. Bytes that do not fit are left out.
     #[inline(always)]
     pub fn copy_into(&self, incoming: &Incoming, at: usize, into: &mut [u8]) {
         if let Ok(reader) = &self.reader {
@@ -417,7 +419,7 @@ impl Receiver {
         }
     }
 
-    /// Lets go of a message that was copied out, and gives credit back when a step is complete.
+    /// Releases a message that was copied out, and gives credit back when a step is complete.
     #[inline(always)]
     pub fn done(&mut self, incoming: Incoming) {
         let Ok(reader) = &mut self.reader else {
@@ -446,12 +448,12 @@ impl Receiver {
         }
     }
 
-    /// Whether the sender has closed and everything was received, or nothing can be.
+    /// Returns true if the sender has closed and everything was received, or if nothing can be received any more.
     pub fn is_at_end(&mut self) -> bool {
         !self.is_ready() && self.state != State::Flowing
     }
 
-    /// What the sender did wrong, if it did; `Some(None)` if it is nothing that a ring can tell.
+    /// Why the sender broke the protocol, if it did. `Some(None)` if the error is not one of the ring.
     pub fn broken(&self) -> Option<Option<Corrupt>> {
         match self.state {
             State::Broken(why) => Some(why),
@@ -459,17 +461,18 @@ impl Receiver {
         }
     }
 
-    /// Whether this process has no mapping or descriptor for the next segment. Everything before that was received, and
-    /// the reported position says so: the sender's side can send the rest another way ([`Witness`](super::Witness)).
+    /// Returns true if this process has no mapping or descriptor for the next segment. Everything before that segment was
+    /// received, and the reported position says so: the sender's session can send the rest by ZMTP
+    /// ([`Witness`](super::Witness)).
     pub fn is_short(&self) -> bool {
         self.state == State::Short
     }
 
-    /// The sender is gone: what it has published is received, and nothing else will come. A segment that we were not
-    /// told of any more is taken, too.
+    /// Called when the sender's process has gone. What it has published can still be received, also from a first segment
+    /// that it did not announce.
     pub fn sender_is_gone(&mut self) {
         if self.reader.is_err() && self.state == State::Flowing {
-            // That there is none is what is expected.
+            // Most often there is none.
             let _ = self.next_segment();
         }
     }

@@ -1,4 +1,4 @@
-//! How much memory a direction may have, and whether its reader's reports allow more.
+//! The memory that a direction may have, and whether its reader's reports allow more.
 
 use std::time::Instant;
 
@@ -9,17 +9,17 @@ use super::super::segment::{self, FIRST, MOST};
 use super::{AGAIN, MODEST, PushError, SMALL, Sender};
 
 impl Sender {
-    /// What the socket's other peers leave of the limit.
+    /// The bytes of the limit that the socket's other peers do not use.
     pub(super) fn left(&self) -> u64 {
         let total = self.common.slot.control().memory().get();
         let limit = self.limit.saturating_add(self.memory());
         limit.saturating_sub(total)
     }
 
-    /// Lets go of segments that the reader has passed, and compares the credit that it gives with its position. A reader
-    /// that lies about what it has received gets memory for it otherwise, up to the limit.
+    /// Releases segments that the reader has passed, and checks the reader's credit against its position. Without the check
+    /// a reader that claims to have received more could make this side use memory up to the limit.
     pub(super) fn check_credit(&mut self) -> Result<(), PushError> {
-        // It reports its position first, so that the one that is seen now belongs to this number or a later one.
+        // The reader reports its position before its count, so the position that is read now is not older than the count.
         let reported = self.reported.load();
         self.retire()?;
         let Some(writer) = &self.writer else {
@@ -30,7 +30,7 @@ impl Sender {
         let Some(first) = list.next() else {
             return Ok(());
         };
-        // A record has a header at least.
+        // A record takes at least a header.
         let records = writer.seen_reader().saturating_sub(first.start) / HEADER;
         let end = list.next().map_or(self.sent, |next| next.before);
         let most = first.before.saturating_add(records).min(end);
@@ -40,7 +40,7 @@ impl Sender {
         Ok(())
     }
 
-    /// Bytes of the segment that comes next; `None` if the limit allows none now.
+    /// The size of the next segment in bytes; `None` if the limit allows none now.
     pub(super) fn larger(&self, len: usize) -> Result<Option<usize>, PushError> {
         let Some(writer) = &self.writer else {
             return Ok(None);
@@ -55,7 +55,7 @@ impl Sender {
             let bytes: usize = older.map(|segment| segment.memory.len()).sum();
             (segments.list.len(), bytes as u64)
         };
-        // What is written now is left when everything in it was read, and so does not count.
+        // The current segment does not count: the reader leaves it before it enters the next one.
         let (current, left) = (writer.capacity() as u64, self.left());
         if count >= MOST || older + needed as u64 > left {
             return Ok(None);
@@ -68,8 +68,8 @@ impl Sender {
         Ok((capacity > writer.capacity() || older == 0).then_some(capacity))
     }
 
-    /// A message that needs more than the limit gets memory of its own when nothing else waits. A reader
-    /// looks whether its sender waits for that when it comes to a segment, so it gets a small one to come to.
+    /// Makes a segment beyond the limit for one message when no other message waits. A reader rings a waiting sender when it
+    /// enters a segment, so the sender first jumps to a small one.
     pub(super) fn exceed(&mut self, needed: usize) -> Result<bool, PushError> {
         let Some(writer) = &self.writer else {
             return Ok(false);
@@ -85,17 +85,17 @@ impl Sender {
         Ok(false)
     }
 
-    /// What a send does that may wait for a late reader; all senders of a socket share it. By default it sleeps.
+    /// Sets what a send that may wait does for a late reader. All senders of a socket share it. By default a send sleeps.
     pub fn set_late_policy(&mut self, policy: &LatePolicy) {
         self.late = policy.seen();
     }
 
-    /// Whether a send makes memory at once, whatever the policy is.
+    /// Sets whether a send makes memory at once, whatever the policy is.
     pub fn set_hurried(&mut self, hurried: bool) {
         self.hurried = hurried;
     }
 
-    /// Lets go of segments that the reader has passed.
+    /// Releases segments that the reader has passed.
     pub(super) fn retire(&mut self) -> Result<(), PushError> {
         let Some(writer) = &mut self.writer else {
             return Ok(());
@@ -108,7 +108,7 @@ impl Sender {
         Ok(())
     }
 
-    /// When the reader has taken everything, a large segment is left for a small one.
+    /// Leaves a large segment for a small one if the reader has taken everything.
     pub(super) fn shrink(&mut self, len: usize) {
         if !self.growth.large || self.retire().is_err() {
             return;
@@ -140,7 +140,7 @@ impl Sender {
         }
     }
 
-    /// Bytes of the segments that are not passed, as far as we have seen.
+    /// The bytes of the segments that the reader has not passed, by its last report.
     pub fn memory(&self) -> u64 {
         let segments = segment::lock(&self.segments);
         segments

@@ -20,66 +20,66 @@ use super::{Common, layout};
 use crate::maps::{Counted, Map, has_mappings_for_growth};
 use crate::marks::{limit, together};
 
-/// The sending end of a pipe to a socket of another process. Dropping it ends the direction, once everything was
-/// received.
+/// The sending end of a pipe to a socket of another process. When it is dropped, the receiver gets what was sent, and then
+/// the end.
 #[derive(Debug)]
 pub struct Sender {
     common: Arc<Common>,
-    /// From the first message on.
+    /// `None` before the first message.
     writer: Option<Writer<MappedMut, Mapped>>,
     segments: Segments,
-    /// Segments made so far, and where the peer sees that.
+    /// The number of segments made so far, and the word that shows it to the peer.
     made: u64,
     told_made: Word<MappedMut>,
-    /// One that waits for the session to hand it over.
+    /// A segment that waits for the session to send its descriptor.
     leaving: Option<Map>,
-    /// The mapping of the first segment, until that is there.
+    /// The mapping that is reserved for the first segment, until that is made.
     reserved: Option<Counted>,
-    /// Bytes of memory that may hold unread messages, of all peers of the socket together.
+    /// The most bytes of memory that may hold unread messages, for all peers of the socket together.
     limit: u64,
     growth: Growth,
-    /// For a reader that is late; `None` if the sender never waits for one.
+    /// For a late reader. `None` if the sender never waits for its reader.
     patience: Option<Patience>,
     late: LatePolicySeen,
-    /// It does not wait now, whatever the policy is.
+    /// True if the sender does not wait now, whatever the policy is.
     hurried: bool,
 
-    /// Messages that may wait; `u64::MAX` for no limit.
+    /// The number of messages that may wait; `u64::MAX` is no limit.
     mark: u64,
     own_mark: Word<MappedMut>,
     own_mark_is: u64,
     peer_mark: Word<Mapped>,
     sent: u64,
-    /// As many may be sent before the mark, which the peer may have changed, and what it has received are looked at.
+    /// Up to this count of sent messages the sender need not look at the peer's mark and reports.
     sure: u64,
-    /// What `sure` was before the receiver was rung.
+    /// The value of `sure` before the receiver was rung.
     kept: u64,
     reported: Word<Mapped>,
     wants_room: Wanted<MappedMut>,
     wants_credit: Wanted<MappedMut>,
     generation: GenerationSeen<Mapped>,
-    /// Barriers of the peer do not reach this process, so that it orders by itself.
+    /// True if the peer's barriers do not reach this process. The sender then uses fences.
     fences: bool,
 }
 
 /// When to go back to a small segment.
 #[derive(Debug)]
 struct Growth {
-    /// There is more memory than a steady flow needs, perhaps.
+    /// True if there may be more memory than a steady flow needs.
     large: bool,
     shrunk: Option<Instant>,
-    /// When it was made because the one before was full, or was full itself.
+    /// When the segment was made because the one before was full, or was last full itself.
     full: Option<Instant>,
-    /// For so long after that it is kept.
+    /// How long the segment is kept after `full`.
     keep: Duration,
 }
 
-/// Why a message was not sent. Nothing of it was.
+/// Why a message was not sent. No part of it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PushError {
     /// The memory is full, and may not grow: the socket is woken when there is room.
     Full,
-    /// There can be no record of so many bytes; of [`LONGEST`](super::LONGEST) there can.
+    /// The message needs a record of so many bytes. The longest record has [`LONGEST`](super::LONGEST).
     TooLong(usize),
     /// The system gives no more memory or descriptors.
     Resources,
@@ -87,21 +87,21 @@ pub enum PushError {
     Corrupt(Corrupt),
 }
 
-/// A ring of this size is not worth going back from.
+/// A ring of at most this size is not replaced by a smaller one.
 const SMALL: usize = 512 << 10;
 /// A ring of at most this size is kept for [`AGAIN`] after it was full, because a steady flow may need it.
 const MODEST: usize = 64 << 20;
 /// From this size on, a ring is not grown while its reader is at work on it.
 const AMPLE: usize = 1 << 20;
-/// From this size on, a ring is not grown before its reader was waited for. Less costs too little.
+/// From this size on, the sender waits for the reader before the ring grows. Smaller memory costs too little.
 const DEAR: usize = 4 << 20;
-/// Looks at a reader at work, each after a pause of about half a microsecond.
+/// The most looks at a reader at work, each after a pause of about half a microsecond.
 const LOOKS: u32 = 200;
-/// Looks within which a reader at work has moved.
+/// After so many looks without progress the reader is not at work.
 const STILL: u32 = 32;
-/// Messages that are sent, at most, before the peer's mark is looked at.
+/// The most messages that are sent between two looks at the peer's mark.
 const SURE: u64 = 256;
-/// A burst that comes again within this time was no burst.
+/// A load that comes again within this time is not a burst.
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl Sender {
@@ -145,22 +145,22 @@ impl Sender {
         (sender, witness)
     }
 
-    /// A send may wait a little for a late reader before the sender makes more memory, if `waits`. For patterns in which a
-    /// send blocks at the mark: there, one that is slow holds up no other. Without this it makes memory at once.
+    /// Sets whether a send may wait a little for a late reader before the sender makes more memory. For patterns whose sends
+    /// block at the mark: there a slow reader delays no other peer. By default a sender makes memory at once.
     pub fn set_patient(&mut self, waits: bool) {
         self.patience = waits.then(Patience::default);
     }
 
     // --- The mark
 
-    /// Whether the mark admits one more message. If not, the receiver is asked to ring when it does.
+    /// Returns true if the mark admits one more message. If not, asks the receiver to ring when it does.
     #[inline(always)]
     pub fn has_room(&mut self) -> bool {
         self.is_sure() || self.look_for_credit()
     }
 
-    /// Whether the mark admits one more message by what is known already. It is false after every ring of the receiver
-    /// and after 256 messages at the latest: a caller can hang on that what it need not do with each message.
+    /// Returns true if the mark admits one more message by what the sender knows without a look. It is false after every ring
+    /// of the receiver, and at least once in 256 messages: the caller then does what it need not do for each message.
     #[inline(always)]
     pub fn is_sure(&self) -> bool {
         self.sent < self.sure
@@ -178,7 +178,7 @@ impl Sender {
             return true;
         }
         if !self.wants_credit.is_armed() {
-            // The report that makes room, and no earlier one (see the pipe within a process).
+            // Waits for the report that makes room. An earlier one would end the wait too soon (see `local::Sender`).
             let wanted = (self.sent + 1).saturating_sub(self.mark);
             self.wants_credit.arm(wanted.saturating_mul(8));
             if self.credit() {
@@ -195,7 +195,7 @@ impl Sender {
         self.sent < self.sure
     }
 
-    /// The CPU that the peer last ran on, as far as is known.
+    /// The CPU that the peer last ran on, if the peer has published one.
     pub fn cpu(&self) -> Option<u32> {
         self.common.cpu()
     }
@@ -204,7 +204,7 @@ impl Sender {
         self.mark = limit(together(self.own_mark_is, self.peer_mark.load()));
     }
 
-    /// Changes our part of the mark; 0 for no limit. The receiver is woken if it may sleep: it owes credit by the new mark.
+    /// Changes the sender's part of the mark; 0 is no limit. Wakes the receiver, because it may owe credit by the new mark.
     pub fn set_mark(&mut self, mark: u64) {
         if mark != self.own_mark_is {
             self.own_mark_is = mark;
@@ -215,7 +215,7 @@ impl Sender {
         self.wants_credit.disarm();
     }
 
-    /// Messages that were sent, and that the receiver has not reported.
+    /// The number of messages sent that the receiver has not reported.
     pub fn waiting(&self) -> u64 {
         self.sent - self.reported.load().min(self.sent)
     }
@@ -232,7 +232,7 @@ impl Sender {
         self.push_as(Kind::Last, payload)
     }
 
-    /// Sends a message of an empty part and this one, as requests and replies are.
+    /// Sends a message of two parts: an empty one and `payload`. Requests and replies have this form.
     ///
     /// # Errors
     ///
@@ -277,7 +277,7 @@ impl Sender {
             return Err(PushError::TooLong(len));
         }
         self.push_slowly(Kind::Parts, len, &mut |claim| {
-            // Two sizes at a time, for a record is filled in whole words.
+            // Two sizes at a time, because a record is filled in whole words.
             let mut sizes = std::iter::once(count).chain(parts.clone().map(<[u8]>::len));
             let mut entry = 0;
             while let Some(size) = sizes.next() {
@@ -295,7 +295,7 @@ impl Sender {
         })
     }
 
-    /// Sends a message for which there may be no room.
+    /// Sends a message that may need more room or a larger segment.
     fn push_slowly(
         &mut self,
         kind: Kind,
@@ -336,7 +336,11 @@ impl Sender {
         }
     }
 
-    /// Asks to be woken when the reader has come to this position, unless it is there now.
+    /// Asks the receiver to ring when its reader has reached `position`.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError::Full`] unless the reader is there already.
     fn want(&mut self, position: u64) -> Result<(), PushError> {
         self.wants_room.arm(position);
         let Some(writer) = &mut self.writer else {
@@ -349,7 +353,7 @@ impl Sender {
         }
     }
 
-    /// After a publication: rings if the receiver sleeps. One that cannot be woken is gone, which shows elsewhere.
+    /// Rings after a publication if the receiver sleeps. The session notices a receiver that cannot be woken.
     #[inline(always)]
     fn wake(&mut self) {
         if self.fences {
@@ -368,15 +372,15 @@ impl Sender {
 
     // --- Memory
 
-    /// Where the segment begins that is written now.
+    /// The position at which the current segment begins.
     fn start(&self) -> u64 {
         let segments = segment::lock(&self.segments);
         segments.list.back().map_or(0, |last| last.start)
     }
 
-    /// The first segment.
+    /// Makes the first segment.
     fn begin(&mut self, len: usize) -> Result<(), PushError> {
-        // Nothing else waits, so it may be beyond the limit.
+        // The first segment may exceed the limit, because no other message waits.
         let capacity = segment::capacity_for(len).ok_or(PushError::TooLong(len))?;
         let memory = self.send_segment(capacity)?;
         let position = self.common.seen(layout::POSITION).into_memory();
@@ -404,7 +408,8 @@ impl Sender {
         }
     }
 
-    /// Makes memory, and hands it over. If that has to wait, the memory is what a later call gives, whatever that asks for.
+    /// Makes a segment, and sends its descriptor to the peer. If the descriptor has to wait for the session, a later call
+    /// returns this segment, whatever `capacity` that call asks for.
     fn send_segment(&mut self, capacity: usize) -> Result<Arc<Map>, PushError> {
         let (memory, sent) = match self.leaving.take() {
             Some(memory) => (memory, self.common.courier.look()),
@@ -421,26 +426,26 @@ impl Sender {
                 self.made += 1;
                 Ok(Arc::new(memory))
             }
-            // The session wakes the socket when it has left.
+            // The session wakes the socket when it has sent the descriptor.
             Sent::Waits => {
                 self.leaving = Some(memory);
                 Err(PushError::Full)
             }
             Sent::Failed(error) => Err(match error.kind() {
-                // The peer is gone, which shows elsewhere; until then nothing can be sent.
+                // The peer is gone. The session notices that; until then nothing can be sent.
                 io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => PushError::Full,
                 _ => PushError::Resources,
             }),
         }
     }
 
-    /// Whether the memory for the next message waits for the session to hand it over.
+    /// Returns true if the segment for the next message waits for the session to send its descriptor.
     pub fn waits_for_memory(&self) -> bool {
         self.leaving.is_some()
     }
 
-    /// The ring is full: waits a little for the reader of a ring that is large enough, and grows otherwise. Says whether
-    /// there is something to be tried again.
+    /// Makes room in a full ring: waits a little for the reader if the ring is large enough, or else grows. Returns true if
+    /// the caller should try again.
     #[cold]
     fn make_room(&mut self, len: usize) -> Result<bool, PushError> {
         let Some(writer) = &mut self.writer else {
@@ -469,14 +474,14 @@ impl Sender {
         self.grow(len)
     }
 
-    /// Waits for a reader that is late, for no longer than new memory would cost, and says whether it has made room. Does
-    /// not wait where the limit allows no more memory: the caller waits then, if it may.
+    /// Waits for a late reader, for no longer than new memory would cost. Returns true if there is room. Does not wait where
+    /// the limit allows no more memory: there the caller waits, if it may.
     fn wait_for_reader(&mut self, len: usize) -> Result<bool, PushError> {
         let policy = self.late.get();
         if self.hurried || self.patience.is_none() || policy == LateReader::GrowAtOnce {
             return Ok(false);
         }
-        // One that spins would keep the reader from its CPU.
+        // A sender that spins would keep the reader from their CPU.
         if policy == LateReader::Spin && self.cpu() == Some(cpu::current()) {
             return Ok(false);
         }
@@ -501,12 +506,12 @@ impl Sender {
         Ok(room)
     }
 
-    /// Goes on in a larger segment; false if the limit does not allow that now.
+    /// Goes on in a larger segment. Returns false if the limit does not allow that now.
     fn grow(&mut self, len: usize) -> Result<bool, PushError> {
         self.check_credit()?;
         let needed = segment::capacity_for(len).ok_or(PushError::TooLong(len))?;
         if needed as u64 > self.left() {
-            // Where other peers have the memory, a ring that can have it is waited for.
+            // Other peers have the memory now, and the message fits into the ring: wait for room there.
             if needed as u64 <= self.limit && self.fits(len) {
                 return Ok(false);
             }
@@ -517,7 +522,7 @@ impl Sender {
         };
         match self.jump(capacity) {
             Ok(()) => {}
-            // Without memory or descriptors it waits for room where it is, if it can ever have that there.
+            // Without memory or descriptors the message waits for room in this ring, if it can ever fit there.
             Err(PushError::Resources) if self.fits(len) => return Ok(false),
             Err(error) => return Err(error),
         }
@@ -539,7 +544,7 @@ impl Sender {
     }
 
     fn jump(&mut self, capacity: usize) -> Result<(), PushError> {
-        // The memory that waits to be handed over is there already.
+        // A segment whose descriptor waits is mapped already.
         if self.leaving.is_none() && !has_mappings_for_growth() {
             return Err(PushError::Resources);
         }
@@ -564,7 +569,7 @@ impl Sender {
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        // A forked child does not have the memory.
+        // A forked child has no mapping of the memory.
         if !self.common.mark.is_here() {
             return;
         }

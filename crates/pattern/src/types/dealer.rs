@@ -1,4 +1,4 @@
-//! DEALER: to one peer after the other, from all peers in turn.
+//! DEALER, and its halves: PUSH, which only sends, and PULL, which only receives.
 
 use crate::queues::{Balance, FairQueue};
 use crate::route::{
@@ -6,16 +6,22 @@ use crate::route::{
     SetOption, Take, probe,
 };
 
+/// To one peer after the other, if it sends, and from all peers in turn, if it receives. Both are constants, so that each
+/// type has the code of its own half.
 #[derive(Debug)]
-pub(crate) struct Dealer {
+pub(crate) struct Turns<const SENDS: bool, const RECEIVES: bool> {
     pub(crate) fair: FairQueue,
     pub(crate) balance: Balance,
     probe: bool,
 }
 
-impl Dealer {
-    pub(crate) fn new() -> Dealer {
-        Dealer {
+pub(crate) type Dealer = Turns<true, true>;
+pub(crate) type Push = Turns<true, false>;
+pub(crate) type Pull = Turns<false, true>;
+
+impl<const SENDS: bool, const RECEIVES: bool> Turns<SENDS, RECEIVES> {
+    pub(crate) fn new() -> Self {
+        Turns {
             fair: FairQueue::new(),
             balance: Balance::new(),
             probe: false,
@@ -23,7 +29,7 @@ impl Dealer {
     }
 }
 
-impl Route for Dealer {
+impl<const SENDS: bool, const RECEIVES: bool> Route for Turns<SENDS, RECEIVES> {
     fn attach<P: Pipes>(
         &mut self,
         peer: Peer,
@@ -33,25 +39,37 @@ impl Route for Dealer {
         if self.probe {
             probe(peer, pipes);
         }
-        self.fair.attach(peer);
-        self.balance.attach(peer);
+        if RECEIVES {
+            self.fair.attach(peer);
+        }
+        if SENDS {
+            self.balance.attach(peer);
+        }
         Ok(())
     }
 
     fn detach<P: Pipes>(&mut self, peer: Peer, pipes: &mut P) {
-        self.fair.detach(peer, pipes);
-        self.balance.detach(peer, pipes);
+        if RECEIVES {
+            self.fair.detach(peer, pipes);
+        }
+        if SENDS {
+            self.balance.detach(peer, pipes);
+        }
     }
 
     fn activated<P: Pipes>(&mut self, peer: Peer, ready: Ready, _pipes: &mut P) {
         match ready {
-            Ready::Readable => self.fair.activated(peer),
-            Ready::Writable => self.balance.activated(peer),
+            Ready::Readable if RECEIVES => self.fair.activated(peer),
+            Ready::Writable if SENDS => self.balance.activated(peer),
+            _ => {}
         }
     }
 
     #[inline(always)]
     fn route<P: Pipes>(&mut self, more: bool, pipes: &mut P) -> Result<Peer, RouteError> {
+        if !SENDS {
+            return Err(RouteError::NotSupported);
+        }
         self.balance.route(more, pipes)
     }
 
@@ -61,6 +79,9 @@ impl Route for Dealer {
         pipes: &mut P,
         to: &mut impl Take<P>,
     ) -> Result<bool, RecvPartError> {
+        if !RECEIVES {
+            return Err(RecvPartError::NotSupported);
+        }
         match self.fair.recv_to(pipes, to) {
             Some((more, _)) => Ok(more),
             None => Err(RecvPartError::Empty),
@@ -72,16 +93,16 @@ impl Route for Dealer {
     }
 
     fn can_send<P: Pipes>(&mut self, pipes: &mut P) -> bool {
-        self.balance.has_out(pipes)
+        SENDS && self.balance.has_out(pipes)
     }
 
     fn can_recv<P: Pipes>(&mut self, pipes: &mut P) -> bool {
-        self.fair.has_in(pipes)
+        RECEIVES && self.fair.has_in(pipes)
     }
 
     fn set<P: Pipes>(&mut self, option: SetOption<'_>, _pipes: &mut P) -> Result<(), OptionError> {
         match option {
-            SetOption::ProbeRouter(on) => self.probe = on,
+            SetOption::ProbeRouter(on) if SENDS && RECEIVES => self.probe = on,
             _ => return Err(OptionError),
         }
         Ok(())

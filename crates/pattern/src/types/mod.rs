@@ -2,8 +2,6 @@
 
 mod dealer;
 mod pair;
-mod pull;
-mod push;
 mod rep;
 mod req;
 mod router;
@@ -12,10 +10,8 @@ mod single;
 mod xpub;
 mod xsub;
 
-pub(crate) use dealer::Dealer;
+pub(crate) use dealer::{Dealer, Pull, Push};
 pub(crate) use pair::Pair;
-pub(crate) use pull::Pull;
-pub(crate) use push::Push;
 pub(crate) use rep::Rep;
 pub(crate) use req::Req;
 pub(crate) use router::Router;

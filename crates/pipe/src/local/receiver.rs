@@ -126,8 +126,8 @@ impl<T> Receiver<T> {
         self.waker.cpu()
     }
 
-    /// Changes the mark, which sets the step of credit; 0 is no limit. Gives credit back at once if a step is complete by the
-    /// new mark, because a sender with a smaller mark may wait for it.
+    /// Changes the mark, which sets the step of credit; 0 is no limit. Gives credit back at once if a step is complete
+    /// by the new mark, because a sender with a smaller mark may wait for it.
     pub fn set_mark(&mut self, mark: u64) {
         self.step = step(mark);
         if self.received - self.reported >= self.step {

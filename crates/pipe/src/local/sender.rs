@@ -58,7 +58,8 @@ impl<T> Sender<T> {
         self.sent - self.received < self.mark || self.look_for_room()
     }
 
-    /// Returns true if fewer messages than the mark and `by` wait. [`push`](Sender::push) takes one beyond the mark, too.
+    /// Returns true if fewer messages than the mark and `by` wait. [`push`](Sender::push) takes one beyond the mark,
+    /// too.
     pub fn has_room_beyond(&self, by: u64) -> bool {
         self.waiting() < self.mark.saturating_add(by)
     }
@@ -76,8 +77,8 @@ impl<T> Sender<T> {
             return true;
         }
         if !self.wants.is_armed() {
-            // Waits for the report that makes room. If an earlier report would do, a receiver that looks late would ring
-            // for that one, and not again for the one that makes room.
+            // Waits for the report that makes room. If an earlier report would do, a receiver that looks late would
+            // ring for that one, and not again for the one that makes room.
             self.wants.arm((self.sent - self.mark + 1) << 3);
             self.received = self.reported.get(RECEIVED).min(self.sent);
             if self.sent - self.received < self.mark {
@@ -88,8 +89,8 @@ impl<T> Sender<T> {
         false
     }
 
-    /// Puts in one element of a message. With the `last` one the receiver sees the whole message, and is woken if it sleeps.
-    /// A conflating pipe keeps only the `last` element.
+    /// Puts in one element of a message. With the `last` one the receiver sees the whole message, and is woken if it
+    /// sleeps. A conflating pipe keeps only the `last` element.
     ///
     /// # Errors
     ///

@@ -47,8 +47,8 @@ impl std::fmt::Debug for Bellpull {
 
 /// Wakes one sleeper, at most once for each of its sleeps.
 ///
-/// The sleeper may become known after the pipe is made: a socket that connects before another binds has a pipe whose other
-/// end has no owner yet. Clones are for the same sleeper. Each clone remembers which sleep it has ended.
+/// The sleeper may become known after the pipe is made: a socket that connects before another binds has a pipe whose
+/// other end has no owner yet. Clones are for the same sleeper. Each clone remembers which sleep it has ended.
 #[derive(Debug)]
 pub struct Waker {
     found: Arc<OnceLock<Bellpull>>,
@@ -83,8 +83,8 @@ impl Waker {
         }
     }
 
-    /// Sets the sleeper of this waker and of all its clones. It does not change afterwards. The sleeper must look at its pipes
-    /// after this call.
+    /// Sets the sleeper of this waker and of all its clones. It does not change afterwards. The sleeper must look at
+    /// its pipes after this call.
     pub fn find(&self, bellpull: Bellpull) {
         let _ = self.found.set(bellpull);
     }
@@ -150,8 +150,8 @@ impl Waker {
 
     #[cold]
     fn find_sleeper(&mut self) -> Option<()> {
-        // The sleeper looks at its pipes after it became known, so it sees what was published before that. The fence orders
-        // the publication before this look.
+        // The sleeper looks at its pipes after it became known, so it sees what was published before that. The fence
+        // orders the publication before this look.
         ringmq_ring::order();
         let found = self.found.get()?;
         self.seen = Some(GenerationSeen::new(found.announcement.clone().into()));

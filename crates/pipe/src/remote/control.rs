@@ -23,12 +23,12 @@ pub struct Control {
     memory: Arc<Tally>,
 }
 
-/// A [`Control`] that is made when the first offer needs it, by the thread that makes the offer. Many sockets never need
-/// one, such as one whose peers ask a single question over ZMTP.
+/// A [`Control`] that is made when the first offer needs it, by the thread that makes the offer. Many sockets never
+/// need one, such as one whose peers ask a single question over ZMTP.
 ///
-/// Until the socket [shows](crate::sleeper::Sleeper::show) it, its word says that the socket is awake, so no peer rings the
-/// bell. No wake-up is lost: the socket gets the ends of a pipe by a command, the command wakes it, and it shows the control
-/// before it takes the ends.
+/// Until the socket [shows](crate::sleeper::Sleeper::show) it, its word says that the socket is awake, so no peer rings
+/// the bell. No wake-up is lost: the socket gets the ends of a pipe by a command, the command wakes it, and it shows
+/// the control before it takes the ends.
 #[derive(Debug, Clone)]
 pub struct LateControl {
     inside: Arc<Late>,
@@ -137,8 +137,8 @@ impl LateControl {
         }
     }
 
-    /// The control, and the word in which the socket announces its sleeps. The caller must not keep the word longer than the
-    /// control. `None` before the control is made, and after the first call that returned the word.
+    /// The control, and the word in which the socket announces its sleeps. The caller must not keep the word longer
+    /// than the control. `None` before the control is made, and after the first call that returned the word.
     pub(crate) fn take(&self) -> Option<(Arc<Control>, Generation<MappedMut>)> {
         let mut made = self.lock();
         let made = made.as_mut()?;
@@ -153,8 +153,8 @@ impl LateControl {
 }
 
 impl Control {
-    /// Makes the control of a socket that `bell` wakes, and the word in which the socket announces its sleeps. The word asks
-    /// peers for fences at first. The socket may stop asking at any time; to begin to ask would cost a barrier.
+    /// Makes the control of a socket that `bell` wakes, and the word in which the socket announces its sleeps. The word
+    /// asks peers for fences at first. The socket may stop asking at any time; to begin to ask would cost a barrier.
     fn make(bell: &Arc<Event>) -> io::Result<(Arc<Control>, Generation<MappedMut>)> {
         let mark = ForkMark::current()?;
         let first = Page::make(&mark).map_err(io::Error::other)?;
@@ -186,8 +186,8 @@ impl Control {
         self.lock().slots.extend(slots);
     }
 
-    /// A slot for a connection, and the descriptors that an offer sends: the socket's first page, then the slot's page if that
-    /// is another. Makes another page when all are full. A full page keeps no descriptor in this process.
+    /// A slot for a connection, and the descriptors that an offer sends: the socket's first page, then the slot's page
+    /// if that is another. Makes another page when all are full. A full page keeps no descriptor in this process.
     pub(super) fn slot(self: &Arc<Control>) -> io::Result<(Slot, Vec<OwnedFd>)> {
         let (page, at) = loop {
             let free = self.lock().slots.pop();

@@ -16,10 +16,11 @@ impl Sender {
         limit.saturating_sub(total)
     }
 
-    /// Releases segments that the reader has passed, and checks the reader's credit against its position. Without the check
-    /// a reader that claims to have received more could make this side use memory up to the limit.
+    /// Releases segments that the reader has passed, and checks the reader's credit against its position. Without the
+    /// check a reader that claims to have received more could make this side use memory up to the limit.
     pub(super) fn check_credit(&mut self) -> Result<(), PushError> {
-        // The reader reports its position before its count, so the position that is read now is not older than the count.
+        // The reader reports its position before its count, so the position that is read now is not older than the
+        // count.
         let reported = self.reported.load();
         self.retire()?;
         let Some(writer) = &self.writer else {
@@ -68,8 +69,8 @@ impl Sender {
         Ok((capacity > writer.capacity() || older == 0).then_some(capacity))
     }
 
-    /// Makes a segment beyond the limit for one message when no other message waits. A reader rings a waiting sender when it
-    /// enters a segment, so the sender first jumps to a small one.
+    /// Makes a segment beyond the limit for one message when no other message waits. A reader rings a waiting sender
+    /// when it enters a segment, so the sender first jumps to a small one.
     pub(super) fn exceed(&mut self, needed: usize) -> Result<bool, PushError> {
         let Some(writer) = &self.writer else {
             return Ok(false);
@@ -85,7 +86,8 @@ impl Sender {
         Ok(false)
     }
 
-    /// Sets what a send that may wait does for a late reader. All senders of a socket share it. By default a send sleeps.
+    /// Sets what a send that may wait does for a late reader. All senders of a socket share it. By default a send
+    /// sleeps.
     pub fn set_late_policy(&mut self, policy: &LatePolicy) {
         self.late = policy.seen();
     }

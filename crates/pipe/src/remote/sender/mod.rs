@@ -20,8 +20,8 @@ use super::{Common, layout};
 use crate::maps::{Counted, Map, has_mappings_for_growth};
 use crate::marks::{limit, together};
 
-/// The sending end of a pipe to a socket of another process. When it is dropped, the receiver gets what was sent, and then
-/// the end.
+/// The sending end of a pipe to a socket of another process. When it is dropped, the receiver gets what was sent, and
+/// then the end.
 #[derive(Debug)]
 pub struct Sender {
     common: Arc<Common>,
@@ -145,8 +145,8 @@ impl Sender {
         (sender, witness)
     }
 
-    /// Sets whether a send may wait a little for a late reader before the sender makes more memory. For patterns whose sends
-    /// block at the mark: there a slow reader delays no other peer. By default a sender makes memory at once.
+    /// Sets whether a send may wait a little for a late reader before the sender makes more memory. For patterns whose
+    /// sends block at the mark: there a slow reader delays no other peer. By default a sender makes memory at once.
     pub fn set_patient(&mut self, waits: bool) {
         self.patience = waits.then(Patience::default);
     }
@@ -159,8 +159,9 @@ impl Sender {
         self.is_sure() || self.look_for_credit()
     }
 
-    /// Returns true if the mark admits one more message by what the sender knows without a look. It is false after every ring
-    /// of the receiver, and at least once in 256 messages: the caller then does what it need not do for each message.
+    /// Returns true if the mark admits one more message by what the sender knows without a look. It is false after
+    /// every ring of the receiver, and at least once in 256 messages: the caller then does what it need not do for each
+    /// message.
     #[inline(always)]
     pub fn is_sure(&self) -> bool {
         self.sent < self.sure
@@ -204,7 +205,8 @@ impl Sender {
         self.mark = limit(together(self.own_mark_is, self.peer_mark.load()));
     }
 
-    /// Changes the sender's part of the mark; 0 is no limit. Wakes the receiver, because it may owe credit by the new mark.
+    /// Changes the sender's part of the mark; 0 is no limit. Wakes the receiver, because it may owe credit by the new
+    /// mark.
     pub fn set_mark(&mut self, mark: u64) {
         if mark != self.own_mark_is {
             self.own_mark_is = mark;
@@ -408,8 +410,8 @@ impl Sender {
         }
     }
 
-    /// Makes a segment, and sends its descriptor to the peer. If the descriptor has to wait for the session, a later call
-    /// returns this segment, whatever `capacity` that call asks for.
+    /// Makes a segment, and sends its descriptor to the peer. If the descriptor has to wait for the session, a later
+    /// call returns this segment, whatever `capacity` that call asks for.
     fn send_segment(&mut self, capacity: usize) -> Result<Arc<Map>, PushError> {
         let (memory, sent) = match self.leaving.take() {
             Some(memory) => (memory, self.common.courier.look()),
@@ -444,8 +446,8 @@ impl Sender {
         self.leaving.is_some()
     }
 
-    /// Makes room in a full ring: waits a little for the reader if the ring is large enough, or else grows. Returns true if
-    /// the caller should try again.
+    /// Makes room in a full ring: waits a little for the reader if the ring is large enough, or else grows. Returns
+    /// true if the caller should try again.
     #[cold]
     fn make_room(&mut self, len: usize) -> Result<bool, PushError> {
         let Some(writer) = &mut self.writer else {
@@ -474,8 +476,8 @@ impl Sender {
         self.grow(len)
     }
 
-    /// Waits for a late reader, for no longer than new memory would cost. Returns true if there is room. Does not wait where
-    /// the limit allows no more memory: there the caller waits, if it may.
+    /// Waits for a late reader, for no longer than new memory would cost. Returns true if there is room. Does not wait
+    /// where the limit allows no more memory: there the caller waits, if it may.
     fn wait_for_reader(&mut self, len: usize) -> Result<bool, PushError> {
         let policy = self.late.get();
         if self.hurried || self.patience.is_none() || policy == LateReader::GrowAtOnce {

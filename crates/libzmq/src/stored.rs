@@ -120,7 +120,7 @@ impl Stored {
             accept_whom: IpcFilter::default(),
         };
         stored.numbers.insert(IPV6, context.ipv6.into());
-        if matches!(kind, Kind::Sub | Kind::Xsub) {
+        if matches!(kind, Kind::Sub | Kind::Xsub | Kind::Dish) {
             stored.lingers_not();
         }
         stored

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::payload::{INLINE, Payload};
-use crate::properties::Properties;
+use crate::properties::{InvalidGroup, Properties};
 use crate::spare::body_memory;
 
 /// One part of a message: bytes, whether more parts follow, and what is known of the peer that it came from.
@@ -301,6 +301,56 @@ impl Frame {
             let properties = self.properties.get_or_insert_default();
             Arc::make_mut(properties).set_routing_id(id);
         }
+    }
+
+    /// The group that a message of RADIO and DISH belongs to; empty if it says none.
+    ///
+    /// ```
+    /// use ringmq_message::Frame;
+    ///
+    /// let mut report = Frame::from("sunny");
+    /// assert_eq!(report.group(), b"");
+    /// report.set_group("weather")?;
+    /// assert_eq!(report.group(), b"weather");
+    /// # Ok::<(), ringmq_message::InvalidGroup>(())
+    /// ```
+    pub fn group(&self) -> &[u8] {
+        let group = self.properties().map(|known| known.group().to_bytes());
+        group.unwrap_or_default()
+    }
+
+    /// Says to which group a message of RADIO belongs. Allocates.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidGroup`] if the name has more than 255 bytes or a NUL; nothing is changed.
+    pub fn set_group(&mut self, group: impl AsRef<[u8]>) -> Result<(), InvalidGroup> {
+        let group = group.as_ref();
+        if self.group() == group {
+            return Ok(());
+        }
+        let mut properties = self.properties.as_deref().cloned().unwrap_or_default();
+        properties.set_group(group)?;
+        self.properties = Some(Arc::new(properties));
+        Ok(())
+    }
+
+    /// The same frame, for this group.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_group`](Frame::set_group).
+    ///
+    /// ```
+    /// use ringmq_message::Frame;
+    ///
+    /// assert_eq!(Frame::from("sunny").with_group("weather")?.group(), b"weather");
+    /// assert!(Frame::from("sunny").with_group([b'w'; 256]).is_err());
+    /// # Ok::<(), ringmq_message::InvalidGroup>(())
+    /// ```
+    pub fn with_group(mut self, group: impl AsRef<[u8]>) -> Result<Frame, InvalidGroup> {
+        self.set_group(group)?;
+        Ok(self)
     }
 
     /// The same frame, for this peer of a SERVER or PEER. Those of the frame's properties that tell of another connection

@@ -53,8 +53,12 @@ pub enum Kind {
     Server,
     /// Sends messages of one part to its servers in turn, receives from all.
     Client,
+    /// Sends each message, of one part, to all peers that joined its [group](crate::Frame::group).
+    Radio,
+    /// Receives the messages of the groups that it joined.
+    Dish,
     /// Receives messages of one part from all peers.
-    Gather = 16,
+    Gather,
     /// Sends messages of one part to its peers in turn.
     Scatter,
     /// As [`Server`](Kind::Server), with peers of its own type, to which it connects as well.
@@ -65,7 +69,7 @@ pub enum Kind {
 
 impl Kind {
     /// Those that speak ZMTP, in the order of their numbers.
-    pub const ALL: [Kind; 17] = [
+    pub const ALL: [Kind; 19] = [
         Kind::Pair,
         Kind::Pub,
         Kind::Sub,
@@ -79,6 +83,8 @@ impl Kind {
         Kind::Xsub,
         Kind::Server,
         Kind::Client,
+        Kind::Radio,
+        Kind::Dish,
         Kind::Gather,
         Kind::Scatter,
         Kind::Peer,
@@ -102,6 +108,8 @@ impl Kind {
             Kind::Stream => "STREAM",
             Kind::Server => "SERVER",
             Kind::Client => "CLIENT",
+            Kind::Radio => "RADIO",
+            Kind::Dish => "DISH",
             Kind::Gather => "GATHER",
             Kind::Scatter => "SCATTER",
             Kind::Peer => "PEER",
@@ -112,9 +120,9 @@ impl Kind {
     /// Whether a socket of this type may talk to one of type `peer`. It holds both ways or not at all. A STREAM
     /// speaks no ZMTP, so no peer tells such a type.
     pub const fn accepts(self, peer: Kind) -> bool {
-        use Kind::{Channel, Client, Gather, Peer, Scatter, Server};
+        use Kind::{Channel, Client, Dish, Gather, Peer, Radio, Scatter, Server};
         use Kind::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Stream, Sub, Xpub, Xsub};
-        // RFC 28, 29, 30, 31, 41, 49, 51, 52: each names the types that its own may be connected with.
+        // RFC 28, 29, 30, 31, 41, 48, 49, 51, 52: each names the types that its own may be connected with.
         match self {
             Pair => matches!(peer, Pair),
             Pub | Xpub => matches!(peer, Sub | Xsub),
@@ -128,6 +136,8 @@ impl Kind {
             Stream => false,
             Server => matches!(peer, Client),
             Client => matches!(peer, Server),
+            Radio => matches!(peer, Dish),
+            Dish => matches!(peer, Radio),
             Gather => matches!(peer, Scatter),
             Scatter => matches!(peer, Gather),
             Peer => matches!(peer, Peer),
@@ -144,8 +154,11 @@ impl Kind {
     /// assert!(!Kind::Dealer.has_one_part());
     /// ```
     pub const fn has_one_part(self) -> bool {
-        use Kind::{Channel, Client, Gather, Peer, Scatter, Server};
-        matches!(self, Server | Client | Gather | Scatter | Peer | Channel)
+        use Kind::{Channel, Client, Dish, Gather, Peer, Radio, Scatter, Server};
+        matches!(
+            self,
+            Server | Client | Radio | Dish | Gather | Scatter | Peer | Channel
+        )
     }
 
     /// Whether it sends to the peer that the [routing id](crate::Frame::routing_id) of a message names.
@@ -158,6 +171,18 @@ impl Kind {
     /// ```
     pub const fn uses_routing_ids(self) -> bool {
         matches!(self, Kind::Server | Kind::Peer)
+    }
+
+    /// Whether its messages belong to [groups](crate::Frame::group).
+    ///
+    /// ```
+    /// use ringmq_message::Kind;
+    ///
+    /// assert!(Kind::Radio.uses_groups());
+    /// assert!(!Kind::Pub.uses_groups());
+    /// ```
+    pub const fn uses_groups(self) -> bool {
+        matches!(self, Kind::Radio | Kind::Dish)
     }
 
     /// Whether it tells its routing id to its peers.

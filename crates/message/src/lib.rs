@@ -34,5 +34,5 @@ pub use frame::Frame;
 pub use kind::{Kind, ParseKindError};
 pub use message::Message;
 pub use payload::INLINE;
-pub use properties::{Properties, names};
+pub use properties::{InvalidGroup, LONGEST_GROUP, Properties, names};
 pub use spare::body_memory;

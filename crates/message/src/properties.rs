@@ -1,6 +1,9 @@
 //! What is known of the peer that a frame came from.
 
+use std::error::Error;
 use std::ffi::{CStr, CString};
+use std::fmt;
+use std::io;
 use std::num::NonZeroU32;
 
 /// Names of properties that every connection has.
@@ -25,6 +28,33 @@ pub struct Properties {
     entries: Vec<(String, CString)>,
     source: Option<i32>,
     routing_id: Option<NonZeroU32>,
+    group: Option<CString>,
+}
+
+/// The longest name of a group, in bytes.
+pub const LONGEST_GROUP: usize = 255;
+
+/// A name that no group can have: it has more than [`LONGEST_GROUP`] bytes, or a NUL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InvalidGroup;
+
+impl fmt::Display for InvalidGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the name of a group has {LONGEST_GROUP} bytes at most, and no NUL"
+        )
+    }
+}
+
+impl Error for InvalidGroup {}
+
+/// Of the kind [`InvalidInput`](io::ErrorKind::InvalidInput).
+impl From<InvalidGroup> for io::Error {
+    fn from(error: InvalidGroup) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, error)
+    }
 }
 
 impl Properties {
@@ -78,6 +108,27 @@ impl Properties {
     pub fn set_routing_id(&mut self, id: Option<NonZeroU32>) {
         self.routing_id = id;
     }
+
+    /// The group of a message of RADIO and DISH; empty if it says none.
+    pub fn group(&self) -> &CStr {
+        self.group.as_deref().unwrap_or_default()
+    }
+
+    /// Says which group the message belongs to.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidGroup`], and nothing is changed.
+    pub fn set_group(&mut self, group: &[u8]) -> Result<(), InvalidGroup> {
+        if group.len() > LONGEST_GROUP {
+            return Err(InvalidGroup);
+        }
+        self.group = match group {
+            [] => None,
+            name => Some(CString::new(name).map_err(|_| InvalidGroup)?),
+        };
+        Ok(())
+    }
 }
 
 /// The bytes before the first NUL.
@@ -100,6 +151,20 @@ mod tests {
         assert_eq!(properties.get("X-Key"), Some(c"a"));
         assert_eq!(properties.get("socket-type"), None);
         assert_eq!(properties.iter().count(), 2);
+    }
+
+    #[test]
+    fn groups_have_up_to_255_bytes_and_no_nul() {
+        let mut properties = Properties::new();
+        assert_eq!(properties.group(), c"");
+        let longest = [b'a'; LONGEST_GROUP];
+        assert_eq!(properties.set_group(&longest), Ok(()));
+        for wrong in [&[b'a'; LONGEST_GROUP + 1][..], b"a\0b"] {
+            assert_eq!(properties.set_group(wrong), Err(InvalidGroup));
+            assert_eq!(properties.group().to_bytes(), longest);
+        }
+        assert_eq!(properties.set_group(b""), Ok(()));
+        assert_eq!(properties.group(), c"");
     }
 
     #[test]

@@ -8,7 +8,9 @@ use crate::route::{
     AttachError, OptionError, Peer, Pipes, Ready, RecvPartError, Remote, Route, RouteError,
     SendPartError, SetOption, Take,
 };
-use crate::types::{Dealer, Pair, Pull, Push, Rep, Req, Router, Server, Single, Xpub, Xsub};
+use crate::types::{
+    Dealer, Dish, Pair, Pull, Push, Radio, Rep, Req, Router, Server, Single, Xpub, Xsub,
+};
 
 /// The routing of one socket. See the [crate](crate) for how it is used.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ enum State {
     Rep(Rep),
     Single(Single),
     Server(Box<Server>),
+    Radio(Box<Radio>),
+    Dish(Box<Dish>),
     Xpub(Box<Xpub>),
     Xsub(Box<Xsub>),
 }
@@ -45,6 +49,8 @@ macro_rules! route {
             State::Rep(state) => state.$method($($argument),*),
             State::Single(state) => state.$method($($argument),*),
             State::Server(state) => state.$method($($argument),*),
+            State::Radio(state) => state.$method($($argument),*),
+            State::Dish(state) => state.$method($($argument),*),
             State::Xpub(state) => state.$method($($argument),*),
             State::Xsub(state) => state.$method($($argument),*),
         }
@@ -68,10 +74,10 @@ impl Pattern {
                 State::Single(Single::new(kind))
             }
             Kind::Server | Kind::Peer => State::Server(Box::new(Server::new(start))),
-            Kind::Pub => State::Xpub(Box::new(Xpub::new(false))),
-            Kind::Xpub => State::Xpub(Box::new(Xpub::new(true))),
-            Kind::Sub => State::Xsub(Box::new(Xsub::new(true))),
-            Kind::Xsub => State::Xsub(Box::new(Xsub::new(false))),
+            Kind::Radio => State::Radio(Box::new(Radio::new())),
+            Kind::Dish => State::Dish(Box::new(Dish::new())),
+            Kind::Pub | Kind::Xpub => State::Xpub(Box::new(Xpub::new(kind))),
+            Kind::Sub | Kind::Xsub => State::Xsub(Box::new(Xsub::new(kind))),
             // The compiler asks for this arm because programs may not list all types. A test makes a pattern of each.
             _ => unreachable!("{kind} has no routing"),
         };
@@ -252,11 +258,15 @@ impl Pattern {
         }
     }
 
-    /// Returns true if a SUB or XSUB has subscriptions that wait until a pipe has room. It has to be told of that room by
+    /// Returns true if a SUB, XSUB or DISH has subscriptions that wait until a pipe has room. It has to be told of that room by
     /// [`activated`](Pattern::activated), whatever the application does.
     #[inline]
     pub fn is_behind(&self) -> bool {
-        matches!(&self.state, State::Xsub(subscriber) if subscriber.is_behind())
+        match &self.state {
+            State::Xsub(subscriber) => subscriber.is_behind(),
+            State::Dish(dish) => dish.is_behind(),
+            _ => false,
+        }
     }
 
     /// How many topics there are subscriptions to: those of the peers of PUB and XPUB, those that SUB and XSUB have
@@ -265,6 +275,7 @@ impl Pattern {
         match &self.state {
             State::Xpub(publisher) => Some(publisher.topics()),
             State::Xsub(subscriber) => Some(subscriber.topics()),
+            State::Dish(dish) => Some(dish.groups()),
             _ => None,
         }
     }

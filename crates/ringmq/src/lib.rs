@@ -46,7 +46,7 @@
 //! | send and receive messages | [`Socket::send`], [`Socket::recv`], with `try_` not waiting, with `_deadline` until a time |
 //! | send a message of several parts | [`Message`], or [`Socket::send_part`] |
 //! | send and receive bytes where they lie | [`Socket::send_slice`], [`Socket::recv_slice`] |
-//! | filter by topic | [`Socket::subscribe`] |
+//! | filter by topic | [`Socket::subscribe`], or by group [`Socket::join`] |
 //! | wait for several sockets | [`Poller`] |
 //! | wait in an async runtime | [`Socket::watch`] |
 //! | pass messages on between two sockets | [`proxy`], [`Proxy`] |
@@ -96,7 +96,7 @@ pub use mail::{Carrier, Connection, EventKind, HandshakeFailure, MonitorEvent, Z
 pub use monitor::{Monitor, MonitorError};
 pub use poller::{Interest, Item, PollError, Poller, Readiness};
 pub use proxy::{Proxy, ProxyEnd, ProxyError, proxy};
-pub use ringmq_message::{Frame, Kind, Message, ParseKindError, Properties};
+pub use ringmq_message::{Frame, InvalidGroup, Kind, Message, ParseKindError, Properties};
 pub use ringmq_pattern::SetOption;
 pub use ringmq_pipe::Wait;
 pub use ringmq_pipe::remote::RefusalReason;

@@ -9,6 +9,8 @@ pub(crate) const WELCOME: &[u8] = b"WELCOME";
 pub(crate) const INITIATE: &[u8] = b"INITIATE";
 pub(crate) const SUBSCRIBE: &[u8] = b"SUBSCRIBE";
 pub(crate) const CANCEL: &[u8] = b"CANCEL";
+pub(crate) const JOIN: &[u8] = b"JOIN";
+pub(crate) const LEAVE: &[u8] = b"LEAVE";
 pub(crate) const PING: &[u8] = b"PING";
 pub(crate) const PONG: &[u8] = b"PONG";
 

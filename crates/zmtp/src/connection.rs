@@ -7,7 +7,7 @@ mod traffic;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringmq_message::{Frame, Properties};
+use ringmq_message::{Frame, Kind, Properties};
 
 use crate::command;
 use crate::decoder::Decoder;
@@ -232,13 +232,21 @@ impl Connection {
     }
 
     /// Tells the peer that we subscribe to what begins with `topic`, or cancel one such subscription: by a command, or by
-    /// a message if it speaks an older version than 3.1.
+    /// a message if it speaks an older version than 3.1. A DISH joins or leaves the group `topic`.
     ///
     /// # Panics
     ///
     /// If the connection has never been [ready](Event::Ready).
     pub fn subscribe(&mut self, topic: &[u8], on: bool) {
         self.assert_ready();
+        // RFC 48: groups are joined and left by commands.
+        if self.settings.socket_type == Kind::Dish {
+            let name = if on { command::JOIN } else { command::LEAVE };
+            if self.knows_commands() {
+                self.output.push_command(name, topic);
+            }
+            return;
+        }
         // RFC 37, The Publish-Subscribe Pattern; RFC 23 has messages for it.
         if self
             .peer

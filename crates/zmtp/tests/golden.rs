@@ -101,6 +101,38 @@ fn subscriptions_are_commands() {
     assert_eq!(bytes[..11], *b"\x06\x00\x00\x00\x00\x00\x00\x01\x00\x09S");
 }
 
+/// The bytes that libzmq's DISH sends: the same of every version of ZMTP that has commands.
+#[test]
+fn groups_are_joined_and_left_by_commands() {
+    for minor in [0, 1] {
+        let mut connection = connection(Kind::Dish);
+        let mut bytes = hello(Kind::Radio);
+        bytes[11] = minor;
+        receive_all(&mut connection, &bytes).1.unwrap();
+        drain(&mut connection);
+        connection.subscribe(b"abc", true);
+        connection.subscribe(b"", false);
+        assert_eq!(
+            drain(&mut connection),
+            b"\x04\x08\x04JOINabc\x04\x06\x05LEAVE"
+        );
+    }
+}
+
+#[test]
+fn only_a_radio_heeds_groups() {
+    let bytes = [command("JOIN", b"abc"), command("LEAVE", b"")].concat();
+    let mut radio = ready(Settings::new(Kind::Radio));
+    let (events, _) = receive_all(&mut radio, &bytes);
+    let event = |topic: &str, on| Event::Subscribe {
+        topic: Frame::from(topic),
+        on,
+    };
+    assert_eq!(events, [event("abc", true), event("", false)]);
+    let mut publisher = ready(Settings::new(Kind::Pub));
+    assert_eq!(receive_all(&mut publisher, &bytes).0, []);
+}
+
 #[test]
 fn subscriptions_of_3_0_are_messages_whose_size_counts_their_first_byte() {
     let mut connection = connection(Kind::Sub);

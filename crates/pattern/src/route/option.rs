@@ -9,6 +9,10 @@ pub enum SetOption<'a> {
     Subscribe(&'a [u8]),
     /// Takes one [`Subscribe`](SetOption::Subscribe) back.
     Unsubscribe(&'a [u8]),
+    /// DISH: asks for the messages of this group, which it has not joined yet. A name has 255 bytes at most, and no NUL.
+    Join(&'a [u8]),
+    /// DISH: leaves a group that it has joined.
+    Leave(&'a [u8]),
     /// PUB, XPUB, SUB: what matches is not sent, or not received, and what does not match is. XSUB keeps it, as it
     /// filters nothing.
     InvertMatching(bool),
@@ -18,7 +22,7 @@ pub enum SetOption<'a> {
     XpubVerbose(bool),
     /// XPUB: as [`XpubVerbose`](SetOption::XpubVerbose), and unsubscriptions from topics that keep subscribers.
     XpubVerboser(bool),
-    /// XPUB, PUB: refuses a message, instead of dropping it, if a peer that should get it has no room.
+    /// XPUB, PUB, RADIO: refuses a message, instead of dropping it, if a peer that should get it has no room.
     XpubNodrop(bool),
     /// XPUB: subscriptions are handed to the application, and it subscribes the peers.
     XpubManual(bool),
@@ -27,7 +31,7 @@ pub enum SetOption<'a> {
     XpubManualLastValue(bool),
     /// XPUB, PUB: what every peer gets first; empty for nothing.
     XpubWelcome(&'a [u8]),
-    /// XPUB, PUB: what one peer may subscribe to: a number of topics, and their bytes. A peer that wants more is
+    /// XPUB, PUB, RADIO: what one peer may subscribe to: a number of topics, and their bytes. A peer that wants more is
     /// terminated.
     XpubLimits {
         /// Topics.

@@ -109,6 +109,12 @@ impl Subscribers {
         Removed::One
     }
 
+    /// Those who subscribe to this topic and nothing longer or shorter.
+    pub(crate) fn exactly(&self, topic: &[u8]) -> impl Iterator<Item = Peer> {
+        let peers = self.trie.find(topic).and_then(|at| self.trie.get(at));
+        peers.into_iter().flatten().copied()
+    }
+
     /// Those who subscribe to something that `text` begins with; some more than once.
     #[inline]
     pub(crate) fn matching<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Peer> {

@@ -118,6 +118,11 @@ impl<V> Trie<V> {
         self.nodes[at as usize].value.as_ref().map(|_| at)
     }
 
+    /// The value of a topic that was [found](Trie::find).
+    pub(crate) fn get(&self, at: u32) -> Option<&V> {
+        self.nodes.get(at as usize)?.value.as_ref()
+    }
+
     /// The value of a node.
     pub(crate) fn value(&mut self, at: u32) -> Option<&mut V> {
         self.node(at).value.as_mut()

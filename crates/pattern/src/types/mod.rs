@@ -1,7 +1,9 @@
 //! The socket types, each with its rules.
 
 mod dealer;
+mod dish;
 mod pair;
+mod radio;
 mod rep;
 mod req;
 mod router;
@@ -11,7 +13,9 @@ mod xpub;
 mod xsub;
 
 pub(crate) use dealer::{Dealer, Pull, Push};
+pub(crate) use dish::Dish;
 pub(crate) use pair::Pair;
+pub(crate) use radio::Radio;
 pub(crate) use rep::Rep;
 pub(crate) use req::Req;
 pub(crate) use router::Router;

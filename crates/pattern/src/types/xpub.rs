@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use ringmq_message::Frame;
+use ringmq_message::{Frame, Kind};
 
 use crate::queues::Fanout;
 use crate::route::{
@@ -39,6 +39,8 @@ pub(crate) struct Xpub {
     last: Option<Peer>,
     /// Whether the application can receive, and wants to know of subscriptions: it cannot on a PUB.
     upstream: bool,
+    /// Whether a topic is matched as a whole, as that of a RADIO is, and not as what others begin with.
+    exact: bool,
     welcome: Frame,
     limits: (usize, usize),
     verbose: bool,
@@ -61,8 +63,8 @@ struct Pending {
 }
 
 impl Xpub {
-    /// An XPUB, or a PUB, which has nothing to receive.
-    pub(crate) fn new(upstream: bool) -> Xpub {
+    /// An XPUB; or a PUB or RADIO, which have nothing to receive.
+    pub(crate) fn new(kind: Kind) -> Xpub {
         Xpub {
             subscribers: Subscribers::new(),
             asked: Subscribers::new(),
@@ -72,7 +74,8 @@ impl Xpub {
             caused: Table::new(),
             backlog: Vec::new(),
             last: None,
-            upstream,
+            upstream: kind == Kind::Xpub,
+            exact: kind == Kind::Radio,
             welcome: Frame::new(),
             limits: LIMITS,
             verbose: false,
@@ -196,6 +199,12 @@ impl Xpub {
     /// Finds out who gets the message that begins with this.
     fn choose(&mut self, topic: &[u8]) {
         self.fanout.clear();
+        if self.exact {
+            for peer in self.subscribers.exactly(topic) {
+                self.fanout.pick(peer);
+            }
+            return;
+        }
         let only = self.last.filter(|_| self.manual && self.last_value);
         for peer in self.subscribers.matching(topic) {
             if only.is_none() || only == Some(peer) {

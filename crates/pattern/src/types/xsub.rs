@@ -1,6 +1,6 @@
 //! XSUB and SUB: from all publishers in turn, subscriptions to all of them.
 
-use ringmq_message::Frame;
+use ringmq_message::{Frame, Kind};
 
 use crate::queues::{Drops, FairQueue, Fanout};
 use crate::route::{
@@ -11,7 +11,7 @@ use crate::topics::{Changes, SUBSCRIBE, Topics, UNSUBSCRIBE, subscription};
 
 #[derive(Debug)]
 pub(crate) struct Xsub {
-    fair: FairQueue,
+    pub(super) fair: FairQueue,
     fanout: Fanout,
     /// What was subscribed to, for peers that come later.
     topics: Topics,
@@ -25,6 +25,8 @@ pub(crate) struct Xsub {
     held: Option<Frame>,
     /// SUB subscribes by an option, and filters.
     sub: bool,
+    /// A DISH matches topics as a whole, and drops what has no part behind the topic.
+    exact: bool,
     /// A message of the application's is under way.
     sending: bool,
     /// Some of it has been written.
@@ -37,8 +39,8 @@ pub(crate) struct Xsub {
 }
 
 impl Xsub {
-    /// A SUB or an XSUB.
-    pub(crate) fn new(sub: bool) -> Xsub {
+    /// A SUB, an XSUB or a DISH.
+    pub(crate) fn new(kind: Kind) -> Xsub {
         Xsub {
             fair: FairQueue::new(),
             fanout: Fanout::new(),
@@ -47,7 +49,8 @@ impl Xsub {
             changes: Table::new(),
             behind: 0,
             held: None,
-            sub,
+            sub: kind != Kind::Xsub,
+            exact: kind == Kind::Dish,
             sending: false,
             written: false,
             heeded: true,
@@ -59,6 +62,10 @@ impl Xsub {
 
     pub(crate) fn topics(&self) -> usize {
         self.topics.len()
+    }
+
+    pub(super) fn contains(&self, topic: &[u8]) -> bool {
+        self.topics.contains(topic)
     }
 
     /// Returns true if subscriptions wait until a pipe has room.
@@ -164,7 +171,7 @@ impl Xsub {
         }
     }
 
-    fn part(&mut self, frame: Frame, pipes: &mut impl Pipes) {
+    pub(super) fn part(&mut self, frame: Frame, pipes: &mut impl Pipes) {
         let more = frame.more();
         let first = !self.sending;
         self.sending = more;
@@ -189,14 +196,30 @@ impl Xsub {
 
     /// The first part of the next message that passes the topic filter.
     fn next(&mut self, pipes: &mut impl Pipes) -> Option<Frame> {
-        let mut drops = Drops::default();
+        self.next_wanted(&mut Drops::default(), pipes)
+    }
+
+    /// As [`next`](Xsub::next), in a call that may have dropped messages.
+    pub(super) fn next_wanted(
+        &mut self,
+        drops: &mut Drops,
+        pipes: &mut impl Pipes,
+    ) -> Option<Frame> {
         loop {
             let (frame, peer) = self.fair.recv(pipes)?;
-            if !self.sub || self.topics.matches(&frame) != self.invert {
+            if self.wants(&frame) {
                 return Some(frame);
             }
-            self.fair.drop_rest(peer, &mut drops, pipes);
+            self.fair.drop_rest(peer, drops, pipes);
         }
+    }
+
+    /// Whether a message with this first part is for the application.
+    fn wants(&self, first: &Frame) -> bool {
+        if self.exact {
+            return first.more() && self.topics.contains(first);
+        }
+        !self.sub || self.topics.matches(first) != self.invert
     }
 }
 

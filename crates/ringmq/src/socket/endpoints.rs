@@ -149,7 +149,7 @@ impl Socket {
     ///
     /// [`EndpointError`].
     pub fn unbind(&mut self, endpoint: &str) -> Result<(), EndpointError> {
-        self.leave(endpoint)
+        self.leave_endpoint(endpoint)
     }
 
     /// Undoes a [`connect`](Socket::connect). Messages that were sent still leave, for as long as
@@ -159,10 +159,10 @@ impl Socket {
     ///
     /// [`EndpointError`].
     pub fn disconnect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
-        self.leave(endpoint)
+        self.leave_endpoint(endpoint)
     }
 
-    fn leave(&mut self, endpoint: &str) -> Result<(), EndpointError> {
+    fn leave_endpoint(&mut self, endpoint: &str) -> Result<(), EndpointError> {
         self.begin_at_endpoint()?;
         let at = self.find(endpoint)?;
         let role = self.endpoints.remove(at).1;

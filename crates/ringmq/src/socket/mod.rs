@@ -2,6 +2,7 @@
 
 pub(crate) mod commands;
 pub(crate) mod endpoints;
+pub(crate) mod groups;
 pub(crate) mod in_place;
 pub(crate) mod inproc;
 pub(crate) mod named_peers;
@@ -108,7 +109,7 @@ impl Socket {
             options,
             assigned_id: None,
             terminated: false,
-            distributes: matches!(kind, Kind::Pub | Kind::Xpub | Kind::Xsub),
+            distributes: matches!(kind, Kind::Pub | Kind::Xpub | Kind::Xsub | Kind::Radio),
             more: false,
             watched: false,
             endpoints: Vec::new(),

@@ -214,8 +214,9 @@ impl Socket {
             return Err((reason, frame));
         }
         // The properties of the peer that the frame came from, if the frame is passed on. Those of a SERVER name the peer
-        // that it goes to.
-        if !self.kind().uses_routing_ids() {
+        // that it goes to, and those of a RADIO its group.
+        let kind = self.kind();
+        if !(kind.uses_routing_ids() || kind.uses_groups()) {
             frame.set_properties(None);
         }
         if self.distributes {
@@ -287,7 +288,7 @@ impl Socket {
     /// Looks at all peers because none has room, and waits, if that can help. Returns the patience that is left.
     #[cold]
     pub(crate) fn wait_for_room(&mut self, patience: Patience) -> Result<Patience, SendError> {
-        // PUB, XPUB, ROUTER, STREAM and SERVER choose their peers by topic or id: room at another peer is of no use. Their
+        // PUB, XPUB, RADIO, ROUTER, STREAM and SERVER choose their peers by topic or id: room at another peer is of no use. Their
         // calls that do not wait rely on the marks that are there.
         let kind = self.kind();
         let names = self.only_sends()
@@ -325,7 +326,7 @@ impl Socket {
     }
 
     fn only_sends(&self) -> bool {
-        matches!(self.pattern.kind(), Kind::Pub | Kind::Xpub)
+        matches!(self.pattern.kind(), Kind::Pub | Kind::Xpub | Kind::Radio)
     }
 
     /// Takes subscriptions before a publisher sends. A REQ drops replies here that are too late.

@@ -44,6 +44,7 @@ macro_rules! rules {
 
 mod endings;
 mod endpoints;
+mod groups;
 mod marks;
 mod messages;
 mod one_part;
@@ -61,6 +62,7 @@ fn each_exception_is_of_a_rule() {
     let rules = [
         endings::RULES,
         endpoints::RULES,
+        groups::RULES,
         marks::RULES,
         messages::RULES,
         one_part::RULES,

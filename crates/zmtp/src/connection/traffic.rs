@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringmq_message::Frame;
+use ringmq_message::{Frame, Kind};
 
 use super::{Connection, Sender};
 use crate::command;
@@ -95,6 +95,12 @@ impl Connection {
             command::PONG => (),
             command::SUBSCRIBE => return self.subscription(data, true),
             command::CANCEL => return self.subscription(data, false),
+            command::JOIN if self.settings.socket_type == Kind::Radio => {
+                return self.subscription(data, true);
+            }
+            command::LEAVE if self.settings.socket_type == Kind::Radio => {
+                return self.subscription(data, false);
+            }
             command::ERROR => return Err(command::refusal(data)),
             _ => return Ok(self.extension(name, data)),
         }

@@ -147,7 +147,7 @@ impl Open {
                 }
                 // A socket of a type that takes no subscriptions ignores it, as it does other commands.
                 Some(Event::Subscribe { .. })
-                    if !matches!(turn.link.kind, Kind::Pub | Kind::Xpub) => {}
+                    if !matches!(turn.link.kind, Kind::Pub | Kind::Xpub | Kind::Radio) => {}
                 Some(Event::Subscribe { topic, on }) => {
                     let mut bytes = Vec::with_capacity(topic.len() + 1);
                     bytes.push(u8::from(on));

@@ -130,7 +130,7 @@ impl Open {
         // Subscriptions are commands on the wire, and frames everywhere else.
         if first
             && !frame.more()
-            && matches!(kind, Kind::Sub | Kind::Xsub)
+            && matches!(kind, Kind::Sub | Kind::Xsub | Kind::Dish)
             && let Some((on @ (0 | 1), topic)) = frame.split_first()
         {
             self.connection.subscribe(topic, *on == 1);

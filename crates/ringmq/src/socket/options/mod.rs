@@ -224,7 +224,7 @@ impl SocketOptions {
         self.wait.get_or_insert(wait);
         self.share.get_or_insert(share);
         self.linger.get_or_insert(match kind {
-            Kind::Sub | Kind::Xsub => Some(Duration::ZERO),
+            Kind::Sub | Kind::Xsub | Kind::Dish => Some(Duration::ZERO),
             _ => None,
         });
     }

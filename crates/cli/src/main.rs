@@ -25,6 +25,8 @@ enum Command {
     /// Standard input and output through shared memory, like `nc -U`.
     #[command(subcommand)]
     Pipe(command::pipe::Verb),
+    /// Make a key pair for CURVE.
+    Keygen(command::keygen::Keygen),
     /// Latency and throughput between two processes, beside the floors of this machine.
     #[command(subcommand)]
     Perf(command::perf::Verb),
@@ -33,6 +35,7 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Pipe(verb) => command::pipe::run(&verb),
+        Command::Keygen(arguments) => command::keygen::run(&arguments),
         Command::Perf(verb) => command::perf::run(&verb),
     }
 }

@@ -50,6 +50,7 @@
 //! | wait for several sockets | [`Poller`] |
 //! | wait in an async runtime | [`Socket::watch`] |
 //! | pass messages on between two sockets | [`proxy`], [`Proxy`] |
+//! | encrypt, and know who peers are | [`Security`], [`Authenticator`] |
 //! | see connections come and go | [`Monitor`], [`Socket::connections`] |
 //!
 //! Every error becomes an [`std::io::Error`] by `From`.
@@ -74,6 +75,7 @@
 //! No other thread takes part.
 #![forbid(unsafe_code)]
 
+mod authenticator;
 mod context;
 mod error;
 mod mail;
@@ -88,6 +90,9 @@ mod session;
 mod socket;
 mod switch;
 
+pub use authenticator::{
+    AuthenticationRequest, Authenticator, AuthenticatorError, RunningAuthenticator,
+};
 pub use context::Context;
 pub use error::{
     EndpointError, OptionError, RecvError, SendError, SocketError, TerminateError, UnsentError,
@@ -105,7 +110,10 @@ pub use ringmq_transport::{
     AddressError, BindError, IpcFilter, Keepalive, ListenError, ParseEndpointError, ReconnectStop,
     ResolveError, Subnet, SubnetError, endpoint_bytes, endpoint_text,
 };
-pub use ringmq_zmtp::{Heartbeat, KeyError, KeyPair, Login, NoRandom, PublicKey, SecretKey, z85};
+pub use ringmq_zmtp::{
+    Credentials as PeerCredentials, Heartbeat, KeyError, KeyPair, Login, NoRandom, PublicKey,
+    Refusal, SecretKey, User, Verdict, z85,
+};
 pub use socket::readiness::{Events, Watched};
 pub use socket::{Security, Socket, SocketOptions, generate_key_pair};
 

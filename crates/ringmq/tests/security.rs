@@ -6,8 +6,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ringmq::{
-    Carrier, Context, EventKind, HandshakeFailure, Kind, Login, Message, Monitor, RecvError,
-    Security, Socket, SocketOptions, generate_key_pair,
+    Authenticator, AuthenticatorError, Carrier, Context, EventKind, HandshakeFailure, Kind, Login,
+    Message, Monitor, RecvError, Security, Socket, SocketOptions, generate_key_pair,
 };
 use ringmq_testing::{Scratch, soon, watchdog};
 
@@ -369,4 +369,46 @@ fn mechanisms_that_differ_never_talk() {
         assert!(why == mismatch || closed, "{why:?}");
         nothing(&mut server, &mut client);
     }
+}
+
+#[test]
+fn an_authenticator_of_the_library_judges_by_passwords_and_keys() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let context = Context::new().unwrap();
+    let [server_keys, keys, other] = [(); 3].map(|()| generate_key_pair().unwrap());
+    let server_key = *server_keys.public();
+    let authenticator = Authenticator::new()
+        .password(Login::new("me", "secret"))
+        .key(*keys.public(), "alice")
+        .start(&context)
+        .unwrap();
+    let taken = Authenticator::new().start(&context);
+    assert!(matches!(taken, Err(AuthenticatorError::Endpoint(_))));
+    let curve = |keys| SocketOptions::new().security(Security::CurveClient { keys, server_key });
+    let server = with(Security::CurveServer(server_keys));
+    for (server, client, user) in [
+        (&with(Security::PlainServer), plain("secret"), Some(c"me")),
+        (&with(Security::PlainServer), plain("wrong"), None),
+        (&server, curve(keys), Some(c"alice")),
+        (&server, curve(other), None),
+    ] {
+        let options = [server, &client];
+        let (mut server, mut monitor, mut client) = pair(&context, options, "tcp://127.0.0.1:*");
+        match user {
+            Some(user) => {
+                let question = talk(&mut server, &mut client);
+                let properties = question[0].properties().unwrap();
+                assert_eq!(properties.get("User-Id"), Some(user));
+            }
+            None => {
+                assert_eq!(failure(&mut monitor), HandshakeFailure::Auth(400));
+                nothing(&mut server, &mut client);
+            }
+        }
+    }
+    authenticator.stop().unwrap();
+    // Another one can take its place, and ends with the context.
+    let another = Authenticator::new().start(&context).unwrap();
+    context.clone().terminate();
+    another.stop().unwrap();
 }

@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --release -p ringmq-examples --example curve
 //! ```
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use ringmq::{Authenticator, Context, Kind, Security, SocketOptions, generate_key_pair};
 

@@ -14,12 +14,22 @@ use crate::errors::Errno;
 ///
 /// Null, or a text with a NUL at its end that outlives `'a`.
 pub(crate) unsafe fn text<'a>(from: *const c_char) -> Result<&'a str, Errno> {
+    // SAFETY: the caller's.
+    let text = unsafe { text_bytes(from) }?;
+    std::str::from_utf8(text).map_err(|_| Errno::INVALID)
+}
+
+/// As [`text`], of bytes that need not be UTF-8.
+///
+/// # Safety
+///
+/// As [`text`].
+pub(crate) unsafe fn text_bytes<'a>(from: *const c_char) -> Result<&'a [u8], Errno> {
     if from.is_null() {
         return Err(Errno::INVALID);
     }
     // SAFETY: not null, and the caller vouches for the rest.
-    let text = unsafe { CStr::from_ptr(from) };
-    text.to_str().map_err(|_| Errno::INVALID)
+    Ok(unsafe { CStr::from_ptr(from) }.to_bytes())
 }
 
 /// An endpoint, whose bytes need not be UTF-8.

@@ -26,6 +26,7 @@ mod counter;
 mod curve;
 mod errors;
 mod get_option;
+mod groups;
 mod handle;
 mod iovec;
 mod message;

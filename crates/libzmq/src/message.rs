@@ -4,9 +4,9 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::{self, MaybeUninit};
 use std::num::NonZeroU32;
 
-use ringmq_message::Frame;
+use ringmq_message::{Frame, LONGEST_GROUP};
 
-use crate::arguments::{bytes, out, text};
+use crate::arguments::{bytes, out, text, text_bytes};
 use crate::boundary::catch;
 use crate::errors::Errno;
 
@@ -300,5 +300,30 @@ unsafe extern "C" fn zmq_msg_routing_id(msg: *mut Msg) -> u32 {
         // SAFETY: the caller's contract.
         let id = unsafe { Msg::look(msg) }?.routing_id();
         Ok(id.map_or(0, NonZeroU32::get))
+    })
+}
+
+/// Says which group of a RADIO the message belongs to. As in libzmq, a longer name is cut after 255 bytes.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_msg_set_group(msg: *mut Msg, group: *const c_char) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let frame = unsafe { Msg::get(msg) }?;
+        // SAFETY: the caller's contract.
+        let group = unsafe { text_bytes(group) }?;
+        let group = &group[..group.len().min(LONGEST_GROUP)];
+        frame.set_group(group).map_err(|_| Errno::INVALID)?;
+        Ok(0)
+    })
+}
+
+/// The group of a RADIO that the message belongs to: a text that lives until the message is changed, and is never null.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_msg_group(msg: *mut Msg) -> *const c_char {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let frame = unsafe { Msg::look(msg) }?;
+        let properties = frame.properties();
+        Ok(properties.map_or(c"", |known| known.group()).as_ptr())
     })
 }

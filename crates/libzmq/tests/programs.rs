@@ -362,6 +362,12 @@ fn drafts() {
 
 /// Debian's libzmq has no drafts.
 #[test]
+fn groups() {
+    holds("groups", With::Ours);
+}
+
+/// As above.
+#[test]
 fn peers_by_number() {
     holds_however_it_waits("peers_by_number", With::Ours);
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::ffi::{c_int, c_void};
 
-use ringmq::Context;
+use ringmq::{Context, ThreadOptions};
 
+use crate::arguments::{bytes, out, room_at};
 use crate::boundary::catch;
 use crate::errors::Errno;
 use crate::handle::{Content, Guard, Pool, Slot};
@@ -28,7 +29,7 @@ pub(crate) struct Settings {
     zero_copy: bool,
     priority: c_int,
     policy: c_int,
-    name_prefix: c_int,
+    name_prefix: Vec<u8>,
     cpus: BTreeSet<c_int>,
 }
 
@@ -60,7 +61,7 @@ impl Default for Settings {
             zero_copy: true,
             priority: -1,
             policy: -1,
-            name_prefix: 0,
+            name_prefix: Vec::new(),
             cpus: BTreeSet::new(),
         }
     }
@@ -82,13 +83,27 @@ impl Settings {
             THREAD_SCHED_POLICY => self.policy = value,
             MAX_MSGSZ => self.greatest_message = value,
             THREAD_AFFINITY_CPU_ADD => drop(self.cpus.insert(value)),
-            THREAD_NAME_PREFIX => self.name_prefix = value,
+            THREAD_NAME_PREFIX => self.name_prefix = value.to_string().into_bytes(),
             ZERO_COPY_RECV => self.zero_copy = value != 0,
             IPV6 => self.ipv6 = value != 0,
             BLOCKY => self.blocky = value != 0,
             _ => return Err(Errno::INVALID),
         }
         Ok(())
+    }
+
+    /// What the I/O threads have of them.
+    fn threads(&self) -> ThreadOptions {
+        let prefix = String::from_utf8_lossy(&self.name_prefix);
+        let mut options = ThreadOptions::new().name_prefix(&prefix);
+        if self.policy >= 0 {
+            options = options.policy(self.policy);
+        }
+        if self.priority >= 0 {
+            options = options.priority(self.priority);
+        }
+        let cpus = self.cpus.iter().map(|cpu| cpu.unsigned_abs());
+        cpus.fold(options, ThreadOptions::cpu)
     }
 
     fn get(&self, option: c_int) -> Result<c_int, Errno> {
@@ -99,13 +114,26 @@ impl Settings {
             THREAD_SCHED_POLICY => self.policy,
             MAX_MSGSZ => self.greatest_message,
             MSG_T_SIZE => 64,
-            THREAD_NAME_PREFIX => self.name_prefix,
+            THREAD_NAME_PREFIX => leading_number(&self.name_prefix),
             ZERO_COPY_RECV => self.zero_copy.into(),
             IPV6 => self.ipv6.into(),
             BLOCKY => self.blocky.into(),
             _ => return Err(Errno::INVALID),
         })
     }
+}
+
+/// The most bytes of a prefix that is a text.
+const MOST_PREFIX: usize = 16;
+
+/// As C's `atoi`.
+fn leading_number(text: &[u8]) -> c_int {
+    let text = text.trim_ascii_start();
+    let sign = usize::from(matches!(text.first(), Some(b'-' | b'+')));
+    let digits = text[sign..].iter().take_while(|byte| byte.is_ascii_digit());
+    let end = sign + digits.count();
+    let number = std::str::from_utf8(&text[..end]).map(str::parse);
+    number.map_or(0, Result::unwrap_or_default)
 }
 
 static POOL: Pool<Held> = Pool::new();
@@ -120,6 +148,25 @@ impl Content for Held {
 }
 
 impl Held {
+    fn set(&mut self, option: c_int, value: c_int) -> Result<(), Errno> {
+        self.settings.set(option, value)?;
+        match option {
+            MAX_SOCKETS => self.context.set_max_sockets(value.unsigned_abs() as usize),
+            IO_THREADS => self.context.set_io_threads(value.unsigned_abs() as usize),
+            _ => self.pass_on(option),
+        }
+        Ok(())
+    }
+
+    /// Tells the context of an option of its threads.
+    fn pass_on(&self, option: c_int) {
+        if matches!(option, THREAD_PRIORITY..=THREAD_SCHED_POLICY)
+            || matches!(option, THREAD_AFFINITY_CPU_ADD..=THREAD_NAME_PREFIX)
+        {
+            self.context.set_thread_options(&self.settings.threads());
+        }
+    }
+
     /// The context behind a handle. Any thread may have it, for a moment.
     ///
     /// # Safety
@@ -191,12 +238,7 @@ unsafe extern "C" fn zmq_ctx_set(handle: *mut c_void, option: c_int, value: c_in
     catch(|| {
         // SAFETY: the caller's contract.
         let mut held = unsafe { Held::enter(handle) }?;
-        held.settings.set(option, value)?;
-        if option == MAX_SOCKETS {
-            held.context.set_max_sockets(value.unsigned_abs() as usize);
-        } else if option == IO_THREADS {
-            held.context.set_io_threads(value.unsigned_abs() as usize);
-        }
+        held.set(option, value)?;
         Ok(0)
     })
 }
@@ -206,6 +248,62 @@ unsafe extern "C" fn zmq_ctx_set(handle: *mut c_void, option: c_int, value: c_in
 unsafe extern "C" fn zmq_ctx_get(handle: *mut c_void, option: c_int) -> c_int {
     // SAFETY: the caller's contract.
     catch(|| unsafe { Held::enter(handle) }?.settings.get(option))
+}
+
+/// Sets an option, which may be a text.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_ctx_set_ext(
+    handle: *mut c_void,
+    option: c_int,
+    value: *const c_void,
+    len: usize,
+) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let mut held = unsafe { Held::enter(handle) }?;
+        // SAFETY: the caller's contract.
+        let value = unsafe { bytes(value, len) }.map_err(|_| Errno::INVALID)?;
+        if let Ok(number) = value.try_into() {
+            held.set(option, c_int::from_ne_bytes(number))?;
+        } else if option == THREAD_NAME_PREFIX && (1..=MOST_PREFIX).contains(&len) {
+            held.settings.name_prefix = value.to_vec();
+            held.pass_on(option);
+        } else {
+            return Err(Errno::INVALID);
+        }
+        Ok(0)
+    })
+}
+
+/// Asks for an option, which may be a text. As in libzmq the size is only read, and a text has no NUL at its end.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_ctx_get_ext(
+    handle: *mut c_void,
+    option: c_int,
+    value: *mut c_void,
+    len: *mut usize,
+) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let held = unsafe { Held::enter(handle) }?;
+        // SAFETY: the caller's contract.
+        let len = *unsafe { out(len) }?;
+        let number;
+        let found = if len == size_of::<c_int>() {
+            number = held.settings.get(option)?.to_ne_bytes();
+            &number[..]
+        } else if option == THREAD_NAME_PREFIX && len >= held.settings.name_prefix.len() {
+            &held.settings.name_prefix
+        } else {
+            return Err(Errno::INVALID);
+        };
+        // SAFETY: the caller's contract.
+        let room = unsafe { room_at(value, len) }?;
+        for (to, byte) in room.iter_mut().zip(found) {
+            to.write(*byte);
+        }
+        Ok(0)
+    })
 }
 
 /// Formerly [`zmq_ctx_new`].

@@ -14,8 +14,6 @@ const DRAFTS: &str = "-DZMQ_BUILD_DRAFT_API";
 
 /// Draft functions that the header declares and the library does not have yet. docs/libzmq.md names them.
 const NOT_YET: &[&str] = &[
-    "zmq_ctx_get_ext",
-    "zmq_ctx_set_ext",
     "zmq_poller_add",
     "zmq_poller_add_fd",
     "zmq_poller_destroy",

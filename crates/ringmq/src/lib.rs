@@ -105,7 +105,7 @@ pub use ringmq_message::{Frame, InvalidGroup, Kind, Message, ParseKindError, Pro
 pub use ringmq_pattern::SetOption;
 pub use ringmq_pipe::Wait;
 pub use ringmq_pipe::remote::RefusalReason;
-pub use ringmq_sys::{Credentials, ErrorNumber};
+pub use ringmq_sys::{Credentials, ErrorNumber, ThreadOptions};
 pub use ringmq_transport::{
     AddressError, BindError, IpcFilter, Keepalive, ListenError, ParseEndpointError, ReconnectStop,
     ResolveError, Subnet, SubnetError, endpoint_bytes, endpoint_text,

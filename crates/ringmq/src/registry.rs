@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use ringmq_pipe::Wait;
 use ringmq_pipe::local::{Post, Waker};
 use ringmq_pipe::sleeper::Sleeper;
-use ringmq_sys::ForkMark;
+use ringmq_sys::{ForkMark, ThreadOptions};
 
 use crate::error::{EndpointError, SocketError, TerminateError};
 use crate::mail::{Command, WeakWatch};
@@ -48,6 +48,7 @@ pub(crate) struct State {
     sockets: Vec<Post<Command>>,
     pub(crate) most_sockets: usize,
     pub(crate) io_threads: usize,
+    pub(crate) thread_options: ThreadOptions,
     pub(crate) wait: Wait,
     pub(crate) share: bool,
     terminated: bool,
@@ -67,6 +68,7 @@ impl Registry {
                 wait,
                 share,
                 io_threads: 1,
+                thread_options: ThreadOptions::new(),
                 terminated: false,
                 monitors: Vec::new(),
                 watcher: None,
@@ -214,11 +216,15 @@ impl Registry {
 
     /// A place in an I/O thread that `affinity` allows. Starts the I/O threads if they do not run yet.
     pub(crate) fn place(&self, affinity: u64) -> Result<Place, EndpointError> {
-        let count = self.lock().io_threads;
+        let (count, options) = {
+            let state = self.lock();
+            (state.io_threads, state.thread_options.clone())
+        };
         let locked = self.inside.reactors.lock();
         let mut reactors = locked.unwrap_or_else(PoisonError::into_inner);
         if reactors.is_none() && count > 0 {
-            let started = Reactors::start(count, &self.inside.lingering, &self.inside.names);
+            let started =
+                Reactors::start(count, &options, &self.inside.lingering, &self.inside.names);
             *reactors = Some(started.map_err(EndpointError::Os)?);
         }
         let chosen = reactors.as_ref().and_then(|all| all.place(affinity));

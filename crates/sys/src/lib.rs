@@ -69,6 +69,7 @@ mod ringer;
 mod setback;
 mod signal;
 mod socket;
+mod thread;
 mod transfer;
 
 pub use address::{Address, AddressError};
@@ -90,4 +91,5 @@ pub use ringer::{AdoptRingerError, Ringer};
 pub use setback::{Setback, most_descriptors, most_mappings};
 pub use signal::{SignalGate, without_signals};
 pub use socket::{Ancillary, Came, Credentials, NotConnected, RecvError, Stream};
+pub use thread::ThreadOptions;
 pub use transfer::{begin_connect, receive_some, send_some};

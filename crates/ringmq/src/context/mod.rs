@@ -5,6 +5,7 @@ mod log;
 
 use ringmq_pattern::Kind;
 use ringmq_pipe::Wait;
+use ringmq_sys::ThreadOptions;
 
 use crate::context::environment::Environment;
 use crate::error::{SocketError, TerminateError};
@@ -87,6 +88,21 @@ impl Context {
     /// bound or connected to. With 0 threads there is only inproc.
     pub fn set_io_threads(&self, count: usize) {
         self.registry.change(|state| state.io_threads = count);
+    }
+
+    /// Sets how the I/O threads are scheduled, and what they are called. It has no effect after the first tcp or ipc
+    /// endpoint was bound or connected to. What the kernel refuses is left as it was, and is no error: the threads run.
+    ///
+    /// ```
+    /// use ringmq::{Context, ThreadOptions};
+    ///
+    /// let context = Context::new()?;
+    /// context.set_thread_options(&ThreadOptions::new().cpu(0).name_prefix("feed"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_thread_options(&self, options: &ThreadOptions) {
+        let options = options.clone();
+        self.registry.change(|state| state.thread_options = options);
     }
 
     /// Sets how later sockets wait.

@@ -23,7 +23,7 @@ use std::thread::JoinHandle;
 
 use mio::{Poll, Token, Waker as MioWaker};
 use ringmq_pipe::local::{Announcement, Bell, Mailbox, Post, Waker};
-use ringmq_sys::without_signals;
+use ringmq_sys::{ThreadOptions, without_signals};
 
 use crate::mail::Order;
 use crate::names::SharedNames;
@@ -90,6 +90,7 @@ impl Reactors {
     /// Starts so many threads.
     pub(crate) fn start(
         count: usize,
+        options: &ThreadOptions,
         lingering: &Arc<Lingering>,
         names: &Arc<SharedNames>,
     ) -> io::Result<Reactors> {
@@ -110,9 +111,15 @@ impl Reactors {
             let names = Arc::clone(names);
             let work =
                 event_loop::EventLoop::new(beginning, number, crew, lingering, resolver, names);
-            let builder = std::thread::Builder::new().name("ringmq io".to_owned());
+            let builder = std::thread::Builder::new().name(options.name("ringmq io"));
+            let options = options.clone();
+            let run = move || {
+                // A thread that the kernel schedules in another way serves its connections, too.
+                let _ = options.apply();
+                work.run();
+            };
             // Those that run already end with the handle, if this one cannot be started.
-            let thread = without_signals(|| builder.spawn(move || work.run()))??;
+            let thread = without_signals(|| builder.spawn(run))??;
             reactors.threads.push(thread);
         }
         Ok(reactors)

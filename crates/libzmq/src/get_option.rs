@@ -90,11 +90,11 @@ fn get(open: &mut Open, option: c_int) -> Result<Value, Errno> {
         AFFINITY => Value::Long(stored.affinity.to_ne_bytes()),
         MAXMSGSIZE => Value::Long(stored.greatest_message.to_ne_bytes()),
         ROUTING_ID => Value::Bytes(socket.options().get_routing_id().to_vec()),
-        BINDTODEVICE | SOCKS_USERNAME | SOCKS_PASSWORD => {
+        BINDTODEVICE | SOCKS_PROXY | SOCKS_USERNAME | SOCKS_PASSWORD => {
             let set = stored.texts.get(&option);
             Value::text(set.map(Vec::as_slice).unwrap_or_default())
         }
-        PLAIN_USERNAME | PLAIN_PASSWORD | ZAP_DOMAIN | SOCKS_PROXY => Value::text(b""),
+        PLAIN_USERNAME | PLAIN_PASSWORD | ZAP_DOMAIN => Value::text(b""),
         _ => Value::exact(stored.get(option).ok_or(Errno::INVALID)?),
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ringmq::{
     Heartbeat, Keepalive, Kind, OptionError, ReconnectStop, SetOption, Socket, SocketOptions,
-    Subnet,
+    SocksProxy, Subnet,
 };
 
 use crate::arguments::bytes;
@@ -69,12 +69,18 @@ fn set(open: &mut Open, option: c_int, value: &[u8], null: bool) -> Result<(), E
         TCP_ACCEPT_FILTER | IPC_FILTER_PID | IPC_FILTER_UID | IPC_FILTER_GID => {
             filter(open, option, value, null)?;
         }
-        // Without a proxy nothing uses them.
-        SOCKS_USERNAME | SOCKS_PASSWORD if value.len() <= 255 => {
-            stored.texts.insert(option, value.to_vec());
+        SOCKS_PROXY | SOCKS_USERNAME | SOCKS_PASSWORD => {
+            let text = match option {
+                SOCKS_PROXY => text_or_none(value, null, usize::MAX)?,
+                _ if value.len() <= 255 => value,
+                _ => return Err(Errno::INVALID),
+            };
+            stored.texts.insert(option, text.to_vec());
+            let proxy = proxy(stored);
+            socket.change_options(|options| options.socks_proxy(proxy))?;
         }
-        // No mechanism and no proxy is there: they can be cleared, and not set.
-        PLAIN_USERNAME | PLAIN_PASSWORD | SOCKS_PROXY if value.is_empty() && null => {}
+        // No mechanism is there: they can be cleared, and not set.
+        PLAIN_USERNAME | PLAIN_PASSWORD if value.is_empty() && null => {}
         // A REP cannot be raw. As in libzmq, it may be told that it is not.
         ROUTER_RAW if socket.kind() == Kind::Rep && exactly(value)? == 0_i32.to_ne_bytes() => {}
         STREAM_NOTIFY if socket.kind() == Kind::Stream => {
@@ -235,6 +241,15 @@ fn changed(options: SocketOptions, stored: &Stored, option: c_int) -> SocketOpti
         HEARTBEAT_IVL | HEARTBEAT_TTL | HEARTBEAT_TIMEOUT => options.heartbeat(heartbeat(stored)),
         _ => options,
     }
+}
+
+/// The proxy that was set. One at no address is one, too: nothing may connect without it.
+fn proxy(stored: &Stored) -> Option<SocksProxy> {
+    let text = |option| stored.texts.get(&option).map_or(&[][..], Vec::as_slice);
+    let address = text(SOCKS_PROXY);
+    let proxy = SocksProxy::of_any(&String::from_utf8_lossy(address));
+    let proxy = proxy.user(text(SOCKS_USERNAME), text(SOCKS_PASSWORD));
+    (!address.is_empty()).then_some(proxy)
 }
 
 fn keepalive(stored: &Stored) -> Keepalive {

@@ -108,7 +108,7 @@ pub use ringmq_pipe::remote::RefusalReason;
 pub use ringmq_sys::{Credentials, ErrorNumber, ThreadOptions};
 pub use ringmq_transport::{
     AddressError, BindError, IpcFilter, Keepalive, ListenError, ParseEndpointError, ReconnectStop,
-    ResolveError, Subnet, SubnetError, endpoint_bytes, endpoint_text,
+    ResolveError, SocksProxy, Subnet, SubnetError, endpoint_bytes, endpoint_text,
 };
 pub use ringmq_zmtp::{
     Credentials as PeerCredentials, Heartbeat, KeyError, KeyPair, Login, NoRandom, PublicKey,

@@ -10,17 +10,23 @@ use socket2::Socket;
 
 use crate::endpoint::{Endpoint, Host, ParseEndpointError, TcpPlace};
 use crate::options::Options;
+use crate::proxied::{Progress, Proxied};
 use crate::resolve::{Answer, Purpose, ResolveError};
+use crate::socks::SocksError;
 use crate::stream::Stream;
 use crate::tuning::{Refused, addresses, at, open, tune};
+
+/// How long a proxy has to answer if [`Options::connect_timeout`] does not say. The kernel does not notice one that is
+/// silent.
+const PROXY_ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
 /// How far an attempt to connect has come.
 #[derive(Debug)]
 pub enum Dial {
     /// Done.
     Connected(Stream),
-    /// Under way on a new socket: register it for writing, and [`poll`](Connecting::poll) it at its
-    /// event or its deadline. A name with several addresses comes here once for each.
+    /// Under way on a new socket: register it for reading and writing, by edges, and [`poll`](Connecting::poll) it at
+    /// its event or its deadline. A name with several addresses comes here once for each.
     Begun(Connecting),
     /// Still under way on the same socket.
     Waiting(Connecting),
@@ -35,6 +41,7 @@ pub struct Named {
     host: String,
     place: TcpPlace,
     source: Option<SocketAddr>,
+    beyond: Option<TcpPlace>,
     options: Options,
 }
 
@@ -50,7 +57,14 @@ impl Named {
     /// # Errors
     /// [`DialError`].
     pub fn go_on(self, answer: &Answer, now: Instant) -> Result<Dial, DialError> {
-        Way::to(&self.place, self.source, self.options, Some(answer), now)
+        let Named {
+            place,
+            source,
+            beyond,
+            options,
+            ..
+        } = self;
+        Way::to(&place, source, beyond, options, Some(answer), now)
     }
 }
 
@@ -60,6 +74,8 @@ pub struct Connecting {
     socket: Socket,
     to: SocketAddr,
     deadline: Option<Instant>,
+    /// What is said to a proxy, once it is connected.
+    proxied: Option<Proxied>,
     way: Way,
 }
 
@@ -68,6 +84,8 @@ pub struct Connecting {
 struct Way {
     source: Option<SocketAddr>,
     rest: std::vec::IntoIter<SocketAddr>,
+    /// Where a proxy is to connect, if the addresses are a proxy's.
+    beyond: Option<TcpPlace>,
     options: Options,
 }
 
@@ -100,7 +118,17 @@ pub enum DialError {
         /// The number of the socket that failed, which is closed by now; `None` if there was none.
         fd: Option<RawFd>,
     },
-    /// [`Options::connect_timeout`] passed.
+    /// [`Options::socks_proxy`] did not connect.
+    #[error("{endpoint}: {source}")]
+    Proxy {
+        /// The proxy; of several addresses the last.
+        endpoint: String,
+        /// Its answer.
+        source: SocksError,
+        /// The number of the socket, which is closed by now.
+        fd: RawFd,
+    },
+    /// [`Options::connect_timeout`] passed, or a proxy did not answer.
     #[error("no answer from {endpoint} within {after:?}")]
     TimedOut {
         /// Where; of several addresses the last.
@@ -111,11 +139,12 @@ pub enum DialError {
 }
 
 impl DialError {
-    /// The number of the socket that failed, where the kernel refused a step. It is closed by now.
+    /// The number of the socket that failed, where the kernel or a proxy refused a step. It is closed by now.
     #[must_use]
     pub fn fd(&self) -> Option<RawFd> {
         match self {
             DialError::Os { fd, .. } => *fd,
+            DialError::Proxy { fd, .. } => Some(*fd),
             _ => None,
         }
     }
@@ -138,21 +167,27 @@ pub fn dial(endpoint: &Endpoint, options: &Options, now: Instant) -> Result<Dial
     endpoint.check_connect()?;
     match endpoint {
         Endpoint::Tcp(address) => {
-            let source = match &address.source {
+            let (near, beyond) = match &options.socks_proxy {
+                None => (address, None),
+                Some(proxy) => (proxy.at()?, Some(address.place.clone())),
+            };
+            let source = match near.source.as_ref().or(address.source.as_ref()) {
                 None => None,
                 Some(source) => addresses(source, Purpose::Source, options, None)?
                     .into_iter()
                     .next(),
             };
-            match &address.place.host {
+            let place = &near.place;
+            match &place.host {
                 // An empty name stands for no host; no thread has to find that out.
                 Host::Name(host) if !host.is_empty() => Ok(Dial::Named(Named {
                     host: host.clone(),
-                    place: address.place.clone(),
+                    place: place.clone(),
                     source,
+                    beyond,
                     options: options.clone(),
                 })),
-                _ => Way::to(&address.place, source, options.clone(), None, now),
+                _ => Way::to(place, source, beyond, options.clone(), None, now),
             }
         }
         Endpoint::Ipc(address) => match ringmq_sys::Stream::try_connect(address) {
@@ -175,6 +210,7 @@ impl Way {
     fn to(
         place: &TcpPlace,
         source: Option<SocketAddr>,
+        beyond: Option<TcpPlace>,
         options: Options,
         known: Option<&Answer>,
         now: Instant,
@@ -183,6 +219,7 @@ impl Way {
         let way = Way {
             source,
             rest,
+            beyond,
             options,
         };
         // What is resolved has an address; this error is never seen.
@@ -196,17 +233,19 @@ impl Way {
     fn on(mut self, mut last: DialError, now: Instant) -> Result<Dial, DialError> {
         while let Some(to) = self.rest.next() {
             match self.begin(&to) {
-                Ok((socket, true)) => match tune(&socket, &self.options) {
+                // A proxy is asked when its socket is registered, and writable.
+                Ok((socket, true)) if self.beyond.is_none() => match tune(&socket, &self.options) {
                     Ok(()) => return Ok(Dial::Connected(Stream::tcp(socket))),
                     Err(refused) => last = failed(to, refused, Some(socket.as_raw_fd())),
                 },
-                Ok((socket, false)) => {
+                Ok((socket, _)) => {
                     let timeout = self.options.connect_timeout;
                     let deadline = now.checked_add(timeout).filter(|_| !timeout.is_zero());
                     return Ok(Dial::Begun(Connecting {
                         socket,
                         to,
                         deadline,
+                        proxied: None,
                         way: self,
                     }));
                 }
@@ -249,25 +288,69 @@ impl Connecting {
     ///
     /// # Errors
     /// [`DialError`], when there is no next one.
-    pub fn poll(self, now: Instant) -> Result<Dial, DialError> {
-        let fd = Some(self.socket.as_raw_fd());
-        let error = match self.outcome() {
-            Ok(true) => match tune(&self.socket, &self.way.options) {
-                Ok(()) => return Ok(Dial::Connected(Stream::tcp(self.socket))),
-                Err(refused) => failed(self.to, refused, fd),
-            },
+    pub fn poll(mut self, now: Instant) -> Result<Dial, DialError> {
+        let error = match self.advance(now) {
+            Ok(true) => return Ok(Dial::Connected(Stream::tcp(self.socket))),
             Ok(false) if self.deadline.is_none_or(|deadline| now < deadline) => {
                 return Ok(Dial::Waiting(self));
             }
             Ok(false) => DialError::TimedOut {
                 endpoint: Endpoint::Tcp(self.to.into()).to_string(),
-                after: self.way.options.connect_timeout,
+                after: self.patience(),
             },
-            Err(source) => failed(self.to, at("connect")(source), fd),
+            Err(error) => error,
         };
         // Before the next one begins, so that one descriptor is enough.
         drop(self.socket);
         self.way.on(error, now)
+    }
+
+    /// Goes as far as it goes at once. Returns true if the peer is reached.
+    fn advance(&mut self, now: Instant) -> Result<bool, DialError> {
+        let fd = self.socket.as_raw_fd();
+        let refused = |to, refused| failed(to, refused, Some(fd));
+        if self.proxied.is_none() {
+            match self.outcome() {
+                Ok(true) => {
+                    tune(&self.socket, &self.way.options).map_err(|e| refused(self.to, e))?
+                }
+                Ok(false) => return Ok(false),
+                Err(source) => return Err(refused(self.to, at("connect")(source))),
+            }
+            let (Some(beyond), Some(proxy)) = (&self.way.beyond, &self.way.options.socks_proxy)
+            else {
+                return Ok(true);
+            };
+            let proxied = Proxied::new(proxy, beyond);
+            self.proxied = Some(proxied.map_err(|source| self.refused_by_proxy(source))?);
+            self.deadline = now.checked_add(self.patience());
+        }
+        let Some(proxied) = &mut self.proxied else {
+            return Ok(true);
+        };
+        match proxied.advance(self.socket.as_fd()) {
+            Ok(Progress::Connected) => Ok(true),
+            Ok(Progress::Waits) => Ok(false),
+            Ok(Progress::Refused(source)) => Err(self.refused_by_proxy(source)),
+            Err(source) => Err(refused(self.to, at("SOCKS")(source))),
+        }
+    }
+
+    fn refused_by_proxy(&self, source: SocksError) -> DialError {
+        DialError::Proxy {
+            endpoint: Endpoint::Tcp(self.to.into()).to_string(),
+            source,
+            fd: self.socket.as_raw_fd(),
+        }
+    }
+
+    /// How long one step may take: connecting, or all that is said to a proxy.
+    fn patience(&self) -> Duration {
+        let timeout = self.way.options.connect_timeout;
+        if self.proxied.is_some() && timeout.is_zero() {
+            return PROXY_ANSWERS_WITHIN;
+        }
+        timeout
     }
 
     /// Whether it is connected.
@@ -314,6 +397,7 @@ mod tests {
         let way = Way {
             source: None,
             rest: all.into_iter(),
+            beyond: None,
             options: Options::default(),
         };
         let endpoint = "nobody asks".into();
@@ -337,7 +421,7 @@ mod tests {
                 Err(error) => return (Err(error), sockets),
             };
             let mut poll = Poll::new().unwrap();
-            let interest = Interest::WRITABLE;
+            let interest = Interest::READABLE | Interest::WRITABLE;
             connecting
                 .register(poll.registry(), Token(0), interest)
                 .unwrap();

@@ -37,7 +37,9 @@ mod filter;
 mod folder;
 mod listener;
 mod options;
+mod proxied;
 mod resolve;
+mod socks;
 mod source;
 mod stream;
 mod tuning;
@@ -53,4 +55,5 @@ pub use options::{Keepalive, Options};
 pub use resolve::{Answer, ResolveError, canonical};
 #[doc(no_inline)]
 pub use ringmq_sys::{Address, AddressError, BindError, Setback, Steal};
+pub use socks::{SocksError, SocksProxy};
 pub use stream::Stream;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ringmq_sys::Steal;
 
 use crate::filter::{IpcFilter, Subnet};
+use crate::socks::SocksProxy;
 
 /// Options of listeners and dialers, by the names of libzmq's. The default is libzmq's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Options {
     pub max_retransmit: Duration,
     /// `CONNECT_TIMEOUT` of one attempt at one tcp address; zero leaves it to the system.
     pub connect_timeout: Duration,
+    /// `SOCKS_PROXY` and what belongs to it: tcp connects through it; None connects itself.
+    pub socks_proxy: Option<SocksProxy>,
     /// `TCP_ACCEPT_FILTER`: who may connect; empty for all.
     pub accept_from: Vec<Subnet>,
     /// `IPC_FILTER_UID`, `_GID` and `_PID`: who may connect.
@@ -69,6 +72,7 @@ impl Default for Options {
             keepalive: Keepalive::default(),
             max_retransmit: Duration::ZERO,
             connect_timeout: Duration::ZERO,
+            socks_proxy: None,
             accept_from: Vec::new(),
             accept_whom: IpcFilter::default(),
             mode: None,

@@ -4,14 +4,13 @@
 
 #include <limits.h>
 
-/* What differs on purpose (docs/libzmq.md): mechanisms and proxies, which are not there and cannot be set; raw sockets;
+/* What differs on purpose (docs/libzmq.md): mechanisms, which are not there and cannot be set; raw sockets;
  * options that libzmq 4.3.4 does not have; descriptors, whose numbers say nothing. */
 static int differs (int option, const void *value, size_t len)
 {
     switch (option) {
         case ZMQ_PLAIN_USERNAME:
         case ZMQ_PLAIN_PASSWORD:
-        case ZMQ_SOCKS_PROXY:
             return len > 0;
         case ZMQ_PLAIN_SERVER:
         case ZMQ_CURVE_SERVER:

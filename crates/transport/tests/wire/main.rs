@@ -9,5 +9,6 @@ mod endpoints;
 mod exhausted;
 mod filtering;
 mod listening;
+mod proxies;
 mod reactor;
 mod streams;

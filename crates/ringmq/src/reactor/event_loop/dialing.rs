@@ -115,7 +115,7 @@ impl EventLoop {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        if let DialError::Os { .. } | DialError::TimedOut { .. } = error {
+        if let DialError::Os { .. } | DialError::Proxy { .. } | DialError::TimedOut { .. } = error {
             let fd = error.fd().or(fd);
             session.tell(EventKind::Closed { fd });
         }
@@ -163,7 +163,11 @@ impl EventLoop {
             && self
                 .poll
                 .registry()
-                .register(&mut connecting, token, Interest::WRITABLE)
+                .register(
+                    &mut connecting,
+                    token,
+                    Interest::READABLE | Interest::WRITABLE,
+                )
                 .is_err()
         {
             self.rest(slot);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringmq_pipe::Wait;
-use ringmq_transport::{IpcFilter, Keepalive, ReconnectStop, Steal, Subnet};
+use ringmq_transport::{IpcFilter, Keepalive, ReconnectStop, SocksProxy, Steal, Subnet};
 use ringmq_zmtp::Heartbeat;
 
 use crate::socket::options::SocketOptions;
@@ -157,6 +157,11 @@ impl SocketOptions {
     /// See [`connect_timeout`](SocketOptions::connect_timeout).
     pub fn get_connect_timeout(&self) -> Option<Duration> {
         some(self.transport.connect_timeout)
+    }
+
+    /// See [`socks_proxy`](SocketOptions::socks_proxy).
+    pub fn get_socks_proxy(&self) -> Option<&SocksProxy> {
+        self.transport.socks_proxy.as_ref()
     }
 
     /// See [`accept_tcp_from`](SocketOptions::accept_tcp_from).

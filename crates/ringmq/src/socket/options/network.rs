@@ -2,11 +2,27 @@
 
 use std::time::Duration;
 
-use ringmq_transport::{IpcFilter, Keepalive, Steal, Subnet};
+use ringmq_transport::{IpcFilter, Keepalive, SocksProxy, Steal, Subnet};
 
 use crate::socket::options::SocketOptions;
 
 impl SocketOptions {
+    /// The SOCKS5 proxy through which tcp connects; `None`, the default, connects without one. The proxy looks up the names
+    /// of hosts. It has [`connect_timeout`](SocketOptions::connect_timeout) to answer, or 30 s without one.
+    ///
+    /// ```
+    /// use ringmq::{SocketOptions, SocksProxy};
+    ///
+    /// let proxy: SocksProxy = "proxy.example:1080".parse()?;
+    /// let options = SocketOptions::new().socks_proxy(proxy.user("name", "password"));
+    /// # Ok::<(), ringmq::ParseEndpointError>(())
+    /// ```
+    #[must_use]
+    pub fn socks_proxy(mut self, proxy: impl Into<Option<SocksProxy>>) -> SocketOptions {
+        self.transport.socks_proxy = proxy.into();
+        self
+    }
+
     /// How many connections may wait to be accepted; 100 by default.
     #[must_use]
     pub fn backlog(mut self, connections: i32) -> SocketOptions {

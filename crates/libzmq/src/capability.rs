@@ -21,5 +21,5 @@ unsafe extern "C" fn zmq_version(major: *mut c_int, minor: *mut c_int, patch: *m
 unsafe extern "C" fn zmq_has(capability: *const c_char) -> c_int {
     // SAFETY: the caller's contract.
     let capability = unsafe { text(capability) };
-    matches!(capability, Ok("ipc" | "ringmq")).into()
+    matches!(capability, Ok("ipc" | "curve" | "ringmq")).into()
 }

@@ -29,6 +29,8 @@ impl Errno {
     pub(crate) const INVALID: Errno = Errno(libc::EINVAL);
     pub(crate) const NO_MEMORY: Errno = Errno(libc::ENOMEM);
     pub(crate) const NO_SOCKET: Errno = Errno(libc::ENOTSOCK);
+    /// The system has no random bytes.
+    pub(crate) const NO_RANDOM: Errno = Errno(libc::EIO);
     pub(crate) const NOT_SUPPORTED: Errno = Errno(libc::ENOTSUP);
     pub(crate) const STATE: Errno = Errno(OWN + 51);
     pub(crate) const UNFIT_TRANSPORT: Errno = Errno(OWN + 52);

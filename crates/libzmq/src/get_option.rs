@@ -3,12 +3,13 @@
 use std::ffi::{c_int, c_void};
 use std::os::fd::AsRawFd;
 
-use ringmq::endpoint_bytes;
+use ringmq::{endpoint_bytes, z85};
 
 use crate::arguments::out;
 use crate::boundary::catch;
 use crate::errors::Errno;
 use crate::poll::{POLLIN, POLLOUT};
+use crate::security::Answer;
 use crate::socket::{Open, is_thread_safe, number};
 use crate::stored::*;
 
@@ -25,10 +26,10 @@ unsafe extern "C" fn zmq_getsockopt(
         let mut open = unsafe { Open::ask(handle) }?;
         // SAFETY: the caller's contract.
         let len = unsafe { out(len) }?;
-        let found = get(&mut open, option)?;
+        let found = get(&mut open, option, *len)?;
         let bytes = found.bytes();
         let fits = match found {
-            Value::Exact(_) | Value::Long(_) => *len == bytes.len(),
+            Value::Exact(_) | Value::Long(_) | Value::Key(_) => *len == bytes.len(),
             _ => *len >= bytes.len(),
         };
         if !fits || (value.is_null() && *len > 0) {
@@ -43,11 +44,14 @@ unsafe extern "C" fn zmq_getsockopt(
     })
 }
 
-/// What an option has. The size of the first two has to be given exactly, of the others there may be more room.
+/// What an option has. The size of the first two and of a key has to be given exactly, of the others there may be more
+/// room.
 enum Value {
     Exact([u8; 4]),
     Long([u8; 8]),
     Loose([u8; 4]),
+    /// Binary or as a text, which the size says.
+    Key(Vec<u8>),
     Bytes(Vec<u8>),
 }
 
@@ -56,7 +60,7 @@ impl Value {
         match self {
             Value::Exact(bytes) | Value::Loose(bytes) => bytes,
             Value::Long(bytes) => bytes,
-            Value::Bytes(bytes) => bytes,
+            Value::Key(bytes) | Value::Bytes(bytes) => bytes,
         }
     }
 
@@ -75,8 +79,15 @@ impl Value {
     }
 }
 
-fn get(open: &mut Open, option: c_int) -> Result<Value, Errno> {
+/// `len` is the room for it.
+fn get(open: &mut Open, option: c_int, len: usize) -> Result<Value, Errno> {
     let Open { socket, stored, .. } = open;
+    match stored.secured.get(option) {
+        Some(Answer::Number(number)) => return Ok(Value::exact(number)),
+        Some(Answer::Text(text)) => return Ok(Value::text(text)),
+        Some(Answer::Key(key)) => return key_of(key, len),
+        None => {}
+    }
     Ok(match option {
         RCVMORE => Value::loose(socket.has_more().into()),
         // As in libzmq, which has no descriptor for them.
@@ -94,9 +105,17 @@ fn get(open: &mut Open, option: c_int) -> Result<Value, Errno> {
             let set = stored.texts.get(&option);
             Value::text(set.map(Vec::as_slice).unwrap_or_default())
         }
-        PLAIN_USERNAME | PLAIN_PASSWORD | ZAP_DOMAIN => Value::text(b""),
         _ => Value::exact(stored.get(option).ok_or(Errno::INVALID)?),
     })
+}
+
+/// A key as its bytes if there is room for no more, else as a text.
+fn key_of(key: &[u8; 32], len: usize) -> Result<Value, Errno> {
+    if len == key.len() {
+        return Ok(Value::Key(key.to_vec()));
+    }
+    let text = z85::encode(key).map_err(|_| Errno::INVALID)?;
+    Ok(Value::Key([text.as_bytes(), &[0]].concat()))
 }
 
 /// What a socket is ready for, as bits.

@@ -34,6 +34,12 @@ unsafe extern "C" fn zmq_setsockopt(
 
 fn set(open: &mut Open, option: c_int, value: &[u8], null: bool) -> Result<(), Errno> {
     let Open { socket, stored, .. } = open;
+    if let Some(set) = stored.secured.set(option, value, null) {
+        set?;
+        let secured = &stored.secured;
+        socket.change_options(|options| secured.apply(options))?;
+        return Ok(());
+    }
     match option {
         SUBSCRIBE => socket.set(SetOption::Subscribe(value))?,
         UNSUBSCRIBE => socket.set(SetOption::Unsubscribe(value))?,
@@ -79,8 +85,6 @@ fn set(open: &mut Open, option: c_int, value: &[u8], null: bool) -> Result<(), E
             let proxy = proxy(stored);
             socket.change_options(|options| options.socks_proxy(proxy))?;
         }
-        // No mechanism is there: they can be cleared, and not set.
-        PLAIN_USERNAME | PLAIN_PASSWORD if value.is_empty() && null => {}
         // A REP cannot be raw. As in libzmq, it may be told that it is not.
         ROUTER_RAW if socket.kind() == Kind::Rep && exactly(value)? == 0_i32.to_ne_bytes() => {}
         STREAM_NOTIFY if socket.kind() == Kind::Stream => {
@@ -183,9 +187,6 @@ fn filter(open: &mut Open, option: c_int, value: &[u8], null: bool) -> Result<()
 }
 
 fn set_number(open: &mut Open, option: c_int, value: c_int) -> Result<(), Errno> {
-    if option == MECHANISM {
-        return Err(Errno::INVALID);
-    }
     open.stored.set(option, value)?;
     pass_on(&mut open.socket, &open.stored, option)?;
     Ok(())

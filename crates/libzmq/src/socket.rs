@@ -140,6 +140,7 @@ unsafe extern "C" fn zmq_socket(context: *mut c_void, kind: c_int) -> *mut c_voi
         let kind = self::kind(kind).ok_or(Errno::INVALID)?;
         let settings = &held.settings;
         let mut options = SocketOptions::new().steal(true).ipv6(settings.ipv6);
+        options = options.zap_enforce_domain(false);
         let mut stored = Stored::new(kind, settings);
         if !settings.blocky {
             options = options.linger(Duration::ZERO);

@@ -7,6 +7,8 @@ use ringmq::{IpcFilter, Kind, Subnet};
 
 use crate::context::Settings;
 use crate::errors::Errno;
+pub(crate) use crate::numbers::*;
+use crate::security::Secured;
 
 /// Which numbers an option takes.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +26,7 @@ enum Range {
 use Range::{Any, From, Only, Truth, Within};
 
 /// Options that are an `int`, which every socket type has: number, default, range.
-const NUMBERS: [(c_int, c_int, Range); 43] = [
+const NUMBERS: [(c_int, c_int, Range); 39] = [
     (RATE, 100, From(1)),
     (RECOVERY_IVL, 10_000, From(0)),
     (SNDBUF, -1, From(-1)),
@@ -44,8 +46,6 @@ const NUMBERS: [(c_int, c_int, Range); 43] = [
     (TCP_KEEPALIVE_INTVL, -1, From(-1)),
     (IMMEDIATE, 0, Within(0, 1)),
     (IPV6, 0, Within(0, 1)),
-    (MECHANISM, 0, Only(0)),
-    (PLAIN_SERVER, 0, Only(0)),
     (CONFLATE, 0, Within(0, 1)),
     (TOS, 0, From(0)),
     (HANDSHAKE_IVL, 30_000, From(0)),
@@ -58,10 +58,8 @@ const NUMBERS: [(c_int, c_int, Range); 43] = [
     (TCP_MAXRT, 0, From(0)),
     (MULTICAST_MAXTPDU, 1500, From(1)),
     (USE_FD, -1, From(-1)),
-    (ZAP_ENFORCE_DOMAIN, 0, Only(0)),
     (MULTICAST_LOOP, 1, Truth),
     (RECONNECT_STOP, 0, Any),
-    (CURVE_SERVER, 0, Only(0)),
     (GSSAPI_SERVER, 0, Only(0)),
     (GSSAPI_PLAINTEXT, 0, Only(0)),
     (GSSAPI_PRINCIPAL_NAMETYPE, 0, Within(0, 2)),
@@ -71,33 +69,8 @@ const NUMBERS: [(c_int, c_int, Range); 43] = [
     (BUSY_POLL, 0, From(0)),
 ];
 
-macro_rules! numbers {
-    ($($name:ident = $number:literal;)*) => {
-        $(pub(crate) const $name: c_int = $number;)*
-    };
-}
-
-numbers! {
-    AFFINITY = 4; ROUTING_ID = 5; SUBSCRIBE = 6; UNSUBSCRIBE = 7; RATE = 8; RECOVERY_IVL = 9; SNDBUF = 11;
-    RCVBUF = 12; RCVMORE = 13; FD = 14; EVENTS = 15; TYPE = 16; LINGER = 17; RECONNECT_IVL = 18; BACKLOG = 19;
-    RECONNECT_IVL_MAX = 21; MAXMSGSIZE = 22; SNDHWM = 23; RCVHWM = 24; MULTICAST_HOPS = 25; RCVTIMEO = 27;
-    SNDTIMEO = 28; IPV4ONLY = 31; LAST_ENDPOINT = 32; ROUTER_MANDATORY = 33; TCP_KEEPALIVE = 34;
-    TCP_KEEPALIVE_CNT = 35; TCP_KEEPALIVE_IDLE = 36; TCP_KEEPALIVE_INTVL = 37; TCP_ACCEPT_FILTER = 38; IMMEDIATE = 39;
-    XPUB_VERBOSE = 40; ROUTER_RAW = 41; IPV6 = 42; MECHANISM = 43; PLAIN_SERVER = 44; PLAIN_USERNAME = 45; PLAIN_PASSWORD = 46;
-    CURVE_SERVER = 47; GSSAPI_SERVER = 62; GSSAPI_PLAINTEXT = 65; GSSAPI_PRINCIPAL_NAMETYPE = 90;
-    GSSAPI_SERVICE_PRINCIPAL_NAMETYPE = 91; LOOPBACK_FASTPATH = 94; METADATA = 95;
-    PROBE_ROUTER = 51; REQ_CORRELATE = 52; REQ_RELAXED = 53; CONFLATE = 54; ZAP_DOMAIN = 55; ROUTER_HANDOVER = 56;
-    TOS = 57; IPC_FILTER_PID = 58; IPC_FILTER_UID = 59; IPC_FILTER_GID = 60; CONNECT_ROUTING_ID = 61;
-    HANDSHAKE_IVL = 66; SOCKS_PROXY = 68; XPUB_NODROP = 69; XPUB_MANUAL = 71; XPUB_WELCOME_MSG = 72; STREAM_NOTIFY = 73;
-    INVERT_MATCHING = 74; HEARTBEAT_IVL = 75; HEARTBEAT_TTL = 76; HEARTBEAT_TIMEOUT = 77; XPUB_VERBOSER = 78;
-    CONNECT_TIMEOUT = 79; TCP_MAXRT = 80; THREAD_SAFE = 81; MULTICAST_MAXTPDU = 84; USE_FD = 89; BINDTODEVICE = 92;
-    ZAP_ENFORCE_DOMAIN = 93; MULTICAST_LOOP = 96; XPUB_MANUAL_LAST_VALUE = 98; SOCKS_USERNAME = 99;
-    SOCKS_PASSWORD = 100; ONLY_FIRST_SUBSCRIBE = 108; RECONNECT_STOP = 109; PRIORITY = 112; BUSY_POLL = 113;
-    XSUB_VERBOSE_UNSUBSCRIBE = 115;
-}
-
 /// What was set, and can be asked for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Stored {
     /// Those that differ from their defaults.
     numbers: BTreeMap<c_int, c_int>,
@@ -105,6 +78,7 @@ pub(crate) struct Stored {
     pub(crate) greatest_message: i64,
     /// Texts that are not empty.
     pub(crate) texts: BTreeMap<c_int, Vec<u8>>,
+    pub(crate) secured: Secured,
     pub(crate) accept_from: Vec<Subnet>,
     pub(crate) accept_whom: IpcFilter,
 }
@@ -116,6 +90,7 @@ impl Stored {
             affinity: 0,
             greatest_message: -1,
             texts: BTreeMap::new(),
+            secured: Secured::default(),
             accept_from: Vec::new(),
             accept_whom: IpcFilter::default(),
         };

@@ -382,3 +382,8 @@ fn scheduling() {
 fn context_drafts() {
     holds("context_drafts", With::Ours);
 }
+
+#[test]
+fn keys() {
+    holds("keys", With::Both);
+}

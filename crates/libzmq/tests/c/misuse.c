@@ -66,11 +66,7 @@ int main (void)
     context = zmq_ctx_new ();
     void *sub = made (context, ZMQ_SUB);
     int on = 1;
-    CHECK (zmq_socket (context, ZMQ_STREAM) == NULL && errno == EINVAL);
-    REFUSED (zmq_setsockopt (sub, ZMQ_PLAIN_SERVER, &on, sizeof on), EINVAL);
-    REFUSED (zmq_setsockopt (sub, ZMQ_CURVE_SERVER, &on, sizeof on), EINVAL);
-    REFUSED (zmq_setsockopt (sub, ZMQ_ZAP_DOMAIN, "domain", 6), EINVAL);
-    REFUSED (zmq_setsockopt (sub, ZMQ_SOCKS_PROXY, "127.0.0.1:1080", 14), EINVAL);
+    REFUSED (zmq_setsockopt (sub, ZMQ_GSSAPI_SERVER, &on, sizeof on), EINVAL);
     set (sub, ZMQ_USE_FD, 9999);
     REFUSED (zmq_bind (sub, "tcp://127.0.0.1:*"), EBADF);
     int listener = socket (AF_INET, SOCK_STREAM, 0);
@@ -78,9 +74,7 @@ int main (void)
     set (sub, ZMQ_USE_FD, listener);
     REFUSED (zmq_bind (sub, "ipc://misuse"), EINVAL);
     set (sub, ZMQ_USE_FD, -1);
-    CHECK (zmq_has ("curve") == 0 && zmq_has ("ipc") == 1);
-    char key[41];
-    REFUSED (zmq_curve_keypair (key, key), ENOTSUP);
+    CHECK (zmq_has ("gssapi") == 0 && zmq_has ("ipc") == 1);
     CHECK (zmq_close (sub) == 0 && zmq_ctx_term (context) == 0);
     return 0;
 }

@@ -2,7 +2,7 @@
 
 use ringmq_message::Frame;
 
-use super::{Connection, Stage};
+use super::{Connection, Sender, Stage};
 use crate::event::Event;
 use crate::peer::Peer;
 use crate::settings::RawSettings;
@@ -38,6 +38,7 @@ impl Connection {
             Raw::New(RawSettings { notify }) => {
                 *raw = if notify { Raw::Announces } else { Raw::Open };
                 self.peer = Some(Peer::unknown());
+                self.sender = Sender::Clear;
                 return Some(Event::Ready);
             }
             Raw::Announces => {

@@ -15,6 +15,8 @@ use crate::switch::Input;
 /// Bytes that are decoded, at most, before the socket sees what is in them. As many as libzmq reads at a time: with more,
 /// the application would wait while a long burst is decoded.
 const TOGETHER: usize = 8 << 10;
+/// Bytes of a peer that are kept before the authenticator has replied. Then no more are read.
+const AHEAD: usize = 64 << 10;
 
 impl Open {
     /// Reads, and hands the socket what it has room for. Says whether anything was done.
@@ -33,6 +35,9 @@ impl Open {
             self.used = leftover.len() - left;
             self.leftover = leftover;
             outcome?;
+            if left > 0 && self.exchange.is_some() {
+                return self.read_ahead(scratch);
+            }
             if left > 0 {
                 return Ok(left < before);
             }
@@ -75,6 +80,22 @@ impl Open {
                 if !input.is_empty() {
                     self.leftover.extend_from_slice(input);
                 }
+                Ok(true)
+            }
+            Err(error) => self.unread(error),
+        }
+    }
+
+    /// Reads while the authenticator has not replied, so that the end of the connection is noticed.
+    #[cold]
+    fn read_ahead(&mut self, scratch: &mut [u8]) -> Result<bool, Broken> {
+        if !self.readable || self.leftover.len() >= AHEAD {
+            return Ok(false);
+        }
+        match self.stream.read(scratch) {
+            Ok(0) => Err(Broken::Closed),
+            Ok(read) => {
+                self.leftover.extend_from_slice(&scratch[..read]);
                 Ok(true)
             }
             Err(error) => self.unread(error),

@@ -151,16 +151,19 @@ impl Secured {
     }
 
     fn security(&self) -> Security {
-        let keys = || KeyPair::from_secret(self.secret_key.clone());
         match (self.mechanism, self.server) {
             (PLAIN, true) => Security::PlainServer,
             (PLAIN, false) => {
                 let (user, password) = (self.user.clone(), self.password.clone());
                 Security::PlainClient(Login::new(user, password))
             }
-            (CURVE, true) => Security::CurveServer(keys()),
+            // As in libzmq, a server needs the secret half only, and a client shows the public half that was set.
+            (CURVE, true) => Security::CurveServer(KeyPair::from_secret(self.secret_key.clone())),
             (CURVE, false) => Security::CurveClient {
-                keys: keys(),
+                keys: KeyPair::from_halves(
+                    PublicKey::from_bytes(self.public_key),
+                    self.secret_key.clone(),
+                ),
                 server_key: PublicKey::from_bytes(self.server_key),
             },
             _ => Security::Null,

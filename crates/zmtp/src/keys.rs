@@ -194,6 +194,12 @@ impl KeyPair {
         KeyPair { public, secret }
     }
 
+    /// A pair of two halves that are stored apart. If they do not belong together, a server refuses the client that shows
+    /// them.
+    pub fn from_halves(public: PublicKey, secret: SecretKey) -> KeyPair {
+        KeyPair { public, secret }
+    }
+
     /// The public half.
     pub fn public(&self) -> &PublicKey {
         &self.public

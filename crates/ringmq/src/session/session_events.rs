@@ -12,7 +12,6 @@ use tracing::Level;
 use crate::mail::{Carrier, Command, EventKind, HandshakeFailure, Identity, Stats, ZmtpReason};
 use crate::session::broken::Broken;
 use crate::session::origin::Origin;
-use crate::session::zap::NoVerdict;
 use crate::session::{Io, Session};
 
 /// Whether a dialer connects again when its connection has ended.
@@ -263,10 +262,9 @@ fn failure(why: &Broken) -> HandshakeFailure {
         Broken::Closed | Broken::Handoff | Broken::NoReply => {
             HandshakeFailure::NoDetail(ErrorKind::BrokenPipe.into())
         }
-        Broken::NoVerdict(NoVerdict::Absent) => HandshakeFailure::NoDetail(ErrorNumber::MISSING),
         Broken::NoVerdict(why) => match why.code() {
             Some(code) => HandshakeFailure::Protocol(code),
-            None => HandshakeFailure::NoDetail(ErrorKind::BrokenPipe.into()),
+            None => HandshakeFailure::NoDetail(ErrorNumber::MISSING),
         },
         Broken::Io(error) => HandshakeFailure::NoDetail(ErrorNumber::from(error)),
         Broken::Protocol(error) => match error.detail() {

@@ -35,8 +35,6 @@ pub(crate) struct Subject<'a> {
 pub(crate) enum NoVerdict {
     /// No socket is bound to the name.
     Absent,
-    /// The authenticator has closed without a reply.
-    Gone,
     /// The reply has not the parts of a reply.
     Malformed,
     /// It begins with an envelope.
@@ -52,10 +50,10 @@ pub(crate) enum NoVerdict {
 }
 
 impl NoVerdict {
-    /// The `ZMQ_PROTOCOL_ERROR_ZAP_*` of `zmq.h`; `None` where there is no reply.
+    /// The `ZMQ_PROTOCOL_ERROR_ZAP_*` of `zmq.h`; `None` without an authenticator.
     pub(crate) fn code(self) -> Option<u32> {
         match self {
-            NoVerdict::Absent | NoVerdict::Gone => None,
+            NoVerdict::Absent => None,
             NoVerdict::Envelope => Some(0x2000_0000),
             NoVerdict::Malformed => Some(0x2000_0001),
             NoVerdict::RequestId => Some(0x2000_0002),
@@ -122,10 +120,11 @@ impl Exchange {
 
     /// Returns true if [`look`](Exchange::look) finds something new.
     pub(crate) fn is_ready(&mut self) -> bool {
-        self.replies.is_ready() || self.replies.is_at_end()
+        self.replies.is_ready()
     }
 
-    /// What the authenticator has decided; `None` if it has not replied yet.
+    /// What the authenticator has decided; `None` if it has not replied yet. One that has gone replies no more: as in
+    /// libzmq, the handshake ends when its time is over.
     pub(crate) fn look(&mut self) -> Option<Result<Verdict, NoVerdict>> {
         while let Some(part) = self.replies.pop() {
             let more = part.more();
@@ -137,7 +136,7 @@ impl Exchange {
                 return Some(Err(NoVerdict::Malformed));
             }
         }
-        self.replies.is_at_end().then_some(Err(NoVerdict::Gone))
+        None
     }
 }
 

@@ -119,7 +119,8 @@ impl Authenticator {
         Authenticator::default()
     }
 
-    /// Allows peers of these addresses. If none are allowed, all are that are not [denied](Authenticator::deny).
+    /// Allows peers of these addresses. If none are allowed, all are that are not [denied](Authenticator::deny). Peers over
+    /// ipc have no address, and are neither allowed nor denied by one.
     #[must_use]
     pub fn allow(mut self, addresses: Subnet) -> Authenticator {
         self.rules.allowed.push(addresses);
@@ -316,12 +317,12 @@ fn parse(message: &Message) -> Option<(Frame, Frame, AuthenticationRequest)> {
 }
 
 fn reply(whom: Frame, id: Frame, verdict: &Verdict) -> Message {
-    let nobody = User::default();
+    let no_user = User::default();
     let (status, text, user) = match verdict {
         Verdict::Accept(user) => ("200", "OK", user),
-        Verdict::Refuse(Refusal::Temporary) => ("300", "not now", &nobody),
-        Verdict::Refuse(Refusal::Denied) => ("400", "denied", &nobody),
-        Verdict::Refuse(Refusal::Internal) => ("500", "internal error", &nobody),
+        Verdict::Refuse(Refusal::Temporary) => ("300", "not now", &no_user),
+        Verdict::Refuse(Refusal::Denied) => ("400", "denied", &no_user),
+        Verdict::Refuse(Refusal::Internal) => ("500", "internal error", &no_user),
     };
     let metadata = user.metadata_bytes();
     let parts = [&b""[..], VERSION].map(Frame::copy_from_slice);

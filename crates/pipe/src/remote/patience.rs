@@ -98,6 +98,8 @@ pub(super) struct Patience {
     /// Nanoseconds. Invariant: `left <= most`.
     left: u64,
     most: u64,
+    /// The position up to which the bytes sent have been counted.
+    counted: u64,
     /// The position of the reader when the sender gave up on it.
     given_up: Option<u64>,
 }
@@ -118,10 +120,10 @@ impl Patience {
         self.left = self.most;
     }
 
-    /// Called when a message of `len` bytes was sent.
-    #[inline]
-    pub(super) fn sent(&mut self, len: usize) {
-        let earned = OF_SENT.saturating_mul(len as u64);
+    /// Adds what the bytes up to `position` have earned. A sender calls this before it waits, and not with each message.
+    pub(super) fn sent(&mut self, position: u64) {
+        let earned = OF_SENT.saturating_mul(position.saturating_sub(self.counted));
+        self.counted = position;
         self.left = self.left.saturating_add(earned).min(self.most);
     }
 
@@ -223,7 +225,7 @@ mod tests {
         assert_eq!(patience.wait(LateReader::Sleep, reader(1, 1)), Ok(true));
         patience.sent(1000);
         assert_eq!(patience.left, 2000);
-        patience.sent(usize::MAX);
+        patience.sent(u64::MAX);
         assert_eq!(patience.left, MIB as u64);
     }
 

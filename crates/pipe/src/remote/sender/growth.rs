@@ -6,7 +6,7 @@ use ringmq_ring::{Corrupt, HEADER};
 
 use super::super::patience::LatePolicy;
 use super::super::segment::{self, FIRST, MOST};
-use super::{AGAIN, MODEST, PushError, SMALL, Sender};
+use super::{AGAIN, BRISK, Growth, MODEST, PushError, SELDOM, SMALL, Sender};
 
 impl Sender {
     /// The bytes of the limit that the socket's other peers do not use.
@@ -112,7 +112,12 @@ impl Sender {
 
     /// Leaves a large segment for a small one if the reader has taken everything.
     pub(super) fn shrink(&mut self, len: usize) {
-        if !self.growth.large || self.retire().is_err() {
+        if self.sent < self.growth.look {
+            return;
+        }
+        let now = Instant::now();
+        self.growth.plan_look(self.sent, now);
+        if self.retire().is_err() {
             return;
         }
         let Some(writer) = &self.writer else {
@@ -121,7 +126,9 @@ impl Sender {
         let capacity = writer.capacity();
         let only = segment::lock(&self.segments).list.len() == 1;
         if capacity <= SMALL {
-            self.growth.large = !only;
+            if only {
+                self.growth.look = u64::MAX;
+            }
             return;
         }
         let drained = only && writer.seen_reader() == writer.position();
@@ -131,14 +138,14 @@ impl Sender {
         } else {
             self.growth.keep
         };
-        let is_kept = self.growth.full.is_some_and(|full| full.elapsed() < keep);
+        let is_kept = self.growth.full.is_some_and(|full| now - full < keep);
         if !drained || !enough || is_kept {
             return;
         }
         let least = segment::capacity_for(len).unwrap_or(FIRST);
         // Without memory for a small one the large one stays.
         if self.jump(least).is_ok() {
-            self.growth.shrunk = Some(Instant::now());
+            self.growth.shrunk = Some(now);
         }
     }
 
@@ -150,5 +157,19 @@ impl Sender {
             .iter()
             .map(|segment| segment.memory.len() as u64)
             .sum()
+    }
+}
+
+impl Growth {
+    /// Sets when a send looks at the memory again, after a look with message `sent`.
+    fn plan_look(&mut self, sent: u64, now: Instant) {
+        let brisk = self.looked.is_some_and(|before| now - before < BRISK);
+        self.step = if brisk {
+            (self.step * 2).min(SELDOM)
+        } else {
+            1
+        };
+        self.look = sent.saturating_add(self.step);
+        self.looked = Some(now);
     }
 }

@@ -65,8 +65,12 @@ pub struct Sender {
 /// When to go back to a small segment.
 #[derive(Debug)]
 struct Growth {
-    /// True if there may be more memory than a steady flow needs.
-    large: bool,
+    /// The number of sent messages at which a send looks whether there is more memory than a steady flow needs;
+    /// `u64::MAX` if there is not.
+    look: u64,
+    /// Messages from one look to the next.
+    step: u64,
+    looked: Option<Instant>,
     shrunk: Option<Instant>,
     /// When the segment was made because the one before was full, or was last full itself.
     full: Option<Instant>,
@@ -103,6 +107,11 @@ const STILL: u32 = 32;
 const SURE: u64 = 256;
 /// A load that comes again within this time is not a burst.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Looks at the memory that come faster than this become rarer: each reads the position of the reader, and so takes the
+/// cache line from the reader's CPU.
+const BRISK: Duration = Duration::from_millis(1);
+/// The most messages from one look at the memory to the next.
+const SELDOM: u64 = 256;
 
 impl Sender {
     pub(super) fn new(common: &Arc<Common>, limit: u64, reserved: Counted) -> (Sender, Witness) {
@@ -119,7 +128,9 @@ impl Sender {
             reserved: Some(reserved),
             limit,
             growth: Growth {
-                large: false,
+                look: u64::MAX,
+                step: 1,
+                looked: None,
                 shrunk: None,
                 full: None,
                 keep: Duration::ZERO,
@@ -246,7 +257,7 @@ impl Sender {
 
     #[inline(always)]
     fn push_as(&mut self, kind: Kind, payload: &[u8]) -> Result<(), PushError> {
-        if !self.growth.large
+        if self.sent < self.growth.look
             && let Some(writer) = &mut self.writer
             && writer.push(kind, payload).is_ok()
         {
@@ -316,9 +327,6 @@ impl Sender {
                     claim.commit(kind);
                     writer.publish();
                     self.sent += 1;
-                    if let Some(patience) = &mut self.patience {
-                        patience.sent(len);
-                    }
                     self.wants_room.disarm();
                     self.wake();
                     return Ok(());
@@ -345,6 +353,8 @@ impl Sender {
     /// [`PushError::Full`] unless the reader is there already.
     fn want(&mut self, position: u64) -> Result<(), PushError> {
         self.wants_room.arm(position);
+        // The next message that finds room disarms it.
+        self.growth.look = 0;
         let Some(writer) = &mut self.writer else {
             return Err(PushError::Full);
         };
@@ -392,7 +402,7 @@ impl Sender {
         segment::lock(&self.segments)
             .list
             .push_back(self.segment(0, memory));
-        self.growth.large = capacity > SMALL;
+        self.growth.look = if capacity > SMALL { 0 } else { u64::MAX };
         if let Some(patience) = &mut self.patience {
             patience.made(capacity);
         }
@@ -495,6 +505,7 @@ impl Sender {
         if !can_grow || writer.capacity() < DEAR {
             return Ok(false);
         }
+        patience.sent(writer.position());
         // Room for several short messages, so that each of them is not waited for.
         let enough = len.max(writer.capacity() / 8);
         let look = || {
@@ -560,7 +571,7 @@ impl Sender {
         segment::lock(&self.segments)
             .list
             .push_back(self.segment(start, memory));
-        self.growth.large = true;
+        self.growth.look = 0;
         if let Some(patience) = &mut self.patience {
             patience.made(capacity);
         }

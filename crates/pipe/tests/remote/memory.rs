@@ -26,6 +26,25 @@ fn a_thousand_long_messages_wait_and_their_memory_goes_back() {
     assert_eq!(take(&mut world.receiver).unwrap(), [b"again"]);
 }
 
+/// A fast flow of short messages looks seldom whether the reader has taken everything, but it looks.
+#[test]
+fn the_memory_of_short_messages_goes_back() {
+    let mut world = world(1_000_000, 1_000_000, 4 * GIB);
+    let short = [7; 1 << 10];
+    for _ in 0..150_000 {
+        world.sender.push(&short).unwrap();
+    }
+    assert!(world.sender.memory() >= 100 << 20);
+    for _ in 0..150_000 {
+        take(&mut world.receiver).unwrap();
+    }
+    for _ in 0..66 {
+        world.sender.push(b"small").unwrap();
+        take(&mut world.receiver).unwrap();
+    }
+    assert_eq!(world.sender.memory(), FIRST as u64);
+}
+
 /// The most memory for some messages of 1 MiB to a reader that is slower than a sender which takes new memory for each.
 fn most_memory_for_a_late_reader() -> u64 {
     const COUNT: usize = 60;

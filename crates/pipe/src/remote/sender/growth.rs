@@ -6,7 +6,7 @@ use ringmq_ring::{Corrupt, HEADER};
 
 use super::super::patience::LatePolicy;
 use super::super::segment::{self, FIRST, MOST};
-use super::{AGAIN, BRISK, Growth, MODEST, PushError, SELDOM, SMALL, Sender};
+use super::{AGAIN, BRISK, Growth, MODEST, PushError, SELDOM, SELDOM_BYTES, SMALL, Sender};
 
 impl Sender {
     /// The bytes of the limit that the socket's other peers do not use.
@@ -116,7 +116,7 @@ impl Sender {
             return;
         }
         let now = Instant::now();
-        self.growth.plan_look(self.sent, now);
+        self.growth.plan_look(self.sent, len, now);
         if self.retire().is_err() {
             return;
         }
@@ -161,15 +161,58 @@ impl Sender {
 }
 
 impl Growth {
-    /// Sets when a send looks at the memory again, after a look with message `sent`.
-    fn plan_look(&mut self, sent: u64, now: Instant) {
+    /// Sets when a send looks at the memory again, after a look with message number `sent` of `len` bytes.
+    fn plan_look(&mut self, sent: u64, len: usize, now: Instant) {
         let brisk = self.looked.is_some_and(|before| now - before < BRISK);
-        self.step = if brisk {
-            (self.step * 2).min(SELDOM)
-        } else {
-            1
-        };
-        self.look = sent.saturating_add(self.step);
+        let most = (SELDOM_BYTES / len.max(1)).clamp(1, SELDOM);
+        self.step = if brisk { (self.step * 2).min(most) } else { 1 };
+        self.look = sent.saturating_add(self.step as u64);
         self.looked = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// The numbers of the messages that look, of `count` messages that come at regular times.
+    fn looks(count: u64, len: usize, between: Duration) -> Vec<u64> {
+        let mut growth = Growth {
+            look: 0,
+            step: 1,
+            looked: None,
+            shrunk: None,
+            full: None,
+            keep: Duration::ZERO,
+        };
+        let mut now = Instant::now();
+        let mut looks = Vec::new();
+        for sent in 0..count {
+            if sent >= growth.look {
+                growth.plan_look(sent, len, now);
+                looks.push(sent);
+            }
+            now += between;
+        }
+        looks
+    }
+
+    #[test]
+    fn a_fast_flow_looks_seldom_at_short_messages_and_often_at_long_ones() {
+        let fast = Duration::from_nanos(100);
+        assert_eq!(looks(200, 64, fast), [0, 1, 3, 7, 15, 31, 63, 127, 191]);
+        assert_eq!(looks(64, 16 << 10, fast).len(), 18);
+        assert_eq!(looks(64, 1 << 20, fast).len(), 64);
+        assert_eq!(looks(200, 0, fast).len(), 9);
+    }
+
+    #[test]
+    fn a_slow_flow_looks_with_each_message() {
+        assert_eq!(looks(100, 64, Duration::from_millis(1)).len(), 100);
+        // Between the two a look comes once in a millisecond, about.
+        let some = looks(1000, 64, Duration::from_micros(100));
+        assert!(some.windows(2).all(|pair| pair[1] - pair[0] <= 16));
     }
 }

@@ -69,7 +69,7 @@ struct Growth {
     /// `u64::MAX` if there is not.
     look: u64,
     /// Messages from one look to the next.
-    step: u64,
+    step: usize,
     looked: Option<Instant>,
     shrunk: Option<Instant>,
     /// When the segment was made because the one before was full, or was last full itself.
@@ -111,7 +111,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// cache line from the reader's CPU.
 const BRISK: Duration = Duration::from_millis(1);
 /// The most messages from one look at the memory to the next.
-const SELDOM: u64 = 256;
+const SELDOM: usize = 64;
+/// The most bytes from one look to the next, by the message of the last one. To copy them takes longer than a look.
+const SELDOM_BYTES: usize = 64 << 10;
 
 impl Sender {
     pub(super) fn new(common: &Arc<Common>, limit: u64, reserved: Counted) -> (Sender, Witness) {

@@ -105,6 +105,8 @@ fn get(open: &mut Open, option: c_int, len: usize) -> Result<Value, Errno> {
             let set = stored.texts.get(&option);
             Value::text(set.map(Vec::as_slice).unwrap_or_default())
         }
+        // They cannot be set, and are empty as in a libzmq with GSSAPI.
+        GSSAPI_PRINCIPAL | GSSAPI_SERVICE_PRINCIPAL => Value::text(b""),
         _ => Value::exact(stored.get(option).ok_or(Errno::INVALID)?),
     })
 }

@@ -17,7 +17,7 @@ pub(crate) enum Library {
 }
 
 /// Our library, which lies beside the programs that cargo builds for tests, or one folder above.
-fn ours() -> PathBuf {
+pub(crate) fn ours() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let folders = test.ancestors().skip(1).take(2);
     let mut found = folders.map(|folder| folder.join("libzmq.so"));

@@ -62,6 +62,16 @@ impl Witness {
         count
     }
 
+    /// The receiver's part of the mark, which is its socket's; 0 is no limit.
+    pub fn receiving_mark(&self) -> u64 {
+        self.common.seen(layout::RECEIVING_MARK).load()
+    }
+
+    /// The mark of this side's socket for what it receives; 0 is no limit.
+    pub fn own_receiving_mark(&self) -> u64 {
+        self.common.own(layout::RECEIVING_MARK).load()
+    }
+
     /// Reads from where the receiver is now, and takes nothing from it.
     fn look_ahead(&self) -> Unread {
         Witness::new(&self.common, &self.segments).into_unread()

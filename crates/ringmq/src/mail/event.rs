@@ -98,9 +98,10 @@ pub enum EventKind {
     },
     /// The messages that wait in the pipe of a connection, as [asked for](crate::Socket::ask_for_stats).
     PipeStats {
-        /// Messages to be sent. The number is not exact: the receiver reports what it has taken in steps.
+        /// Messages to be sent. Over ZMTP the number is not exact: the receiver reports what it has taken in steps. In
+        /// shared memory it is exact, without those that the receiver's mark admits to its own queue.
         sending: u64,
-        /// Messages to be received.
+        /// Messages to be received. In shared memory no more than the socket's mark admits.
         receiving: u64,
     },
     /// Events were lost here, because the reader was too slow.

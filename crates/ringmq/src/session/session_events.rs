@@ -177,13 +177,19 @@ impl Session {
 
     /// Tells how many messages wait in the pipe.
     pub(crate) fn tell_stats(&self, stats: Stats) {
-        // In shared memory the peer reports what it has taken in steps of its mark: its position says it exactly.
-        let sending = match &self.driver.witness {
-            Some(witness) => witness.count(stats.sent),
-            None => stats.sent,
+        // In shared memory the peer reports what it has taken in steps of its mark: its position says it exactly. Both
+        // queues are one there. The receiver's holds up to its mark, as it would with a stream between them.
+        let (sending, received) = match &self.driver.witness {
+            Some(witness) => {
+                let sent = witness.count(stats.sent);
+                let theirs = within(sent, witness.receiving_mark());
+                let ours = within(stats.received, witness.own_receiving_mark());
+                (sent - theirs, ours)
+            }
+            None => (stats.sent, stats.received),
         };
         let by_zmtp = self.ends.inbound.as_ref().map_or(0, Sender::waiting);
-        let receiving = stats.received + by_zmtp;
+        let receiving = received + by_zmtp;
         self.tell(EventKind::PipeStats { sending, receiving });
     }
 
@@ -280,4 +286,9 @@ fn failure(why: &Broken) -> HandshakeFailure {
             ),
         },
     }
+}
+
+/// Messages that a queue with such a mark holds, of `count`; a mark of 0 is no limit.
+fn within(count: u64, mark: u64) -> u64 {
+    if mark == 0 { count } else { count.min(mark) }
 }

@@ -209,6 +209,18 @@ impl<T: Content> Slot<T> {
         Ok(unsafe { &*slot })
     }
 
+    /// As [`Guard::life`], of whichever handle it is now: another thread may close it meanwhile.
+    pub(crate) fn life(&self) -> u32 {
+        // ORDERING: relaxed, a call that enters compares it under the lock.
+        self.life.load(Ordering::Relaxed)
+    }
+
+    /// Whether the content [is thread-safe](Content::is_thread_safe), without entering.
+    pub(crate) fn is_thread_safe(&self) -> bool {
+        // ORDERING: relaxed, the load of the tag in `find` acquired it.
+        self.lock.endless.load(Ordering::Relaxed)
+    }
+
     /// Enters it to look, which wakes no call, unless another call is inside: `BUSY`.
     #[inline]
     pub(crate) fn try_enter(&'static self) -> Result<Guard<T>, Errno> {

@@ -34,6 +34,7 @@ mod monitor;
 mod named_peers;
 mod numbers;
 mod poll;
+mod poller;
 mod proxy;
 mod security;
 mod set_option;

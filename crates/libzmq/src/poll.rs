@@ -1,11 +1,11 @@
-//! `zmq_poll`.
+//! `zmq_poll`, `zmq_ppoll`, and the wait that pollers share with them.
 
 use std::cell::RefCell;
 use std::ffi::{c_int, c_long, c_short, c_void};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use ringmq::{Interest, PollPause, PollStep, PollWait, Poller, Readiness};
+use ringmq::{Interest, PollPause, PollStep, PollWait, Poller, Readiness, SignalMask};
 
 use crate::boundary::catch;
 use crate::errors::Errno;
@@ -15,8 +15,8 @@ use crate::socket::Open;
 
 pub(crate) const POLLIN: c_short = 1;
 pub(crate) const POLLOUT: c_short = 2;
-const POLLERR: c_short = 4;
-const POLLPRI: c_short = 8;
+pub(crate) const POLLERR: c_short = 4;
+pub(crate) const POLLPRI: c_short = 8;
 
 thread_local! {
     /// What earlier waits of this thread have shown.
@@ -25,11 +25,11 @@ thread_local! {
 
 /// What to wait for: a socket, or a descriptor if there is none.
 #[repr(C)]
-struct Item {
-    socket: *mut c_void,
-    fd: c_int,
-    events: c_short,
-    revents: c_short,
+pub(crate) struct Item {
+    pub(crate) socket: *mut c_void,
+    pub(crate) fd: c_int,
+    pub(crate) events: c_short,
+    pub(crate) revents: c_short,
 }
 
 impl Item {
@@ -79,13 +79,13 @@ struct Place {
 }
 
 /// What to look at, and which of these each item is about.
-struct Entries {
+pub(crate) struct Entries {
     all: Vec<Entry>,
     of_item: Vec<Option<usize>>,
 }
 
 /// The sockets among the entries, while they are held.
-type Held = Vec<Guard<Open>>;
+pub(crate) type Held = Vec<Guard<Open>>;
 
 impl Entries {
     /// Enters all sockets. None is held while another one is waited for: two threads that poll the same ones never wait
@@ -94,7 +94,7 @@ impl Entries {
     /// # Safety
     ///
     /// The sockets as [`Open::enter`] wants them; the descriptors are open until these are dropped.
-    unsafe fn of(items: &[Item]) -> Result<(Entries, Held), Errno> {
+    pub(crate) unsafe fn of(items: &[Item]) -> Result<(Entries, Held), Errno> {
         loop {
             // SAFETY: the caller's.
             match unsafe { Entries::try_of(items) }? {
@@ -169,7 +169,7 @@ impl Entries {
         })
     }
 
-    fn descriptors(&self) -> impl Iterator<Item = (BorrowedFd<'static>, Interest)> {
+    fn descriptors<'fd>(&'fd self) -> impl Iterator<Item = (BorrowedFd<'fd>, Interest)> {
         self.all.iter().filter_map(|entry| match &entry.target {
             Target::Socket(_) => None,
             Target::Descriptor(fd) => Some((*fd, entry.interest)),
@@ -177,7 +177,11 @@ impl Entries {
     }
 
     /// Takes a step of the wait. Gives what to rest on, if it is not over.
-    fn step(&mut self, held: &mut Held, wait: &mut PollWait) -> Result<Option<PollPause>, Errno> {
+    pub(crate) fn step(
+        &mut self,
+        held: &mut Held,
+        wait: &mut PollWait,
+    ) -> Result<Option<PollPause>, Errno> {
         let mut held = held.iter_mut();
         let mut items: Vec<ringmq::Item<'_>> = Vec::with_capacity(self.all.len());
         for entry in &self.all {
@@ -203,14 +207,21 @@ impl Entries {
         Ok(None)
     }
 
-    /// Leaves the sockets, rests, and enters them again.
-    fn rest(&self, held: Held, pause: &PollPause, wait: &mut PollWait) -> Result<Held, Errno> {
+    /// Leaves the sockets, rests, and enters them again. It also wakes when `beside` is readable.
+    pub(crate) fn rest(
+        &self,
+        held: Held,
+        pause: &PollPause,
+        wait: &mut PollWait,
+        beside: Option<BorrowedFd<'_>>,
+    ) -> Result<Held, Errno> {
         if pause.is_brief() {
             drop(held);
             self.places().for_each(|place| place.slot.let_in());
         } else {
             held.into_iter().for_each(Open::leave);
-            pause.rest(wait, self.descriptors());
+            let beside = beside.map(|fd| (fd, Interest::READABLE));
+            pause.rest(wait, self.descriptors().chain(beside));
         }
         // All of them are to know that this thread is awake, also if one was closed.
         let back = self
@@ -219,6 +230,21 @@ impl Entries {
         let back: Vec<Result<(), Errno>> = back.map(|open| open.map(drop)).collect();
         back.into_iter().collect::<Result<(), Errno>>()?;
         self.enter_again()
+    }
+
+    /// Which of the handles each socket is that its slot has been, in the order of the items that are sockets.
+    pub(crate) fn lives(&self) -> impl Iterator<Item = u32> {
+        self.places().map(|place| place.life)
+    }
+
+    /// Sets what each item is ready for. Returns how many are.
+    pub(crate) fn tell(&self, items: &mut [Item]) -> usize {
+        let mut count = 0;
+        for (item, entry) in items.iter_mut().zip(&self.of_item) {
+            let found = entry.map_or(Readiness::default(), |entry| self.all[entry].ready);
+            count += usize::from(item.tell(found));
+        }
+        count
     }
 
     fn enter_again(&self) -> Result<Held, Errno> {
@@ -246,34 +272,63 @@ impl Entries {
 /// # Safety
 ///
 /// As [`Entries::of`].
-unsafe fn poll(items: &mut [Item], timeout: Option<Duration>) -> Result<usize, Errno> {
+unsafe fn poll(items: &mut [Item], mut wait: PollWait) -> Result<usize, Errno> {
     // SAFETY: the caller's.
     let (mut entries, mut held) = unsafe { Entries::of(items) }?;
-    let mut wait = PollWait::new(timeout);
     while let Some(pause) = entries.step(&mut held, &mut wait)? {
-        held = entries.rest(held, &pause, &mut wait)?;
+        held = entries.rest(held, &pause, &mut wait, None)?;
     }
-    let mut count = 0;
-    for (item, entry) in items.iter_mut().zip(&entries.of_item) {
-        let found = entry.map_or(Readiness::default(), |entry| entries.all[entry].ready);
-        count += usize::from(item.tell(found));
+    Ok(entries.tell(items))
+}
+
+/// The items of a call.
+///
+/// # Safety
+///
+/// Null, or as many items that no other code uses for as long as `'a`.
+unsafe fn items<'a>(items: *mut Item, count: c_int) -> Result<&'a mut [Item], Errno> {
+    let count = usize::try_from(count).map_err(|_| Errno::INVALID)?;
+    match (items.is_null(), count) {
+        (_, 0) => Ok(&mut []),
+        (true, _) => Err(Errno::FAULT),
+        // SAFETY: the caller's.
+        (false, _) => Ok(unsafe { std::slice::from_raw_parts_mut(items, count) }),
     }
-    Ok(count)
+}
+
+/// A wait for so many milliseconds, without end if they are negative.
+pub(crate) fn wait_of(timeout: c_long) -> PollWait {
+    PollWait::new(u64::try_from(timeout).ok().map(Duration::from_millis))
 }
 
 /// Waits until a socket or a descriptor is ready.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_poll(items: *mut Item, count: c_int, timeout: c_long) -> c_int {
     catch(|| {
-        let count = usize::try_from(count).map_err(|_| Errno::INVALID)?;
-        let items = match (items.is_null(), count) {
-            (_, 0) => &mut [],
-            (true, _) => return Err(Errno::FAULT),
-            // SAFETY: the caller's contract.
-            (false, _) => unsafe { std::slice::from_raw_parts_mut(items, count) },
-        };
-        let timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
         // SAFETY: the caller's contract.
-        Ok(size(unsafe { poll(items, timeout) }?))
+        let items = unsafe { self::items(items, count) }?;
+        // SAFETY: the caller's contract.
+        Ok(size(unsafe { poll(items, wait_of(timeout)) }?))
+    })
+}
+
+/// Waits as `zmq_poll` does, with another signal mask while it sleeps, unless that is null.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn zmq_ppoll(
+    items: *mut Item,
+    count: c_int,
+    timeout: c_long,
+    mask: *const libc::sigset_t,
+) -> c_int {
+    catch(|| {
+        // SAFETY: the caller's contract.
+        let items = unsafe { self::items(items, count) }?;
+        let mut wait = wait_of(timeout);
+        // SAFETY: null, or the caller's contract.
+        if let Some(mask) = unsafe { mask.as_ref() } {
+            wait = wait.with_signal_mask(SignalMask::from(*mask));
+        }
+        // SAFETY: the caller's contract.
+        Ok(size(unsafe { poll(items, wait) }?))
     })
 }

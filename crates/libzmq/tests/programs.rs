@@ -342,6 +342,12 @@ fn peers_by_number() {
     holds_however_it_waits("peers_by_number", With::Ours);
 }
 
+/// As above.
+#[test]
+fn pollers() {
+    holds_however_it_waits("pollers", With::Ours);
+}
+
 #[test]
 fn scheduling() {
     holds("scheduling", With::Both);

@@ -125,6 +125,6 @@ pub use poller::{PollPause, PollStep, PollWait};
 #[doc(hidden)]
 pub use proxy::{ProxyPause, ProxyProgress, ProxyStep};
 #[doc(hidden)]
-pub use ringmq_sys::rest;
+pub use ringmq_sys::{poll::SignalMask, rest};
 #[doc(hidden)]
 pub use socket::{patience::Woken, pause::Pause};

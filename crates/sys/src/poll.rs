@@ -1,7 +1,9 @@
 //! Waiting for several descriptors at once.
 
+use std::fmt;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
@@ -45,6 +47,65 @@ pub struct Conditions {
     pub broken: bool,
 }
 
+impl Conditions {
+    fn flags(self) -> PollFlags {
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::IN, self.readable);
+        flags.set(PollFlags::OUT, self.writable);
+        flags.set(PollFlags::PRI, self.urgent);
+        flags
+    }
+}
+
+/// Sleeps as [`Set::wait`] does, with another signal mask for as long as the sleep lasts. Returns at how many descriptors
+/// something was found. Source: ppoll(2).
+///
+/// # Errors
+/// As [`Set::wait`]. `Interrupted` also when the mask lets a pending signal through.
+pub fn wait_with_mask(
+    fds: &[(BorrowedFd<'_>, Conditions)],
+    deadline: Option<Instant>,
+    mask: &SignalMask,
+) -> io::Result<usize> {
+    let polled = fds.iter().map(|(fd, conditions)| libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: conditions.flags().bits().cast_signed(),
+        revents: 0,
+    });
+    let mut polled: Vec<libc::pollfd> = polled.collect();
+    let len = libc::nfds_t::try_from(polled.len()).unwrap_or(libc::nfds_t::MAX);
+    loop {
+        let left = remaining(deadline);
+        let timeout = left.map(timespec).map(|left| libc::timespec {
+            tv_sec: left.tv_sec,
+            tv_nsec: left.tv_nsec,
+        });
+        let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+        // SAFETY: there are `len` descriptors to read and write, the time is null or can be read, and the mask can.
+        let count = unsafe { libc::ppoll(polled.as_mut_ptr(), len, timeout, &raw const mask.0) };
+        let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+        if count > 0 || left.is_some_and(|left| left.is_zero()) {
+            return Ok(count);
+        }
+    }
+}
+
+/// The signals that are blocked while a thread sleeps.
+#[derive(Clone, Copy)]
+pub struct SignalMask(libc::sigset_t);
+
+impl From<libc::sigset_t> for SignalMask {
+    fn from(blocked: libc::sigset_t) -> SignalMask {
+        SignalMask(blocked)
+    }
+}
+
+impl fmt::Debug for SignalMask {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("SignalMask").finish_non_exhaustive()
+    }
+}
+
 /// Descriptors to sleep on, each for conditions of its own. Source: ppoll(2).
 ///
 /// ```
@@ -66,6 +127,15 @@ pub struct Set<'fd> {
     polled: Vec<PollFd<'fd>>,
 }
 
+impl<'fd> FromIterator<(BorrowedFd<'fd>, Conditions)> for Set<'fd> {
+    fn from_iter<I: IntoIterator<Item = (BorrowedFd<'fd>, Conditions)>>(all: I) -> Set<'fd> {
+        let mut set = Set::new();
+        all.into_iter()
+            .for_each(|(fd, conditions)| set.add(fd, conditions));
+        set
+    }
+}
+
 impl<'fd> Set<'fd> {
     /// One without descriptors.
     pub fn new() -> Set<'fd> {
@@ -74,11 +144,8 @@ impl<'fd> Set<'fd> {
 
     /// Adds a descriptor; its index is the number of those that were there.
     pub fn add(&mut self, fd: BorrowedFd<'fd>, conditions: Conditions) {
-        let mut flags = PollFlags::empty();
-        flags.set(PollFlags::IN, conditions.readable);
-        flags.set(PollFlags::OUT, conditions.writable);
-        flags.set(PollFlags::PRI, conditions.urgent);
-        self.polled.push(PollFd::from_borrowed_fd(fd, flags));
+        self.polled
+            .push(PollFd::from_borrowed_fd(fd, conditions.flags()));
     }
 
     /// Whether there are no descriptors.

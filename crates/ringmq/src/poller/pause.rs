@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ringmq_pipe::waiting::{Slept, Storm};
 use ringmq_sys::Event;
-use ringmq_sys::poll::{Conditions, Set};
+use ringmq_sys::poll::{Conditions, Set, SignalMask, wait_with_mask};
 
 use crate::poller::error::PollError;
 use crate::poller::item::{Interest, Item};
@@ -33,6 +33,8 @@ pub struct PollWait {
     /// It has slept, and has found no event since.
     has_slept: bool,
     storm: Storm,
+    /// The signal mask of its sleeps, if it is not that of the thread.
+    mask: Option<SignalMask>,
 }
 
 impl PollWait {
@@ -46,12 +48,23 @@ impl PollWait {
             yields: 0,
             has_slept: false,
             storm: Storm::default(),
+            mask: None,
         }
+    }
+
+    /// Sets the signal mask of the wait's sleeps. Such a wait does not spin, and sleeps once, for no time, also if its
+    /// timeout is zero: a pending signal that the mask lets through is handled.
+    pub fn with_signal_mask(mut self, mask: SignalMask) -> PollWait {
+        if self.over {
+            (self.over, self.deadline) = (false, Some(Instant::now()));
+        }
+        self.mask = Some(mask);
+        self
     }
 
     /// Whether it may spin.
     pub(super) fn spins(&self) -> bool {
-        self.yields < MOST_YIELDS
+        self.yields < MOST_YIELDS && self.mask.is_none()
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -148,7 +161,9 @@ impl PollPause {
             return;
         }
         wait.yields = 0;
+        // A pause between two sleeps would be one with the thread's own mask.
         if std::mem::replace(&mut wait.has_slept, true)
+            && wait.mask.is_none()
             && let Err(error) = wait.storm.found_nothing(self.deadline)
         {
             wait.ended(error.into());
@@ -158,19 +173,22 @@ impl PollPause {
             readable: true,
             ..Conditions::default()
         };
-        let mut all = Set::new();
-        for bell in self.bells.iter().chain(&self.own) {
-            all.add(bell.as_fd(), rung);
-        }
-        for (descriptor, interest) in others {
-            all.add(descriptor, interest.conditions());
-        }
+        let bells = self.bells.iter().chain(&self.own);
+        let bells = bells.map(|bell| (bell.as_fd(), rung));
+        let others = others
+            .into_iter()
+            .map(|(descriptor, interest)| (descriptor, interest.conditions()));
+        let all = bells.chain(others);
         let soon = self.short.then(|| Instant::now() + BRIEF);
         let deadline = match (self.deadline, soon) {
             (Some(deadline), Some(soon)) => Some(deadline.min(soon)),
             (deadline, soon) => deadline.or(soon),
         };
-        match all.wait(deadline) {
+        let slept = match &wait.mask {
+            Some(mask) => wait_with_mask(&all.collect::<Vec<_>>(), deadline, mask),
+            None => all.collect::<Set<'_>>().wait(deadline),
+        };
+        match slept {
             Ok(0) if deadline == self.deadline => wait.ended(Slept::TimedOut),
             Ok(_) => wait.look_at_time(),
             Err(error) => wait.ended(error.into()),

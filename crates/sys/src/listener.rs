@@ -33,14 +33,15 @@ pub struct ListenOptions {
     pub steal: Steal,
 }
 
-/// Whether a path may be taken from a socket that listens there. Other files, other users' sockets
-/// and abstract names are never taken.
+/// Whether a path may be taken from a socket that listens there. Other users' sockets, abstract names, and files but for
+/// empty ones of this user are never taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Steal {
     /// A live socket keeps its path: [`BindError::AddrInUse`].
     #[default]
     Never,
-    /// The newcomer gets the path, as in libzmq; connections that exist stay where they are.
+    /// The newcomer gets the path, as in libzmq; connections that exist stay where they are. It also gets the path of an
+    /// empty file of this user: programs make one with mkstemp(3) to reserve a path.
     Always,
 }
 

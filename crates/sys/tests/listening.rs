@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ringmq_sys::{Address, BindError, Credentials, ListenOptions, Stream, UnixListener};
+use ringmq_sys::{Address, BindError, Credentials, ListenOptions, Steal, Stream, UnixListener};
 use tempfile::TempDir;
 
 fn folder() -> (TempDir, PathBuf) {
@@ -344,4 +344,24 @@ fn accepting_keeps_its_deadline() {
     }
     let flags = rustix::io::fcntl_getfd(listener.as_fd()).unwrap();
     assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+}
+
+/// A path that mkstemp(3) has reserved is for a socket that may steal; a file with contents is for none.
+#[test]
+fn an_empty_file_makes_way_for_a_socket_that_may_steal() {
+    let (folder, path) = folder();
+    let options = ListenOptions {
+        steal: Steal::Always,
+        ..ListenOptions::default()
+    };
+    let steal = || UnixListener::bind(&Address::from(path.as_path()), &options);
+    std::fs::write(&path, "").unwrap();
+    std::fs::hard_link(&path, folder.path().join("other name")).unwrap();
+    assert!(matches!(steal(), Err(BindError::NotASocket { .. })));
+    std::fs::remove_file(folder.path().join("other name")).unwrap();
+    assert!(matches!(bind(&path), Err(BindError::NotASocket { .. })));
+    drop(steal().unwrap());
+    std::fs::write(&path, "precious").unwrap();
+    assert!(matches!(steal(), Err(BindError::NotASocket { .. })));
+    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
 }

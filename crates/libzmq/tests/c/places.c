@@ -58,6 +58,18 @@ static void again (const char *endpoint)
     CHECK (zmq_close (req) == 0);
 }
 
+/* A program may reserve a path by an empty file. */
+static void reserved (void)
+{
+    char path[] = "reservedXXXXXX", endpoint[64];
+    int file = mkstemp (path);
+    CHECK (file >= 0 && close (file) == 0);
+    sprintf (endpoint, "ipc://%s", path);
+    void *socket = made (context, ZMQ_PULL);
+    CHECK (zmq_bind (socket, endpoint) == 0 && zmq_close (socket) == 0);
+    remove (path);
+}
+
 /* Once disconnected, messages go to those who are left, and those for the other are gone. */
 static void left (void)
 {
@@ -131,6 +143,7 @@ int main (void)
     last ();
     again ("tcp://127.0.0.1:*");
     again ("ipc://place");
+    reserved ();
     again ("inproc://place");
     left ();
     beating ("tcp://127.0.0.1:*", "inproc://tcp beats");

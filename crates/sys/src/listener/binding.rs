@@ -51,6 +51,14 @@ fn kind(stat: &Stat) -> FileType {
     FileType::from_raw_mode(stat.st_mode)
 }
 
+/// Returns true for an empty file of this user, as mkstemp(3) makes it to reserve a path.
+fn is_reservation(stat: &Stat, own: u32) -> bool {
+    kind(stat) == FileType::RegularFile
+        && stat.st_size == 0
+        && stat.st_uid == own
+        && stat.st_nlink == 1
+}
+
 /// Binds and listens; for a path also says what is to be removed in the end.
 pub(super) fn bind(
     address: &Address,
@@ -145,13 +153,14 @@ impl Attempt<'_> {
                 Err(Errno::NOENT) => continue,
                 Err(errno) => return Err(self.failed("lstat", errno)),
             };
-            if kind(&found) != FileType::Socket {
+            let own = rustix::process::geteuid().as_raw();
+            let reserved = self.options.steal == Steal::Always && is_reservation(&found, own);
+            if kind(&found) != FileType::Socket && !reserved {
                 return Err(BindError::NotASocket {
                     path: path.into(),
                     mode: found.st_mode,
                 });
             }
-            let own = rustix::process::geteuid().as_raw();
             if found.st_uid != own && !directory_is_ours_alone(path, own) {
                 return Err(BindError::NotOurs {
                     path: path.into(),
@@ -159,7 +168,8 @@ impl Attempt<'_> {
                     own,
                 });
             }
-            match self.probe()? {
+            let life = if reserved { Life::None } else { self.probe()? };
+            match life {
                 Life::Gone => continue,
                 Life::Possible if self.options.steal == Steal::Never => {
                     return Err(self.in_use());
@@ -173,9 +183,11 @@ impl Attempt<'_> {
                     waited_ms,
                 });
             }
-            // Is it still the one that was asked?
+            // Is it still the one that was asked, and still empty if it was?
             match rustix::fs::lstat(path) {
-                Ok(now) if identity(&now) == identity(&found) => {}
+                Ok(now)
+                    if identity(&now) == identity(&found)
+                        && (!reserved || is_reservation(&now, own)) => {}
                 Ok(_) | Err(Errno::NOENT) => continue,
                 Err(errno) => return Err(self.failed("lstat", errno)),
             }

@@ -115,7 +115,8 @@ impl SocketOptions {
         self
     }
 
-    /// Whether a bind takes an ipc path from a socket that listens there; false by default.
+    /// Whether a bind takes an ipc path from a socket that listens there, or from an empty file of this user; false by
+    /// default.
     #[must_use]
     pub fn steal(mut self, steal: bool) -> SocketOptions {
         self.transport.steal = if steal { Steal::Always } else { Steal::Never };

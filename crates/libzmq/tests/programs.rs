@@ -363,3 +363,34 @@ fn context_drafts() {
 fn keys() {
     holds("keys", With::Both);
 }
+
+#[test]
+fn restarts() {
+    holds("restarts", With::Both);
+}
+
+/// A proxy that spins uses its CPU anyway.
+#[test]
+fn proxies() {
+    holds("proxies", With::Both);
+    let folder = TempDir::new().unwrap();
+    fs::copy(ours(), folder.path().join("libzmq.so.5")).unwrap();
+    let program = compiled("proxies", folder.path());
+    run_waiting(&program, folder.path(), "ours", "park");
+}
+
+#[test]
+fn departures() {
+    holds("departures", With::Both);
+}
+
+/// libzmq crashes.
+#[test]
+fn unreadable() {
+    holds("unreadable", With::Ours);
+}
+
+#[test]
+fn unlimited() {
+    holds_however_it_waits("unlimited", With::Both);
+}

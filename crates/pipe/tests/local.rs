@@ -186,6 +186,34 @@ fn commands_come_in_order_of_each() {
     assert_eq!(post.send((0, 0)), Err((0, 0)));
 }
 
+/// What is taken back is not there any more, and what is there is still in order.
+#[test]
+fn commands_can_be_taken_back() {
+    let sleeper = Sleeper::new(Wait::Park).unwrap();
+    let mut mailbox = Mailbox::new(sleeper.bellpull().into());
+    let post = mailbox.post();
+    let is_of = |who: u32| move |command: &(u32, u32)| command.0 == who;
+    for number in 0..3 {
+        post.send((1, number)).unwrap();
+        post.send((2, number)).unwrap();
+    }
+    assert_eq!(mailbox.take(), Some((1, 0)));
+    let back = post.take_back(|command| *command == (1, 0), is_of(1));
+    assert_eq!(back, []);
+    let back = post.take_back(|command| *command == (1, 1), is_of(1));
+    assert_eq!(back, [(1, 1), (1, 2)]);
+    post.send((1, 3)).unwrap();
+    for command in [(2, 0), (2, 1), (2, 2), (1, 3)] {
+        assert!(mailbox.has_mail());
+        assert_eq!(mailbox.take(), Some(command));
+    }
+    assert!(!mailbox.has_mail());
+    post.send((1, 4)).unwrap();
+    assert_eq!(post.take_back(is_of(1), is_of(1)), [(1, 4)]);
+    assert!(!mailbox.has_mail());
+    assert_eq!(mailbox.take(), None);
+}
+
 /// The receiver sees some of the messages, in order, and the last one for certain, however it waits.
 #[test]
 fn the_last_message_of_a_conflating_pipe_always_arrives() {

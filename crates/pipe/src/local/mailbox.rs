@@ -116,6 +116,33 @@ impl<C> Post<C> {
         self.put(command).map(drop)
     }
 
+    /// Takes back all commands for which `is_meant`, if the owner has not yet taken the first of them, for which
+    /// `is_first`. Takes time for each command that waits.
+    pub fn take_back(
+        &self,
+        is_first: impl Fn(&C) -> bool,
+        is_meant: impl Fn(&C) -> bool,
+    ) -> Vec<C> {
+        let mut inside = lock(&self.inside);
+        let Some(first) = inside.commands.iter().position(is_first) else {
+            return Vec::new();
+        };
+        let mut kept = inside.commands.split_off(first);
+        let mut back = Vec::new();
+        while let Some(command) = kept.pop_front() {
+            if is_meant(&command) {
+                back.push(command);
+            } else {
+                inside.commands.push_back(command);
+            }
+        }
+        inside.count -= back.len() as u64;
+        let count = inside.count;
+        inside.posted.set(0, count);
+        // They are dropped without the lock.
+        back
+    }
+
     fn put(&self, command: C) -> Result<MutexGuard<'_, Inside<C>>, C> {
         let mut inside = lock(&self.inside);
         if !inside.open {

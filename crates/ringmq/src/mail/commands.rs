@@ -66,6 +66,27 @@ pub(crate) enum Command {
     Terminate,
 }
 
+impl Command {
+    /// The pipe that it is about.
+    pub(crate) fn pipe(&self) -> Option<PipeId> {
+        match self {
+            Command::Attach(attachment) => Some(attachment.id),
+            Command::Gone(id)
+            | Command::Stop(id)
+            | Command::Parted(id)
+            | Command::Hiccup(id)
+            | Command::Identity(id, _)
+            | Command::Found(id, ..)
+            | Command::Marks(id, _)
+            | Command::Stays(id, _)
+            | Command::Upgrade(id, _)
+            | Command::Downgrade(id, _)
+            | Command::GiveBack(id) => Some(*id),
+            Command::Terminate => None,
+        }
+    }
+}
+
 /// The socket's ends of the two directions of a pipe, and what has the other ends.
 #[derive(Debug)]
 pub(crate) struct Attachment {
@@ -215,6 +236,22 @@ impl Link {
     /// Whether the socket hears by empty messages when a raw connection is made, and when it ends.
     pub(crate) fn notifies(&self) -> bool {
         self.settings.raw.is_some_and(|raw| raw.notify)
+    }
+
+    /// Takes a peer back that the socket has not seen, and would receive nothing from: the memory of peers that have come
+    /// and gone does not wait for the next call of the socket. Returns false if the socket is to be told that it is gone.
+    pub(crate) fn takes_back(&self, id: PipeId) -> bool {
+        let is_attached =
+            |command: &Command| matches!(command, Command::Attach(near) if near.id == id);
+        let only_sends = matches!(
+            self.kind,
+            Kind::Pub | Kind::Radio | Kind::Push | Kind::Scatter
+        );
+        only_sends
+            && !self
+                .post
+                .take_back(is_attached, |command| command.pipe() == Some(id))
+                .is_empty()
     }
 
     /// The bounds of messages that the socket receives.

@@ -10,6 +10,7 @@ use crate::mail::{Command, EventKind, Failure, Marks, PipeId, Unsent};
 use crate::reactor::event_loop::{EventLoop, WITHOUT};
 use crate::reactor::numbers::session_number;
 use crate::session::fallback::Need;
+use crate::session::origin::Origin;
 use crate::session::stream::Worked;
 use crate::session::supply::Supply;
 use crate::session::{Context, Io, Next, Session};
@@ -173,6 +174,7 @@ impl EventLoop {
             io,
             near,
             addresses,
+            origin,
             ..
         } = session;
         let dialing = match io {
@@ -188,7 +190,11 @@ impl EventLoop {
             link.watch
                 .tell(|| addresses.event(EventKind::Closed { fd: dialing }));
         }
-        let _ = link.post.send(Command::Gone(id));
+        // The socket forgets the endpoint of a dialer when it hears of the end.
+        let accepted = matches!(origin, Origin::Accepted(_));
+        if !(accepted && link.takes_back(id)) {
+            let _ = link.post.send(Command::Gone(id));
+        }
         self.crew.relieve(self.number);
         self.lingering.end();
     }

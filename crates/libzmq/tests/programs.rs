@@ -360,6 +360,11 @@ fn context_drafts() {
 }
 
 #[test]
+fn users() {
+    holds("users", With::Both);
+}
+
+#[test]
 fn keys() {
     holds("keys", With::Both);
 }

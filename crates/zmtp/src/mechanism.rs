@@ -130,16 +130,16 @@ impl Handshake {
         }
     }
 
-    /// Goes on after [`Step::Ask`]: the peer is accepted.
+    /// Goes on after [`Step::Ask`]: the peer is accepted, as this user if an authenticator was asked.
     pub(crate) fn accept(
         &mut self,
-        user: User,
+        user: Option<User>,
         settings: &Settings,
         output: &mut Output,
     ) -> Result<Step, Error> {
         match self {
             Handshake::Null(null) => {
-                null.user = Some(user);
+                null.user = user;
                 say_ready(settings, output);
             }
             Handshake::PlainServer(server) => server.accept(user, output),

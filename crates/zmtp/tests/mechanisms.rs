@@ -140,6 +140,24 @@ fn without_an_authenticator_there_is_no_user() {
     assert_eq!(peer.properties().get(names::USER_ID), None);
 }
 
+/// Where there is none to ask, the peer may go on without being anybody.
+#[test]
+fn a_peer_that_is_not_judged_has_no_user() {
+    let mut settings = settings(Kind::Pull);
+    settings.authenticate = true;
+    let mut server = Connection::new(settings, Duration::ZERO);
+    let null = Event::Authenticate(Box::new(Credentials::Null));
+    let greeting = invariants::greeting();
+    assert_eq!(receive_all(&mut server, &greeting), (vec![null], Ok(())));
+    server.accept_unjudged().unwrap();
+    let ready = b"\x04\x1a\x05READY\x0bSocket-Type\x00\x00\x00\x04PUSH";
+    assert_eq!(
+        receive_all(&mut server, ready),
+        (vec![Event::Ready], Ok(()))
+    );
+    assert_eq!(server.peer().unwrap().user(), None);
+}
+
 #[test]
 fn who_is_refused_is_told_or_not() {
     for refusal in [Refusal::Temporary, Refusal::Denied, Refusal::Internal] {

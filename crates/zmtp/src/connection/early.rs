@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Connection, Sender, Stage};
-use crate::authenticate::Verdict;
+use crate::authenticate::{Refusal, User, Verdict};
 use crate::command;
 use crate::error::Error;
 use crate::event::Event;
@@ -231,6 +231,27 @@ impl Connection {
     ///
     /// If the connection does not wait for a verdict.
     pub fn decide(&mut self, verdict: Verdict) -> Result<(), Error> {
+        match verdict {
+            Verdict::Accept(user) => self.conclude(Ok(Some(user))),
+            Verdict::Refuse(refusal) => self.conclude(Err(refusal)),
+        }
+    }
+
+    /// Goes on with the handshake where there is no authenticator: the peer is accepted, and has no
+    /// [user](crate::Peer::user).
+    ///
+    /// # Errors
+    ///
+    /// If the connection has failed before, what was wrong.
+    ///
+    /// # Panics
+    ///
+    /// If the connection does not wait for a verdict.
+    pub fn accept_unjudged(&mut self) -> Result<(), Error> {
+        self.conclude(Ok(None))
+    }
+
+    fn conclude(&mut self, verdict: Result<Option<User>, Refusal>) -> Result<(), Error> {
         let decided = match &mut self.stage {
             Stage::Failed(error) => return Err(error.clone()),
             Stage::Early(early) => match &mut **early {
@@ -239,11 +260,11 @@ impl Connection {
                     step: step @ Step::Asked,
                     ..
                 } => match verdict {
-                    Verdict::Accept(user) => {
+                    Ok(user) => {
                         let next = handshake.accept(user, &self.settings, &mut self.output);
                         next.map(|next| *step = next)
                     }
-                    Verdict::Refuse(refusal) => {
+                    Err(refusal) => {
                         if let Some(reason) = refusal.reason() {
                             let data = [&[reason.len() as u8], reason].concat();
                             self.output.push_command(command::ERROR, &data);

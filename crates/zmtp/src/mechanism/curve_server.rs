@@ -95,14 +95,12 @@ impl Server {
     /// The peer may go on.
     pub(crate) fn accept(
         &mut self,
-        user: User,
+        user: Option<User>,
         settings: &Settings,
         output: &mut Output,
     ) -> Result<Step, Error> {
         match std::mem::replace(&mut self.state, State::Done) {
-            State::Asked { key, metadata } => {
-                self.ready(key, metadata, Some(user), settings, output)
-            }
+            State::Asked { key, metadata } => self.ready(key, metadata, user, settings, output),
             state => {
                 self.state = state;
                 Ok(Step::Wait)

@@ -69,7 +69,7 @@ pub(crate) enum Server {
     /// HELLO comes, and then the verdict about it.
     Listening,
     /// WELCOME is sent, and INITIATE comes.
-    Welcomed(User),
+    Welcomed(Option<User>),
 }
 
 impl Server {
@@ -87,15 +87,15 @@ impl Server {
             (Server::Welcomed(user), command::INITIATE) => {
                 let metadata = metadata::read(data, settings.limits.properties)?;
                 output.push_command(command::READY, &metadata::write(settings));
-                let user = std::mem::take(user);
-                Ok(Step::done(Done::clear(metadata, Some(user))))
+                let user = user.take();
+                Ok(Step::done(Done::clear(metadata, user)))
             }
             (_, name) => Err(command::unexpected(name)),
         }
     }
 
     /// The peer may go on.
-    pub(crate) fn accept(&mut self, user: User, output: &mut Output) {
+    pub(crate) fn accept(&mut self, user: Option<User>, output: &mut Output) {
         output.push_command(command::WELCOME, b"");
         *self = Server::Welcomed(user);
     }

@@ -1,6 +1,6 @@
 //! The peer of a stream, and the authenticator that judges it.
 
-use ringmq_zmtp::{Credentials, User, Verdict};
+use ringmq_zmtp::{Credentials, Verdict};
 
 use crate::session::broken::Broken;
 use crate::session::ends::Ends;
@@ -31,7 +31,7 @@ impl Open {
         if insists || matches!(credentials, Credentials::Plain(_)) {
             return Err(Broken::NoVerdict(NoVerdict::Absent));
         }
-        self.decide(Verdict::Accept(User::default()))
+        self.connection.accept_unjudged().map_err(Broken::Protocol)
     }
 
     /// Goes on with the handshake if the authenticator has replied.

@@ -97,7 +97,7 @@ pub enum DialError {
     /// It is nothing to connect to.
     #[error(transparent)]
     Endpoint(#[from] ParseEndpointError),
-    /// inproc has no sockets.
+    /// inproc has no sockets, and udp no connections.
     #[error("{endpoint} is no byte stream")]
     NoStream {
         /// Where it was tried.
@@ -199,9 +199,11 @@ pub fn dial(endpoint: &Endpoint, options: &Options, now: Instant) -> Result<Dial
                 fd,
             }),
         },
-        Endpoint::IpcAnywhere | Endpoint::Inproc(_) => Err(DialError::NoStream {
-            endpoint: endpoint.to_string(),
-        }),
+        Endpoint::IpcAnywhere | Endpoint::Inproc(_) | Endpoint::Udp(_) => {
+            Err(DialError::NoStream {
+                endpoint: endpoint.to_string(),
+            })
+        }
     }
 }
 

@@ -10,9 +10,11 @@ use ringmq_sys::{Address, AddressError};
 
 mod tcp;
 mod text;
+mod udp;
 
 pub use tcp::{Host, TcpAddress, TcpPlace};
 pub use text::{endpoint_bytes, endpoint_text};
+pub use udp::UdpAddress;
 
 /// Bytes of a Unix socket's name, the `@` of an abstract one included; libzmq's limit.
 const LONGEST: usize = 107;
@@ -28,8 +30,12 @@ const LONGEST: usize = 107;
 /// | `ipc:///path`, `ipc://relative/path`, `ipc://@name`: in the abstract namespace | both |
 /// | `ipc://*`: a path of its own, in a directory of its own | bind |
 /// | `inproc://name` | both |
+/// | `udp://host:port`, `udp://[::1]:port` | both |
+/// | `udp://*:port`, `udp://eth0:port`: as for tcp | bind |
+/// | `udp://group:port`: the multicast group, on the interface that the system chooses | both |
+/// | `udp://interface;group:port`: the multicast group, on this interface, by its name or address | both |
 ///
-/// What is accepted is what libzmq accepts, but for tcp endpoints that could never be resolved
+/// What is accepted is what libzmq accepts, but for tcp and udp endpoints that could never be resolved
 /// (a port above 65535, a source without port), which libzmq's connect takes and then tries for ever.
 /// A name of bytes that are not UTF-8 has the text that [`endpoint_text`] gives it. Nothing is looked up yet. Whether it will do for connecting is
 /// [`check_connect`](Endpoint::check_connect)'s business.
@@ -51,6 +57,8 @@ pub enum Endpoint {
     IpcAnywhere,
     /// A name within the context.
     Inproc(String),
+    /// Datagrams.
+    Udp(UdpAddress),
 }
 
 /// Why a text is no endpoint, or none to connect to.
@@ -64,7 +72,7 @@ pub enum ParseEndpointError {
         text: String,
     },
     /// No transport of ours.
-    #[error("{scheme:?} is no transport that is known here: tcp, ipc, inproc")]
+    #[error("{scheme:?} is no transport that is known here: tcp, ipc, inproc, udp")]
     UnknownScheme {
         /// What stands before `://`.
         scheme: String,
@@ -75,7 +83,7 @@ pub enum ParseEndpointError {
         /// What stands before it.
         scheme: &'static str,
     },
-    /// A tcp address, or its source, without `:port`.
+    /// A tcp or udp address, or the source of a tcp address, without `:port`.
     #[error("{text:?} has no port")]
     NoPort {
         /// The address, or the source.
@@ -107,6 +115,7 @@ impl Endpoint {
     pub fn check_connect(&self) -> Result<(), ParseEndpointError> {
         let fit = match self {
             Endpoint::Tcp(tcp) => tcp.fits_connect(),
+            Endpoint::Udp(udp) => udp.fits_connect(),
             Endpoint::IpcAnywhere => false,
             Endpoint::Ipc(_) | Endpoint::Inproc(_) => true,
         };
@@ -118,13 +127,14 @@ impl Endpoint {
         })
     }
 
-    /// The transport's name: `tcp`, `ipc` or `inproc`.
+    /// The transport's name: `tcp`, `ipc`, `inproc` or `udp`.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
         match self {
             Endpoint::Tcp(_) => "tcp",
             Endpoint::Ipc(_) | Endpoint::IpcAnywhere => "ipc",
             Endpoint::Inproc(_) => "inproc",
+            Endpoint::Udp(_) => "udp",
         }
     }
 }
@@ -136,13 +146,15 @@ impl FromStr for Endpoint {
         let Some((scheme, rest)) = text.split_once("://").filter(|(s, _)| !s.is_empty()) else {
             return Err(ParseEndpointError::NoScheme { text: text.into() });
         };
-        let known = ["tcp", "ipc", "inproc"].into_iter().find(|k| *k == scheme);
+        let all = ["tcp", "ipc", "inproc", "udp"];
+        let known = all.into_iter().find(|k| *k == scheme);
         match (known, rest) {
             // An address that is missing is worse than a transport that is unknown, as in libzmq.
             (_, "") => Err(ParseEndpointError::Empty {
                 scheme: known.unwrap_or("such a transport"),
             }),
             (Some("tcp"), rest) => Ok(Endpoint::Tcp(rest.parse()?)),
+            (Some("udp"), rest) => Ok(Endpoint::Udp(rest.parse()?)),
             (Some("ipc"), rest) => parse_ipc(rest),
             (Some(_), rest) => Ok(Endpoint::Inproc(rest.into())),
             (None, _) => Err(ParseEndpointError::UnknownScheme {
@@ -177,6 +189,7 @@ impl fmt::Display for Endpoint {
             Endpoint::Ipc(Address::Abstract(name)) => write!(f, "ipc://@{}", endpoint_text(name)),
             Endpoint::IpcAnywhere => f.write_str("ipc://*"),
             Endpoint::Inproc(name) => write!(f, "inproc://{name}"),
+            Endpoint::Udp(udp) => write!(f, "udp://{udp}"),
         }
     }
 }

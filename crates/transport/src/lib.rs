@@ -1,4 +1,4 @@
-//! Endpoints, listeners, dialers and byte streams over tcp and Unix sockets.
+//! Endpoints, listeners, dialers and byte streams over tcp and Unix sockets, and datagrams over udp.
 //!
 //! ```text
 //!   "tcp://eth0:*"                                        "tcp://host:5555"
@@ -26,7 +26,7 @@
 //! - **No signals.** A write to a peer that is gone is an error, also in a C program that left
 //!   `SIGPIPE` alone.
 //!
-//! inproc endpoints are parsed here and connected above: they have no byte stream.
+//! inproc endpoints are parsed here and connected above: they have no byte stream. udp has none either: see [`UdpSocket`].
 
 #![forbid(unsafe_code)]
 
@@ -43,11 +43,13 @@ mod socks;
 mod source;
 mod stream;
 mod tuning;
+mod udp;
 
 pub use backoff::{Backoff, ReconnectStop};
 pub use dialer::{Connecting, Dial, DialError, Named, dial};
 pub use endpoint::{
-    Endpoint, Host, ParseEndpointError, TcpAddress, TcpPlace, endpoint_bytes, endpoint_text,
+    Endpoint, Host, ParseEndpointError, TcpAddress, TcpPlace, UdpAddress, endpoint_bytes,
+    endpoint_text,
 };
 pub use filter::{IpcFilter, Subnet, SubnetError};
 pub use listener::{AcceptError, ListenError, Listener};
@@ -57,3 +59,6 @@ pub use resolve::{Answer, ResolveError, canonical};
 pub use ringmq_sys::{Address, AddressError, BindError, Setback, Steal};
 pub use socks::{SocksError, SocksProxy};
 pub use stream::Stream;
+pub use udp::{
+    DATAGRAM_MOST, UdpError, UdpSocket, datagram_address, datagram_name, split_datagram,
+};

@@ -55,7 +55,7 @@ enum Inner {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListenError {
-    /// inproc has no sockets.
+    /// inproc has no sockets, and udp no connections.
     #[error("{endpoint} is no byte stream")]
     NoStream {
         /// Where it was tried.
@@ -140,7 +140,7 @@ impl Listener {
                 let (ipc, bound) = IpcListener::bind_anywhere(options)?;
                 (Inner::Ipc(ipc), bound)
             }
-            Endpoint::Inproc(_) => {
+            Endpoint::Inproc(_) | Endpoint::Udp(_) => {
                 let endpoint = endpoint.to_string();
                 return Err(ListenError::NoStream { endpoint });
             }

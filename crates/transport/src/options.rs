@@ -7,7 +7,7 @@ use ringmq_sys::Steal;
 use crate::filter::{IpcFilter, Subnet};
 use crate::socks::SocksProxy;
 
-/// Options of listeners and dialers, by the names of libzmq's. The default is libzmq's.
+/// Options of listeners, dialers and udp sockets, by the names of libzmq's. The default is libzmq's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// `BACKLOG`: connections that may wait to be accepted.
@@ -26,6 +26,10 @@ pub struct Options {
     pub receive_buffer: Option<usize>,
     /// `BUSY_POLL` in microseconds; 0 leaves it.
     pub busy_poll: u32,
+    /// `MULTICAST_HOPS`: routers that pass a multicast datagram on, and one; 1 stays on the network.
+    pub multicast_hops: u32,
+    /// `MULTICAST_LOOP`: multicast datagrams also reach sockets of this machine.
+    pub multicast_loop: bool,
     /// The four `TCP_KEEPALIVE` options.
     pub keepalive: Keepalive,
     /// `TCP_MAXRT`: how long sent data may stay unacknowledged; zero leaves it to the system.
@@ -69,6 +73,8 @@ impl Default for Options {
             send_buffer: None,
             receive_buffer: None,
             busy_poll: 0,
+            multicast_hops: 1,
+            multicast_loop: true,
             keepalive: Keepalive::default(),
             max_retransmit: Duration::ZERO,
             connect_timeout: Duration::ZERO,

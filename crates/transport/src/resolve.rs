@@ -199,8 +199,8 @@ fn of_family(ips: Vec<IpAddr>, ipv6: bool) -> Vec<IpAddr> {
     mapped.collect()
 }
 
-/// The texts of the addresses that a tcp endpoint stands for. None for other transports, and for what is not a single
-/// address. A bound socket knows its endpoint by such a text. Names of hosts are looked up, which may block.
+/// The texts of the addresses that a tcp endpoint stands for, and a udp endpoint in its canonical form. None for other
+/// transports, and for what is not a single address. A bound socket knows its endpoint by such a text. Names of hosts are looked up, which may block.
 ///
 /// ```
 /// use ringmq_transport::{Options, canonical};
@@ -212,8 +212,10 @@ fn of_family(ips: Vec<IpAddr>, ipv6: bool) -> Vec<IpAddr> {
 /// ```
 #[must_use]
 pub fn canonical(endpoint: &Endpoint, options: &Options) -> Vec<String> {
-    let Endpoint::Tcp(address) = endpoint else {
-        return Vec::new();
+    let address = match endpoint {
+        Endpoint::Tcp(address) => address,
+        Endpoint::Udp(_) => return vec![endpoint.to_string()],
+        Endpoint::Ipc(_) | Endpoint::IpcAnywhere | Endpoint::Inproc(_) => return Vec::new(),
     };
     let found = resolve(&address.place, Purpose::Connect, options.ipv6, None);
     let found = found.into_iter().flatten();

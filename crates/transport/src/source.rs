@@ -1,4 +1,4 @@
-//! What `mio` polls: the descriptors of listeners, dialers and streams.
+//! What `mio` polls: the descriptors of listeners, dialers, streams and udp sockets.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -10,6 +10,7 @@ use mio::{Interest, Registry, Token};
 use crate::dialer::Connecting;
 use crate::listener::Listener;
 use crate::stream::Stream;
+use crate::udp::UdpSocket;
 
 /// Each is polled by its descriptor, whatever that is at the time.
 macro_rules! polled_by_descriptor {
@@ -40,4 +41,4 @@ macro_rules! polled_by_descriptor {
     };
 }
 
-polled_by_descriptor!(Listener, Connecting, Stream);
+polled_by_descriptor!(Listener, Connecting, Stream, UdpSocket);

@@ -1,4 +1,4 @@
-//! Options put to work on tcp sockets.
+//! Options put to work on tcp and udp sockets.
 
 use std::io;
 use std::net::SocketAddr;
@@ -36,12 +36,25 @@ pub(crate) fn addresses(
     resolve(place, purpose, ipv6, known)
 }
 
-/// A non-blocking socket that can reach `address`, or listen there, with all options but those that
+/// A non-blocking tcp socket that can reach `address`, or listen there, with all options but those that
 /// a connection is given.
 pub(crate) fn open(address: &SocketAddr, options: &Options) -> Result<Socket, Refused> {
-    let kind = Type::STREAM.nonblocking();
-    let socket = Socket::new(Domain::for_address(*address), kind, Some(Protocol::TCP))
-        .map_err(at("socket"))?;
+    open_as(Type::STREAM, Protocol::TCP, address, options)
+}
+
+/// A non-blocking udp socket that can reach `address`, or be bound to it.
+pub(crate) fn open_udp(address: &SocketAddr, options: &Options) -> Result<Socket, Refused> {
+    open_as(Type::DGRAM, Protocol::UDP, address, options)
+}
+
+fn open_as(
+    kind: Type,
+    protocol: Protocol,
+    address: &SocketAddr,
+    options: &Options,
+) -> Result<Socket, Refused> {
+    let domain = Domain::for_address(*address);
+    let socket = Socket::new(domain, kind.nonblocking(), Some(protocol)).map_err(at("socket"))?;
     if address.is_ipv6() {
         socket.set_only_v6(false).map_err(at("IPV6_V6ONLY"))?;
     }

@@ -15,7 +15,7 @@ pub struct TcpAddress {
     pub source: Option<TcpPlace>,
 }
 
-/// A host, a port, and for link-local IPv6 addresses an interface.
+/// A host, a port, and for link-local IPv6 addresses an interface. udp has the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TcpPlace {
     /// What stands before the last colon.
@@ -61,6 +61,11 @@ impl FromStr for TcpAddress {
 }
 
 impl TcpPlace {
+    /// Whether it can be the far end: neither host nor port is `*`.
+    pub(super) fn fits_connect(&self) -> bool {
+        self.port.is_some() && self.host != Host::Any
+    }
+
     /// The host alone, without brackets: `192.0.2.1`, `fe80::1%eth0`.
     pub(crate) fn bare_host(&self) -> String {
         let zone = self.zone.as_ref().map(|zone| format!("%{zone}"));

@@ -85,13 +85,13 @@ fn what_is_refused_and_why() {
     for (text, scheme) in [
         ("invalid://localhost:1234", "invalid"),
         ("TCP://127.0.0.1:1", "TCP"),
-        ("udp://127.0.0.1:1", "udp"),
+        ("pgm://127.0.0.1:1", "pgm"),
         (" tcp://127.0.0.1:1", " tcp"),
     ] {
         let scheme = scheme.to_owned();
         assert_eq!(parse(text), Error::UnknownScheme { scheme });
     }
-    for scheme in ["tcp", "ipc", "inproc"] {
+    for scheme in ["tcp", "ipc", "inproc", "udp"] {
         assert_eq!(parse(&format!("{scheme}://")), Error::Empty { scheme });
     }
     assert!(matches!(parse("foo://"), Error::Empty { .. }));

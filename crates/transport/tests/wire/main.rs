@@ -12,3 +12,4 @@ mod listening;
 mod proxies;
 mod reactor;
 mod streams;
+mod udp;

@@ -61,8 +61,11 @@ pub enum Kind {
     Gather,
     /// Sends messages of one part to its peers in turn.
     Scatter,
+    /// Sends and receives udp datagrams, as messages of two parts: an address, such as `192.0.2.1:5555`, and the bytes. The
+    /// address of a received message ends with a NUL.
+    Dgram,
     /// As [`Server`](Kind::Server), with peers of its own type, to which it connects as well.
-    Peer = 19,
+    Peer,
     /// As [`Pair`](Kind::Pair), with messages of one part.
     Channel,
 }
@@ -112,15 +115,16 @@ impl Kind {
             Kind::Dish => "DISH",
             Kind::Gather => "GATHER",
             Kind::Scatter => "SCATTER",
+            Kind::Dgram => "DGRAM",
             Kind::Peer => "PEER",
             Kind::Channel => "CHANNEL",
         }
     }
 
-    /// Whether a socket of this type may talk to one of type `peer`. It holds both ways or not at all. A STREAM
-    /// speaks no ZMTP, so no peer tells such a type.
+    /// Whether a socket of this type may talk to one of type `peer`. It holds both ways or not at all. STREAM and
+    /// DGRAM speak no ZMTP, so no peer tells such a type.
     pub const fn accepts(self, peer: Kind) -> bool {
-        use Kind::{Channel, Client, Dish, Gather, Peer, Radio, Scatter, Server};
+        use Kind::{Channel, Client, Dgram, Dish, Gather, Peer, Radio, Scatter, Server};
         use Kind::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Stream, Sub, Xpub, Xsub};
         // RFC 28, 29, 30, 31, 41, 48, 49, 51, 52: each names the types that its own may be connected with.
         match self {
@@ -133,7 +137,7 @@ impl Kind {
             Router => matches!(peer, Req | Dealer | Router),
             Pull => matches!(peer, Push),
             Push => matches!(peer, Pull),
-            Stream => false,
+            Stream | Dgram => false,
             Server => matches!(peer, Client),
             Client => matches!(peer, Server),
             Radio => matches!(peer, Dish),
@@ -229,7 +233,7 @@ impl FromStr for Kind {
 
 /// All socket types.
 fn every() -> impl Iterator<Item = Kind> {
-    Kind::ALL.into_iter().chain([Kind::Stream])
+    Kind::ALL.into_iter().chain([Kind::Stream, Kind::Dgram])
 }
 
 /// No socket type has this name or number.
@@ -262,7 +266,6 @@ mod tests {
             assert_eq!(kind.name().parse(), Ok(kind));
             assert_eq!(Kind::try_from(u8::from(kind)), Ok(kind));
         }
-        assert_eq!(Kind::try_from(18), Err(ParseKindError));
         assert_eq!(Kind::try_from(21), Err(ParseKindError));
         assert_eq!("pub".parse::<Kind>(), Err(ParseKindError));
     }
@@ -271,7 +274,7 @@ mod tests {
     fn acceptance_is_mutual() {
         for ours in every() {
             let accepts = every().any(|theirs| ours.accepts(theirs));
-            assert_eq!(accepts, ours != Kind::Stream);
+            assert_eq!(accepts, !matches!(ours, Kind::Stream | Kind::Dgram));
             for theirs in every() {
                 assert_eq!(ours.accepts(theirs), theirs.accepts(ours));
             }

@@ -9,7 +9,7 @@ use crate::route::{
     SendPartError, SetOption, Take,
 };
 use crate::types::{
-    Dealer, Dish, Pair, Pull, Push, Radio, Rep, Req, Router, Server, Single, Xpub, Xsub,
+    Dealer, Dgram, Dish, Pair, Pull, Push, Radio, Rep, Req, Router, Server, Single, Xpub, Xsub,
 };
 
 /// The routing of one socket. See the [crate](crate) for how it is used.
@@ -27,6 +27,7 @@ enum State {
     Dealer(Dealer),
     Req(Req),
     Router(Router),
+    Dgram(Dgram),
     Rep(Rep),
     Single(Single),
     Server(Box<Server>),
@@ -46,6 +47,7 @@ macro_rules! route {
             State::Dealer(state) => state.$method($($argument),*),
             State::Req(state) => state.$method($($argument),*),
             State::Router(state) => state.$method($($argument),*),
+            State::Dgram(state) => state.$method($($argument),*),
             State::Rep(state) => state.$method($($argument),*),
             State::Single(state) => state.$method($($argument),*),
             State::Server(state) => state.$method($($argument),*),
@@ -69,6 +71,7 @@ impl Pattern {
             Kind::Req => State::Req(Req::new(start)),
             Kind::Router => State::Router(Router::new(start)),
             Kind::Stream => State::Router(Router::stream(start)),
+            Kind::Dgram => State::Dgram(Dgram::new()),
             Kind::Rep => State::Rep(Rep::new(start)),
             Kind::Scatter | Kind::Gather | Kind::Client | Kind::Channel => {
                 State::Single(Single::new(kind))
@@ -211,6 +214,7 @@ impl Pattern {
                 | State::Req(_)
                 | State::Rep(_)
                 | State::Single(_)
+                | State::Dgram(_)
         )
     }
 
@@ -224,6 +228,15 @@ impl Pattern {
     /// [told so](SetOption::RouterRaw). No peer of theirs has a routing id of its own.
     pub fn is_raw(&self) -> bool {
         matches!(&self.state, State::Router(router) if router.is_raw())
+    }
+
+    /// Whether its messages have two parts: those of [raw](Pattern::is_raw) connections, and those of a DGRAM.
+    pub fn has_two_parts(&self) -> bool {
+        match &self.state {
+            State::Router(router) => router.is_raw(),
+            State::Dgram(_) => true,
+            _ => false,
+        }
     }
 
     /// The peer that a ROUTER or STREAM sends to under a routing id.

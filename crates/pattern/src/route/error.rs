@@ -24,8 +24,8 @@ pub enum SendPartError {
     /// this one, are swallowed. A send that may wait swallows this one as well, as libzmq does.
     #[error("the peer has gone in the middle of the message")]
     Broken(Frame),
-    /// Messages of this socket type have one part.
-    #[error("messages of this socket type have one part")]
+    /// Messages of this socket type have one part, those of a DGRAM two.
+    #[error("messages of this socket type have another number of parts")]
     Multipart(Frame),
 }
 
@@ -61,8 +61,8 @@ pub enum RouteError {
     /// It is what remains of such a message.
     #[error("the peer has gone in the middle of the message, and this was told before")]
     Swallowed,
-    /// Messages of this socket type have one part.
-    #[error("messages of this socket type have one part")]
+    /// Messages of this socket type have one part, those of a DGRAM two.
+    #[error("messages of this socket type have another number of parts")]
     Multipart,
 }
 

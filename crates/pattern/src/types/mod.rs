@@ -1,6 +1,7 @@
 //! The socket types, each with its rules.
 
 mod dealer;
+mod dgram;
 mod dish;
 mod pair;
 mod radio;
@@ -13,6 +14,7 @@ mod xpub;
 mod xsub;
 
 pub(crate) use dealer::{Dealer, Pull, Push};
+pub(crate) use dgram::Dgram;
 pub(crate) use dish::Dish;
 pub(crate) use pair::Pair;
 pub(crate) use radio::Radio;

@@ -8,8 +8,8 @@ use crate::route::{
 /// A dealer that has one peer at most.
 #[derive(Debug)]
 pub(crate) struct Pair {
-    dealer: Dealer,
-    peer: Option<Peer>,
+    pub(super) dealer: Dealer,
+    pub(super) peer: Option<Peer>,
 }
 
 impl Pair {

@@ -41,6 +41,8 @@ pub(crate) struct Xpub {
     upstream: bool,
     /// Whether a topic is matched as a whole, as that of a RADIO is, and not as what others begin with.
     exact: bool,
+    /// The peers of a RADIO that cannot subscribe, and get every message.
+    all: Vec<Peer>,
     welcome: Frame,
     limits: (usize, usize),
     verbose: bool,
@@ -76,6 +78,7 @@ impl Xpub {
             last: None,
             upstream: kind == Kind::Xpub,
             exact: kind == Kind::Radio,
+            all: Vec::new(),
             welcome: Frame::new(),
             limits: LIMITS,
             verbose: false,
@@ -200,7 +203,8 @@ impl Xpub {
     fn choose(&mut self, topic: &[u8]) {
         self.fanout.clear();
         if self.exact {
-            for peer in self.subscribers.exactly(topic) {
+            let all = self.all.iter().copied();
+            for peer in self.subscribers.exactly(topic).chain(all) {
                 self.fanout.pick(peer);
             }
             return;
@@ -260,8 +264,11 @@ impl Route for Xpub {
         pipes: &mut P,
     ) -> Result<(), AttachError> {
         self.fanout.attach(peer);
-        if remote.subscribe_to_all {
-            self.subscribers.add(peer, &[]);
+        match (remote.subscribe_to_all, self.exact) {
+            (true, true) => self.all.push(peer),
+            // Every topic begins with the empty one.
+            (true, false) => drop(self.subscribers.add(peer, &[])),
+            (false, _) => {}
         }
         if !self.welcome.is_empty() && pipes.can_write(peer) {
             pipes.write(peer, self.welcome.clone());
@@ -272,6 +279,7 @@ impl Route for Xpub {
 
     fn detach<P: Pipes>(&mut self, peer: Peer, pipes: &mut P) {
         self.forget(peer);
+        self.all.retain(|known| *known != peer);
         self.backlog.retain(|behind| *behind != peer);
         self.fanout.detach(peer, pipes);
     }

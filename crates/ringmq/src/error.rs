@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use ringmq_message::Message;
 use ringmq_pattern::RecvPartError;
 use ringmq_pipe::waiting::Slept;
-use ringmq_transport::{BindError, ListenError, ParseEndpointError};
+use ringmq_transport::{BindError, ListenError, ParseEndpointError, UdpError};
 use thiserror::Error;
 
 /// Why a message was not sent.
@@ -29,15 +29,16 @@ pub enum SendError {
     /// Sockets of this type do not send.
     #[error("a socket of this type does not send")]
     NotSupported,
-    /// The socket has to receive first: a REP that has no request, or a REQ that waits for a reply.
+    /// The socket has to receive first: a REP that has no request, or a REQ that waits for a reply. A DGRAM has to be bound
+    /// first.
     #[error("it is not the turn of this socket to send")]
     State,
     /// No peer has this routing id, and the ROUTER has [`RouterMandatory`](crate::SetOption::RouterMandatory); or the socket
     /// is a STREAM, a SERVER or a PEER.
     #[error("there is no peer with this routing id")]
     HostUnreachable,
-    /// Messages of this socket type [have one part](crate::Kind::has_one_part).
-    #[error("messages of this socket type have one part")]
+    /// Messages of this socket type [have one part](crate::Kind::has_one_part), those of a DGRAM two.
+    #[error("messages of this socket type have another number of parts")]
     Multipart,
     /// This is a forked child; the socket belongs to its parent.
     #[error("the socket belongs to the process that this one was forked from")]
@@ -131,6 +132,16 @@ pub enum EndpointError {
     /// The socket cannot listen there.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The udp endpoint cannot be used.
+    #[error(transparent)]
+    Udp(#[from] UdpError),
+    /// The transport is none of this socket type, or not in this direction: a RADIO connects by udp, DISH and DGRAM are bound,
+    /// other types do not have it, and DGRAM has no other transport.
+    #[error("a socket of this type cannot do that with {0}")]
+    Unfit(String),
+    /// The socket has a [mechanism](crate::SocketOptions::security), and udp has none: what it sends would not be protected.
+    #[error("no mechanism protects {0}")]
+    Unprotected(String),
     /// The descriptor that was given is of another transport than this endpoint.
     #[error("the descriptor is not of the transport of {0}")]
     WrongTransport(String),
@@ -278,7 +289,7 @@ impl From<SocketError> for io::Error {
     }
 }
 
-/// As for [`SendError`]. A [`Listen`](EndpointError::Listen) has the kind of the kernel's error, if there is one.
+/// As for [`SendError`]. A [`Listen`](EndpointError::Listen) or [`Udp`](EndpointError::Udp) has the kind of the kernel's error, if there is one.
 impl From<EndpointError> for io::Error {
     fn from(refusal: EndpointError) -> io::Error {
         let kind = match &refusal {
@@ -293,9 +304,12 @@ impl From<EndpointError> for io::Error {
                 ListenError::Ipc(_) => ErrorKind::AddrInUse,
                 _ => ErrorKind::InvalidInput,
             }),
+            EndpointError::Udp(error) => kernel_kind(error).unwrap_or(ErrorKind::InvalidInput),
             EndpointError::Immediate => ErrorKind::InvalidInput,
             EndpointError::NoPeer(_) => ErrorKind::HostUnreachable,
-            EndpointError::NotSupported => ErrorKind::Unsupported,
+            EndpointError::NotSupported
+            | EndpointError::Unfit(_)
+            | EndpointError::Unprotected(_) => ErrorKind::Unsupported,
             EndpointError::NoThread | EndpointError::Forked => ErrorKind::Other,
             EndpointError::Os(error) => error.kind(),
         };

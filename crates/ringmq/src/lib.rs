@@ -47,6 +47,7 @@
 //! | send a message of several parts | [`Message`], or [`Socket::send_part`] |
 //! | send and receive bytes where they lie | [`Socket::send_slice`], [`Socket::recv_slice`] |
 //! | filter by topic | [`Socket::subscribe`], or by group [`Socket::join`] |
+//! | send and receive udp datagrams | [`Kind::Dgram`] with [`datagram_address`], or [`Kind::Radio`] and [`Kind::Dish`] |
 //! | wait for several sockets | [`Poller`] |
 //! | wait in an async runtime | [`Socket::watch`] |
 //! | pass messages on between two sockets | [`proxy`], [`Proxy`] |
@@ -89,6 +90,7 @@ mod registry;
 mod session;
 mod socket;
 mod switch;
+mod udp;
 
 pub use authenticator::{
     AuthenticationRequest, Authenticator, AuthenticatorError, RunningAuthenticator,
@@ -108,7 +110,8 @@ pub use ringmq_pipe::remote::RefusalReason;
 pub use ringmq_sys::{Credentials, ErrorNumber, ThreadOptions};
 pub use ringmq_transport::{
     AddressError, BindError, IpcFilter, Keepalive, ListenError, ParseEndpointError, ReconnectStop,
-    ResolveError, SocksProxy, Subnet, SubnetError, endpoint_bytes, endpoint_text,
+    ResolveError, SocksProxy, Subnet, SubnetError, UdpError, datagram_address, endpoint_bytes,
+    endpoint_text,
 };
 pub use ringmq_zmtp::{
     Credentials as PeerCredentials, Heartbeat, KeyError, KeyPair, Login, NoRandom, PublicKey,

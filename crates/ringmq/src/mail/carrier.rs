@@ -14,6 +14,8 @@ pub enum Carrier {
     Zmtp(ZmtpReason),
     /// Shared memory, from the thread that sends to the thread that receives.
     SharedMemory,
+    /// udp datagrams, through an I/O thread.
+    Datagrams,
 }
 
 /// Why a connection speaks ZMTP.
@@ -45,6 +47,7 @@ impl Carrier {
             Carrier::Inproc => "inproc",
             Carrier::Zmtp(_) => "ZMTP",
             Carrier::SharedMemory => "shared-memory",
+            Carrier::Datagrams => "datagrams",
         }
     }
 }
@@ -55,6 +58,7 @@ impl fmt::Display for Carrier {
             Carrier::Inproc => f.write_str("within the process"),
             Carrier::Zmtp(why) => write!(f, "by ZMTP: {why}"),
             Carrier::SharedMemory => f.write_str("in shared memory"),
+            Carrier::Datagrams => f.write_str("by datagrams"),
         }
     }
 }

@@ -13,6 +13,7 @@ use ringmq_pipe::local::{Bellpull, Post, Receiver, Sender};
 use ringmq_pipe::remote::LateControl;
 use ringmq_transport::{
     Answer, Backoff, Endpoint, Listener, Options as TransportOptions, ReconnectStop, Stream,
+    UdpSocket,
 };
 use ringmq_zmtp::Settings;
 
@@ -105,6 +106,8 @@ pub(crate) struct Attachment {
     pub(crate) identity: Box<Identity>,
     /// Is told when the socket closes its ends.
     pub(crate) far: Far,
+    /// The far end sends and receives datagrams: it cannot subscribe, so it gets everything.
+    pub(crate) datagrams: bool,
 }
 
 /// The other end of a pipe.
@@ -170,6 +173,8 @@ pub(crate) enum Order {
     Welcome(Box<Newcomer>),
     /// Connect, and connect again whenever the connection ends.
     Connect(Box<Connect>),
+    /// Serve a udp socket.
+    OpenUdp(Box<OpenUdp>),
     /// The host name that this session connects to was looked up.
     Resolved(PipeId, Answer),
     /// This session has something to do.
@@ -282,6 +287,15 @@ pub(crate) struct Newcomer {
     pub(crate) stream: Stream,
     pub(crate) listener: u64,
     pub(crate) link: Arc<Link>,
+}
+
+/// A udp socket, and its session's ends of the pipe.
+#[derive(Debug)]
+pub(crate) struct OpenUdp {
+    pub(crate) id: PipeId,
+    pub(crate) socket: UdpSocket,
+    pub(crate) link: Link,
+    pub(crate) ends: SessionPipe,
 }
 
 /// Where to connect to, and the session's ends of the pipe.

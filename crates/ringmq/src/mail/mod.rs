@@ -19,8 +19,8 @@ mod watch;
 pub(crate) use bounds::Bounds;
 pub use carrier::{Carrier, ZmtpReason};
 pub(crate) use commands::{
-    Attachment, Command, Connect, Far, Link, Listen, Newcomer, Order, PipeId, SharedOffer, Stats,
-    Zap,
+    Attachment, Command, Connect, Far, Link, Listen, Newcomer, OpenUdp, Order, PipeId, SharedOffer,
+    Stats, Zap,
 };
 pub use connection::Connection;
 pub(crate) use connection::Identity;

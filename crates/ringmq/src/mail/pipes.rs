@@ -71,6 +71,7 @@ pub(crate) fn session_pipe(
             addresses: Addresses::default(),
             identity: Box::default(),
             far: Far::Session(post.clone()),
+            datagrams: false,
         },
         SessionPipe {
             inbound,

@@ -62,14 +62,14 @@ impl Peers {
         // A peer that is gone stays while there is something to read. A new connection has the same id.
         let entries = self.entries.iter().filter(|(_, entry)| !entry.gone);
         let sessions = entries.filter_map(|(_, entry)| match &entry.far {
-            Far::Session(post) => {
+            Far::Session(post) if entry.carrier != Carrier::Datagrams => {
                 let stats = Stats {
                     sent: entry.sender.waiting(),
                     received: entry.receiver.waiting_shared(),
                 };
                 Some((post, Order::TellStats(entry.id, stats)))
             }
-            Far::Socket(_) | Far::Handshake => None,
+            Far::Session(_) | Far::Socket(_) | Far::Handshake => None,
         });
         // A session that has ended has nothing to report.
         sessions.map(|(post, order)| drop(post.send(order))).count()
@@ -83,10 +83,12 @@ impl Peers {
             receiver,
             identity,
             far,
+            datagrams,
             ..
         } = attachment;
         let carrier = match &far {
             Far::Socket(_) | Far::Handshake => Carrier::Inproc,
+            Far::Session(_) if datagrams => Carrier::Datagrams,
             Far::Session(_) => Carrier::Zmtp(ZmtpReason::Undecided),
         };
         let number = self.entries.insert(Entry {

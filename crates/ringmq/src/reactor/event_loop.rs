@@ -1,5 +1,6 @@
 //! The event loop of an I/O thread: orders, events of the kernel, timers, and the sessions that have work.
 
+mod datagrams;
 mod dialing;
 mod listening;
 mod sessions;
@@ -9,6 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use datagrams::UdpSessions;
 use listening::Listening;
 use mio::{Events, Poll};
 use ringmq_pipe::local::{Announcement, Mailbox};
@@ -16,7 +18,9 @@ use slab::Slab;
 
 use crate::mail::{Order, PipeId};
 use crate::names::SharedNames;
-use crate::reactor::numbers::{NUMBERS, listener_number, process_number};
+use crate::reactor::numbers::{
+    NUMBERS, listener_number, process_number, session_number, udp_number,
+};
 use crate::reactor::processes::Processes;
 use crate::reactor::resolver::Resolver;
 use crate::reactor::timers::Timers;
@@ -46,6 +50,7 @@ pub(crate) struct EventLoop {
     pub(crate) names: Arc<SharedNames>,
     pub(crate) sessions: Slab<Session>,
     pub(crate) listeners: Slab<Listening>,
+    pub(crate) udp: UdpSessions,
     pub(crate) by_id: HashMap<PipeId, usize>,
     pub(crate) timers: Timers,
     /// Sessions that have something to do.
@@ -84,6 +89,7 @@ impl EventLoop {
             names,
             sessions: Slab::new(),
             listeners: Slab::new(),
+            udp: UdpSessions::default(),
             by_id: HashMap::new(),
             timers: Timers::default(),
             queue: VecDeque::new(),
@@ -121,6 +127,7 @@ impl EventLoop {
         for slot in self.slots() {
             self.end(slot);
         }
+        self.end_all_udp();
     }
 
     /// How long to sleep. Announces it, if at all.
@@ -152,10 +159,13 @@ impl EventLoop {
                 Order::Leave(number) => self.leave(number),
                 Order::Welcome(newcomer) => self.welcome(*newcomer),
                 Order::Connect(connect) => self.connect(*connect),
+                Order::OpenUdp(open) => self.open_udp(*open),
                 Order::Resolved(id, answer) => self.resolved(id, &answer),
                 Order::Activate(id) => {
                     if let Some(slot) = self.by_id.get(&id) {
                         self.enqueue(*slot);
+                    } else {
+                        self.activate_udp(id);
                     }
                 }
                 Order::BreakOff(id, why) => {
@@ -208,14 +218,8 @@ impl EventLoop {
             return;
         }
         let slot = token.0 / NUMBERS;
-        if token.0 == listener_number(slot) {
-            self.accept(slot);
-            return;
-        }
-        if token.0 == process_number(slot) {
-            for session in self.processes.sessions(slot) {
-                self.process_ended(session);
-            }
+        if token.0 != session_number(slot) {
+            self.happened_elsewhere(token.0, event);
             return;
         }
         let Some(session) = self.sessions.get_mut(slot) else {
@@ -238,10 +242,28 @@ impl EventLoop {
         }
     }
 
+    /// An event of something that is no session.
+    fn happened_elsewhere(&mut self, number: usize, event: &mio::event::Event) {
+        let slot = number / NUMBERS;
+        if number == listener_number(slot) {
+            self.accept(slot);
+        } else if number == process_number(slot) {
+            for session in self.processes.sessions(slot) {
+                self.process_ended(session);
+            }
+        } else if number == udp_number(slot) {
+            self.udp_happened(slot, event);
+        }
+    }
+
     fn due(&mut self, number: usize) {
         let slot = number / NUMBERS;
         if number == listener_number(slot) {
             self.accept(slot);
+            return;
+        }
+        if number == udp_number(slot) {
+            self.udp_due(slot);
             return;
         }
         let now = self.now();

@@ -102,6 +102,7 @@ impl Exchange {
             addresses: Addresses::default(),
             identity: Box::new(Identity::within(ENDPOINT)),
             far: Far::Handshake,
+            datagrams: false,
         };
         let attach = Command::Attach(Box::new(attachment));
         face.post.send(attach).ok()?;

@@ -8,7 +8,7 @@ use ringmq_message::Frame;
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::Post;
 use ringmq_sys::ErrorNumber;
-use ringmq_transport::{Backoff, Endpoint, Listener, ParseEndpointError, canonical};
+use ringmq_transport::{Backoff, Endpoint, Listener, ParseEndpointError, UdpSocket, canonical};
 use ringmq_zmtp::{RawSettings, Settings};
 
 use crate::error::EndpointError;
@@ -17,6 +17,7 @@ use crate::mail::{
     Conflates, Connect, EventKind, Link, Listen, MonitorEvent, Order, PipeId, SharedOffer,
 };
 use crate::socket::Socket;
+use crate::socket::transports::Use;
 
 /// How a socket uses an endpoint.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub(crate) enum Role {
     Connected(PipeId),
     /// Bound, by the listener of this number, in this I/O thread.
     Listening(u64, Post<Order>),
-    /// Connected, or about to be, by the session of this pipe, in this I/O thread.
+    /// Connected, or about to be, by the session of this pipe, in this I/O thread; by udp also bound.
     Dialed(PipeId, Post<Order>),
 }
 
@@ -52,8 +53,10 @@ impl Socket {
     /// ```
     pub fn bind(&mut self, endpoint: &str) -> Result<(), EndpointError> {
         self.begin_at_endpoint()?;
+        self.check_transport(endpoint, Use::Bind)?;
         match parse(endpoint)? {
             Endpoint::Inproc(name) => self.bind_within(endpoint, name),
+            Endpoint::Udp(address) => self.open_udp(&address, UdpSocket::bind),
             parsed => {
                 let options = self.options.transport.clone();
                 let watch = self.watch.clone();
@@ -82,6 +85,7 @@ impl Socket {
         descriptor: OwnedFd,
     ) -> Result<(), EndpointError> {
         self.begin_at_endpoint()?;
+        self.check_transport(endpoint, Use::Bind)?;
         let parsed = parse(endpoint)?;
         let options = self.options.transport.clone();
         self.listen(|| {
@@ -115,11 +119,13 @@ impl Socket {
     /// ```
     pub fn connect(&mut self, endpoint: &str) -> Result<(), EndpointError> {
         self.begin_at_endpoint()?;
+        self.check_transport(endpoint, Use::Connect)?;
         match parse(endpoint)? {
             Endpoint::Inproc(name) => {
                 self.connect_within(endpoint, &name);
                 Ok(())
             }
+            Endpoint::Udp(address) => self.open_udp(&address, UdpSocket::connect),
             parsed => self.dial(endpoint, parsed),
         }
     }
@@ -164,6 +170,7 @@ impl Socket {
 
     fn leave_endpoint(&mut self, endpoint: &str) -> Result<(), EndpointError> {
         self.begin_at_endpoint()?;
+        self.check_transport(endpoint, Use::Leave)?;
         let at = self.find(endpoint)?;
         let role = self.endpoints.remove(at).1;
         match &role {
@@ -350,7 +357,7 @@ impl Socket {
     }
 
     /// What the sessions of an endpoint need of this socket. With `may_share` they can move to shared memory.
-    fn link(&mut self, may_share: bool) -> Link {
+    pub(super) fn link(&mut self, may_share: bool) -> Link {
         // A socket that conflates keeps the last message only, which a ring in shared memory cannot.
         let is_raw = self.pattern.is_raw();
         let is_wanted = self.options.get_shared_memory() == Some(true);

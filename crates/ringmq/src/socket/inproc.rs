@@ -58,6 +58,7 @@ impl Socket {
             addresses: Addresses::default(),
             identity: Box::new(Identity::within(endpoint)),
             far: Far::Socket(self.post.clone()),
+            datagrams: false,
         };
         let watch = bound.as_ref().and_then(|other| other.watch.clone());
         let (far_post, routing_id) = match bound {
@@ -90,6 +91,7 @@ impl Socket {
             addresses: Addresses::default(),
             identity: Box::new(Identity::within(endpoint)),
             far: Far::Socket(far_post),
+            datagrams: false,
         };
         self.attach(attachment, assigned.as_deref());
         tracing::info!(

@@ -13,6 +13,8 @@ pub(crate) mod readiness;
 pub(crate) mod recv;
 pub(crate) mod send;
 pub(crate) mod setters;
+pub(crate) mod transports;
+pub(crate) mod udp;
 pub(crate) mod waiting;
 
 use std::fmt;
@@ -130,6 +132,7 @@ impl Socket {
     pub(crate) fn attach(&mut self, mut attachment: Attachment, assigned_id: Option<&[u8]>) {
         let routing_id = mem::take(&mut attachment.routing_id);
         let (probed, made) = (attachment.probed, attachment.marks);
+        let subscribe_to_all = attachment.datagrams;
         let addresses = mem::take(&mut attachment.addresses);
         let peer = self.peers.add(attachment);
         let own = self.options.marks();
@@ -139,7 +142,7 @@ impl Socket {
         let remote = Remote {
             routing_id: &routing_id,
             assigned_id,
-            subscribe_to_all: false,
+            subscribe_to_all,
             probed,
         };
         match self.pattern.attach(peer, remote, &mut self.peers) {

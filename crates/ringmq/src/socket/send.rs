@@ -97,7 +97,11 @@ impl Socket {
     }
 
     fn send_within(&mut self, mut message: Message, patience: Patience) -> Result<(), UnsentError> {
-        if self.pattern.is_raw() && message.len() != 2 {
+        if self.pattern.has_two_parts() && message.len() != 2 {
+            if self.kind() == Kind::Dgram {
+                let reason = SendError::Multipart;
+                return Err(UnsentError { reason, message });
+            }
             message = join_bytes(message);
             if message.is_empty() {
                 return Ok(());
@@ -124,7 +128,10 @@ impl Socket {
         parts: &mut Vec<Frame>,
         patience: Patience,
     ) -> Result<(), SendError> {
-        if self.pattern.is_raw() && parts.len() != 2 {
+        if self.pattern.has_two_parts() && parts.len() != 2 {
+            if self.kind() == Kind::Dgram {
+                return Err(SendError::Multipart);
+            }
             let joined = join_bytes(mem::take(parts).into_iter().collect());
             parts.extend(joined);
         }

@@ -139,6 +139,8 @@ impl EventLoop {
         {
             session.set_marks(marks);
             self.enqueue(slot);
+        } else {
+            self.set_udp_marks(id, marks);
         }
     }
 
@@ -154,6 +156,8 @@ impl EventLoop {
         {
             let next = session.finish(linger, unsent, &mut self.supplies);
             self.apply(slot, next);
+        } else {
+            self.finish_udp(id, linger);
         }
     }
 

@@ -144,6 +144,16 @@ impl SocketOptions {
         self.transport.busy_poll
     }
 
+    /// See [`multicast_hops`](SocketOptions::multicast_hops).
+    pub fn get_multicast_hops(&self) -> u32 {
+        self.transport.multicast_hops
+    }
+
+    /// See [`multicast_loop`](SocketOptions::multicast_loop).
+    pub fn get_multicast_loop(&self) -> bool {
+        self.transport.multicast_loop
+    }
+
     /// See [`keepalive`](SocketOptions::keepalive).
     pub fn get_keepalive(&self) -> Keepalive {
         self.transport.keepalive

@@ -1,4 +1,4 @@
-//! Options of tcp and of ipc.
+//! Options of tcp, of udp and of ipc.
 
 use std::time::Duration;
 
@@ -37,45 +37,63 @@ impl SocketOptions {
         self
     }
 
-    /// The type of service of tcp packets, 0 to 255; 0, the default, leaves it to the system.
+    /// The type of service of tcp and udp packets, 0 to 255; 0, the default, leaves it to the system.
     #[must_use]
     pub fn type_of_service(mut self, value: u32) -> SocketOptions {
         self.transport.tos = value;
         self
     }
 
-    /// The priority of tcp packets (`SO_PRIORITY`); 0, the default, leaves it to the system.
+    /// The priority of tcp and udp packets (`SO_PRIORITY`); 0, the default, leaves it to the system.
     #[must_use]
     pub fn priority(mut self, value: u32) -> SocketOptions {
         self.transport.priority = value;
         self
     }
 
-    /// The network interface that tcp uses; empty, the default, is any.
+    /// The network interface that tcp and udp use; empty, the default, is any.
     #[must_use]
     pub fn device(mut self, name: impl AsRef<[u8]>) -> SocketOptions {
         self.transport.device = name.as_ref().to_vec();
         self
     }
 
-    /// The size of the kernel's send buffer of a tcp connection, in bytes; `None`, the default, leaves it to the system.
+    /// The size of the kernel's send buffer of a tcp connection or udp socket, in bytes; `None`, the default, leaves it to the
+    /// system.
     #[must_use]
     pub fn send_buffer(mut self, bytes: impl Into<Option<usize>>) -> SocketOptions {
         self.transport.send_buffer = bytes.into();
         self
     }
 
-    /// The size of the kernel's receive buffer of a tcp connection, in bytes; `None`, the default, leaves it to the system.
+    /// The size of the kernel's receive buffer of a tcp connection or udp socket, in bytes; `None`, the default, leaves it to the
+    /// system.
     #[must_use]
     pub fn recv_buffer(mut self, bytes: impl Into<Option<usize>>) -> SocketOptions {
         self.transport.receive_buffer = bytes.into();
         self
     }
 
-    /// For how many microseconds the kernel polls the device of a tcp connection; 0, the default, leaves it to the system.
+    /// For how many microseconds the kernel polls the device of a tcp connection or udp socket; 0, the default, leaves it to the
+    /// system.
     #[must_use]
     pub fn busy_poll(mut self, microseconds: u32) -> SocketOptions {
         self.transport.busy_poll = microseconds;
+        self
+    }
+
+    /// How far a multicast datagram of a RADIO goes: 1, the default, stays on the network, and each router that passes it
+    /// on takes one away.
+    #[must_use]
+    pub fn multicast_hops(mut self, hops: u32) -> SocketOptions {
+        self.transport.multicast_hops = hops;
+        self
+    }
+
+    /// Whether a multicast datagram of a RADIO reaches sockets of this machine, too; true by default.
+    #[must_use]
+    pub fn multicast_loop(mut self, reflect: bool) -> SocketOptions {
+        self.transport.multicast_loop = reflect;
         self
     }
 

@@ -11,7 +11,7 @@ use std::io;
 use ringmq::{
     AddressError, BindError, EndpointError, ListenError, OptionError, ParseEndpointError,
     PlainMonitorError, PollError, ProxyError, RecvError, ResolveError, SendError, SocketError,
-    TerminateError,
+    TerminateError, UdpError,
 };
 
 /// The first of ZeroMQ's own numbers.
@@ -173,6 +173,8 @@ impl From<EndpointError> for Errno {
             EndpointError::InUse(_) => Errno(libc::EADDRINUSE),
             EndpointError::Unknown(_) => Errno(libc::ENOENT),
             EndpointError::WrongTransport(_) => Errno::INVALID,
+            EndpointError::Unfit(_) | EndpointError::Unprotected(_) => Errno::UNFIT_TRANSPORT,
+            EndpointError::Udp(error) => udp(error),
             EndpointError::NoThread => Errno::NO_THREAD,
             EndpointError::Immediate => Errno::FAULT,
             EndpointError::NoPeer(_) => Errno(libc::EHOSTUNREACH),
@@ -200,6 +202,19 @@ fn endpoint(error: &ParseEndpointError) -> Errno {
         ParseEndpointError::UnknownScheme { .. } => Errno(libc::EPROTONOSUPPORT),
         ParseEndpointError::Name(error) => address(error),
         _ => Errno::INVALID,
+    }
+}
+
+fn udp(error: &UdpError) -> Errno {
+    match error {
+        UdpError::Bind(ResolveError::Zone { .. })
+        | UdpError::Interface(ResolveError::Zone { .. })
+        | UdpError::Connect(_)
+        | UdpError::Group { .. } => Errno::INVALID,
+        UdpError::Bind(_) | UdpError::Interface(_) | UdpError::Unnamed { .. } => {
+            Errno(libc::ENODEV)
+        }
+        other => os(other).unwrap_or(Errno::INVALID),
     }
 }
 

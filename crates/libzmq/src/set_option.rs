@@ -233,6 +233,8 @@ fn changed(options: SocketOptions, stored: &Stored, option: c_int) -> SocketOpti
         TOS => options.type_of_service(unsigned),
         PRIORITY => options.priority(unsigned),
         BUSY_POLL => options.busy_poll(unsigned),
+        MULTICAST_HOPS => options.multicast_hops(unsigned),
+        MULTICAST_LOOP => options.multicast_loop(number != 0),
         TCP_MAXRT => options.max_retransmit(millis(number)),
         CONNECT_TIMEOUT => options.connect_timeout(millis(number)),
         TCP_KEEPALIVE | TCP_KEEPALIVE_CNT | TCP_KEEPALIVE_IDLE | TCP_KEEPALIVE_INTVL => {

@@ -336,6 +336,12 @@ fn groups() {
     holds("groups", With::Ours);
 }
 
+/// As above. libzmq's drafts run it, too.
+#[test]
+fn datagrams() {
+    holds("datagrams", With::Ours);
+}
+
 /// As above.
 #[test]
 fn peers_by_number() {

@@ -405,3 +405,8 @@ fn unreadable() {
 fn unlimited() {
     holds_however_it_waits("unlimited", With::Both);
 }
+
+#[test]
+fn older() {
+    holds("older", With::Both);
+}

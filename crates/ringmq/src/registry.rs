@@ -42,6 +42,16 @@ struct Inside {
     ending: Mutex<Option<Sleeper>>,
 }
 
+/// What sockets of a context do that were not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Defaults {
+    pub(crate) wait: Wait,
+    /// Whether ipc connections may use shared memory.
+    pub(crate) share: bool,
+    /// Whether peers of ZMTP 1.0 and 2.0 are accepted.
+    pub(crate) accept_older: bool,
+}
+
 /// What the lock protects.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -49,8 +59,7 @@ pub(crate) struct State {
     pub(crate) most_sockets: usize,
     pub(crate) io_threads: usize,
     pub(crate) thread_options: ThreadOptions,
-    pub(crate) wait: Wait,
-    pub(crate) share: bool,
+    pub(crate) defaults: Defaults,
     terminated: bool,
     /// The monitors of the sockets. They end with the context.
     monitors: Vec<WeakWatch>,
@@ -59,14 +68,13 @@ pub(crate) struct State {
 }
 
 impl Registry {
-    /// Makes a registry whose sockets wait, and share memory, as given here.
-    pub(crate) fn new(wait: Wait, share: bool) -> Result<Registry, SocketError> {
+    /// Makes a registry whose sockets do this if they were not told.
+    pub(crate) fn new(defaults: Defaults) -> Result<Registry, SocketError> {
         let inside = Arc::new(Inside {
             state: Mutex::new(State {
                 sockets: Vec::new(),
                 most_sockets: 1023,
-                wait,
-                share,
+                defaults,
                 io_threads: 1,
                 thread_options: ThreadOptions::new(),
                 terminated: false,
@@ -183,10 +191,10 @@ impl Registry {
         self.inside.mark.clone()
     }
 
-    /// Adds a socket. `post` gets the context's waiting strategy, and whether it shares memory.
+    /// Adds a socket. `post` gets what it does if it was not told.
     pub(crate) fn enter(
         &self,
-        post: impl FnOnce(Wait, bool) -> Result<Post<Command>, SocketError>,
+        post: impl FnOnce(Defaults) -> Result<Post<Command>, SocketError>,
     ) -> Result<(), SocketError> {
         if !self.is_here() {
             return Err(SocketError::Forked);
@@ -198,7 +206,7 @@ impl Registry {
         if state.sockets.len() >= state.most_sockets {
             return Err(SocketError::TooMany(state.most_sockets));
         }
-        let post = post(state.wait, state.share)?;
+        let post = post(state.defaults)?;
         state.sockets.push(post);
         Ok(())
     }

@@ -8,6 +8,7 @@
 
 mod differential;
 mod monitors;
+mod older;
 mod pairs;
 mod reconnects;
 mod routing;

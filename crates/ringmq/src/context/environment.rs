@@ -4,6 +4,8 @@ use std::ffi::OsString;
 
 use ringmq_pipe::Wait;
 
+use crate::registry::Defaults;
+
 /// Words for yes and no, in any case.
 const SWITCH: [(&str, bool); 8] = [
     ("on", true),
@@ -22,13 +24,16 @@ const WAITS: [(&str, Wait); 3] = [
     ("park", Wait::Park),
 ];
 
+/// The oldest version of ZMTP that a peer may speak, and whether it is one before 3.0. Peers of 1.0 and 2.0 differ in
+/// nothing that a program would choose by.
+const VERSIONS: [(&str, bool); 3] = [("3", false), ("2", true), ("1", true)];
+
 /// The variables of ringmq. One that is empty counts as one that is not set.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Environment {
-    /// `RINGMQ_WAIT`: how calls wait; adaptive by default.
-    pub(crate) wait: Wait,
-    /// `RINGMQ_SHM`: whether ipc connections use shared memory; they do by default.
-    pub(crate) share: bool,
+    /// `RINGMQ_WAIT`: how calls wait; adaptive by default. `RINGMQ_SHM`: whether ipc connections use shared memory; they
+    /// do by default. `RINGMQ_ZMTP`: whether older peers are accepted; they are not by default.
+    pub(crate) defaults: Defaults,
     /// `RINGMQ_LOG`: whether events are printed; `None` if the variable is not set.
     pub(crate) log: Option<bool>,
     /// A line for each variable with an unknown value, which is not used.
@@ -46,9 +51,13 @@ impl Environment {
         let mut switch = |name| choose(name, value(name), &SWITCH, &mut refused);
         let (share, log) = (switch("RINGMQ_SHM"), switch("RINGMQ_LOG"));
         let wait = choose("RINGMQ_WAIT", value("RINGMQ_WAIT"), &WAITS, &mut refused);
+        let older = choose("RINGMQ_ZMTP", value("RINGMQ_ZMTP"), &VERSIONS, &mut refused);
         Environment {
-            wait: wait.unwrap_or(Wait::Adaptive),
-            share: share.unwrap_or(true),
+            defaults: Defaults {
+                wait: wait.unwrap_or(Wait::Adaptive),
+                share: share.unwrap_or(true),
+                accept_older: older.unwrap_or(false),
+            },
             log,
             refused,
         }
@@ -89,12 +98,18 @@ mod tests {
     fn words_for_no_turn_off_and_words_for_yes_turn_on() {
         for no in ["off", "OFF", "0", "no", "No", "false", "FALSE"] {
             let environment = of(&[("RINGMQ_SHM", no), ("RINGMQ_LOG", no)]);
-            assert_eq!((environment.share, environment.log), (false, Some(false)));
+            assert_eq!(
+                (environment.defaults.share, environment.log),
+                (false, Some(false))
+            );
             assert!(environment.refused.is_empty());
         }
         for yes in ["on", "On", "1", "yes", "true", "TRUE"] {
             let environment = of(&[("RINGMQ_SHM", yes), ("RINGMQ_LOG", yes)]);
-            assert_eq!((environment.share, environment.log), (true, Some(true)));
+            assert_eq!(
+                (environment.defaults.share, environment.log),
+                (true, Some(true))
+            );
             assert!(environment.refused.is_empty());
         }
         for (word, wait) in [
@@ -103,16 +118,34 @@ mod tests {
             ("adaptive", Wait::Adaptive),
         ] {
             let environment = of(&[("RINGMQ_WAIT", word)]);
-            assert_eq!(environment.wait, wait);
+            assert_eq!(environment.defaults.wait, wait);
             assert!(environment.refused.is_empty());
         }
     }
 
     #[test]
+    fn older_peers_are_accepted_by_the_version_that_they_speak() {
+        for (value, older) in [("3", false), ("2", true), ("1", true)] {
+            let environment = of(&[("RINGMQ_ZMTP", value)]);
+            assert_eq!(environment.defaults.accept_older, older);
+            assert!(environment.refused.is_empty());
+        }
+        let environment = of(&[("RINGMQ_ZMTP", "4")]);
+        assert!(!environment.defaults.accept_older);
+        assert_eq!(
+            environment.refused,
+            ["RINGMQ_ZMTP=\"4\" is ignored: it can be 3, 2, 1"]
+        );
+    }
+
+    #[test]
     fn no_value_is_the_default() {
         let default = Environment {
-            wait: Wait::Adaptive,
-            share: true,
+            defaults: Defaults {
+                wait: Wait::Adaptive,
+                share: true,
+                accept_older: false,
+            },
             log: None,
             refused: Vec::new(),
         };
@@ -128,8 +161,8 @@ mod tests {
             ("RINGMQ_SHM", "of"),
             ("RINGMQ_LOG", "debug"),
         ]);
-        assert_eq!(environment.wait, Wait::Adaptive);
-        assert!(environment.share && environment.log.is_none());
+        assert_eq!(environment.defaults.wait, Wait::Adaptive);
+        assert!(environment.defaults.share && environment.log.is_none());
         assert_eq!(
             environment.refused,
             [

@@ -82,8 +82,8 @@ pub(crate) fn begin(environment: &Environment) {
         }
         tracing::info!(
             version = %env!("CARGO_PKG_VERSION"),
-            shared_memory = environment.share,
-            wait = ?environment.wait,
+            shared_memory = environment.defaults.share,
+            wait = ?environment.defaults.wait,
             "loaded"
         );
         for refused in &environment.refused {

@@ -44,7 +44,7 @@ impl Context {
     pub fn new() -> Result<Context, SocketError> {
         let environment = Environment::read();
         log::begin(&environment);
-        let registry = Registry::new(environment.wait, environment.share)?;
+        let registry = Registry::new(environment.defaults)?;
         Ok(Context { registry })
     }
 
@@ -107,12 +107,19 @@ impl Context {
 
     /// Sets how later sockets wait.
     pub fn set_wait(&self, wait: Wait) {
-        self.registry.change(|state| state.wait = wait);
+        self.registry.change(|state| state.defaults.wait = wait);
     }
 
     /// Sets whether the ipc connections of later sockets use shared memory when the peer can, too; true by default.
     pub fn set_shared_memory(&self, share: bool) {
-        self.registry.change(|state| state.share = share);
+        self.registry.change(|state| state.defaults.share = share);
+    }
+
+    /// Sets whether later sockets accept peers that speak ZMTP 1.0 or 2.0 only, as libzmq before 4.0 does; false by
+    /// default. See [`SocketOptions::accept_older`].
+    pub fn set_accept_older(&self, accept: bool) {
+        self.registry
+            .change(|state| state.defaults.accept_older = accept);
     }
 
     /// Ends every call that waits, now and from now on, with an error, and the events of every

@@ -376,6 +376,7 @@ impl Socket {
         settings.handshake_timeout = self.options.handshake;
         settings.heartbeat = self.options.heartbeat;
         let notify = self.options.stream_notify;
+        settings.accept_older = self.options.get_accept_older() == Some(true);
         settings.mechanism = mechanism;
         settings.authenticate = self.options.authenticates();
         settings.raw = is_raw.then_some(RawSettings { notify });

@@ -90,8 +90,8 @@ impl Socket {
         options.check().map_err(SocketError::Options)?;
         let mut options = options.clone();
         let mut made = None;
-        registry.enter(|wait, share| {
-            options.settle(kind, wait, share);
+        registry.enter(|defaults| {
+            options.settle(kind, defaults);
             let sleeper = Sleeper::new(options.in_force_wait())?;
             let mailbox = Mailbox::new(sleeper.bellpull().into());
             let post = mailbox.post();

@@ -56,9 +56,7 @@ impl Socket {
     ) -> Result<(), OptionError> {
         let mut options = change(self.options.clone());
         options.check()?;
-        let wait = self.options.in_force_wait();
-        let share = self.options.get_shared_memory().unwrap_or_default();
-        options.settle(self.kind(), wait, share);
+        options.settle(self.kind(), self.options.in_force());
         let old = mem::replace(&mut self.options, options);
         if self.options.marks() != old.marks() {
             self.marks_changed();

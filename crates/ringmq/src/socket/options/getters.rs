@@ -44,6 +44,11 @@ impl SocketOptions {
         self.share
     }
 
+    /// See [`accept_older`](SocketOptions::accept_older). `None` if it was not set, and no socket has this value yet.
+    pub fn get_accept_older(&self) -> Option<bool> {
+        self.accept_older
+    }
+
     /// See [`shared_limit`](SocketOptions::shared_limit), in bytes.
     pub fn get_shared_limit(&self) -> u64 {
         self.share_limit

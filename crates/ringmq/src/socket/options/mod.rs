@@ -14,6 +14,7 @@ use ringmq_transport::{Options as TransportOptions, ReconnectStop};
 use ringmq_zmtp::Heartbeat;
 
 use crate::mail::{Marks, Zap};
+use crate::registry::Defaults;
 
 pub use security::{Security, generate_key_pair};
 
@@ -76,6 +77,8 @@ pub struct SocketOptions {
     share: Option<bool>,
     /// Bytes of shared memory that may hold what waits for peers.
     pub(crate) share_limit: u64,
+    /// Whether peers of ZMTP 1.0 and 2.0 are accepted. `None` until a context decides.
+    accept_older: Option<bool>,
     pub(crate) routing_id: Option<Vec<u8>>,
     pub(crate) transport: TransportOptions,
     /// Between two attempts to connect; `None` for one attempt.
@@ -115,6 +118,7 @@ impl SocketOptions {
             wait: None,
             share: None,
             share_limit: 4 << 30,
+            accept_older: None,
             routing_id: None,
             transport: TransportOptions::default(),
             reconnect: Some(Duration::from_millis(100)),
@@ -188,6 +192,28 @@ impl SocketOptions {
         self
     }
 
+    /// Whether peers that speak ZMTP 1.0 or 2.0 only, as libzmq before 4.0 does, are accepted;
+    /// [as the context says](crate::Context::set_accept_older) by default, which is that they are refused.
+    ///
+    /// An older peer knows no mechanism, no heartbeat and no properties of messages. A socket with a mechanism other than
+    /// NULL, or whose peers an authenticator judges, refuses it all the same. A peer of ZMTP 1.0 without a greeting may be
+    /// any program that connects: it is accepted as a peer of a type that fits. As a subscriber it gets all messages.
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind, SocketOptions};
+    ///
+    /// let context = Context::new()?;
+    /// let options = SocketOptions::new().accept_older(true);
+    /// let mut publisher = context.socket_with(Kind::Pub, &options)?;
+    /// publisher.bind("tcp://127.0.0.1:*")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn accept_older(mut self, accept: bool) -> SocketOptions {
+        self.accept_older = Some(accept);
+        self
+    }
+
     /// How many bytes of shared memory the messages that wait for the peers of this socket may use, all peers together;
     /// 4 GiB by default. Beyond that there is no room, whatever the mark admits. A peer for which no message waits is
     /// always sent one.
@@ -219,10 +245,20 @@ impl SocketOptions {
         self.wait.unwrap_or_default()
     }
 
+    /// What the socket does in those things that its context decides on if the program does not.
+    pub(crate) fn in_force(&self) -> Defaults {
+        Defaults {
+            wait: self.in_force_wait(),
+            share: self.share.unwrap_or_default(),
+            accept_older: self.accept_older.unwrap_or_default(),
+        }
+    }
+
     /// Sets what the program has not set, from the type of the socket and its context.
-    pub(crate) fn settle(&mut self, kind: Kind, wait: Wait, share: bool) {
-        self.wait.get_or_insert(wait);
-        self.share.get_or_insert(share);
+    pub(crate) fn settle(&mut self, kind: Kind, defaults: Defaults) {
+        self.wait.get_or_insert(defaults.wait);
+        self.share.get_or_insert(defaults.share);
+        self.accept_older.get_or_insert(defaults.accept_older);
         self.linger.get_or_insert(match kind {
             Kind::Sub | Kind::Xsub | Kind::Dish => Some(Duration::ZERO),
             _ => None,

@@ -3,8 +3,10 @@
 Parts of messages are written in hexadecimal, an empty one as a dash. It ends with its standard input.
 """
 
+import re
 import select
 import sys
+import threading
 
 import zmq
 from zmq.utils.monitor import recv_monitor_message
@@ -17,6 +19,7 @@ lines = open(0, "rb", buffering=0)
 context = zmq.Context()
 socket = None
 monitor = None
+requests = []  # that the ZAP handler has got
 
 
 def say(*words):
@@ -168,6 +171,63 @@ def do_recv_pattern(size, count):
     return ["received"]
 
 
+def do_recv_properties(*names):
+    """Receives a message, and says what its first part tells of the connection."""
+    frame = socket.recv_multipart(copy=False)[0]
+
+    def value(name):
+        try:
+            return frame.get(name).encode().hex() or "-"
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EINVAL:
+                raise
+            return "none"
+
+    return [value(name) for name in names]
+
+
+def do_carrier():
+    """The path of the library, and whether this process has shared memory with its peer."""
+    maps = open("/proc/self/maps").read()
+    shared = "/memfd:ringmq-ring" in maps
+    return [re.search(r"\S*/libzmq\S*", maps)[0], "shared" if shared else "zmtp"]
+
+
+# --- Security
+
+
+def serve_zap(handler, reply):
+    try:
+        while True:
+            request = handler.recv_multipart()
+            requests.append(request)
+            if not reply:
+                # Dead, and nobody has been answered.
+                break
+            handler.send_multipart([request[1] if word == "id" else parts([word])[0] for word in reply])
+    except zmq.ContextTerminated:
+        pass
+    handler.close(linger=0)
+
+
+def do_zap(*reply):
+    """Serves ZAP, in a thread, until the socket is closed. The word "id" of a reply is the id of its request. Without a
+    reply the handler ends with its first request."""
+    handler = context.socket(zmq.REP)
+    handler.bind("inproc://zeromq.zap.01")
+    requests.clear()
+    threading.Thread(target=serve_zap, args=(handler, reply), daemon=True).start()
+    return ["serves"]
+
+
+def do_zap_request():
+    """The last request, without its id."""
+    if not requests:
+        return ["nothing"]
+    version, _, *rest = requests[-1]
+    return words([version, *rest])
+
+
 # --- What becomes of connections
 
 
@@ -200,6 +260,20 @@ def do_next_event():
     if not monitor.poll(PATIENCE):
         return ["error", "no event"]
     return [zmq.Event(recv_monitor_message(monitor)["event"]).name]
+
+
+def do_handshake():
+    """The events until the first handshake has succeeded or failed, and why it has failed."""
+    seen = []
+    while monitor.poll(PATIENCE):
+        event = recv_monitor_message(monitor)
+        name = zmq.Event(event["event"]).name
+        seen.append(name)
+        if name.startswith("HANDSHAKE_FAILED"):
+            return [*seen, event["value"]]
+        if name.startswith("HANDSHAKE"):
+            return seen
+    return ["error", "no handshake after", *seen]
 
 
 def do_no_event_within(name, ms):

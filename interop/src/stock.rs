@@ -35,8 +35,17 @@ pub struct Stock {
 impl Stock {
     /// Starts a process that has no socket yet.
     pub fn start() -> Stock {
+        Stock::run(&mut Command::new(PYTHON))
+    }
+
+    /// Starts a process that has no socket yet, with the libzmq.so.5 in a folder in the place of stock libzmq.
+    pub fn with_library(folder: &str) -> Stock {
+        Stock::run(Command::new(PYTHON).env("LD_LIBRARY_PATH", folder))
+    }
+
+    fn run(python: &mut Command) -> Stock {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/peer.py");
-        let mut actor = Actor::start(Command::new(PYTHON).args(["-B", script]));
+        let mut actor = Actor::start(python.args(["-B", script]));
         assert_eq!(actor.hear(), "ready");
         Stock { actor }
     }

@@ -4,6 +4,7 @@
 
 mod options;
 mod programs;
+mod security;
 
 use interop::begin;
 use ringmq_testing::Scratch;

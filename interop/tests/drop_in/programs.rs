@@ -24,6 +24,16 @@ pub(crate) fn ours() -> PathBuf {
     found.find(|library| library.exists()).unwrap()
 }
 
+/// A folder with our library under libzmq's name.
+pub(crate) fn library_folder(scratch: &Scratch) -> String {
+    let folder = scratch.path("library");
+    if !fs::exists(&folder).unwrap() {
+        fs::create_dir(&folder).unwrap();
+        fs::copy(ours(), format!("{folder}/libzmq.so.5")).unwrap();
+    }
+    folder
+}
+
 /// A program that runs.
 pub(crate) struct Program {
     actor: Actor,
@@ -35,11 +45,7 @@ pub(crate) struct Program {
 impl Program {
     /// Starts one, with this library and these arguments.
     pub(crate) fn start(library: Library, scratch: &Scratch, args: &[&str]) -> Program {
-        let folder = scratch.path("library");
-        if !fs::exists(&folder).unwrap() {
-            fs::create_dir(&folder).unwrap();
-            fs::copy(ours(), format!("{folder}/libzmq.so.5")).unwrap();
-        }
+        let folder = library_folder(scratch);
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/program.py");
         let log = scratch.path(&abstract_name("log")[1..]);
         let mut command = Command::new(PYTHON);

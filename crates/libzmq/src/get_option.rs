@@ -97,6 +97,10 @@ fn get(open: &mut Open, option: c_int, len: usize) -> Result<Value, Errno> {
         TYPE => Value::exact(number(socket.kind())),
         THREAD_SAFE => Value::loose(is_thread_safe(socket.kind()).into()),
         LAST_ENDPOINT => Value::text(&endpoint_bytes(socket.last_endpoint())),
+        TOPICS_COUNT => {
+            let topics = socket.topics().ok_or(Errno::INVALID)?;
+            Value::loose(topics.try_into().unwrap_or(c_int::MAX))
+        }
         IPV4ONLY => Value::exact(1 - stored.number(IPV6)),
         AFFINITY => Value::Long(stored.affinity.to_ne_bytes()),
         MAXMSGSIZE => Value::Long(stored.greatest_message.to_ne_bytes()),

@@ -67,6 +67,13 @@ fn set(open: &mut Open, option: c_int, value: &[u8], null: bool) -> Result<(), E
             let name = std::str::from_utf8(name).map_err(|_| Errno::INVALID)?;
             socket.change_options(|options| options.property(name, &value[1..]))?;
         }
+        HELLO_MSG => socket.change_options(|options| options.hello_message(value))?,
+        DISCONNECT_MSG => socket.change_options(|options| options.disconnect_message(value))?,
+        HICCUP_MSG => socket.change_options(|options| options.hiccup_message(value))?,
+        // As in libzmq, a REP may be told it, too.
+        ROUTER_NOTIFY if !matches!(socket.kind(), Kind::Router | Kind::Rep) => {
+            return Err(Errno::INVALID);
+        }
         BINDTODEVICE => {
             let device = text_or_none(value, null, 16)?;
             stored.texts.insert(option, device.to_vec());
@@ -236,6 +243,11 @@ fn changed(options: SocketOptions, stored: &Stored, option: c_int) -> SocketOpti
         MULTICAST_HOPS => options.multicast_hops(unsigned),
         MULTICAST_LOOP => options.multicast_loop(number != 0),
         TCP_MAXRT => options.max_retransmit(millis(number)),
+        IN_BATCH_SIZE => options.recv_batch(size(number)),
+        OUT_BATCH_SIZE => options.send_batch(size(number)),
+        ROUTER_NOTIFY => options
+            .notify_connect(number & 1 != 0)
+            .notify_disconnect(number & 2 != 0),
         CONNECT_TIMEOUT => options.connect_timeout(millis(number)),
         TCP_KEEPALIVE | TCP_KEEPALIVE_CNT | TCP_KEEPALIVE_IDLE | TCP_KEEPALIVE_INTVL => {
             options.keepalive(keepalive(stored))
@@ -282,6 +294,10 @@ fn heartbeat(stored: &Stored) -> Option<Heartbeat> {
         timeout: millis(timeout),
         ttl: millis(stored.number(HEARTBEAT_TTL)),
     })
+}
+
+fn size(bytes: c_int) -> usize {
+    usize::try_from(bytes).unwrap_or_default()
 }
 
 /// A time, or for ever.

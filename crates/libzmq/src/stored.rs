@@ -26,7 +26,7 @@ enum Range {
 use Range::{Any, From, Only, Truth, Within};
 
 /// Options that are an `int`, which every socket type has: number, default, range.
-const NUMBERS: [(c_int, c_int, Range); 39] = [
+const NUMBERS: [(c_int, c_int, Range); 42] = [
     (RATE, 100, From(1)),
     (RECOVERY_IVL, 10_000, From(0)),
     (SNDBUF, -1, From(-1)),
@@ -67,6 +67,9 @@ const NUMBERS: [(c_int, c_int, Range); 39] = [
     (LOOPBACK_FASTPATH, 0, Truth),
     (PRIORITY, 0, From(0)),
     (BUSY_POLL, 0, From(0)),
+    (ROUTER_NOTIFY, 0, Within(0, 3)),
+    (IN_BATCH_SIZE, 8192, From(1)),
+    (OUT_BATCH_SIZE, 8192, From(1)),
 ];
 
 /// What was set, and can be asked for.

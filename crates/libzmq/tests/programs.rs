@@ -354,6 +354,12 @@ fn pollers() {
     holds_however_it_waits("pollers", With::Ours);
 }
 
+/// As above.
+#[test]
+fn notices() {
+    holds("notices", With::Ours);
+}
+
 #[test]
 fn scheduling() {
     holds("scheduling", With::Both);

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ringmq_pipe::local::{Bellpull, Post, Waker};
 
-use crate::mail::{Attachment, Command, Marks, PipeId, WeakWatch};
+use crate::mail::{Attachment, Command, Marks, Notices, PipeId, WeakWatch};
 
 /// What a socket that connects needs of the socket that is bound, and the reverse.
 #[derive(Debug, Clone)]
@@ -16,6 +16,7 @@ pub(crate) struct Face {
     pub(crate) bellpull: Bellpull,
     pub(crate) marks: Marks,
     pub(crate) routing_id: Vec<u8>,
+    pub(crate) notices: Option<Box<Notices>>,
     /// The monitored socket, if this socket sends a monitor's events. No thread reads such a socket, so a new connection
     /// has to flush the events that wait.
     pub(crate) watch: Option<WeakWatch>,
@@ -71,6 +72,13 @@ impl Names {
             let attachment = &mut waiting.attachment;
             attachment.sender.set_mark(marks.sending);
             attachment.receiver.set_mark(marks.receiving);
+            if let Some(notices) = &face.notices {
+                attachment.farewell = notices.farewell();
+                if let Some(hello) = notices.greeting() {
+                    // A socket that cannot be woken finds it at its next call.
+                    let _ = attachment.sender.push(hello, true);
+                }
+            }
             let (id, other) = (attachment.id, waiting.face.post);
             waiting.waker.find(face.bellpull.clone());
             for command in [

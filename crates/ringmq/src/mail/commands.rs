@@ -24,6 +24,7 @@ use crate::mail::ends::{Conflates, SessionPipe};
 use crate::mail::event::Addresses;
 use crate::mail::failure::Failure;
 use crate::mail::marks::Marks;
+use crate::mail::notices::Notices;
 use crate::mail::shared::{Downgrade, Unsent, Upgrade};
 use crate::mail::watch::Watch;
 
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Stop(PipeId),
     /// As `Gone`, but the connection is made again, and gets another pipe.
     Parted(PipeId),
+    /// A message about the connection behind a pipe, to be received behind what has come so far.
+    Notice(PipeId, Frame),
     /// The peer has disconnected and connected again.
     Hiccup(PipeId),
     /// The peer at the other end of a pipe is known.
@@ -75,6 +78,7 @@ impl Command {
             Command::Gone(id)
             | Command::Stop(id)
             | Command::Parted(id)
+            | Command::Notice(id, _)
             | Command::Hiccup(id)
             | Command::Identity(id, _)
             | Command::Found(id, ..)
@@ -104,6 +108,8 @@ pub(crate) struct Attachment {
     pub(crate) addresses: Addresses,
     /// What is known of the peer.
     pub(crate) identity: Box<Identity>,
+    /// The message that the socket receives last, if the peer is a socket of this process that has connected to it.
+    pub(crate) farewell: Option<Frame>,
     /// Is told when the socket closes its ends.
     pub(crate) far: Far,
     /// The far end sends and receives datagrams: it cannot subscribe, so it gets everything.
@@ -220,7 +226,29 @@ pub(crate) struct Link {
     /// A pipe ends with its connection (`ZMQ_IMMEDIATE`).
     pub(crate) immediate: bool,
     pub(crate) conflates: Conflates,
+    /// `None` if there are none.
+    pub(crate) notices: Option<Box<Notices>>,
+    pub(crate) batches: Batches,
     pub(crate) watch: Watch,
+}
+
+/// How much is read and written together on a stream, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batches {
+    /// That are decoded, at most, before the socket sees what is in them. By default as many as libzmq reads at a time:
+    /// with more, the application would wait while a long burst is decoded.
+    pub(crate) receiving: usize,
+    /// That wait to be written before more messages are encoded.
+    pub(crate) sending: usize,
+}
+
+impl Default for Batches {
+    fn default() -> Batches {
+        Batches {
+            receiving: 8 << 10,
+            sending: 64 << 10,
+        }
+    }
 }
 
 /// What a socket wants of the authenticator of its context.

@@ -10,6 +10,7 @@ pub(crate) mod ends;
 mod event;
 mod failure;
 mod marks;
+mod notices;
 pub(crate) mod pipes;
 mod reply;
 mod shared;
@@ -19,8 +20,8 @@ mod watch;
 pub(crate) use bounds::Bounds;
 pub use carrier::{Carrier, ZmtpReason};
 pub(crate) use commands::{
-    Attachment, Command, Connect, Far, Link, Listen, Newcomer, OpenUdp, Order, PipeId, SharedOffer,
-    Stats, Zap,
+    Attachment, Batches, Command, Connect, Far, Link, Listen, Newcomer, OpenUdp, Order, PipeId,
+    SharedOffer, Stats, Zap,
 };
 pub use connection::Connection;
 pub(crate) use connection::Identity;
@@ -29,6 +30,7 @@ pub(crate) use event::Addresses;
 pub use event::{EventKind, HandshakeFailure, MonitorEvent};
 pub(crate) use failure::Failure;
 pub(crate) use marks::Marks;
+pub(crate) use notices::Notices;
 pub(crate) use reply::Reply;
 pub(crate) use shared::{Downgrade, Unsent, Upgrade};
 pub(crate) use spare::Spare;

@@ -70,6 +70,7 @@ pub(crate) fn session_pipe(
             marks: Some(link.marks),
             addresses: Addresses::default(),
             identity: Box::default(),
+            farewell: None,
             far: Far::Session(post.clone()),
             datagrams: false,
         },

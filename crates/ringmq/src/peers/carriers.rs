@@ -1,5 +1,6 @@
 //! How the messages of each peer travel: from ZMTP to shared memory, and back.
 
+use ringmq_message::Frame;
 use ringmq_pattern::Peer;
 use ringmq_pipe::local::Post;
 
@@ -20,9 +21,19 @@ impl Peers {
             entry.gone = true;
             entry.receiver.sender_is_gone();
             entry.sender.far_end_is_gone();
+            if let Some(farewell) = entry.farewell.take() {
+                entry.receiver.then(Inlet::message(*farewell));
+            }
             entry.next = Next::None;
             self.gone.push(peer.0);
             self.has_duties = true;
+        }
+    }
+
+    /// Adds a message about the connection of a peer, behind what has come so far.
+    pub(crate) fn notice(&mut self, peer: Peer, message: Frame) {
+        if let Some(entry) = self.entries.get_mut(peer.0 as usize) {
+            entry.receiver.then(Inlet::message(message));
         }
     }
 

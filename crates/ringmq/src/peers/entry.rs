@@ -23,6 +23,8 @@ pub(super) struct Entry {
     pub(super) spare: Option<Arc<Spare>>,
     pub(super) carrier: Carrier,
     pub(super) identity: Box<Identity>,
+    /// The message that comes behind all others, if the peer has connected within the process.
+    pub(super) farewell: Option<Box<Frame>>,
     pub(super) far: Far,
     /// The high-water marks of the socket at the far end, if one is known there.
     pub(super) far_marks: Option<Marks>,

@@ -23,6 +23,11 @@ impl Inlet {
         Chain::of(Source::Memory(Box::new(shared)))
     }
 
+    /// A chain of one message of one part.
+    pub(crate) fn message(message: Frame) -> Inlet {
+        Chain::of(Source::Parts(vec![message]))
+    }
+
     fn shared_sources(&mut self) -> impl Iterator<Item = &mut SharedSource> {
         self.sources().filter_map(|source| match source {
             Source::Memory(shared) => Some(&mut **shared),

@@ -82,6 +82,7 @@ impl Peers {
             sender,
             receiver,
             identity,
+            farewell,
             far,
             datagrams,
             ..
@@ -95,6 +96,7 @@ impl Peers {
             id,
             carrier,
             identity,
+            farewell: farewell.map(Box::new),
             sender: Outlet::Local(sender),
             receiver: Inlet::local(receiver),
             next: Next::None,

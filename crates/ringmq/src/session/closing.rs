@@ -68,6 +68,28 @@ impl Session {
         self.post(Command::Stop(self.id));
     }
 
+    /// Gives the socket the messages about the end of a connection whose handshake was done.
+    fn tell_lost(&mut self) {
+        let Some(notices) = &self.link.notices else {
+            return;
+        };
+        // A connection that the peer has broken is not ready any more.
+        let was_ready = matches!(&self.io, Io::Open(open) if open.properties.is_some());
+        // A socket that has let go receives nothing.
+        if !was_ready || self.letting_go {
+            return;
+        }
+        for message in notices.at_end(matches!(self.origin, Origin::Dialed(_))) {
+            if self.ends.inbound.is_some() {
+                self.ends.give(message, true);
+            } else {
+                // What is before it is in shared memory.
+                self.post(Command::Notice(self.id, message));
+            }
+        }
+        self.ends.flush();
+    }
+
     /// The stream has ended.
     pub(crate) fn broken(&mut self, why: &Broken, supplies: &mut Supplies) -> Next {
         let ours = why.is_ours();
@@ -91,6 +113,7 @@ impl Session {
             self.ends.give(end, true);
             self.ends.flush();
         }
+        self.tell_lost();
         // The rest of a message of which the peer has got a part.
         while self.ends.out_midst
             && let Some(frame) = self.ends.outbound.pop()

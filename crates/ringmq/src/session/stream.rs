@@ -23,10 +23,8 @@ use crate::session::ends::Ends;
 use crate::session::handoff::Handoff;
 use crate::session::supply::Supplies;
 use crate::session::zap::Exchange;
-use crate::switch::{Input, Switch};
+use crate::switch::Input;
 
-/// Bytes that wait to be written before more messages are encoded.
-const PENDING_MOST: usize = 64 << 10;
 /// Reads, or writes, of one session before another has its turn.
 const TURNS: usize = 16;
 
@@ -52,6 +50,8 @@ pub(crate) struct Open {
     exchange: Option<Box<Exchange>>,
     /// What messages tell of the peer.
     pub(crate) properties: Option<Arc<Properties>>,
+    /// The message that the peer gets first.
+    greeting: Option<Box<Frame>>,
     /// Whether the kernel tells of room.
     pub(crate) told_of_room: bool,
     pub(crate) liveness: Liveness,
@@ -130,6 +130,7 @@ impl Open {
             handoff: Handoff::default(),
             exchange: None,
             properties: None,
+            greeting: None,
             told_of_room: false,
             liveness: Liveness::Unwatched,
         }
@@ -196,7 +197,7 @@ impl Open {
             let took = self.take_input(ends, turn, scratch)?;
             let gave = self.give_output(ends, turn)?;
             if !took && !gave {
-                if !self.sleep(ends, &turn.driver.switch) {
+                if !self.sleep(ends, turn) {
                     continue;
                 }
                 let finished = self.connection.is_ready()
@@ -235,13 +236,14 @@ impl Open {
     }
 
     /// Announces that nothing is left to do; false if there is something after all.
-    fn sleep(&mut self, ends: &mut Ends, switch: &Switch) -> bool {
+    fn sleep(&mut self, ends: &mut Ends, turn: &Turn<'_>) -> bool {
+        let switch = &turn.driver.switch;
         if !self.connection.is_ready() {
             return self.sleep_until_verdict(ends);
         }
         ends.announcement.arm();
         // The end of what the socket sends by us comes like a message, and wakes like one.
-        let may_encode = self.connection.pending() < PENDING_MOST;
+        let may_encode = self.connection.pending() < turn.link.batches.sending;
         let ends_here = switch.wants_end() && ends.outbound.is_at_end();
         let carries = self.writable && self.handoff.courier().is_some_and(Courier::wants);
         if may_encode && (ends.outbound.is_ready() || ends_here) || carries {

@@ -101,6 +101,7 @@ impl Exchange {
             marks: None,
             addresses: Addresses::default(),
             identity: Box::new(Identity::within(ENDPOINT)),
+            farewell: None,
             far: Far::Handshake,
             datagrams: false,
         };

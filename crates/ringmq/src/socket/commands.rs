@@ -34,6 +34,11 @@ impl Socket {
                         self.peers.stop_reading(peer);
                     }
                 }
+                Command::Notice(id, message) => {
+                    if let Some(peer) = self.peers.find(id) {
+                        self.peers.notice(peer, message);
+                    }
+                }
                 Command::Hiccup(id) => {
                     if let Some(peer) = self.peers.find(id) {
                         self.pattern.hiccup(peer, &mut self.peers);

@@ -390,6 +390,11 @@ impl Socket {
             affinity: self.options.affinity,
             immediate: self.options.immediate,
             conflates: self.conflates(),
+            notices: match is_raw {
+                true => None,
+                false => self.options.notices.of(self.kind()),
+            },
+            batches: self.options.batches,
             sharing: control.map(|control| SharedOffer {
                 control,
                 limit: self.options.share_limit,

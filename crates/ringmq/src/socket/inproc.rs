@@ -45,9 +45,17 @@ impl Socket {
         // As in libzmq, the option of the connecting socket decides whether a pipe conflates.
         let conflates = self.conflates();
         let (to, from) = (far_waker.clone(), near.clone());
-        let (sender, far_receiver) = direction(conflates.sending, marks.sending, to, from);
+        let (mut sender, far_receiver) = direction(conflates.sending, marks.sending, to, from);
         let (to, from) = (near, far_waker.clone());
-        let (far_sender, receiver) = direction(conflates.receiving, marks.receiving, to, from);
+        let (mut far_sender, receiver) = direction(conflates.receiving, marks.receiving, to, from);
+        let theirs = bound.as_ref().and_then(|other| other.notices.as_ref());
+        // A socket that cannot be woken finds its greeting at its next call.
+        if let Some(hello) = face.notices.as_ref().and_then(|own| own.greeting()) {
+            let _ = sender.push(hello, true);
+        }
+        if let Some(hello) = theirs.and_then(|theirs| theirs.greeting()) {
+            let _ = far_sender.push(hello, true);
+        }
         let far = Attachment {
             id,
             sender: far_sender,
@@ -57,6 +65,7 @@ impl Socket {
             marks: None,
             addresses: Addresses::default(),
             identity: Box::new(Identity::within(endpoint)),
+            farewell: theirs.and_then(|theirs| theirs.farewell()),
             far: Far::Socket(self.post.clone()),
             datagrams: false,
         };
@@ -90,6 +99,7 @@ impl Socket {
             marks: None,
             addresses: Addresses::default(),
             identity: Box::new(Identity::within(endpoint)),
+            farewell: None,
             far: Far::Socket(far_post),
             datagrams: false,
         };
@@ -110,6 +120,7 @@ impl Socket {
             bellpull: self.sleeper.bellpull(),
             marks: self.options.marks(),
             routing_id: self.options.get_routing_id().to_vec(),
+            notices: self.options.notices.of(self.kind()),
             watch: None,
         }
     }

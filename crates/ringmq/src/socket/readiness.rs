@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
-use ringmq_pattern::Ready;
+use ringmq_pattern::{Kind, Ready};
 use ringmq_pipe::waiting::Slept;
 use ringmq_sys::Event;
 
@@ -101,6 +101,34 @@ impl Socket {
         if waited.is_err() {
             self.arm_for_watcher();
         }
+    }
+
+    /// How many topics there are: those that the peers of a PUB or XPUB are subscribed to, or those that a SUB or XSUB has
+    /// subscribed to. A topic of several subscribers counts once. `None` for other types.
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind};
+    ///
+    /// let context = Context::new()?;
+    /// let (mut news, mut reader) = (context.socket(Kind::Pub)?, context.socket(Kind::Sub)?);
+    /// news.bind("inproc://news")?;
+    /// reader.connect("inproc://news")?;
+    /// for topic in ["weather", "sports", "sports"] {
+    ///     reader.subscribe(topic)?;
+    /// }
+    /// assert_eq!(reader.topics(), Some(2));
+    /// assert_eq!(news.topics(), Some(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn topics(&mut self) -> Option<usize> {
+        let publishes = matches!(self.kind(), Kind::Pub | Kind::Xpub);
+        if !publishes && !matches!(self.kind(), Kind::Sub | Kind::Xsub) {
+            return None;
+        }
+        if self.registry.is_here() {
+            self.look();
+        }
+        self.pattern.topics()
     }
 
     /// The descriptor for poll, epoll and async runtimes (such as tokio's `AsyncFd`), level- or edge-triggered. It is

@@ -26,6 +26,7 @@ mod limits;
 mod long;
 mod many;
 mod maps;
+mod notices;
 mod pages;
 mod parts;
 mod resources;

@@ -5,6 +5,7 @@ use std::io;
 use ringmq_message::{Frame, Kind};
 use ringmq_zmtp::Event;
 
+use crate::mail::Notices;
 use crate::session::broken::Broken;
 use crate::session::carry;
 use crate::session::ends::Ends;
@@ -12,9 +13,6 @@ use crate::session::handoff;
 use crate::session::stream::{Liveness, Open, Turn};
 use crate::switch::Input;
 
-/// Bytes that are decoded, at most, before the socket sees what is in them. As many as libzmq reads at a time: with more,
-/// the application would wait while a long burst is decoded.
-const TOGETHER: usize = 8 << 10;
 /// Bytes of a peer that are kept before the authenticator has replied. Then no more are read.
 const AHEAD: usize = 64 << 10;
 
@@ -117,7 +115,7 @@ impl Open {
     }
 
     /// Decodes until the input is used up, or the socket has no room. The socket sees what has come together together, up
-    /// to [`TOGETHER`]; where more waits than was read (`streams`), each message at once, for then it reads while this
+    /// to a batch; where more waits than was read (`streams`), each message at once, for then it reads while this
     /// decodes.
     pub(super) fn decode(
         &mut self,
@@ -126,7 +124,11 @@ impl Open {
         input: &mut &[u8],
         streams: bool,
     ) -> Result<(), Broken> {
-        let together = if streams { 1 } else { TOGETHER };
+        let together = if streams {
+            1
+        } else {
+            turn.link.batches.receiving
+        };
         let decoded = self.decode_parts(ends, turn, input, together);
         ends.flush();
         decoded
@@ -184,6 +186,9 @@ impl Open {
                 Some(Event::Ready) => {
                     self.tell_properties();
                     turn.driver.ready();
+                    if let Some(notices) = &turn.link.notices {
+                        self.greet(notices, ends);
+                    }
                     let peer_can = self.peer_can_share();
                     self.input(ends, turn, Input::Ready { peer_can, now })?;
                 }
@@ -196,6 +201,16 @@ impl Open {
             }
         }
         Ok(())
+    }
+
+    /// Begins with the messages about a new connection.
+    #[cold]
+    fn greet(&mut self, notices: &Notices, ends: &mut Ends) {
+        // Behind our offer, which goes before all messages.
+        self.greeting = notices.greeting().map(Box::new);
+        if notices.on_connect {
+            let _ = ends.give(Frame::new(), true);
+        }
     }
 
     /// Returns true if the READY of the peer has the property of shared memory.

@@ -7,7 +7,7 @@ use ringmq_pipe::remote::Courier;
 
 use crate::session::broken::Broken;
 use crate::session::ends::Ends;
-use crate::session::stream::{Open, PENDING_MOST, Turn};
+use crate::session::stream::{Open, Turn};
 use crate::switch::{Input, Switch};
 
 /// Slices of one write.
@@ -26,10 +26,14 @@ impl Open {
             return self.give_offer(&mut turn.driver.switch);
         }
         if self.connection.is_ready() {
+            if let Some(greeting) = self.greeting.take() {
+                done = true;
+                self.connection.send(*greeting);
+            }
             // What the socket waits for goes before more messages.
             let wanted = self.handoff.courier().is_some_and(Courier::wants);
             while !wanted
-                && self.connection.pending() < PENDING_MOST
+                && self.connection.pending() < turn.link.batches.sending
                 && let Some(frame) = ends.outbound.pop()
             {
                 done = true;

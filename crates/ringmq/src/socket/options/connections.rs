@@ -110,6 +110,22 @@ impl SocketOptions {
         self
     }
 
+    /// How many bytes of a tcp or ipc connection are decoded, at most, before the socket sees the messages in them; 8 KiB by
+    /// default. More means fewer wake-ups and a longer wait for the first message of a burst. 0 is 1.
+    #[must_use]
+    pub fn recv_batch(mut self, bytes: usize) -> SocketOptions {
+        self.batches.receiving = bytes.max(1);
+        self
+    }
+
+    /// How many bytes of messages are gathered, at most, for one write to a tcp or ipc connection; 64 KiB by default. The
+    /// message that reaches the limit is written whole. 0 is 1.
+    #[must_use]
+    pub fn send_batch(mut self, bytes: usize) -> SocketOptions {
+        self.batches.sending = bytes.max(1);
+        self
+    }
+
     /// Which I/O threads may serve tcp and ipc endpoints: a bit for each of the first 64. 0, the default, is all of them.
     #[must_use]
     pub fn affinity(mut self, threads: u64) -> SocketOptions {

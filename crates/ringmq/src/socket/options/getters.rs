@@ -104,6 +104,16 @@ impl SocketOptions {
         self.heartbeat
     }
 
+    /// See [`recv_batch`](SocketOptions::recv_batch), in bytes.
+    pub fn get_recv_batch(&self) -> usize {
+        self.batches.receiving
+    }
+
+    /// See [`send_batch`](SocketOptions::send_batch), in bytes.
+    pub fn get_send_batch(&self) -> usize {
+        self.batches.sending
+    }
+
     /// See [`affinity`](SocketOptions::affinity).
     pub fn get_affinity(&self) -> u64 {
         self.affinity

@@ -4,6 +4,7 @@ mod check;
 mod connections;
 mod getters;
 mod network;
+mod notices;
 mod security;
 
 use std::time::Duration;
@@ -13,7 +14,7 @@ use ringmq_pipe::Wait;
 use ringmq_transport::{Options as TransportOptions, ReconnectStop};
 use ringmq_zmtp::Heartbeat;
 
-use crate::mail::{Marks, Zap};
+use crate::mail::{Batches, Marks, Notices, Zap};
 use crate::registry::Defaults;
 
 pub use security::{Security, generate_key_pair};
@@ -96,6 +97,8 @@ pub struct SocketOptions {
     /// A bit for each I/O thread that may be used; 0 for all.
     pub(crate) affinity: u64,
     pub(crate) stream_notify: bool,
+    pub(crate) notices: Notices,
+    pub(crate) batches: Batches,
     pub(crate) security: Security,
     pub(crate) zap: Zap,
 }
@@ -132,6 +135,8 @@ impl SocketOptions {
             properties: Vec::new(),
             affinity: 0,
             stream_notify: true,
+            notices: Notices::default(),
+            batches: Batches::default(),
             security: Security::Null,
             zap: SocketOptions::default_zap(),
         }

@@ -345,6 +345,9 @@ fn a_dgram_has_messages_of_two_parts_and_is_bound_before() {
     is_empty(&mut dgram);
     dgram.bind("udp://127.0.0.1:*").unwrap();
     let own = address(&dgram).to_string();
+    // As in libzmq, a second bind has no effect.
+    dgram.bind("udp://127.0.0.1:*").unwrap();
+    assert_eq!(dgram.connections().len(), 1);
     for parts in [&[][..], &["a"], &["a", "b", "c"]] {
         let message: Message = parts.iter().copied().collect();
         let refused = dgram.send(message).unwrap_err();

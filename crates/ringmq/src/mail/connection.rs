@@ -26,11 +26,11 @@ pub struct Connection {
     /// The endpoint that the program bound or connected to.
     pub endpoint: String,
     /// The address of the peer: over tcp an endpoint, such as `tcp://192.0.2.1:40000`; over ipc the endpoint that the peer
-    /// is bound to, or `ipc://` alone if the peer has connected; within the process the endpoint of both. Empty before the
-    /// first handshake. After a connection has ended, that of the last peer, until there is another one.
+    /// is bound to, or `ipc://` alone if the peer has connected; within the process the endpoint of both; empty over udp.
+    /// Empty before the first handshake. After a connection has ended, that of the last peer, until there is another one.
     pub peer: String,
     /// The process of the peer over ipc, as the kernel recorded it: the process that called `connect` or `listen`. `None`
-    /// over tcp, within the process, and before the first handshake.
+    /// over tcp and udp, within the process, and before the first handshake.
     pub credentials: Option<Credentials>,
     /// What carries the messages. If the two directions differ, this is the carrier that was changed last.
     pub carrier: Carrier,

@@ -39,7 +39,10 @@ static void loses_nothing (const char *endpoint, int from, int to)
     for (int number = 0; number < COUNT; number++) {
         int found;
         memcpy (&found, part, sizeof found);
-        CHECK (found == number);
+        if (found != number) {
+            fprintf (stderr, "%s: %d instead of %d\n", endpoint, found, number);
+            exit (1);
+        }
         if (number + 1 < COUNT)
             CHECK (zmq_recv (receives, part, sizeof part, 0) == sizeof part);
     }
@@ -103,11 +106,12 @@ static void pushes_back (size_t size, int push_binds)
 
 int main (void)
 {
-    const char *endpoints[] = {"tcp://127.0.0.1:*", "ipc://unlimited.ipc"};
-    for (int at = 0; at < 2; at++) {
-        loses_nothing (endpoints[at], ZMQ_PUB, ZMQ_SUB);
-        loses_nothing (endpoints[at], ZMQ_PUSH, ZMQ_PULL);
-    }
+    loses_nothing ("tcp://127.0.0.1:*", ZMQ_PUB, ZMQ_SUB);
+    loses_nothing ("tcp://127.0.0.1:*", ZMQ_PUSH, ZMQ_PULL);
+    loses_nothing ("ipc://unlimited.ipc", ZMQ_PUSH, ZMQ_PULL);
+    /* docs/libzmq.md: a PUB over ipc can lose messages while the connection goes over to shared memory. */
+    if (!zmq_has ("ringmq"))
+        loses_nothing ("ipc://unlimited.ipc", ZMQ_PUB, ZMQ_SUB);
     for (int binds = 0; binds < 2; binds++) {
         pushes_back (32, binds);
         pushes_back (64 << 10, binds);

@@ -72,6 +72,7 @@ impl Names {
             let attachment = &mut waiting.attachment;
             attachment.sender.set_mark(marks.sending);
             attachment.receiver.set_mark(marks.receiving);
+            attachment.marks = Some(face.marks);
             if let Some(notices) = &face.notices {
                 attachment.farewell = notices.farewell();
                 if let Some(hello) = notices.greeting() {

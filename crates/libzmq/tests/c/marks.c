@@ -1,4 +1,4 @@
-/* High water marks, within the process. */
+/* High water marks. */
 #include "check.h"
 
 static int filled (void *socket)
@@ -46,6 +46,33 @@ static void dropped (void)
     CHECK (zmq_close (publisher) == 0 && zmq_close (subscriber) == 0 && zmq_ctx_term (context) == 0);
 }
 
+/* Marks that change after a bind or a connect hold up no receiver that takes all: both ends count by the same ones. The
+   sockets change them before the other end knows of them, and bind before they connect or after that. */
+static void lowered (const char *endpoint, int sender_binds, int connect_first)
+{
+    void *context = zmq_ctx_new ();
+    void *push = made (context, ZMQ_PUSH), *pull = made (context, ZMQ_PULL);
+    void *binds = sender_binds ? push : pull, *connects = sender_binds ? pull : push;
+    char bound[256];
+    size_t size = sizeof bound;
+    set (push, ZMQ_SNDTIMEO, 20000);
+    if (connect_first)
+        CHECK (zmq_connect (connects, endpoint) == 0);
+    else
+        CHECK (zmq_bind (binds, endpoint) == 0 && zmq_getsockopt (binds, ZMQ_LAST_ENDPOINT, bound, &size) == 0);
+    set (push, ZMQ_SNDHWM, 3);
+    set (pull, ZMQ_RCVHWM, 2);
+    if (connect_first)
+        CHECK (zmq_bind (binds, endpoint) == 0);
+    else
+        CHECK (zmq_connect (connects, bound) == 0);
+    for (int at = 0; at < 3000; at++) {
+        put (push, "x", 0);
+        take (pull, "x", 0);
+    }
+    CHECK (zmq_close (push) == 0 && zmq_close (pull) == 0 && zmq_ctx_term (context) == 0);
+}
+
 int main (void)
 {
     count (2, 3, 0, 5);
@@ -54,5 +81,11 @@ int main (void)
     count (0, 3, 0, 10000);
     count (3, 0, 1, 10000);
     dropped ();
+    for (int sender_binds = 0; sender_binds < 2; sender_binds++) {
+        lowered ("inproc://marks", sender_binds, 0);
+        lowered ("inproc://marks", sender_binds, 1);
+        lowered ("ipc://*", sender_binds, 0);
+        lowered ("tcp://127.0.0.1:*", sender_binds, 0);
+    }
     return 0;
 }

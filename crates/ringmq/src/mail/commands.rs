@@ -102,7 +102,7 @@ pub(crate) struct Attachment {
     pub(crate) routing_id: Vec<u8>,
     /// The probe for a ROUTER is in the pipe already.
     pub(crate) probed: bool,
-    /// The marks with which a session made the pipe.
+    /// The marks of this socket with which the pipe was made; `None` if they play no part.
     pub(crate) marks: Option<Marks>,
     /// The endpoints of a connection beyond the process.
     pub(crate) addresses: Addresses,

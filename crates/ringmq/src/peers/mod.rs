@@ -211,13 +211,21 @@ impl Peers {
         self.received
     }
 
-    /// Sets the high-water marks of this socket for the pipe of one session.
-    pub(crate) fn set_session_marks(&mut self, peer: Peer, own: Marks) {
-        if let Some(entry) = self.entries.get_mut(peer.0 as usize)
-            && let Far::Session(post) = &entry.far
-        {
-            order_marks(post, entry.id, own);
-            entry.set_marks(own);
+    /// Sets the high-water marks of this socket for one pipe, which was made with others.
+    pub(crate) fn change_marks(&mut self, peer: Peer, own: Marks) {
+        let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
+            return;
+        };
+        match &entry.far {
+            Far::Session(post) => {
+                order_marks(post, entry.id, own);
+                entry.set_marks(own);
+            }
+            // Both ends must count by the same marks: a receiver that gives credit in steps of larger ones gives none.
+            Far::Socket(post) => {
+                let _ = post.send(Command::Marks(entry.id, own));
+            }
+            Far::Handshake => {}
         }
     }
 }

@@ -72,7 +72,7 @@ impl Socket {
                     if let Some(peer) = self.peers.find(id) {
                         self.peers.downgrade(peer, *ends);
                         // The session made the pipes with the marks that the socket had when it bound or connected.
-                        self.peers.set_session_marks(peer, self.options.marks());
+                        self.peers.change_marks(peer, self.options.marks());
                     }
                 }
                 Command::GiveBack(id) => self.peers.give_back(id),

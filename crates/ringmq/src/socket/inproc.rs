@@ -62,7 +62,7 @@ impl Socket {
             receiver: far_receiver,
             routing_id: face.routing_id.clone(),
             probed: false,
-            marks: None,
+            marks: bound.as_ref().map(|other| other.marks),
             addresses: Addresses::default(),
             identity: Box::new(Identity::within(endpoint)),
             farewell: theirs.and_then(|theirs| theirs.farewell()),

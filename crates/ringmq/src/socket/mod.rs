@@ -137,7 +137,7 @@ impl Socket {
         let peer = self.peers.add(attachment);
         let own = self.options.marks();
         if made.is_some_and(|made| made != own) {
-            self.peers.set_session_marks(peer, own);
+            self.peers.change_marks(peer, own);
         }
         let remote = Remote {
             routing_id: &routing_id,

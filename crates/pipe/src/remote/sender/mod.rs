@@ -50,6 +50,8 @@ pub struct Sender {
     own_mark_is: u64,
     peer_mark: Word<Mapped>,
     sent: u64,
+    /// The messages that the receiver had taken when it had last taken all of them. It may not have reported them.
+    taken: u64,
     /// Up to this count of sent messages the sender need not look at the peer's mark and reports.
     sure: u64,
     /// The value of `sure` before the receiver was rung.
@@ -141,6 +143,7 @@ impl Sender {
             late: LatePolicy::default().seen(),
             hurried: false,
             mark: 0,
+            taken: 0,
             own_mark,
             own_mark_is,
             peer_mark: common.seen(layout::RECEIVING_MARK),
@@ -195,12 +198,26 @@ impl Sender {
             // Waits for the report that makes room. An earlier one would end the wait too soon (see `local::Sender`).
             let wanted = (self.sent + 1).saturating_sub(self.mark);
             self.wants_credit.arm(wanted.saturating_mul(8));
-            if self.credit() {
+            if self.credit() || (self.is_drained() && self.credit()) {
                 self.wants_credit.disarm();
                 return true;
             }
         }
         false
+    }
+
+    /// Returns true if the receiver has taken every message, and counts them. Until it looks at the marks again it may
+    /// give credit in steps of an older, larger mark, and this side would wait for more messages than the mark admits.
+    fn is_drained(&mut self) -> bool {
+        let Some(writer) = &mut self.writer else {
+            return false;
+        };
+        // What is wrong with the position shows when there is no room for a message.
+        let drained = writer.look_at_reader() == Ok(writer.position());
+        if drained {
+            self.taken = self.sent;
+        }
+        drained
     }
 
     fn credit(&mut self) -> bool {
@@ -232,7 +249,8 @@ impl Sender {
 
     /// The number of messages sent that the receiver has not reported.
     pub fn waiting(&self) -> u64 {
-        self.sent - self.reported.load().min(self.sent)
+        let taken = self.reported.load().max(self.taken);
+        self.sent - taken.min(self.sent)
     }
 
     // --- Messages

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { FIRST = 500, MORE = 9500, KIB = 4096 };
+enum { FIRST = 500, MORE = 9500, AGAIN = 2500 };
 
 static long resident_kib (void)
 {
@@ -53,48 +53,96 @@ static void hear_bytes (int fd, size_t count)
     }
 }
 
-/* The handshake, a subscription, a PING whose answer says that both have come, and a sudden end. */
-static void comes_and_is_killed (const char *endpoint)
+/* The handshake of a peer of a type, what it says then, a PING whose answer says that all of it has come, and a sudden
+ * end. */
+static void speaks_and_is_killed (int fd, const char *type, const char *then)
 {
     static const char greeting[64] = "\377\0\0\0\0\0\0\0\1\177\3\1NULL";
-    static const char ready[] = "\4\31\5READY\13Socket-Type\0\0\0\3SUB";
-    static const char rest[] = "\4\17\11SUBSCRIBEtopic\4\11\4PING\0\0zz";
+    static const char ping[] = "\4\11\4PING\0\0zz";
     struct linger reset = {1, 0};
-    int fd = connected (endpoint);
-    unsigned char head[2];
+    char ready[64] = "\4\0\5READY\13Socket-Type\0\0\0";
+    size_t length = strlen (type), size = 24 + length;
+    unsigned char head[2], body[255];
+    ready[1] = (char) (size - 2);
+    ready[23] = (char) length;
+    memcpy (ready + 24, type, length);
     CHECK (send (fd, greeting, sizeof greeting, MSG_NOSIGNAL) == sizeof greeting);
     hear_bytes (fd, 64);
-    CHECK (send (fd, ready, sizeof ready - 1, MSG_NOSIGNAL) == sizeof ready - 1);
+    CHECK (send (fd, ready, size, MSG_NOSIGNAL) == (ssize_t) size);
     CHECK (recv (fd, head, 2, MSG_WAITALL) == 2 && head[0] == 4);
     hear_bytes (fd, head[1]);
-    CHECK (send (fd, rest, sizeof rest - 1, MSG_NOSIGNAL) == sizeof rest - 1);
-    hear_bytes (fd, 9);
+    CHECK (send (fd, then, strlen (then), MSG_NOSIGNAL) == (ssize_t) strlen (then));
+    CHECK (send (fd, ping, sizeof ping - 1, MSG_NOSIGNAL) == sizeof ping - 1);
+    do {
+        CHECK (recv (fd, head, 2, MSG_WAITALL) == 2 && head[0] == 4);
+        CHECK (recv (fd, body, head[1], MSG_WAITALL) == head[1]);
+    } while (memcmp (body, "\4PONG", 5) != 0);
     CHECK (setsockopt (fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) == 0 && close (fd) == 0);
 }
 
-static void idle_publisher (const char *endpoint)
+static void grows_by (const char *what, long before, int peers, long most)
 {
-    void *context = zmq_ctx_new ();
-    void *pub = made (context, ZMQ_PUB);
-    char bound[64];
-    CHECK (zmq_bind (pub, endpoint) == 0);
-    last_endpoint (pub, bound);
-    for (int at = 0; at < FIRST; at++)
-        comes_and_is_killed (bound);
-    long before = resident_kib ();
-    for (int at = 0; at < MORE; at++)
-        comes_and_is_killed (bound);
-    long after = resident_kib ();
-    printf ("%s: %ld KiB, %ld more after %d subscribers\n", endpoint, before, after - before, MORE);
+    long more = resident_kib () - before;
+    printf ("%s: %ld KiB, %ld more after %d peers\n", what, before, more, peers);
     fflush (stdout);
     if (zmq_has ("ringmq"))
-        CHECK (after - before < KIB);
-    CHECK (zmq_close (pub) == 0 && zmq_ctx_term (context) == 0);
+        CHECK (more < most);
+}
+
+/* Peers that come to an idle socket. */
+static void idle_listener (const char *endpoint, int type, const char *peer, const char *then)
+{
+    void *context = zmq_ctx_new ();
+    void *socket = made (context, type);
+    char bound[64];
+    long before = 0;
+    CHECK (zmq_bind (socket, endpoint) == 0);
+    last_endpoint (socket, bound);
+    for (int at = 0; at < FIRST + MORE; at++) {
+        if (at == FIRST)
+            before = resident_kib ();
+        speaks_and_is_killed (connected (bound), peer, then);
+    }
+    grows_by (endpoint, before, MORE, 4096);
+    CHECK (zmq_close (socket) == 0 && zmq_ctx_term (context) == 0);
+}
+
+/* One that an idle socket connects to, again and again. */
+static void idle_dialer (int type, const char *peer, int immediate)
+{
+    void *context = zmq_ctx_new ();
+    void *dialer = made (context, type);
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+    int listener = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    char endpoint[64];
+    long before = 0;
+    address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+    CHECK (bind (listener, (struct sockaddr *) &address, sizeof address) == 0 && listen (listener, 10) == 0);
+    CHECK (getsockname (listener, (struct sockaddr *) &address, &size) == 0);
+    snprintf (endpoint, sizeof endpoint, "tcp://127.0.0.1:%d", ntohs (address.sin_port));
+    set (dialer, ZMQ_RECONNECT_IVL, 1);
+    set (dialer, ZMQ_IMMEDIATE, immediate);
+    set (dialer, ZMQ_LINGER, 0);
+    CHECK (zmq_connect (dialer, endpoint) == 0);
+    for (int at = 0; at < FIRST + AGAIN; at++) {
+        if (at == FIRST)
+            before = resident_kib ();
+        int fd = accept (listener, NULL, NULL);
+        CHECK (fd >= 0 && setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0);
+        speaks_and_is_killed (fd, peer, "");
+    }
+    grows_by (immediate ? "dialer, immediate" : "dialer", before, AGAIN, 256);
+    CHECK (zmq_close (dialer) == 0 && zmq_ctx_term (context) == 0 && close (listener) == 0);
 }
 
 int main (void)
 {
-    idle_publisher ("tcp://127.0.0.1:*");
-    idle_publisher ("ipc://departures.ipc");
+    static const char subscribes[] = "\4\17\11SUBSCRIBEtopic";
+    idle_listener ("tcp://127.0.0.1:*", ZMQ_PUB, "SUB", subscribes);
+    idle_listener ("ipc://departures.ipc", ZMQ_PUB, "SUB", subscribes);
+    idle_listener ("tcp://127.0.0.1:*", ZMQ_REP, "REQ", "");
+    idle_dialer (ZMQ_SUB, "PUB", 0);
+    idle_dialer (ZMQ_DEALER, "DEALER", 1);
     return 0;
 }

@@ -116,17 +116,15 @@ impl<C> Post<C> {
         self.put(command).map(drop)
     }
 
-    /// Takes back all commands for which `is_meant`, if the owner has not yet taken the first of them, for which
-    /// `is_first`. Takes time for each command that waits.
+    /// Takes back all commands for which `is_meant`, from the first one on for which `is_first`. `None` if the owner has
+    /// taken that one. Takes time for each command that waits.
     pub fn take_back(
         &self,
         is_first: impl Fn(&C) -> bool,
         is_meant: impl Fn(&C) -> bool,
-    ) -> Vec<C> {
+    ) -> Option<Vec<C>> {
         let mut inside = lock(&self.inside);
-        let Some(first) = inside.commands.iter().position(is_first) else {
-            return Vec::new();
-        };
+        let first = inside.commands.iter().position(is_first)?;
         let mut kept = inside.commands.split_off(first);
         let mut back = Vec::new();
         while let Some(command) = kept.pop_front() {
@@ -140,7 +138,7 @@ impl<C> Post<C> {
         let count = inside.count;
         inside.posted.set(0, count);
         // They are dropped without the lock.
-        back
+        Some(back)
     }
 
     fn put(&self, command: C) -> Result<MutexGuard<'_, Inside<C>>, C> {

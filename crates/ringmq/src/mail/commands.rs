@@ -3,6 +3,7 @@
 //! They are one file because they name each other: an order brings the [`Link`] by which sessions send commands, and a
 //! command brings the [`Far`] by which a socket sends orders.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -272,19 +273,44 @@ impl Link {
     }
 
     /// Takes a peer back that the socket has not seen, and would receive nothing from: the memory of peers that have come
-    /// and gone does not wait for the next call of the socket. Returns false if the socket is to be told that it is gone.
-    pub(crate) fn takes_back(&self, id: PipeId) -> bool {
-        let is_attached =
-            |command: &Command| matches!(command, Command::Attach(near) if near.id == id);
+    /// and gone does not wait for the next call of the socket. `gave_nothing`: no message of the peer waits in its pipe.
+    /// Returns false if the socket is to be told that the peer is gone.
+    pub(crate) fn takes_back(&self, id: PipeId, gave_nothing: bool) -> bool {
         let only_sends = matches!(
             self.kind,
             Kind::Pub | Kind::Radio | Kind::Push | Kind::Scatter
         );
-        only_sends
-            && !self
-                .post
-                .take_back(is_attached, |command| command.pipe() == Some(id))
-                .is_empty()
+        // What is in shared memory, or in a pipe that conflates, is not counted.
+        let counts = self.sharing.is_none() && !self.conflates.receiving;
+        let receives_nothing = only_sends || (counts && gave_nothing);
+        if !receives_nothing {
+            return false;
+        }
+        let is_attached =
+            |command: &Command| matches!(command, Command::Attach(near) if near.id == id);
+        let back = self
+            .post
+            .take_back(is_attached, |command| command.pipe() == Some(id));
+        back.is_some()
+    }
+
+    /// Tells the socket that the peer has connected again, unless a command that says so waits: an idle socket keeps no
+    /// more of a peer that does so often.
+    pub(crate) fn tell_hiccup(&self, id: PipeId) {
+        let is_told = |command: &Command| matches!(command, Command::Hiccup(told) if *told == id);
+        if self.post.take_back(is_told, |_| false).is_none() {
+            // A socket that has closed says so by an order that is under way.
+            let _ = self.post.send(Command::Hiccup(id));
+        }
+    }
+
+    /// Leaves a command of which the last counts, for the next call of the socket.
+    pub(crate) fn leave_last(&self, command: Command) {
+        let kind = (discriminant(&command), command.pipe());
+        let is_earlier = |command: &Command| (discriminant(command), command.pipe()) == kind;
+        drop(self.post.take_back(is_earlier, is_earlier));
+        // A socket that has closed says so by an order that is under way.
+        let _ = self.post.leave(command);
     }
 
     /// The bounds of messages that the socket receives.

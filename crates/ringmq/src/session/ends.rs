@@ -40,6 +40,12 @@ impl Ends {
         self.inbound.as_mut().is_none_or(Sender::has_room)
     }
 
+    /// Whether no message that came by ZMTP waits to be received.
+    pub(crate) fn gave_nothing(&self) -> bool {
+        let inbound = self.inbound.as_ref();
+        inbound.is_some_and(|inbound| inbound.waiting() == 0)
+    }
+
     /// Whether the socket has let go, and everything was taken.
     pub(crate) fn is_at_end(&mut self) -> bool {
         self.held.is_none() && self.outbound.is_at_end()

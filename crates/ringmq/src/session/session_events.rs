@@ -54,10 +54,10 @@ impl Session {
             }
             None => {
                 if again {
-                    self.post(Command::Hiccup(self.id));
+                    self.link.tell_hiccup(self.id);
                 }
                 // The socket is not woken for it.
-                let _ = self.link.post.leave(Command::Identity(self.id, identity));
+                self.link.leave_last(Command::Identity(self.id, identity));
             }
         }
     }
@@ -101,7 +101,7 @@ impl Session {
             self.tell_carrier(Carrier::Zmtp(why));
         }
         // The socket is not woken for it.
-        let _ = self.link.post.leave(Command::Stays(self.id, why));
+        self.link.leave_last(Command::Stays(self.id, why));
     }
 
     /// How messages travel from now on.

@@ -186,12 +186,17 @@ impl EventLoop {
 
     /// Ends the pipe, and makes another one for the next connection.
     fn part(session: &mut Session, post: &Post<Order>) {
+        let unseen = session
+            .link
+            .takes_back(session.id, session.ends.gave_nothing());
         let (near, ends) = session_pipe(&session.link, session.id, post);
         session.near = Some(Box::new(near));
         // What was in it is lost, but for what the socket may still receive.
         session.ends = ends.into();
-        // A socket that has closed says so by an order that is under way.
-        let _ = session.link.post.send(Command::Parted(session.id));
+        if !unseen {
+            // A socket that has closed says so by an order that is under way.
+            let _ = session.link.post.send(Command::Parted(session.id));
+        }
     }
 
     /// Tries again later, if it is to be tried again.

@@ -189,6 +189,7 @@ impl EventLoop {
             }
             Io::Resting | Io::Resolving(_) => None,
         };
+        let gave_nothing = ends.gave_nothing();
         drop((ends, near));
         if dialing.is_some() {
             link.watch
@@ -196,7 +197,7 @@ impl EventLoop {
         }
         // The socket forgets the endpoint of a dialer when it hears of the end.
         let accepted = matches!(origin, Origin::Accepted(_));
-        if !(accepted && link.takes_back(id)) {
+        if !(accepted && link.takes_back(id, gave_nothing)) {
             let _ = link.post.send(Command::Gone(id));
         }
         self.crew.relieve(self.number);

@@ -372,6 +372,11 @@ fn context_drafts() {
 }
 
 #[test]
+fn closed_unread() {
+    holds("closed_unread", With::Both);
+}
+
+#[test]
 fn users() {
     holds("users", With::Both);
 }

@@ -202,6 +202,16 @@ pub(crate) enum Order {
     Stop,
 }
 
+impl Order {
+    /// Whether it may end sessions at once.
+    pub(crate) fn ends_sessions(&self) -> bool {
+        matches!(
+            self,
+            Order::Finish(..) | Order::Unlisten(..) | Order::Leave(_)
+        )
+    }
+}
+
 /// The messages that wait in a pipe, as the socket knows them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stats {

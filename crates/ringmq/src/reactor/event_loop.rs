@@ -56,6 +56,8 @@ pub(crate) struct EventLoop {
     /// Sessions that have something to do.
     pub(crate) queue: VecDeque<usize>,
     pub(crate) begin: Instant,
+    /// How often all orders were taken, and the sessions worked that they are for.
+    pub(crate) turn: u64,
     pub(crate) next_id: u64,
     pub(crate) scratch: Vec<u8>,
     pub(crate) supplies: Supplies,
@@ -94,6 +96,7 @@ impl EventLoop {
             timers: Timers::default(),
             queue: VecDeque::new(),
             begin: Instant::now(),
+            turn: 0,
             next_id: 0,
             scratch: vec![0; SCRATCH],
             stopping: false,
@@ -108,6 +111,7 @@ impl EventLoop {
         while !self.stopping {
             self.take_orders();
             self.work_on_queue();
+            self.turn += 1;
             let wait = self.wait();
             if let Err(error) = self.poll.poll(&mut events, wait)
                 && error.kind() != std::io::ErrorKind::Interrupted
@@ -149,6 +153,11 @@ impl EventLoop {
 
     fn take_orders(&mut self) {
         while let Some(order) = self.mailbox.take() {
+            if order.ends_sessions() {
+                // What was sent before leaves first. Its receiver may be the socket that closes, and its sender would
+                // connect to it for ever.
+                self.work_on_queue();
+            }
             match order {
                 Order::Listen(listen) => self.listen(*listen),
                 Order::Unlisten(number, done) => {

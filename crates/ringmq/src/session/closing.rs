@@ -17,7 +17,14 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 impl Session {
     /// Everything was sent, and the socket has closed: closes the stream for writing, whereupon the peer closes it.
-    pub(crate) fn farewell(&mut self) -> Next {
+    ///
+    /// The end of a pipe can be seen before orders that were given earlier, such as to send to this very socket. They are
+    /// taken, and done, in the next turn of the event loop; the stream is closed in the one after.
+    pub(crate) fn farewell(&mut self, turn: u64) -> Next {
+        let since = *self.end_seen.get_or_insert(turn);
+        if !self.told && turn < since + 2 {
+            return Next::Enqueue;
+        }
         if std::mem::replace(&mut self.told, true) {
             return Next::Nothing;
         }

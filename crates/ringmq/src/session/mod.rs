@@ -54,6 +54,8 @@ pub(crate) struct Session {
     pub(crate) until: Option<Instant>,
     /// Everything was sent, and the stream is closed for writing.
     pub(crate) told: bool,
+    /// The turn of the event loop in which everything was sent, and the socket had closed.
+    pub(crate) end_seen: Option<u64>,
     /// It is in the queue of the event loop.
     pub(crate) queued: bool,
 }
@@ -119,6 +121,7 @@ impl Session {
             letting_go: false,
             until: None,
             told: false,
+            end_seen: None,
             queued: false,
         }
     }

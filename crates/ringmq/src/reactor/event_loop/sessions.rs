@@ -72,7 +72,7 @@ impl EventLoop {
             Err(broken) => session.broken(&broken, &mut self.supplies),
             Ok(Worked::More) => Next::Enqueue,
             Ok(Worked::Idle) => session.next_time(self.begin),
-            Ok(Worked::Finished) => session.farewell(),
+            Ok(Worked::Finished) => session.farewell(self.turn),
         };
         self.apply(slot, next);
     }

@@ -1,8 +1,12 @@
 //! Programs that end by themselves, each in processes of its own, and what they print.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says why it is skipped"
+)]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -87,4 +91,67 @@ fn a_pipeline_counts_the_words_of_files() {
     let lines = lines("pipeline", &[scratch.path().to_str().unwrap(), "3"]);
     assert_eq!(lines.last().unwrap().trim(), "1001225  words in 51 files");
     assert_eq!(lines.len(), 52);
+}
+
+/// The Python for which Debian packages pyzmq, whatever else is on the path.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// Puts our library into a folder, under libzmq's name. It lies beside the programs that cargo builds for tests, or one
+/// folder above.
+fn library_in(folder: &Path) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let folders = test.ancestors().skip(1).take(2);
+    let mut found = folders.map(|folder| folder.join("libzmq.so"));
+    let ours = found.find(|library| library.exists()).unwrap();
+    let copy = folder.join("libzmq.so.5");
+    std::fs::copy(ours, &copy).unwrap();
+    copy
+}
+
+/// What a program prints with our library.
+fn printed(program: &mut Command, folder: &Path) -> String {
+    let _guard = watchdog(Duration::from_secs(60));
+    let output = program.env("LD_LIBRARY_PATH", folder).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{}: {said}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn curve_in_rust() {
+    assert_eq!(lines("curve", &[]), ["The server says: alice"]);
+}
+
+#[test]
+fn examples_in_c() {
+    let scratch = tempfile::tempdir().unwrap();
+    let library = library_in(scratch.path());
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (name, expected) in [("hello", "hello\n"), ("curve", "The server says: alice\n")] {
+        let program = scratch.path().join(name);
+        let mut compile = Command::new("cc");
+        compile.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-I"]);
+        compile.arg(here.join("../include"));
+        compile.arg(here.join("c").join(name).with_extension("c"));
+        compile.arg(&library).arg("-o").arg(&program);
+        assert!(compile.status().unwrap().success(), "{name}.c");
+        let printed = printed(&mut Command::new(program), scratch.path());
+        assert_eq!(printed, expected, "{name}.c");
+    }
+}
+
+#[test]
+fn curve_in_python() {
+    let there = Command::new(PYTHON).args(["-c", "import zmq"]).output();
+    if !there.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: {PYTHON} has no zmq (`cargo xtask setup` installs it)");
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    library_in(scratch.path());
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let program = here.join("python/curve.py");
+    let mut python = Command::new(PYTHON);
+    let printed = printed(python.arg("-B").arg(program), scratch.path());
+    assert_eq!(printed, "The server says: alice\n");
 }

@@ -66,6 +66,8 @@ struct Inside {
     /// The peer's bell; `None` if this process has no descriptor for it.
     ringer: Option<Arc<Ringer>>,
     leaving: Leaving,
+    /// Segments that the sender writes already. The session sends them when the stream has room.
+    behind: VecDeque<([u8; FRAME], OwnedFd)>,
     /// The peer is to be woken by a frame, which waits.
     rings: bool,
     came: VecDeque<Result<Map, Missing>>,
@@ -153,6 +155,7 @@ impl Courier {
                 full: false,
                 ringer,
                 leaving: Leaving::None,
+                behind: VecDeque::new(),
                 rings: false,
                 came: VecDeque::new(),
                 count: 0,
@@ -183,6 +186,26 @@ impl Courier {
                 let waited = self.left.wait_timeout_while(inside, PATIENCE, waits);
                 drop(waited);
                 self.look()
+            }
+            Err(error) => Sent::Failed(error),
+        }
+    }
+
+    /// Sends a segment that the sender goes on in at once: the receiver waits for it where it comes to the jump. If the
+    /// stream has no room now, the session sends it when it has.
+    pub(super) fn send_ahead(&self, note: SegmentNote, descriptor: OwnedFd) -> Sent {
+        let frame = OfferFrame::Segment(note).encode();
+        let mut inside = self.lock();
+        let sent = match inside.behind.is_empty() {
+            true => inside.carry(&frame, Some(descriptor.as_fd())),
+            false => Err(io::ErrorKind::WouldBlock.into()),
+        };
+        match sent {
+            Ok(()) => Sent::Yes,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                inside.behind.push_back((frame, descriptor));
+                inside.wake_session();
+                Sent::Waits
             }
             Err(error) => Sent::Failed(error),
         }
@@ -251,14 +274,15 @@ impl Courier {
     /// Returns true if a frame waits until the session has written its own bytes.
     pub fn wants(&self) -> bool {
         let inside = self.lock();
-        inside.rings || matches!(inside.leaving, Leaving::Waits(..))
+        inside.rings || !inside.behind.is_empty() || matches!(inside.leaving, Leaving::Waits(..))
     }
 
     /// Writes the frames that wait. To be called when the session has written all of its own bytes.
     ///
     /// # Errors
     ///
-    /// `WouldBlock` if the stream has no room; the stream's end shows elsewhere.
+    /// `WouldBlock` if the stream has no room. What else sendmsg(2) answers for a segment that the sender writes already:
+    /// the receiver cannot go on without it. The stream's end shows elsewhere.
     pub fn flush(&self) -> io::Result<()> {
         let mut inside = self.lock();
         inside.held = false;
@@ -279,6 +303,23 @@ impl Courier {
             inside.leaving = Leaving::Left(sent);
             self.left.notify_all();
             inside.wake_socket();
+        }
+        while let Some((frame, descriptor)) = inside.behind.pop_front() {
+            match inside.carry(&frame, Some(descriptor.as_fd())) {
+                Ok(()) => {}
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => {
+                        inside.behind.push_front((frame, descriptor));
+                        inside.full = true;
+                        return Err(error);
+                    }
+                    // The peer is gone.
+                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                        inside.behind.clear();
+                    }
+                    _ => return Err(error),
+                },
+            }
         }
         if inside.rings {
             match inside.send_ring() {
@@ -345,6 +386,7 @@ impl Courier {
         let mut inside = self.lock();
         inside.carry = None;
         inside.leaving = Leaving::None;
+        inside.behind.clear();
         self.left.notify_all();
     }
 }

@@ -3,6 +3,7 @@
 mod growth;
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -414,7 +415,7 @@ impl Sender {
     fn begin(&mut self, len: usize) -> Result<(), PushError> {
         // The first segment may exceed the limit, because no other message waits.
         let capacity = segment::capacity_for(len).ok_or(PushError::TooLong(len))?;
-        let memory = self.send_segment(capacity)?;
+        let memory = self.send_first(capacity)?;
         let position = self.common.seen(layout::POSITION).into_memory();
         let writer = Writer::new(segment::writable(&memory), position, 0);
         self.reserved = None;
@@ -440,35 +441,47 @@ impl Sender {
         }
     }
 
-    /// Makes a segment, and sends its descriptor to the peer. If the descriptor has to wait for the session, a later
-    /// call returns this segment, whatever `capacity` that call asks for.
-    fn send_segment(&mut self, capacity: usize) -> Result<Arc<Map>, PushError> {
+    /// Makes the first segment, and sends its descriptor to the peer. If the descriptor has to wait for the session, a
+    /// later call returns this segment, whatever `capacity` that call asks for: until then messages go by another way.
+    fn send_first(&mut self, capacity: usize) -> Result<Arc<Map>, PushError> {
         let (memory, sent) = match self.leaving.take() {
             Some(memory) => (memory, self.common.courier.look()),
             None => {
-                let memory = segment::make(capacity, &self.common.mark);
-                let (memory, descriptor) = memory.map_err(|_| PushError::Resources)?.into_parts();
-                let number = self.made;
-                let note = SegmentNote { number, capacity };
-                (memory.into(), self.common.courier.send(note, descriptor))
+                let (memory, note, descriptor) = self.make(capacity)?;
+                (memory, self.common.courier.send(note, descriptor))
             }
         };
         match sent {
-            Sent::Yes => {
-                self.made += 1;
-                Ok(Arc::new(memory))
-            }
+            Sent::Yes => Ok(self.keep(memory)),
             // The session wakes the socket when it has sent the descriptor.
             Sent::Waits => {
                 self.leaving = Some(memory);
                 Err(PushError::Full)
             }
-            Sent::Failed(error) => Err(match error.kind() {
-                // The peer is gone. The session notices that; until then nothing can be sent.
-                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => PushError::Full,
-                _ => PushError::Resources,
-            }),
+            Sent::Failed(error) => Err(not_sent(&error)),
         }
+    }
+
+    /// Makes a further segment, and sends its descriptor to the peer. If the stream has no room for it, the session sends
+    /// it later, and the sender does not wait: a publisher would drop messages that the mark admits.
+    fn send_next(&mut self, capacity: usize) -> Result<Arc<Map>, PushError> {
+        let (memory, note, descriptor) = self.make(capacity)?;
+        match self.common.courier.send_ahead(note, descriptor) {
+            Sent::Yes | Sent::Waits => Ok(self.keep(memory)),
+            Sent::Failed(error) => Err(not_sent(&error)),
+        }
+    }
+
+    fn make(&self, capacity: usize) -> Result<(Map, SegmentNote, OwnedFd), PushError> {
+        let memory = segment::make(capacity, &self.common.mark);
+        let (memory, descriptor) = memory.map_err(|_| PushError::Resources)?.into_parts();
+        let number = self.made;
+        Ok((memory.into(), SegmentNote { number, capacity }, descriptor))
+    }
+
+    fn keep(&mut self, memory: Map) -> Arc<Map> {
+        self.made += 1;
+        Arc::new(memory)
     }
 
     /// Returns true if the segment for the next message waits for the session to send its descriptor.
@@ -577,11 +590,10 @@ impl Sender {
     }
 
     fn jump(&mut self, capacity: usize) -> Result<(), PushError> {
-        // A segment whose descriptor waits is mapped already.
-        if self.leaving.is_none() && !has_mappings_for_growth() {
+        if !has_mappings_for_growth() {
             return Err(PushError::Resources);
         }
-        let memory = self.send_segment(capacity)?;
+        let memory = self.send_next(capacity)?;
         let Some(writer) = &mut self.writer else {
             return Ok(());
         };
@@ -597,6 +609,15 @@ impl Sender {
         }
         self.wake();
         Ok(())
+    }
+}
+
+/// Why a segment was not sent.
+fn not_sent(error: &io::Error) -> PushError {
+    match error.kind() {
+        // The peer is gone. The session notices that; until then nothing can be sent.
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => PushError::Full,
+        _ => PushError::Resources,
     }
 }
 

@@ -117,9 +117,14 @@ impl Open {
         if let Some(courier) = self.handoff.courier() {
             if self.connection.pending() > 0 {
                 courier.full();
-            } else if courier.flush().is_err() {
-                // There is no room, and nothing else is an error here.
-                self.writable = false;
+            } else {
+                match courier.flush() {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        self.writable = false;
+                    }
+                    Err(error) => return Err(Broken::Io(error)),
+                }
             }
         }
         Ok(done)

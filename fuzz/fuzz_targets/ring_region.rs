@@ -167,7 +167,7 @@ impl Rig {
         }
     }
 
-    /// Whoever aborts has spared the room for it.
+    /// A writer that aborts has spared the room for it.
     fn abort(&mut self) {
         if let Ok(claim) = self.writer.claim_sparing(0, 8) {
             claim.publish(Kind::More, 0);

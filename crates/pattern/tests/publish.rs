@@ -176,7 +176,7 @@ fn with_nodrop_it_is_told_that_the_known_room_is_spent() {
     let mut publisher = Stage::with(Kind::Xpub, 2);
     publisher.give(0, "\x01a");
     publisher.pipe(0).spent = true;
-    // Whoever drops need not know.
+    // A publisher that drops need not know.
     publisher.send("a").unwrap();
     publisher.set(SetOption::XpubNodrop(true));
     publisher.send("for nobody").unwrap();

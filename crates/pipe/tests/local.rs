@@ -119,7 +119,7 @@ fn who_receives_no_more_is_known() {
     assert!(sender.is_orphaned());
 }
 
-/// What was sent before anybody was there is found by whoever comes, and what is sent afterwards wakes it.
+/// A receiver that comes late finds what was sent before, and what is sent afterwards wakes it.
 #[test]
 fn a_sleeper_that_is_found_late() {
     let _guard = watchdog(Duration::from_secs(60));

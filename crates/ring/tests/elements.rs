@@ -71,7 +71,7 @@ fn what_a_queue_does() {
                 producer.position() - start
             );
         }
-        // Whoever goes last frees what nobody took.
+        // The end that goes last frees what was not taken.
         if seed % 2 == 0 {
             drop(producer);
             published.append(&mut deferred);

@@ -179,7 +179,7 @@ fn a_waiting_writer_is_rung() {
     explored(count, 10);
 }
 
-/// A closed generation is seen by whoever looks after it.
+/// A look after the close sees a closed generation.
 #[test]
 fn closing_is_seen() {
     let count = check(|| {

@@ -111,7 +111,7 @@ fn without_the_fence_a_writer_sleeps_beside_free_room() {
     must_fail("a wake-up was lost", || full_ring(Rule::NoFence, 3));
 }
 
-/// Must fail: whoever looks before the report misses the writer that arms in between.
+/// Must fail: a reader that looks before the report misses the writer that arms in between.
 #[test]
 fn a_look_before_the_report_misses_the_writer() {
     must_fail("a wake-up was lost", || full_ring(Rule::LookFirst, 1));

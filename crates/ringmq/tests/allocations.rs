@@ -16,7 +16,7 @@ struct Counting;
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
 fn count() {
-    // ORDERING: relaxed; whoever looks has been told by a message, or by a join, that the others are done.
+    // ORDERING: relaxed; a message or a join comes before each look.
     ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
 }
 

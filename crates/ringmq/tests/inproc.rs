@@ -96,7 +96,7 @@ fn timeouts_and_names() {
 }
 
 #[test]
-fn whoever_connected_first_is_missed_when_it_closes() {
+fn a_peer_that_connected_first_is_missed_when_it_closes() {
     for connect_first in [false, true] {
         let context = Context::new().unwrap();
         let (mut push, pull) = pair(&context, Kind::Push, Kind::Pull, connect_first);
@@ -107,7 +107,7 @@ fn whoever_connected_first_is_missed_when_it_closes() {
     }
 }
 
-/// Whoever comes at the very moment at which the other is about to wait is heard.
+/// A peer that comes just as the other one is about to wait is heard.
 #[test]
 fn newcomers_are_heard() {
     // Each that is not heard is missed sooner.

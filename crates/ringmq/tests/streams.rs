@@ -37,7 +37,7 @@ const MARK: usize = 100;
 
 /// As in libzmq, it is not noticed at once that there is room again; for no longer than a millisecond.
 #[test]
-fn whoever_fills_a_pipe_at_once_is_told_that_it_is_full() {
+fn a_peer_that_fills_a_pipe_at_once_is_told_that_it_is_full() {
     let _guard = watchdog(Duration::from_secs(60));
     let context = Context::new().unwrap();
     let marked = |kind| {

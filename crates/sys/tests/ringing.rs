@@ -265,7 +265,7 @@ fn each_ring_ends_one_sleep_where_that_is_asked_for() {
     });
 }
 
-/// Whoever is told of each ring once has nothing to tell of a full bell: those who ring make room.
+/// With an edge-triggered watch a full bell needs no report: the ringing side makes room.
 #[test]
 fn a_ring_of_a_full_bell_ends_a_sleep_too() {
     watched(|| {

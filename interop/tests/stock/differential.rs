@@ -379,7 +379,7 @@ fn say(stream: &mut TcpStream, said: &Said, known: impl FnOnce()) -> Fate {
     hear(stream, answered)
 }
 
-/// Says all of it to whoever listens there, and returns when the connection has ended.
+/// Sends all of it to the listener there, and returns when the connection has ended.
 fn tell(endpoint: &str, said: &Said, patience: Duration, known: impl FnOnce()) -> Fate {
     let address = endpoint.strip_prefix("tcp://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
@@ -491,7 +491,7 @@ fn compare(kind: Kind, stranger: Kind, rounds: u32) {
         );
     }
     println!("{kind:?}: alive, closed, silent: {fates:?}");
-    // Whoever is silent may be one in hundreds.
+    // The silent one may be one of hundreds.
     assert!(fates[0] > 0 && fates[1] > 0);
 }
 
@@ -513,14 +513,14 @@ fn the_same_bytes_mean_the_same_to_a_req() {
 }
 
 #[test]
-fn the_same_bytes_mean_the_same_to_whoever_only_receives() {
+fn the_same_bytes_mean_the_same_to_a_socket_that_only_receives() {
     compare(Kind::Pull, Kind::Push, 100);
     compare(Kind::Sub, Kind::Pub, 100);
     compare(Kind::Xsub, Kind::Xpub, 100);
 }
 
 #[test]
-fn the_same_bytes_mean_the_same_to_whoever_only_sends() {
+fn the_same_bytes_mean_the_same_to_a_socket_that_only_sends() {
     compare(Kind::Push, Kind::Pull, 100);
     compare(Kind::Pub, Kind::Sub, 100);
     compare(Kind::Xpub, Kind::Xsub, 100);

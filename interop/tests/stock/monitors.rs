@@ -31,7 +31,7 @@ fn next(monitor: &mut Monitor) -> &'static str {
     }
 }
 
-/// What whoever binds is told, until its peer is there; and whoever connects, over tcp.
+/// The events of the binding side until its peer is there, and those of the connecting side, over tcp.
 const BOUND: [&str; 3] = ["LISTENING", "ACCEPTED", "HANDSHAKE_SUCCEEDED"];
 const CONNECTED: [&str; 3] = ["CONNECT_DELAYED", "CONNECTED", "HANDSHAKE_SUCCEEDED"];
 /// What they are told when the peer goes.

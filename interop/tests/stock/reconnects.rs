@@ -199,7 +199,7 @@ fn our_peers_come_and_go() {
     }
 }
 
-/// Our REQ is answered by whoever is bound at the time.
+/// The socket that is bound at the time answers our REQ.
 #[test]
 fn disconnect_and_connect_again() {
     let Some(_guard) = begin() else { return };

@@ -8,7 +8,7 @@ use interop::{Stock, begin, message, number, ours, recv};
 use ringmq::{Kind, Socket};
 use ringmq_testing::{zmtp_greeting, zmtp_ready};
 
-/// What a stock socket tells of a handshake that failed, whoever was the first to give up.
+/// The events of a stock socket for a failed handshake, whichever side gave up first.
 const REFUSED: &str = "event HANDSHAKE_FAILED DISCONNECTED";
 
 fn address(socket: &Socket) -> &str {
@@ -85,7 +85,7 @@ fn nonsense_is_shown_the_door() {
 
 /// One byte at a time, between which others are served.
 #[test]
-fn whoever_speaks_slowly() {
+fn a_peer_that_speaks_slowly() {
     let Some(_guard) = begin() else { return };
     let (mut dealer, mut stock) = served();
     let mut slow = TcpStream::connect(address(&dealer)).unwrap();
@@ -173,7 +173,7 @@ fn we_of_the_wrong_type() {
 
 /// A stock peer that asks for signs of life gets them while nothing is sent, whether or not we are used.
 #[test]
-fn whoever_asks_for_signs_of_life() {
+fn a_peer_that_sends_pings() {
     let Some(_guard) = begin() else { return };
     for we_bind in [true, false] {
         let mut dealer = ours(Kind::Dealer);
@@ -196,7 +196,7 @@ fn whoever_asks_for_signs_of_life() {
 
 /// A stock peer that was promised a sign of life, and is stopped, is given up after the time it has named.
 #[test]
-fn whoever_stops_giving_signs_of_life() {
+fn a_peer_that_stops_its_heartbeats() {
     let Some(_guard) = begin() else { return };
     let mut router = ours(Kind::Router);
     router

@@ -152,7 +152,7 @@ fn messages_of_many_sizes() {
     }
 }
 
-/// Whoever closes right after sending loses nothing.
+/// A socket that closes right after sending loses nothing.
 #[test]
 fn a_clean_close_of_ours() {
     let Some(_guard) = begin() else { return };

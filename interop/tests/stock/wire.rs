@@ -155,7 +155,7 @@ fn compare(kind: Kind, peer: Kind, mut act: impl FnMut(&mut Side, &mut Bare) -> 
 }
 
 #[test]
-fn whoever_just_sends_sends_the_same_bytes() {
+fn a_socket_that_only_sends_sends_the_same_bytes() {
     let Some(_guard) = begin() else { return };
     let pairs = [
         (Kind::Push, Kind::Pull),
@@ -324,7 +324,7 @@ fn requests_and_replies_are_the_same_bytes() {
 }
 
 #[test]
-fn whoever_only_receives_answers_with_the_same_bytes() {
+fn a_socket_that_only_receives_answers_with_the_same_bytes() {
     let Some(_guard) = begin() else { return };
     for (kind, peer) in [(Kind::Pull, Kind::Push), (Kind::Sub, Kind::Pub)] {
         compare(kind, peer, |side, bare| {

@@ -172,7 +172,7 @@ static void before_a_connection (const char *scheme)
 
 int main (void)
 {
-    /* Whoever spins sees the first message at once. */
+    /* A receiver that spins sees the first message at once. */
     const char *waits[] = {"spin", "park", "adaptive"};
     for (int at = 0; at < 3; at++) {
         CHECK (setenv ("RINGMQ_WAIT", waits[at], 1) == 0);

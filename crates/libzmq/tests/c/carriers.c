@@ -1,4 +1,4 @@
-/* Two processes that speak by ipc, tcp and inproc, for whoever reads what RINGMQ_LOG prints of it. Prints the peer's pid. */
+/* Two processes that speak by ipc, tcp and inproc, for a test that reads what RINGMQ_LOG prints. Prints the peer's pid. */
 #include "endpoints.h"
 
 #include <sys/wait.h>

@@ -14,7 +14,7 @@ static void take_number (void *socket, int expected)
     CHECK (get (socket, ZMQ_RCVMORE) == 0);
 }
 
-/* Whoever sends before anybody receives has one message to send then. */
+/* A socket that sends before a receiver is there keeps one message. */
 static void sent (int sending, int receiving, const char *endpoint, int bind_first)
 {
     void *context = zmq_ctx_new ();
@@ -34,7 +34,7 @@ static void sent (int sending, int receiving, const char *endpoint, int bind_fir
     CHECK (zmq_close (sender) == 0 && zmq_close (receiver) == 0 && zmq_ctx_term (context) == 0);
 }
 
-/* Whoever receives finds the last of those that have come. */
+/* A receiver finds the last message that has come. */
 static void received (int sending, int receiving)
 {
     void *context = zmq_ctx_new ();

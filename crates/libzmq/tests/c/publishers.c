@@ -88,7 +88,7 @@ static void manual (void)
     end (publisher, one, other);
 }
 
-/* Whoever comes is welcomed before all else, if the welcome is a topic of theirs. */
+/* A subscriber gets the welcome first, if the welcome matches a topic of it. */
 static void welcome (void)
 {
     context = zmq_ctx_new ();

@@ -22,7 +22,7 @@ static void heard (void *router, const char *id, const char *text)
     take (router, text, 0);
 }
 
-/* A name that is taken stays with whoever has it; with HANDOVER the newcomer gets it. */
+/* A name that is taken stays with its peer; with HANDOVER the newcomer gets it. */
 static void taken (const char *endpoint, int handover)
 {
     void *context = zmq_ctx_new ();

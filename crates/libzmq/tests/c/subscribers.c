@@ -60,7 +60,7 @@ static void all_arrive (const char *endpoint, int type, int count, int manual)
     subscribe (late, count, 1);
     expect (xpub, count, 1);
     if (manual) {
-        /* The application subscribes whoever has asked last, to what it likes. */
+        /* The application subscribes the peer that asked last, to any topic. */
         CHECK (zmq_setsockopt (xpub, ZMQ_SUBSCRIBE, "manual", 6) == 0);
         CHECK (zmq_setsockopt (late, ZMQ_SUBSCRIBE, "manual", 6) == 0);
         put (xpub, "manual", 0);

@@ -194,7 +194,7 @@ fn the_greatest_message() {
             (fits.to_vec(), fits.to_vec())
         );
     }
-    // A stream of bytes has no such limit; whoever receives it as messages receives none that is longer.
+    // A stream of bytes has no such limit; a receiver of messages receives none that is longer.
     std::io::Write::write_all(&mut right, &[3; 1000]).unwrap();
     let mut got = 0;
     while got < 1000 {

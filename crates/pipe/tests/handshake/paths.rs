@@ -18,7 +18,7 @@ fn bind(address: &str) -> Result<Listener, ListenError> {
     Listener::bind(address, &Options::new())
 }
 
-/// A message gets through. (Whoever tries to bind the address connects and hangs up: `accept` passes over that.)
+/// A message gets through. (A process that tries to bind the address connects and hangs up: `accept` passes over that.)
 #[track_caller]
 fn serves(listener: &mut Listener) {
     let address = listener.address();

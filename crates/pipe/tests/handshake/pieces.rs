@@ -258,7 +258,7 @@ fn a_peer_of_the_connector_hangs_up() {
         );
         court.adjourn("a hang-up");
     }
-    // At the last step: whoever connects learns of it by the first message, or at once.
+    // At the last step: the connecting side learns of it by the first message, or at once.
     let (outcome, _) = court.meet(&Options::new(), |peer| {
         receive(peer);
         Sent::new(Raw::offer(), raw::descriptors())

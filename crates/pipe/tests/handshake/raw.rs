@@ -190,7 +190,7 @@ pub(crate) fn control() -> OwnedFd {
 }
 
 pub(crate) fn bell() -> OwnedFd {
-    // The reading end is closed: whoever opens it anew reads it himself.
+    // The reading end is closed: a process that opens it anew reads it.
     std::io::pipe().unwrap().1.into()
 }
 

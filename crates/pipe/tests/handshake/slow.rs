@@ -40,7 +40,7 @@ fn go_on(listener: &mut Listener) {
     );
 }
 
-/// A good peer gets in, whoever else waits.
+/// A good peer gets in while others wait.
 fn admits(listener: &mut Listener) {
     let address = listener.address();
     ringmq_testing::scope(|scope| {

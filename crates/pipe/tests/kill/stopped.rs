@@ -111,7 +111,7 @@ fn stand_still(test: &str, pause: Duration) {
     }
 }
 
-/// Whoever stands still is not dead, nothing is lost, and the other end may go on waiting.
+/// A stopped peer is not dead, nothing is lost, and the other end may go on waiting.
 #[test]
 fn who_stands_still_is_not_dead() {
     const TEST: &str = "stopped::who_stands_still_is_not_dead";

@@ -1,4 +1,4 @@
-//! Whoever polls learns of every end: of one direction, of the pipe, of the peer's life.
+//! A poll reports every end: of one direction, of the pipe, of the peer's life.
 
 use std::time::Duration;
 

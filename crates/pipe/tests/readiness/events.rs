@@ -1,4 +1,4 @@
-//! The system calls of whoever polls.
+//! The system calls of a poll.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};

@@ -11,7 +11,7 @@ use ringmq_testing::{Messages, Random, mix, role, seed, watchdog};
 use crate::ends::{STRATEGIES, arg, join, meet, name_of, number, wait_named};
 use crate::user::{Style, User};
 
-/// About as long as falling asleep and waking up take: whoever waits is about to, does, or has done so.
+/// About as long as falling asleep and waking up take: a waiting thread is about to, does, or has done so.
 const LONGEST_PAUSE: Duration = Duration::from_micros(40);
 
 /// Who waits how: the one that sends bursts, and the one that answers.

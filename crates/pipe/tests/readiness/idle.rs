@@ -1,4 +1,4 @@
-//! Whoever polls sleeps while nothing happens, and is woken no more often than something does.
+//! A poll sleeps while nothing happens, and is woken once for each event at most.
 
 use std::time::Duration;
 

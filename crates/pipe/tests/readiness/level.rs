@@ -99,7 +99,7 @@ fn a_pipe_is_readable_as_its_receiver() {
     assert!(!is_readable(&right) && is_readable(right.sender()));
 }
 
-/// Whoever fetches the descriptor late misses nothing of what came before.
+/// A descriptor that is fetched late shows what came before.
 #[test]
 fn a_late_watcher_looks_first() {
     let _guard = watchdog(Duration::from_secs(20));

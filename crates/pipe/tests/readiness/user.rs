@@ -1,4 +1,4 @@
-//! An end of a pipe, as whoever waits with poll(2) or epoll(7) uses it.
+//! An end of a pipe, used with poll(2) or epoll(7).
 
 use std::time::Duration;
 

@@ -215,7 +215,7 @@ fn a_mark_that_makes_no_room_leaves_the_wake_up_to_the_report() {
     assert!(!world.sender.has_room());
     assert!(!is_rung(&world.sending));
     world.receiver.set_mark(1);
-    // Whoever sleeps looks, and sleeps again.
+    // A sleeper looks, and sleeps again.
     world.sending.arm_for_watcher().unwrap();
     assert!(!world.sender.has_room());
     while take(&mut world.receiver).is_some() {}
@@ -398,7 +398,7 @@ fn a_control_that_is_made_late_wakes_from_the_next_sleep_on() {
     drop((sending.join().unwrap(), back_sender, back_receiver));
 }
 
-/// Whoever polls the descriptor was told that it would be rung: by those who may ring since then, too.
+/// A program that polls the descriptor expects rings, also of peers that may ring since then.
 #[test]
 fn who_polls_the_descriptor_looks_again_when_the_control_is_shown() {
     let mut sleeper = Sleeper::new(Wait::Park).unwrap();

@@ -78,7 +78,7 @@ fn a_signal_ends_recv_while_it_spins() {
         println!("skipped: on one CPU nobody spins");
         return;
     }
-    // A busy machine takes the CPU away now and then, and whoever has lost it sleeps.
+    // A busy machine takes the CPU away now and then, and a thread that has lost it sleeps.
     loop {
         let (mut pipe, _actor) = idle_peer(TEST, Wait::Spin);
         let _storm = SignalStorm::start(Duration::from_millis(5));

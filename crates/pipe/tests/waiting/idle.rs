@@ -31,7 +31,7 @@ fn send(mut pipe: Pipe) {
     assert!(matches!(end, Err(SendError::Closed)), "{end:?}");
 }
 
-/// Whoever waits on an idle pipe does not wake up, and takes no time: neither for messages nor for room.
+/// A thread that waits on an idle pipe, for messages or for room, does not wake up and takes no time.
 #[test]
 fn an_idle_pipe_costs_nothing() {
     let _guard = watchdog(Duration::from_secs(60));

@@ -24,7 +24,7 @@ struct Exchange {
     messages: u64,
 }
 
-/// Longer than any spinning, shorter than two sleeps: whoever waits is about to sleep, asleep, or waking.
+/// Longer than any spinning, shorter than two sleeps: a waiting thread is about to sleep, asleep, or waking.
 const LONGEST_PAUSE: Duration = Duration::from_micros(80);
 /// What a stall is, in a soak on a machine that has nothing else to do.
 const STALL: u64 = 100_000_000;

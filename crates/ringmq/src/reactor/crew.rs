@@ -94,7 +94,7 @@ mod tests {
     use crate::reactor::crew::{Arc, Crew};
 
     #[test]
-    fn whoever_has_least_to_do_is_chosen_among_those_who_may() {
+    fn the_least_busy_thread_that_may_is_chosen() {
         let mailbox = Mailbox::new(Waker::of_nobody());
         let crew = Arc::new(Crew::new(vec![mailbox.post(); 66]));
         let chosen = |affinity| {

@@ -196,7 +196,7 @@ fn the_end_of_a_context_stops_monitors() {
 }
 
 #[test]
-fn whoever_connects_late_to_a_plain_monitor_gets_what_has_happened() {
+fn a_late_reader_of_a_plain_monitor_gets_what_has_happened() {
     let _guard = watchdog(Duration::from_secs(60));
     let context = Context::new().unwrap();
     let mut socket = context.socket(Kind::Pull).unwrap();

@@ -42,7 +42,7 @@ fn failed(monitor: &mut Monitor) -> HandshakeFailure {
 }
 
 #[test]
-fn whoever_breaks_the_protocol_is_not_tried_again() {
+fn a_peer_that_breaks_the_protocol_is_not_tried_again() {
     let _guard = watchdog(Duration::from_secs(60));
     // A mechanism that we have not; a command that has no place; an error that the peer sends.
     let cases: [(&str, &[u8], HandshakeFailure); 3] = [
@@ -118,7 +118,7 @@ fn a_socket_of_the_wrong_type_makes_way_for_the_right_one() {
 }
 
 #[test]
-fn whoever_goes_without_a_word_is_tried_again() {
+fn a_peer_that_goes_without_a_word_is_tried_again() {
     let _guard = watchdog(Duration::from_secs(60));
     let (listener, peer, _dealer, mut monitor) = stranger();
     // Its greeting is read, so that the end is no reset.
@@ -134,7 +134,7 @@ fn whoever_goes_without_a_word_is_tried_again() {
 }
 
 #[test]
-fn whoever_says_nothing_is_tried_again_unless_told_otherwise() {
+fn a_silent_peer_is_tried_again_unless_told_otherwise() {
     let _guard = watchdog(Duration::from_secs(60));
     for stops in [false, true] {
         let (listener, _peer, dealer, mut monitor) = stranger_with(|dealer| {

@@ -155,8 +155,8 @@ fn has_strace() -> bool {
 }
 
 #[test]
-fn messages_to_whoever_is_awake_cost_no_system_calls() {
-    const TEST: &str = "calls::messages_to_whoever_is_awake_cost_no_system_calls";
+fn messages_to_a_peer_that_is_awake_cost_no_system_calls() {
+    const TEST: &str = "calls::messages_to_a_peer_that_is_awake_cost_no_system_calls";
     if role().is_some() {
         return play();
     }

@@ -1,4 +1,4 @@
-//! Whoever sends, closes, ends its context and exits has sent everything.
+//! A program that sends, closes, ends its context and exits has sent everything.
 
 use std::fs;
 use std::time::Duration;
@@ -265,7 +265,7 @@ fn a_message_that_waits_for_room_lingers_no_longer_than_it_may() {
 }
 
 #[test]
-fn a_message_that_waits_for_room_goes_to_whoever_comes_next() {
+fn a_message_that_waits_for_room_goes_to_the_next_peer() {
     let _guard = watchdog(Duration::from_secs(60));
     let mut full = Full::new(false);
     full.push.set_linger(None);
@@ -285,7 +285,7 @@ fn a_message_that_waits_for_room_goes_to_whoever_comes_next() {
 }
 
 #[test]
-fn a_message_that_waits_for_room_goes_with_the_peer_of_whoever_binds() {
+fn a_message_that_waits_for_room_goes_with_the_peer_of_a_binding_side() {
     let _guard = watchdog(Duration::from_secs(60));
     let mut full = Full::new(true);
     full.push.set_linger(None);

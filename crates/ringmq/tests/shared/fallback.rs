@@ -180,7 +180,7 @@ fn a_process_without_memory_to_share_sends_all_the_same() {
     for (call, error) in faults {
         for (first, binds) in (1..=4).flat_map(|first| SIDES.map(|binds| (first, binds))) {
             let side = name(binds);
-            println!("{call}: {error} from call {first} on, of whoever {side}");
+            println!("{call}: {error} from call {first} on, of the side that {side}");
             let trace = format!("trace={call}");
             let inject = format!("inject={call}:error={error}:when={first}+");
             let wrapper = [
@@ -428,7 +428,7 @@ fn assail(rounds: u32) {
     let before = Held::now();
     for _ in 0..rounds {
         let mut hostile = UnixStream::connect(&path).unwrap();
-        // Whoever refuses may close before it has read all.
+        // A side that refuses may close before it has read all.
         let _ = hostile.write_all(&hello("PAIR", 0));
         for _ in 0..=random.below(4) {
             let _ = hostile.write_all(&nonsense(&mut random));

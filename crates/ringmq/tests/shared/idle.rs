@@ -80,7 +80,7 @@ fn idle_sockets_cost_nothing() {
     for wait in ["park", "adaptive"] {
         for (one, other) in [
             ("receives", "receives"),
-            // Whoever sends has a receiver that reads nothing.
+            // The sender has a receiver that reads nothing.
             ("sends", "nothing"),
             ("polls", "polls"),
             ("nothing", "nothing"),

@@ -138,7 +138,7 @@ fn receive(socket: &mut Socket, pairing: Pairing, seen: &mut Seen, wait: bool) -
     };
     let (from, _) = seen.see(last(&message));
     if pairing.answers {
-        // Whoever is gone gets no answer.
+        // A peer that is gone gets no answer.
         let _ = socket.try_send(message);
     }
     Some(from)
@@ -208,21 +208,21 @@ fn all_senders(test: &str, victim_binds: bool, rounds: u64) {
 }
 
 #[test]
-fn whoever_binds_has_all_that_the_dead_have_sent() {
-    const TEST: &str = "kill::whoever_binds_has_all_that_the_dead_have_sent";
+fn a_binding_side_has_all_that_the_dead_have_sent() {
+    const TEST: &str = "kill::a_binding_side_has_all_that_the_dead_have_sent";
     all_senders(TEST, false, 17);
 }
 
 #[test]
-fn whoever_connects_has_all_that_the_dead_have_sent() {
-    const TEST: &str = "kill::whoever_connects_has_all_that_the_dead_have_sent";
+fn a_connecting_side_has_all_that_the_dead_have_sent() {
+    const TEST: &str = "kill::a_connecting_side_has_all_that_the_dead_have_sent";
     all_senders(TEST, true, 17);
 }
 
 #[test]
 #[ignore = "soak: 10,000 deaths"]
-fn whoever_receives_has_all_that_the_dead_have_sent_ten_thousand_times() {
-    const TEST: &str = "kill::whoever_receives_has_all_that_the_dead_have_sent_ten_thousand_times";
+fn a_receiver_has_all_that_the_dead_have_sent_ten_thousand_times() {
+    const TEST: &str = "kill::a_receiver_has_all_that_the_dead_have_sent_ten_thousand_times";
     all_senders(TEST, false, 850);
     if role().is_none() {
         all_senders(TEST, true, 850);
@@ -351,14 +351,14 @@ fn all_receivers(test: &str, victim_binds: bool, rounds: u64) {
 }
 
 #[test]
-fn whoever_connects_sends_again_what_the_dead_have_not_read() {
-    const TEST: &str = "kill::whoever_connects_sends_again_what_the_dead_have_not_read";
+fn a_connecting_side_sends_again_what_the_dead_have_not_read() {
+    const TEST: &str = "kill::a_connecting_side_sends_again_what_the_dead_have_not_read";
     all_receivers(TEST, true, 17);
 }
 
 #[test]
-fn whoever_binds_sends_nothing_twice_when_receivers_die() {
-    const TEST: &str = "kill::whoever_binds_sends_nothing_twice_when_receivers_die";
+fn a_binding_side_sends_nothing_twice_when_receivers_die() {
+    const TEST: &str = "kill::a_binding_side_sends_nothing_twice_when_receivers_die";
     all_receivers(TEST, false, 17);
 }
 

@@ -217,7 +217,7 @@ impl Liar {
     }
 }
 
-/// Whoever is cut off in the midst need not have said all.
+/// A peer that is cut off in the midst need not have said all.
 fn write(stream: &Stream, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match send_some(stream.as_fd(), &[IoSlice::new(bytes)]) {
@@ -242,7 +242,7 @@ fn expect(pull: &mut Socket, message: &[u8]) {
 }
 
 #[test]
-fn whoever_keeps_the_order_is_heard_to_the_end() {
+fn a_peer_that_keeps_the_order_is_heard_to_the_end() {
     let _guard = watchdog(Duration::from_secs(60));
     let scratch = Scratch::new();
     let (mut pull, path) = bound(&scratch);
@@ -365,7 +365,7 @@ fn what_is_out_of_turn_ends_its_connection_only() {
     }
 }
 
-/// Whoever says that it goes back, and dies before it has said so in shared memory, keeps nobody from those who come then.
+/// A peer that announces BACK, and dies before it has done so in shared memory, keeps no later peer out.
 #[test]
 fn a_peer_that_dies_on_its_way_back_is_no_obstacle() {
     let _guard = watchdog(Duration::from_secs(60));

@@ -115,7 +115,7 @@ fn parts_that_no_memory_can_hold_together_go_by_zmtp() {
 
 const THOUSAND: usize = 1000;
 
-/// Whoever receives, and whoever sends without waiting.
+/// The receiver, and the sender, which does not wait.
 const PAIRS: [(Kind, Kind); 7] = [
     (Kind::Pull, Kind::Push),
     (Kind::Pair, Kind::Pair),
@@ -168,7 +168,7 @@ fn a_thousand(kinds: (Kind, Kind), len: usize) {
 }
 
 #[test]
-fn a_thousand_long_messages_wait_whoever_sends_them() {
+fn a_thousand_long_messages_wait_of_either_side() {
     let _guard = watchdog(Duration::from_secs(120));
     for kinds in PAIRS {
         a_thousand(kinds, 64 << 10);
@@ -177,7 +177,7 @@ fn a_thousand_long_messages_wait_whoever_sends_them() {
 
 #[test]
 #[ignore = "soak: seven gigabytes, one after the other"]
-fn a_thousand_messages_of_a_megabyte_wait_whoever_sends_them() {
+fn a_thousand_messages_of_a_megabyte_wait_of_either_side() {
     let _guard = watchdog(Duration::from_secs(600));
     for kinds in PAIRS {
         a_thousand(kinds, 1 << 20);

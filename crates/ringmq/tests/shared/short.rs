@@ -106,8 +106,8 @@ fn stood(monitor: &mut Monitor) {
 }
 
 #[test]
-fn a_message_without_memory_goes_by_zmtp_whoever_sends_it() {
-    const TEST: &str = "short::a_message_without_memory_goes_by_zmtp_whoever_sends_it";
+fn a_message_without_memory_goes_by_zmtp_from_either_side() {
+    const TEST: &str = "short::a_message_without_memory_goes_by_zmtp_from_either_side";
     if role().is_some() {
         return sender();
     }

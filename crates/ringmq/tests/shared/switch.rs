@@ -283,7 +283,7 @@ fn a_subscriber_that_is_stopped_does_not_slow_the_others() {
     while !publisher.connections().iter().all(shared) {
         std::thread::yield_now();
     }
-    // One message: whoever had many left to read would miss some of those that are counted.
+    // One message: a receiver with many left to read would miss some of those that are counted.
     publisher.send(make(0, 0)).unwrap();
     for actor in others.iter_mut().chain([&mut stopped]) {
         assert_eq!(actor.hear(), "there");

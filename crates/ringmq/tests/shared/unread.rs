@@ -104,7 +104,7 @@ fn an_answer_of_the_dead_that_can_not_be_read_keeps_nothing() {
     rep.send(question).unwrap();
     drop(rep);
     far.terminate();
-    // Whoever asks anew hears no more answers to what was asked before.
+    // A REQ that asks anew receives no more answers to earlier requests.
     before.wait(|| drop(req.try_send("another question")));
     assert!(req.try_recv().is_err());
 }

@@ -12,7 +12,7 @@ use ringmq_testing::{
 
 use super::{Stream, stranger};
 
-/// Strangers, and descriptors of whoever they come to.
+/// Strangers, and descriptors of the process that they connect to.
 const STRANGERS: usize = 2000;
 const DESCRIPTORS: usize = 256;
 /// How long each of them has.

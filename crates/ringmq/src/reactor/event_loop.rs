@@ -55,6 +55,8 @@ pub(crate) struct EventLoop {
     pub(crate) timers: Timers,
     /// Sessions that have something to do.
     pub(crate) queue: VecDeque<usize>,
+    /// Sessions that go into the queue for the next turn.
+    pub(crate) later: Vec<usize>,
     pub(crate) begin: Instant,
     /// How often all orders were taken, and the sessions worked that they are for.
     pub(crate) turn: u64,
@@ -95,6 +97,7 @@ impl EventLoop {
             by_id: HashMap::new(),
             timers: Timers::default(),
             queue: VecDeque::new(),
+            later: Vec::new(),
             begin: Instant::now(),
             turn: 0,
             next_id: 0,
@@ -112,6 +115,9 @@ impl EventLoop {
             self.take_orders();
             self.work_on_queue();
             self.turn += 1;
+            while let Some(slot) = self.later.pop() {
+                self.enqueue(slot);
+            }
             let wait = self.wait();
             if let Err(error) = self.poll.poll(&mut events, wait)
                 && error.kind() != std::io::ErrorKind::Interrupted
@@ -152,10 +158,14 @@ impl EventLoop {
     }
 
     fn take_orders(&mut self) {
+        // Orders that sessions work for were taken, and the sessions have not worked since.
+        let mut owes_work = true;
         while let Some(order) = self.mailbox.take() {
-            if order.ends_sessions() {
-                // What was sent before leaves first. Its receiver may be the socket that closes, and its sender would
-                // connect to it for ever.
+            // What was sent before leaves first. Its receiver may be the socket that closes, and its sender would connect to
+            // it for ever. Once for all orders of one end: a socket may have thousands of connections.
+            if !order.ends_sessions() {
+                owes_work = true;
+            } else if std::mem::take(&mut owes_work) {
                 self.work_on_queue();
             }
             match order {

@@ -23,7 +23,7 @@ impl Session {
     pub(crate) fn farewell(&mut self, turn: u64) -> Next {
         let since = *self.end_seen.get_or_insert(turn);
         if !self.told && turn < since + 2 {
-            return Next::Enqueue;
+            return Next::Turn;
         }
         if std::mem::replace(&mut self.told, true) {
             return Next::Nothing;

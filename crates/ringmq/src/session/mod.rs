@@ -77,6 +77,8 @@ pub(crate) enum Next {
     Nothing,
     /// Works on it again in its turn.
     Enqueue,
+    /// Works on it again in the next turn of the event loop.
+    Turn,
     /// Sets or clears its timer.
     Timer(Option<Instant>),
     /// Closes its stream. Connects again later, or ends it.

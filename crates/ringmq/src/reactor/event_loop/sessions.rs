@@ -83,6 +83,7 @@ impl EventLoop {
         match next {
             Next::Nothing => {}
             Next::Enqueue => self.enqueue(slot),
+            Next::Turn => self.later.push(slot),
             Next::Timer(at) => self.timers.set(session_number(slot), at),
             Next::Rest => self.rest(slot),
             Next::End => self.end(slot),

@@ -3,7 +3,7 @@
 #[allow(dead_code, reason = "shared with the other tests")]
 mod invariants;
 
-use invariants::{Choices, frames, greeting, handshake, hello, pieces, world};
+use invariants::{Choices, frames, greeting, handshake, hello, pieces, raw, world};
 use ringmq_testing::{Random, seed};
 use ringmq_zmtp::Kind;
 
@@ -44,6 +44,14 @@ fn what_is_sent_arrives() {
     let mut choices = choices();
     for _ in 0..200 {
         world::check(&mut choices);
+    }
+}
+
+#[test]
+fn raw_connections_carry_any_bytes() {
+    let mut choices = choices();
+    for _ in 0..2000 {
+        raw::check(&mut choices);
     }
 }
 

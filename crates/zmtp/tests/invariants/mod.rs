@@ -4,6 +4,7 @@
 pub(crate) mod frames;
 pub(crate) mod handshake;
 pub(crate) mod pieces;
+pub(crate) mod raw;
 pub(crate) mod world;
 
 use std::time::Duration;

@@ -12,6 +12,7 @@ mod farewells;
 mod floods;
 mod output;
 mod pieces;
+mod slow;
 mod unfinished;
 
 use std::io::{Read, Write};

@@ -20,14 +20,27 @@ pub(crate) fn check_curve(choices: &mut impl Choices) -> (usize, bool) {
     settings[1].authenticate = choices.one_in(2);
     let wire = play(choices, settings);
     for to in [0, 1] {
-        let (got, sent) = (&wire.got[to], &wire.sent[1 - to]);
+        let [got, sent] = [&wire.got[to], &wire.sent[1 - to]].map(|events| meant(events));
         assert!(
-            sent.starts_with(got),
+            sent.starts_with(&got),
             "{got:?} is not the beginning of {sent:?}"
         );
     }
     let arrived = wire.got.iter().map(Vec::len).sum();
     (arrived, wire.errors.iter().any(Option::is_some))
+}
+
+/// These events, with subscriptions as messages. CURVE does not protect the greeting: with another minor version there, a
+/// subscription is sent in the form of that version. Both forms mean the same to a publisher.
+fn meant(events: &[Event]) -> Vec<Event> {
+    let meant = events.iter().map(|event| match event {
+        Event::Subscribe { topic, on } => {
+            let message = [&[u8::from(*on)], topic.as_slice()].concat();
+            Event::Frame(Frame::from(message))
+        }
+        event => event.clone(),
+    });
+    meant.collect()
 }
 
 /// PLAIN protects nothing of what passes, but both ends survive it.

@@ -11,7 +11,7 @@ use ringmq_bench::{
     Error, Libraries, Measured, Outcome, PEER_MARK, Pin, Program, Report, Rtt, Size, Spec,
     Transport, Work, allowed_cpus, run,
 };
-use ringmq_bench::{Face, Pattern, Sockets};
+use ringmq_bench::{Face, Mechanism, Pattern, Sockets};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 /// Not a test: what a side of a measurement runs.
@@ -147,10 +147,33 @@ fn short_lived_peers_of_each_library_have_their_reply() {
     let transports = [Transport::ZmqIpc, Transport::ZmqTcp];
     for spec in of_each_library(Work::Connect, &transports, Pattern::ReqRep) {
         let spec = spec.with_count(20);
-        let Measured::Connect(samples) = run(&spec, &program()).unwrap() else {
+        let Measured::Connect { samples, near, far } = run(&spec, &program()).unwrap() else {
             panic!("{spec} measured no replies");
         };
         assert!(samples.count() == 20 && samples.min() > 0, "{spec}");
+        assert!(!near.is_zero() && !far.is_zero(), "{spec}");
+    }
+}
+
+#[test]
+fn each_library_has_each_mechanism() {
+    let transports = [Transport::ZmqIpc, Transport::ZmqTcp];
+    for mechanism in [Mechanism::Plain, Mechanism::Curve] {
+        for spec in of_each_library(Work::Latency, &transports, Pattern::ReqRep) {
+            latency(&spec.with_mechanism(mechanism).with_count(50));
+        }
+        for spec in of_each_library(Work::Throughput, &transports, Pattern::PushPull) {
+            let spec = spec.with_mechanism(mechanism).with_count(1000);
+            let measured = run(&spec, &program()).unwrap();
+            assert!(Outcome::of(&spec, &measured).rate().is_some(), "{spec}");
+        }
+        for spec in of_each_library(Work::Connect, &transports, Pattern::ReqRep) {
+            let spec = spec.with_mechanism(mechanism).with_count(10);
+            let Measured::Connect { samples, .. } = run(&spec, &program()).unwrap() else {
+                panic!("{spec} measured no replies");
+            };
+            assert_eq!(samples.count(), 10, "{spec}");
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which choices of a [`Spec`] can be combined.
 
 use crate::error::Error;
+use crate::plan::mechanism::Mechanism;
 use crate::plan::pause::Pause;
 use crate::plan::size::Size;
 use crate::plan::sockets::{Face, Pattern};
@@ -76,7 +77,14 @@ impl Spec {
 
     /// Checks that the sockets can do the work.
     fn check_sockets(&self) -> Result<(), Error> {
-        let (work, transport) = (self.work, self.transport);
+        let (work, transport, mechanism) = (self.work, self.transport, self.mechanism);
+        let has_mechanisms = matches!(transport, Transport::ZmqIpc | Transport::ZmqTcp);
+        if mechanism != Mechanism::Null && !has_mechanisms {
+            return choice(
+                format!("{transport} knows no --mechanism {mechanism}"),
+                "leave --mechanism away, or choose --transport zmq-ipc or zmq-tcp",
+            );
+        }
         if !transport.is_zmq() {
             return match work {
                 Work::Latency | Work::Throughput => Ok(()),
@@ -140,6 +148,18 @@ mod tests {
                 "--size 8",
             ),
         ];
+        let secured = Transport::ALL
+            .map(|transport| Spec::new(Work::Latency, transport).with_mechanism(Mechanism::Curve));
+        for spec in secured {
+            match spec.transport {
+                Transport::ZmqIpc | Transport::ZmqTcp => spec.check().unwrap(),
+                _ => {
+                    let error = spec.check().unwrap_err().to_string();
+                    assert!(error.contains("knows no --mechanism curve"), "{error}");
+                    assert!(error.contains("zmq-tcp"), "{error}");
+                }
+            }
+        }
         for (spec, remedy) in refused {
             let error = spec.check().unwrap_err().to_string();
             assert!(error.contains(remedy), "{error}");

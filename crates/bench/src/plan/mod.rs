@@ -3,6 +3,7 @@
 mod checks;
 pub(crate) mod cpu;
 pub(crate) mod libraries;
+pub(crate) mod mechanism;
 pub(crate) mod part;
 pub(crate) mod pause;
 pub(crate) mod rows;

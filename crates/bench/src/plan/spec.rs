@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::plan::cpu::{self, Pin};
+use crate::plan::mechanism::Mechanism;
 use crate::plan::pause::{self, Pause};
 use crate::plan::size::Size;
 use crate::plan::sockets::{Face, Sockets};
@@ -18,6 +19,8 @@ pub struct Spec {
     pub transport: Transport,
     /// The sockets, if the transport is one of ZeroMQ sockets.
     pub sockets: Sockets,
+    /// The security mechanism of the sockets.
+    pub mechanism: Mechanism,
     /// How both sides wait.
     pub wait: Wait,
     /// Payload of a message in bytes.
@@ -45,6 +48,7 @@ impl Spec {
             work,
             transport,
             sockets: Sockets::of(work),
+            mechanism: Mechanism::Null,
             wait: transport.default_wait(),
             size,
             count: 0,
@@ -114,6 +118,12 @@ impl Spec {
         }
     }
 
+    /// Sets the security mechanism of the sockets.
+    #[must_use]
+    pub fn with_mechanism(self, mechanism: Mechanism) -> Spec {
+        Spec { mechanism, ..self }
+    }
+
     /// The choices below work and transport, to be printed.
     pub(crate) fn choices(&self) -> Choices<'_> {
         Choices(self)
@@ -151,6 +161,7 @@ impl fmt::Display for Choices<'_> {
         let Spec {
             transport,
             sockets: Sockets { pattern, face },
+            mechanism,
             wait,
             size,
             pin,
@@ -159,6 +170,9 @@ impl fmt::Display for Choices<'_> {
         } = self.0;
         if transport.is_zmq() {
             write!(f, "{pattern}, {face}, ")?;
+        }
+        if *mechanism != Mechanism::Null {
+            write!(f, "{mechanism}, ")?;
         }
         write!(f, "{wait}, {size}, pin {pin}")?;
         if let Some(pause) = pause {

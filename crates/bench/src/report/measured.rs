@@ -11,8 +11,15 @@ pub enum Measured {
     Latency(Samples),
     /// The time from before the first message until the far side confirmed the last.
     Throughput(Duration),
-    /// The times until a first reply.
-    Connect(Samples),
+    /// Short-lived peers.
+    Connect {
+        /// The times until a first reply.
+        samples: Samples,
+        /// The CPU time of the side that connects, in all of its threads.
+        near: Duration,
+        /// The CPU time of the side that is bound, in all of its threads.
+        far: Duration,
+    },
     /// The number of bytes by which each side has grown.
     Memory {
         /// The side that connects.

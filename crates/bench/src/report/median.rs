@@ -1,6 +1,6 @@
 //! The medians of several runs' figures.
 
-use crate::report::outcome::{Memory, Outcome, Rate, Rtt};
+use crate::report::outcome::{Cpu, Memory, Outcome, Rate, Rtt};
 
 /// The median of each figure. There is at least one outcome, and all are of one kind.
 pub(crate) fn median(outcomes: &[Outcome]) -> Outcome {
@@ -33,8 +33,19 @@ pub(crate) fn median(outcomes: &[Outcome]) -> Outcome {
         p999: of(|rtt| rtt.p999),
         max: of(|rtt| rtt.max),
     };
+    let cpu = |side: fn(&Cpu) -> u64| {
+        let all = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Reply(_, cpu) => Some(side(cpu) as f64),
+            _ => None,
+        });
+        middle(all) as u64
+    };
+    let cpu = Cpu {
+        near: cpu(|cpu| cpu.near),
+        far: cpu(|cpu| cpu.far),
+    };
     match outcomes.first() {
-        Some(Outcome::Reply(_)) => Outcome::Reply(rtt),
+        Some(Outcome::Reply(..)) => Outcome::Reply(rtt, cpu),
         Some(Outcome::First(_)) => Outcome::First(rtt),
         _ => Outcome::Rtt(rtt),
     }

@@ -34,6 +34,15 @@ pub struct Memory {
     pub far: u64,
 }
 
+/// The CPU time of a short-lived peer in nanoseconds, in all threads of a side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cpu {
+    /// The side that connects. It makes and ends a context for each peer.
+    pub near: u64,
+    /// The side that is bound.
+    pub far: u64,
+}
+
 /// The figures of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Outcome {
@@ -43,8 +52,8 @@ pub enum Outcome {
     First(Rtt),
     /// The rate of messages in one direction.
     Rate(Rate),
-    /// The times of first replies.
-    Reply(Rtt),
+    /// The times of first replies, and the CPU time of a peer.
+    Reply(Rtt, Cpu),
     /// The memory of idle connections.
     Memory(Memory),
 }
@@ -80,7 +89,14 @@ impl Outcome {
             Measured::Latency(samples) if spec.pause.is_some() => Outcome::First(Rtt::of(samples)),
             Measured::Latency(samples) => Outcome::Rtt(Rtt::of(samples)),
             Measured::Throughput(took) => Outcome::Rate(Rate::of(spec.count, spec.size.0, *took)),
-            Measured::Connect(samples) => Outcome::Reply(Rtt::of(samples)),
+            Measured::Connect { samples, near, far } => {
+                let each = |time: &Duration| {
+                    let ns = time.as_nanos() / u128::from(spec.count.max(1));
+                    u64::try_from(ns).unwrap_or(u64::MAX)
+                };
+                let (near, far) = (each(near), each(far));
+                Outcome::Reply(Rtt::of(samples), Cpu { near, far })
+            }
             Measured::Memory { near, far } => Outcome::Memory(Memory {
                 near: near / spec.count.max(1),
                 far: far / spec.count.max(1),
@@ -91,7 +107,7 @@ impl Outcome {
     /// The times of round trips, first messages or first replies; `None` for other figures.
     pub fn rtt(&self) -> Option<Rtt> {
         match self {
-            Outcome::Rtt(rtt) | Outcome::First(rtt) | Outcome::Reply(rtt) => Some(*rtt),
+            Outcome::Rtt(rtt) | Outcome::First(rtt) | Outcome::Reply(rtt, _) => Some(*rtt),
             Outcome::Rate(_) | Outcome::Memory(_) => None,
         }
     }
@@ -100,7 +116,7 @@ impl Outcome {
     pub fn rate(&self) -> Option<Rate> {
         match self {
             Outcome::Rate(rate) => Some(*rate),
-            Outcome::Rtt(_) | Outcome::First(_) | Outcome::Reply(_) | Outcome::Memory(_) => None,
+            Outcome::Rtt(_) | Outcome::First(_) | Outcome::Reply(..) | Outcome::Memory(_) => None,
         }
     }
 
@@ -110,7 +126,7 @@ impl Outcome {
         match (self, floor) {
             (Outcome::Rtt(own), Outcome::Rtt(floor))
             | (Outcome::First(own), Outcome::First(floor))
-            | (Outcome::Reply(own), Outcome::Reply(floor)) => {
+            | (Outcome::Reply(own, _), Outcome::Reply(floor, _)) => {
                 Some(own.p50 as f64 / floor.p50.max(1) as f64)
             }
             (Outcome::Rate(own), Outcome::Rate(floor)) => Some(own.msgs_per_s / floor.msgs_per_s),

@@ -119,7 +119,7 @@ impl fmt::Display for Finished {
                 writeln!(f)?;
             }
             let (one, two, three) = match row.outcome {
-                Outcome::Rtt(rtt) | Outcome::First(rtt) | Outcome::Reply(rtt) => {
+                Outcome::Rtt(rtt) | Outcome::First(rtt) | Outcome::Reply(rtt, _) => {
                     (grouped(rtt.p50), grouped(rtt.p99), grouped(rtt.p999))
                 }
                 Outcome::Memory(Memory { near, far }) => {

@@ -8,7 +8,7 @@ use crate::plan::spec::Spec;
 use crate::plan::words::Work;
 use crate::report::figures::{grouped, scaled};
 use crate::report::measured::Measured;
-use crate::report::outcome::{Memory, Outcome, Rate, Rtt};
+use crate::report::outcome::{Cpu, Memory, Outcome, Rate, Rtt};
 
 /// A run and its figures, printed as a line of text (`Display`) or as [JSON](Report::json).
 #[derive(Debug, Clone, PartialEq)]
@@ -28,9 +28,10 @@ impl Report {
         }
     }
 
-    /// One JSON object on one line. Its members are `work`, `transport`, for ZeroMQ sockets `pattern` and `library`,
-    /// `wait`, `size`, `count`, `pin`, `pause_ns` if there is a pause, and the figures of the work: `rtt_ns`
-    /// (`one_way_ns` after a pause), `msgs_per_s` and `bytes_per_s`, `first_reply_ns`, or `bytes_per_connection`.
+    /// One JSON object on one line. Its members are `work`, `transport`, for ZeroMQ sockets `pattern`, `library`
+    /// and `mechanism`, `wait`, `size`, `count`, `pin`, `pause_ns` if there is a pause, and the figures of the work: `rtt_ns`
+    /// (`one_way_ns` after a pause), `msgs_per_s` and `bytes_per_s`, `first_reply_ns` and
+    /// `cpu_ns_per_peer`, or `bytes_per_connection`.
     pub fn json(&self) -> String {
         self.json_with("")
     }
@@ -41,6 +42,7 @@ impl Report {
             work,
             transport,
             sockets: Sockets { pattern, face },
+            mechanism,
             wait,
             size,
             count,
@@ -50,7 +52,9 @@ impl Report {
         } = &self.spec;
         let size = size.0;
         let sockets = match transport.is_zmq() {
-            true => format!(r#""pattern":"{pattern}","library":"{face}","#),
+            true => {
+                format!(r#""pattern":"{pattern}","library":"{face}","mechanism":"{mechanism}","#)
+            }
             false => String::new(),
         };
         let times = |what,
@@ -67,7 +71,10 @@ impl Report {
         let figures = match self.outcome {
             Outcome::Rtt(rtt) => times("rtt_ns", rtt),
             Outcome::First(rtt) => times("one_way_ns", rtt),
-            Outcome::Reply(rtt) => times("first_reply_ns", rtt),
+            Outcome::Reply(rtt, Cpu { near, far }) => {
+                let times = times("first_reply_ns", rtt);
+                format!(r#"{times},"cpu_ns_per_peer":{{"near":{near},"far":{far}}}"#)
+            }
             Outcome::Memory(Memory { near, far }) => {
                 format!(r#""bytes_per_connection":{{"near":{near},"far":{far}}}"#)
             }
@@ -107,7 +114,7 @@ impl fmt::Display for Report {
         };
         writeln!(f, "{} {trips}", grouped(count))?;
         match self.outcome {
-            Outcome::Rtt(rtt) | Outcome::First(rtt) | Outcome::Reply(rtt) => {
+            Outcome::Rtt(rtt) | Outcome::First(rtt) | Outcome::Reply(rtt, _) => {
                 let Rtt {
                     min,
                     p50,
@@ -116,7 +123,7 @@ impl fmt::Display for Report {
                     max,
                 } = rtt;
                 let what = match self.outcome {
-                    Outcome::Reply(_) => "First reply",
+                    Outcome::Reply(..) => "First reply",
                     Outcome::First(_) => "First message, one way,",
                     _ => "RTT",
                 };
@@ -127,7 +134,16 @@ impl fmt::Display for Report {
                     grouped(p50)
                 )?;
                 write!(f, "p99 {}, p99.9 {}, ", grouped(p99), grouped(p999))?;
-                write!(f, "max {}", grouped(max))
+                write!(f, "max {}", grouped(max))?;
+                match self.outcome {
+                    Outcome::Reply(_, Cpu { near, far }) => write!(
+                        f,
+                        "\nCPU per peer in ns: {} where it connects, {} where it is bound",
+                        grouped(near),
+                        grouped(far)
+                    ),
+                    _ => Ok(()),
+                }
             }
             Outcome::Rate(Rate {
                 msgs_per_s,
@@ -189,11 +205,18 @@ mod tests {
         };
         let mut samples = Samples::new();
         samples.record(1000);
-        let report = Report::new(&spec(Work::Connect), &Measured::Connect(samples));
+        let connected = Measured::Connect {
+            samples,
+            near: Duration::from_micros(700),
+            far: Duration::from_micros(300),
+        };
+        let report = Report::new(&spec(Work::Connect), &connected);
         assert_eq!(
             report.json(),
-            r#"{"work":"connect","transport":"zmq-tcp","pattern":"req-rep","library":"ringmq","wait":"adaptive","size":64,"count":100,"pin":"none","first_reply_ns":{"min":1000,"p50":1000,"p99":1000,"p999":1000,"max":1000}}"#
+            r#"{"work":"connect","transport":"zmq-tcp","pattern":"req-rep","library":"ringmq","mechanism":"null","wait":"adaptive","size":64,"count":100,"pin":"none","first_reply_ns":{"min":1000,"p50":1000,"p99":1000,"p999":1000,"max":1000},"cpu_ns_per_peer":{"near":7000,"far":3000}}"#
         );
+        let text = report.to_string();
+        assert!(text.contains("7,000 where it connects"), "{text}");
         let grown = Measured::Memory {
             near: 1_500_000,
             far: 0,
@@ -201,7 +224,7 @@ mod tests {
         let report = Report::new(&spec(Work::Memory), &grown);
         assert_eq!(
             report.json(),
-            r#"{"work":"memory","transport":"zmq-tcp","pattern":"push-pull","library":"ringmq","wait":"adaptive","size":64,"count":100,"pin":"none","bytes_per_connection":{"near":15000,"far":0}}"#
+            r#"{"work":"memory","transport":"zmq-tcp","pattern":"push-pull","library":"ringmq","mechanism":"null","wait":"adaptive","size":64,"count":100,"pin":"none","bytes_per_connection":{"near":15000,"far":0}}"#
         );
         let text = report.to_string();
         assert!(

@@ -1,4 +1,4 @@
-//! Which mechanism carries the messages of a [`Spec`].
+//! Which carrier carries the messages of a [`Spec`].
 
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use crate::plan::sockets::Face;
 use crate::plan::spec::Spec;
 use crate::plan::words::{Transport, Work};
-use crate::run::mechanism::Visit;
+use crate::run::carrier::Visit;
 use crate::run::sockets::joint::Joint;
 use crate::run::sockets::loaded::{OwnC, Stock};
 use crate::run::sockets::ours::{Ours, Plain};
@@ -18,7 +18,7 @@ use crate::run::transports::os_pipe::OsPipe;
 use crate::run::transports::pipe::Pipe;
 use crate::run::transports::stream::Duplex;
 
-/// Calls `visit` with the mechanism of `spec`.
+/// Calls `visit` with the carrier of `spec`.
 pub(crate) fn with<V: Visit>(spec: &Spec, visit: V) -> V::Answer {
     match (spec.transport, spec.work) {
         (Transport::Cacheline, Work::Latency) => visit.visit::<Cacheline>(),
@@ -29,7 +29,7 @@ pub(crate) fn with<V: Visit>(spec: &Spec, visit: V) -> V::Answer {
         (Transport::Tcp, _) => visit.visit::<Duplex<TcpStream>>(),
         (Transport::Pipe, _) => visit.visit::<Pipe>(),
         (Transport::ZmqInproc | Transport::ZmqIpc | Transport::ZmqTcp, _) => {
-            with_sockets(spec.sockets.face, AsMechanism(visit))
+            with_sockets(spec.sockets.face, AsCarrier(visit))
         }
     }
 }
@@ -53,10 +53,10 @@ pub(crate) fn with_sockets<V: VisitSockets>(face: Face, visit: V) -> V::Answer {
     }
 }
 
-/// Visits the sockets of a library as a mechanism.
-struct AsMechanism<V>(V);
+/// Visits the sockets of a library as a carrier.
+struct AsCarrier<V>(V);
 
-impl<V: Visit> VisitSockets for AsMechanism<V> {
+impl<V: Visit> VisitSockets for AsCarrier<V> {
     type Answer = V::Answer;
 
     fn visit<C: Sockets>(self) -> V::Answer {

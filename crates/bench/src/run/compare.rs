@@ -146,7 +146,7 @@ impl<'a> Comparison<'a> {
         if section.round == 0 {
             let measured = run(&first(spec), self.program)?;
             let ns = match &measured {
-                Measured::Latency(samples) | Measured::Connect(samples) => samples.mean(),
+                Measured::Latency(samples) | Measured::Connect { samples, .. } => samples.mean(),
                 Measured::Memory { .. } => 0.0,
                 Measured::Throughput(took) => took.as_nanos() as f64 / first(spec).count as f64,
             };
@@ -154,7 +154,7 @@ impl<'a> Comparison<'a> {
         } else {
             let measured = run(spec, self.program)?;
             running.outcomes.push(Outcome::of(spec, &measured));
-            if let Measured::Latency(samples) | Measured::Connect(samples) = measured {
+            if let Measured::Latency(samples) | Measured::Connect { samples, .. } = measured {
                 running.samples.add(&samples);
             }
         }

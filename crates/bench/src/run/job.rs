@@ -63,6 +63,7 @@ impl fmt::Display for Job {
             work,
             transport,
             sockets: Sockets { pattern, face },
+            mechanism,
             wait,
             size: Size(size),
             count,
@@ -73,7 +74,7 @@ impl fmt::Display for Job {
         let pause = pause.map_or(0, |pause| pause.0.as_nanos());
         write!(
             f,
-            "{side} {work} {transport} {pattern} {face} {wait} {size} {count} {warmup} {pin} {pause} {supervisor} @{address}"
+            "{side} {work} {transport} {pattern} {face} {mechanism} {wait} {size} {count} {warmup} {pin} {pause} {supervisor} @{address}"
         )
     }
 }
@@ -87,6 +88,7 @@ impl Job {
             transport,
             pattern,
             face,
+            mechanism,
             wait,
             size,
             count,
@@ -107,6 +109,7 @@ impl Job {
                 pattern: pattern.parse().ok()?,
                 face: face.parse().ok()?,
             },
+            mechanism: mechanism.parse().ok()?,
             wait: wait.parse().ok()?,
             size: size.parse().ok()?,
             count: count.parse().ok()?,
@@ -168,6 +171,7 @@ impl Job {
 mod tests {
     use super::*;
     use crate::plan::cpu::Pin;
+    use crate::plan::mechanism::Mechanism;
     use crate::plan::words::{Transport, Work};
     use std::os::unix::net::UnixStream;
 
@@ -176,6 +180,7 @@ mod tests {
             side: Side::Far,
             spec: Spec::new(Work::Throughput, Transport::OsPipe)
                 .with_size(Size(1024))
+                .with_mechanism(Mechanism::Curve)
                 .with_pin(Pin::Cpus(1, 0))
                 .with_pause(Pause(Duration::from_millis(7))),
             supervisor: 42,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::error::{Error, MOVED};
 use crate::plan::spec::Spec;
 use crate::report::histogram::Samples;
-use crate::run::mechanism::{End, check_stamp, stamp};
+use crate::run::carrier::{End, check_stamp, stamp};
 use crate::run::progress::Progress;
 
 /// The near side: sends a message, waits for the echo, and records the time from before the send call to after the

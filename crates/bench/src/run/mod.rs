@@ -1,11 +1,11 @@
 //! The run of a measurement: two processes, what carries their messages, and a supervisor.
 
+mod carrier;
 mod choose;
 pub(crate) mod compare;
 mod job;
 mod latency;
 mod load;
-mod mechanism;
 mod memory;
 mod pause;
 pub(crate) mod peer;

@@ -13,7 +13,7 @@ use crate::error::{Error, MOVED};
 use crate::plan::pause::Pause;
 use crate::plan::spec::Spec;
 use crate::report::histogram::Samples;
-use crate::run::mechanism::{End, check_stamp, stamp};
+use crate::run::carrier::{End, check_stamp, stamp};
 use crate::run::progress::Progress;
 
 /// The longest pause before a message that warms up.

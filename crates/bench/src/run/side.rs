@@ -1,10 +1,10 @@
-//! A side's part in a run of messages, over any mechanism.
+//! A side's part in a run of messages, over any carrier.
 
 use crate::error::Error;
 use crate::plan::spec::Spec;
 use crate::plan::words::Work;
+use crate::run::carrier::{Carrier, End, Ends, Visit};
 use crate::run::job::Side;
-use crate::run::mechanism::{End, Ends, Mechanism, Visit};
 use crate::run::progress::Progress;
 use crate::run::{latency, pause, throughput};
 
@@ -20,7 +20,7 @@ pub(crate) struct Run<'a> {
 impl Visit for Run<'_> {
     type Answer = Result<String, Error>;
 
-    fn visit<M: Mechanism>(self) -> Result<String, Error> {
+    fn visit<M: Carrier>(self) -> Result<String, Error> {
         let mut end = M::attach(self.spec, self.side, self.ends)?;
         match self.side {
             Side::Near => near(&mut end, self.spec, self.progress),

@@ -14,9 +14,9 @@ use crate::plan::spec::Spec;
 use crate::plan::words::Work;
 use crate::report::histogram::Samples;
 use crate::report::measured::Measured;
+use crate::run::carrier::{Carrier, Visit, Wires};
 use crate::run::choose;
 use crate::run::job::{Job, Side};
-use crate::run::mechanism::{Mechanism, Visit, Wires};
 use crate::run::program::Program;
 use crate::run::progress::Progress;
 use crate::run::protocol::{DONE, FAILED, PEER_MARK};
@@ -54,7 +54,7 @@ struct Prepare<'a>(&'a Spec);
 
 impl Visit for Prepare<'_> {
     type Answer = Result<Wires, Error>;
-    fn visit<M: Mechanism>(self) -> Result<Wires, Error> {
+    fn visit<M: Carrier>(self) -> Result<Wires, Error> {
         M::prepare(self.0)
     }
 }
@@ -69,7 +69,15 @@ fn decode(spec: &Spec, answer: &str, far: &str) -> Option<Measured> {
     let samples = || Samples::decode(answer).filter(|samples| samples.count() == spec.count);
     match spec.work {
         Work::Latency => samples().map(Measured::Latency),
-        Work::Connect => samples().map(Measured::Connect),
+        Work::Connect => {
+            let (near, samples) = answer.split_once(' ')?;
+            let samples = Samples::decode(samples)?;
+            (samples.count() == spec.count).then_some(Measured::Connect {
+                samples,
+                near: Duration::from_nanos(near.parse().ok()?),
+                far: Duration::from_nanos(far.parse().ok()?),
+            })
+        }
         Work::Memory => Some(Measured::Memory {
             near: answer.parse().ok()?,
             far: far.parse().ok()?,

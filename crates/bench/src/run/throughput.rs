@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, MOVED};
 use crate::plan::spec::Spec;
-use crate::run::mechanism::{End, check_stamp, stamp};
+use crate::run::carrier::{End, check_stamp, stamp};
 use crate::run::progress::Progress;
 
 /// The near side: sends all messages and waits until the far side confirms them. The first pass warms up, the second is

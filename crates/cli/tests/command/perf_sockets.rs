@@ -67,6 +67,8 @@ fn first_replies_and_memory_are_of_sockets() {
         );
         let p50 = object["first_reply_ns"]["p50"].as_f64().unwrap();
         assert!(p50 > 0.0, "{object}");
+        let cpu = &object["cpu_ns_per_peer"];
+        assert!(cpu["near"].is_u64() && cpu["far"].is_u64(), "{object}");
         let object = self::object(&format!(
             "perf memory --json --count 50 --transport {transport}"
         ));
@@ -78,6 +80,26 @@ fn first_replies_and_memory_are_of_sockets() {
         object("perf connect --json --count 5")["transport"],
         "zmq-ipc"
     );
+}
+
+#[test]
+fn each_verb_takes_a_mechanism() {
+    let _guard = watchdog(Duration::from_secs(120));
+    for mechanism in ["null", "plain", "curve"] {
+        for (line, figure) in [
+            ("latency --count 50 --transport zmq-ipc", "rtt_ns"),
+            ("throughput --count 500 --transport zmq-tcp", "msgs_per_s"),
+            ("connect --count 10 --transport zmq-tcp", "cpu_ns_per_peer"),
+            (
+                "memory --count 20 --transport zmq-ipc",
+                "bytes_per_connection",
+            ),
+        ] {
+            let object = object(&format!("perf {line} --json --mechanism {mechanism}"));
+            assert_eq!(object["mechanism"], mechanism);
+            assert!(!object[figure].is_null(), "{object}");
+        }
+    }
 }
 
 /// Every row is of ringmq where there is no libzmq, and the report says why.
@@ -246,6 +268,14 @@ fn errors_of_sockets_name_a_remedy() {
             "--transport zmq-ipc or zmq-tcp",
         ),
         ("connect --pattern pair", "--pattern req-rep"),
+        (
+            "latency --mechanism curve",
+            "--transport zmq-ipc or zmq-tcp",
+        ),
+        (
+            "throughput --transport zmq-inproc --mechanism plain",
+            "leave --mechanism away",
+        ),
         ("memory --pattern pair", "--pattern push-pull"),
         ("memory --count 100000000", "ulimit -Hn"),
     ] {

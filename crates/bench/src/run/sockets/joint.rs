@@ -1,4 +1,4 @@
-//! The sockets of a side as a mechanism: ringmq's and stock libzmq's through the same code.
+//! The sockets of a side as a carrier: ringmq's and stock libzmq's through the same code.
 //!
 //! ```text
 //!   near process                                          far process
@@ -25,20 +25,21 @@ use crate::error::{Error, SHORT_OF};
 use crate::plan::cpu::{self, Pin};
 use crate::plan::sockets::{Face, Pattern};
 use crate::plan::spec::Spec;
+use crate::run::carrier::{Carrier, End, Ends, Wires};
 use crate::run::job::Side;
-use crate::run::mechanism::{End, Ends, Mechanism, Wires};
 use crate::run::protocol;
 use crate::run::side::{self, Run};
 use crate::run::sockets::library::Library;
-use crate::run::sockets::talk::{SOCKETS, Sockets, Talk};
+use crate::run::sockets::security::{authenticator, security};
+use crate::run::sockets::talk::{Choice, SOCKETS, Sockets, Talk};
 use crate::run::sockets::wire::{Wire, endpoints};
 
-/// The sockets of one library as a [`Mechanism`].
+/// The sockets of one library as a [`Carrier`].
 pub(crate) struct Joint<C>(PhantomData<C>);
 
 /// A side's sockets.
 #[derive(Debug)]
-pub(crate) struct Joined<S> {
+pub(crate) struct Joined<S, A> {
     /// The wire to the other side; `None` within a process.
     wire: Option<Wire>,
     side: Side,
@@ -46,6 +47,8 @@ pub(crate) struct Joined<S> {
     /// The socket that receives, if it is not `out`.
     back: Option<S>,
     size: usize,
+    /// Ends after the sockets, which ask it about peers.
+    _authenticator: Option<A>,
 }
 
 /// The type of the socket that a side sends with, and of another that it receives with.
@@ -58,17 +61,24 @@ fn kinds(pattern: Pattern, side: Side) -> (Kind, Option<Kind>) {
     }
 }
 
-impl<S: Talk> Joined<S> {
-    fn make<C: Sockets<Socket = S>>(context: &C, spec: &Spec, side: Side) -> io::Result<Joined<S>> {
+impl<S: Talk, A> Joined<S, A> {
+    fn make<C>(context: &C, spec: &Spec, side: Side) -> io::Result<Joined<S, A>>
+    where
+        C: Sockets<Socket = S, Authenticator = A>,
+    {
+        let choice = Choice {
+            wait: spec.wait,
+            security: security(spec, side),
+        };
+        let authenticator = authenticator(context, spec, side)?;
         let (out, back) = kinds(spec.sockets.pattern, side);
         Ok(Joined {
             wire: None,
             side,
-            out: context.socket(out, spec.wait)?,
-            back: back
-                .map(|kind| context.socket(kind, spec.wait))
-                .transpose()?,
+            out: context.socket(out, &choice)?,
+            back: back.map(|kind| context.socket(kind, &choice)).transpose()?,
             size: spec.size.0,
+            _authenticator: authenticator,
         })
     }
 
@@ -94,7 +104,7 @@ impl<S: Talk> Joined<S> {
     }
 }
 
-impl<S: Talk> End for Joined<S> {
+impl<S: Talk, A> End for Joined<S, A> {
     #[inline]
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
         self.out.send(message)
@@ -107,7 +117,7 @@ impl<S: Talk> End for Joined<S> {
     }
 }
 
-impl<S> Drop for Joined<S> {
+impl<S, A> Drop for Joined<S, A> {
     fn drop(&mut self) {
         match (self.side, &mut self.wire) {
             (_, None) => {}
@@ -117,8 +127,8 @@ impl<S> Drop for Joined<S> {
     }
 }
 
-impl<C: Sockets> Mechanism for Joint<C> {
-    type End = Joined<C::Socket>;
+impl<C: Sockets> Carrier for Joint<C> {
+    type End = Joined<C::Socket, C::Authenticator>;
 
     /// Creates the wire between both sides, and a name that no other run has.
     fn prepare(_: &Spec) -> Result<Wires, Error> {

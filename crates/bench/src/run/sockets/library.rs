@@ -55,7 +55,27 @@ pub(crate) struct Library {
 /// `ZMQ_LAST_ENDPOINT`, whose value is a C string.
 const LAST_ENDPOINT: c_int = 32;
 /// `ZMQ_BACKLOG`, whose value is an `int`.
-const BACKLOG: c_int = 19;
+pub(super) const BACKLOG: c_int = 19;
+/// `ZMQ_PLAIN_SERVER`, whose value is an `int`.
+pub(super) const PLAIN_SERVER: c_int = 44;
+/// `ZMQ_PLAIN_USERNAME`, whose value is bytes.
+pub(super) const PLAIN_USERNAME: c_int = 45;
+/// `ZMQ_PLAIN_PASSWORD`, whose value is bytes.
+pub(super) const PLAIN_PASSWORD: c_int = 46;
+/// `ZMQ_CURVE_SERVER`, whose value is an `int`.
+pub(super) const CURVE_SERVER: c_int = 47;
+/// `ZMQ_CURVE_PUBLICKEY`, whose value is 32 bytes, or text.
+pub(super) const CURVE_PUBLICKEY: c_int = 48;
+/// `ZMQ_CURVE_SECRETKEY`, whose value is 32 bytes, or text.
+pub(super) const CURVE_SECRETKEY: c_int = 49;
+/// `ZMQ_CURVE_SERVERKEY`, whose value is 32 bytes, or text.
+pub(super) const CURVE_SERVERKEY: c_int = 50;
+/// `ZMQ_RCVMORE`, whose value is an `int`.
+const RCVMORE: c_int = 13;
+/// `ZMQ_SNDMORE`, a flag of `zmq_send`.
+const SNDMORE: c_int = 2;
+/// The room for a part of [`Socket::recv_parts`].
+const MOST_PART: usize = 256;
 /// The room for an endpoint. Each endpoint of a run is shorter.
 const MOST_ENDPOINT: usize = 256;
 
@@ -290,12 +310,50 @@ impl Drop for Socket {
 }
 
 impl Socket {
-    /// Sets how many connections may wait to be accepted.
-    pub(crate) fn set_backlog(&mut self, connections: i32) -> io::Result<()> {
-        let (from, len) = ((&raw const connections).cast(), size_of::<c_int>());
-        // SAFETY: an open socket, and an integer.
-        let set = unsafe { (self.library.set)(self.socket.as_ptr(), BACKLOG, from, len) };
+    /// Sets an option whose value is an `int`.
+    pub(super) fn set_number(&mut self, option: c_int, value: c_int) -> io::Result<()> {
+        self.set_bytes(option, &value.to_ne_bytes())
+    }
+
+    /// Sets an option whose value is bytes.
+    pub(super) fn set_bytes(&mut self, option: c_int, value: &[u8]) -> io::Result<()> {
+        let (from, len) = (value.as_ptr().cast(), value.len());
+        // SAFETY: an open socket, and `len` bytes, which the library copies.
+        let set = unsafe { (self.library.set)(self.socket.as_ptr(), option, from, len) };
         self.library.done(set)
+    }
+
+    /// Whether the message of the last part that was received has more parts.
+    fn has_more(&self) -> io::Result<bool> {
+        let (mut more, mut len): (c_int, _) = (0, size_of::<c_int>());
+        let to = (&raw mut more).cast();
+        // SAFETY: an open socket, and room for an integer.
+        let got = unsafe { (self.library.get)(self.socket.as_ptr(), RCVMORE, to, &raw mut len) };
+        self.library.done(got)?;
+        Ok(more != 0)
+    }
+
+    /// Receives all parts of a message. A part longer than 256 bytes is truncated.
+    pub(super) fn recv_parts(&mut self) -> io::Result<Vec<Vec<u8>>> {
+        let mut parts = Vec::new();
+        loop {
+            let mut part = vec![0; MOST_PART];
+            let len = self.recv(&mut part)?;
+            part.truncate(len);
+            parts.push(part);
+            if !self.has_more()? {
+                return Ok(parts);
+            }
+        }
+    }
+
+    /// Sends a message of these parts.
+    pub(super) fn send_parts(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+        for (n, part) in parts.iter().enumerate() {
+            let more = if n + 1 < parts.len() { SNDMORE } else { 0 };
+            self.send_flagged(part, more)?;
+        }
+        Ok(())
     }
 
     /// Binds, and returns the endpoint with the port that was chosen.
@@ -326,9 +384,14 @@ impl Socket {
     /// Sends a message of one part.
     #[inline]
     pub(crate) fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        self.send_flagged(message, 0)
+    }
+
+    #[inline]
+    fn send_flagged(&mut self, message: &[u8], flags: c_int) -> io::Result<()> {
         let (from, len) = (message.as_ptr().cast(), message.len());
         // SAFETY: an open socket, which no other thread uses, and `len` bytes that can be read.
-        while unsafe { (self.library.send)(self.socket.as_ptr(), from, len, 0) } < 0 {
+        while unsafe { (self.library.send)(self.socket.as_ptr(), from, len, flags) } < 0 {
             let error = self.library.error();
             if error.kind() != io::ErrorKind::Interrupted {
                 return Err(error);

@@ -3,13 +3,13 @@
 use std::io;
 use std::sync::OnceLock;
 
-use ringmq::Kind;
+use ringmq::{Kind, Login, Security};
 
 use crate::error::Error;
 use crate::plan::sockets::Face;
-use crate::plan::words::Wait;
-use crate::run::sockets::library::{Context, Library, Socket};
-use crate::run::sockets::talk::{SOCKETS, Sockets, Talk};
+use crate::run::sockets::library::{self, Context, Library, Socket};
+use crate::run::sockets::talk::{Choice, SOCKETS, Sockets, Talk};
+use crate::run::sockets::zap::Handler;
 
 /// A context of stock libzmq.
 #[derive(Debug, Clone)]
@@ -31,13 +31,33 @@ fn context(loaded: &OnceLock<Library>, face: Face) -> Result<Context, Error> {
     Context::new(*library).map_err(Error::os("make a context", SOCKETS))
 }
 
-/// Makes a socket of the type that libzmq's header gives this number.
-fn socket(context: &Context, kind: Kind) -> io::Result<Socket> {
-    context.socket(u8::from(kind).into())
+/// Makes a socket of the type that libzmq's header gives this number, and sets the options of its mechanism.
+fn socket(context: &Context, kind: Kind, choice: &Choice) -> io::Result<Socket> {
+    let mut socket = context.socket(u8::from(kind).into())?;
+    match &choice.security {
+        Security::Null => {}
+        Security::PlainServer => socket.set_number(library::PLAIN_SERVER, 1)?,
+        Security::PlainClient(login) => {
+            socket.set_bytes(library::PLAIN_USERNAME, login.username())?;
+            socket.set_bytes(library::PLAIN_PASSWORD, login.password())?;
+        }
+        Security::CurveServer(keys) => {
+            socket.set_number(library::CURVE_SERVER, 1)?;
+            socket.set_bytes(library::CURVE_SECRETKEY, keys.secret().as_bytes())?;
+        }
+        Security::CurveClient { keys, server_key } => {
+            socket.set_bytes(library::CURVE_PUBLICKEY, keys.public().as_bytes())?;
+            socket.set_bytes(library::CURVE_SECRETKEY, keys.secret().as_bytes())?;
+            socket.set_bytes(library::CURVE_SERVERKEY, server_key.as_bytes())?;
+        }
+        _ => return Err(io::Error::other("a mechanism that libzmq has not")),
+    }
+    Ok(socket)
 }
 
 impl Sockets for Stock {
     type Socket = Socket;
+    type Authenticator = Handler;
 
     const FACE: Face = Face::Stock;
 
@@ -46,13 +66,18 @@ impl Sockets for Stock {
         context(&LOADED, Face::Stock).map(Stock)
     }
 
-    fn socket(&self, kind: Kind, _: Wait) -> io::Result<Socket> {
-        socket(&self.0, kind)
+    fn socket(&self, kind: Kind, choice: &Choice) -> io::Result<Socket> {
+        socket(&self.0, kind, choice)
+    }
+
+    fn authenticate(&self, login: Login) -> io::Result<Handler> {
+        Handler::start(&self.0, login)
     }
 }
 
 impl Sockets for OwnC {
     type Socket = Socket;
+    type Authenticator = Handler;
 
     const FACE: Face = Face::C;
 
@@ -61,14 +86,18 @@ impl Sockets for OwnC {
         context(&LOADED, Face::C).map(OwnC)
     }
 
-    fn socket(&self, kind: Kind, _: Wait) -> io::Result<Socket> {
-        socket(&self.0, kind)
+    fn socket(&self, kind: Kind, choice: &Choice) -> io::Result<Socket> {
+        socket(&self.0, kind, choice)
+    }
+
+    fn authenticate(&self, login: Login) -> io::Result<Handler> {
+        Handler::start(&self.0, login)
     }
 }
 
 impl Talk for Socket {
     fn set_backlog(&mut self, connections: i32) -> io::Result<()> {
-        Socket::set_backlog(self, connections)
+        self.set_number(library::BACKLOG, connections)
     }
 
     fn bind(&mut self, endpoint: &str) -> io::Result<String> {

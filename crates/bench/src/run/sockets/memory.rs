@@ -11,7 +11,8 @@ use crate::plan::spec::Spec;
 use crate::run::job::Side;
 use crate::run::progress::Progress;
 use crate::run::side::Run;
-use crate::run::sockets::talk::{SOCKETS, Sockets, Talk};
+use crate::run::sockets::security::{authenticator, security};
+use crate::run::sockets::talk::{Choice, SOCKETS, Sockets, Talk};
 use crate::run::sockets::wire::{Wire, endpoints};
 
 /// The descriptors that a side needs beside one for each connection.
@@ -29,10 +30,18 @@ pub(crate) fn side<C: Sockets>(run: Run<'_>) -> Result<String, Error> {
     ))?;
     let context = C::new()?;
     let (wire, address) = Wire::of(run.ends)?;
-    let grown = match run.side {
-        Side::Near => near(&context, run.spec, run.progress, wire),
-        Side::Far => far(&context, run.spec, wire, &address),
+    let side = run.side;
+    let choice = Choice {
+        wait: run.spec.wait,
+        security: security(run.spec, side),
     };
+    let authenticator = authenticator(&context, run.spec, side);
+    let authenticator = authenticator.map_err(Error::os("start an authenticator", SOCKETS))?;
+    let grown = match run.side {
+        Side::Near => near(&context, &choice, run.spec, run.progress, wire),
+        Side::Far => far(&context, &choice, run.spec, wire, &address),
+    };
+    drop(authenticator);
     let grown = grown.map_err(Error::os("connect many times", SOCKETS))?;
     Ok(grown.to_string())
 }
@@ -40,13 +49,14 @@ pub(crate) fn side<C: Sockets>(run: Run<'_>) -> Result<String, Error> {
 /// The side with the PUSH socket.
 fn near<C: Sockets>(
     context: &C,
+    choice: &Choice,
     spec: &Spec,
     progress: &Progress,
     mut wire: Wire,
 ) -> io::Result<u64> {
     let message = vec![0; spec.size.0];
     let endpoint = wire.receive_endpoint()?;
-    let mut push = context.socket(Kind::Push, spec.wait)?;
+    let mut push = context.socket(Kind::Push, choice)?;
     push.connect(&endpoint)?;
     push.send(&message)?;
     wire.receive_step()?;
@@ -66,9 +76,15 @@ fn near<C: Sockets>(
 }
 
 /// The side with the PULL socket.
-fn far<C: Sockets>(context: &C, spec: &Spec, mut wire: Wire, address: &str) -> io::Result<u64> {
+fn far<C: Sockets>(
+    context: &C,
+    choice: &Choice,
+    spec: &Spec,
+    mut wire: Wire,
+    address: &str,
+) -> io::Result<u64> {
     let mut message = Vec::new();
-    let mut pull = context.socket(Kind::Pull, spec.wait)?;
+    let mut pull = context.socket(Kind::Pull, choice)?;
     pull.set_backlog(BACKLOG)?;
     let [endpoint, _] = endpoints(spec, address);
     wire.send_endpoints(&[pull.bind(&endpoint)?])?;

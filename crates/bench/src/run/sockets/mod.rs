@@ -7,5 +7,7 @@ pub(crate) mod library;
 pub(crate) mod loaded;
 pub(crate) mod memory;
 pub(crate) mod ours;
+mod security;
 pub(crate) mod talk;
 mod wire;
+mod zap;

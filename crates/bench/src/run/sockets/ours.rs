@@ -2,12 +2,12 @@
 
 use std::io;
 
-use ringmq::Kind;
+use ringmq::{Authenticator, Kind, Login, RunningAuthenticator};
 
 use crate::error::Error;
 use crate::plan::sockets::Face;
 use crate::plan::words::Wait;
-use crate::run::sockets::talk::{SOCKETS, Sockets, Talk};
+use crate::run::sockets::talk::{Choice, SOCKETS, Sockets, Talk};
 
 /// A context of `ringmq`.
 #[derive(Debug, Clone)]
@@ -19,6 +19,7 @@ pub(crate) struct Plain(ringmq::Context);
 
 impl Sockets for Ours {
     type Socket = ringmq::Socket;
+    type Authenticator = RunningAuthenticator;
 
     const FACE: Face = Face::Rust;
 
@@ -26,13 +27,18 @@ impl Sockets for Ours {
         context().map(Ours)
     }
 
-    fn socket(&self, kind: Kind, wait: Wait) -> io::Result<ringmq::Socket> {
-        socket(&self.0, kind, wait)
+    fn socket(&self, kind: Kind, choice: &Choice) -> io::Result<ringmq::Socket> {
+        socket(&self.0, kind, choice)
+    }
+
+    fn authenticate(&self, login: Login) -> io::Result<RunningAuthenticator> {
+        authenticate(&self.0, login)
     }
 }
 
 impl Sockets for Plain {
     type Socket = ringmq::Socket;
+    type Authenticator = RunningAuthenticator;
 
     const FACE: Face = Face::Plain;
 
@@ -42,8 +48,12 @@ impl Sockets for Plain {
         Ok(Plain(context))
     }
 
-    fn socket(&self, kind: Kind, wait: Wait) -> io::Result<ringmq::Socket> {
-        socket(&self.0, kind, wait)
+    fn socket(&self, kind: Kind, choice: &Choice) -> io::Result<ringmq::Socket> {
+        socket(&self.0, kind, choice)
+    }
+
+    fn authenticate(&self, login: Login) -> io::Result<RunningAuthenticator> {
+        authenticate(&self.0, login)
     }
 }
 
@@ -52,12 +62,18 @@ fn context() -> Result<ringmq::Context, Error> {
     context.map_err(Error::os("make a context", SOCKETS))
 }
 
-fn socket(context: &ringmq::Context, kind: Kind, wait: Wait) -> io::Result<ringmq::Socket> {
-    let options = ringmq::SocketOptions::new().wait(match wait {
+fn authenticate(context: &ringmq::Context, login: Login) -> io::Result<RunningAuthenticator> {
+    let authenticator = Authenticator::new().password(login);
+    authenticator.start(context).map_err(io::Error::other)
+}
+
+fn socket(context: &ringmq::Context, kind: Kind, choice: &Choice) -> io::Result<ringmq::Socket> {
+    let options = ringmq::SocketOptions::new().wait(match choice.wait {
         Wait::Spin => ringmq::Wait::Spin,
         Wait::Park => ringmq::Wait::Park,
         Wait::Adaptive => ringmq::Wait::Adaptive,
     });
+    let options = options.security(choice.security.clone());
     context
         .socket_with(kind, &options)
         .map_err(io::Error::other)

@@ -2,16 +2,27 @@
 
 use std::io;
 
-use ringmq::Kind;
+use ringmq::{Kind, Login, Security};
 
 use crate::error::Error;
 use crate::plan::sockets::Face;
 use crate::plan::words::Wait;
 
+/// The options of a socket.
+#[derive(Debug, Clone)]
+pub(crate) struct Choice {
+    /// How the socket waits, where the library has the choice.
+    pub(crate) wait: Wait,
+    /// The security mechanism, with its keys.
+    pub(crate) security: Security,
+}
+
 /// A context of one library.
 pub(crate) trait Sockets: Clone + Send + Sized + 'static {
     /// Its sockets.
     type Socket: Talk + Send + 'static;
+    /// A running authenticator.
+    type Authenticator: Send + 'static;
 
     /// The library and its interface.
     const FACE: Face;
@@ -19,8 +30,11 @@ pub(crate) trait Sockets: Clone + Send + Sized + 'static {
     /// Makes a context.
     fn new() -> Result<Self, Error>;
 
-    /// Makes a socket of type `kind` that waits as `wait` says, where the library has the choice.
-    fn socket(&self, kind: Kind, wait: Wait) -> io::Result<Self::Socket>;
+    /// Makes a socket of type `kind`.
+    fn socket(&self, kind: Kind, choice: &Choice) -> io::Result<Self::Socket>;
+
+    /// Starts an authenticator that accepts peers of PLAIN with this login. It ends when the result is dropped.
+    fn authenticate(&self, login: Login) -> io::Result<Self::Authenticator>;
 }
 
 /// A socket.

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use crate::error::Error;
 use crate::plan::spec::Spec;
 use crate::plan::words::Transport;
-use crate::run::mechanism::Ends;
+use crate::run::carrier::Ends;
 
 /// A side's end of that socket.
 #[derive(Debug)]

@@ -15,11 +15,11 @@ use std::sync::atomic::Ordering;
 
 use crate::error::Error;
 use crate::plan::spec::Spec;
+use crate::run::carrier::{Carrier, End, Ends, Wires};
 use crate::run::job::Side;
-use crate::run::mechanism::{End, Ends, Mechanism, Wires};
 use crate::run::memory::{self, LINE, Shared};
 
-/// The mechanism of a cache line.
+/// The carrier of a cache line.
 pub(crate) struct Cacheline;
 
 /// The bytes of one direction.
@@ -27,7 +27,7 @@ fn direction(spec: &Spec) -> usize {
     LINE + spec.size.0.next_multiple_of(LINE)
 }
 
-impl Mechanism for Cacheline {
+impl Carrier for Cacheline {
     type End = Lines;
 
     fn prepare(spec: &Spec) -> Result<Wires, Error> {

@@ -21,11 +21,11 @@ use std::sync::atomic::Ordering;
 use crate::error::Error;
 use crate::plan::size::Size;
 use crate::plan::spec::Spec;
+use crate::run::carrier::{Carrier, End, Ends, Wires};
 use crate::run::job::Side;
-use crate::run::mechanism::{End, Ends, Mechanism, Wires};
 use crate::run::memory::{self, LINE, Shared};
 
-/// The mechanism of a ring of chunks.
+/// The carrier of a ring of chunks.
 pub(crate) struct Chunks;
 
 /// The largest payload of a chunk, the best of several values on one machine.
@@ -79,7 +79,7 @@ impl Layout {
     }
 }
 
-impl Mechanism for Chunks {
+impl Carrier for Chunks {
     type End = Ring;
 
     fn prepare(spec: &Spec) -> Result<Wires, Error> {

@@ -7,13 +7,13 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::error::{Error, SHORT_OF};
 use crate::plan::spec::Spec;
+use crate::run::carrier::{Carrier, End, Ends, Wires};
 use crate::run::job::Side;
-use crate::run::mechanism::{End, Ends, Mechanism, Wires};
 
-/// The mechanism of two eventfds.
+/// The carrier of two eventfds.
 pub(crate) struct Eventfd;
 
-impl Mechanism for Eventfd {
+impl Carrier for Eventfd {
     type End = Counters;
 
     fn prepare(_: &Spec) -> Result<Wires, Error> {

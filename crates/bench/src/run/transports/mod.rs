@@ -1,4 +1,4 @@
-//! The mechanisms that carry messages without ZeroMQ sockets, one file each.
+//! The carriers that carry messages without ZeroMQ sockets, one file each.
 
 pub(crate) mod cacheline;
 pub(crate) mod chunks;

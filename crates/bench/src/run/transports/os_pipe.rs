@@ -6,14 +6,14 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::error::{Error, SHORT_OF};
 use crate::plan::spec::Spec;
+use crate::run::carrier::{Carrier, Ends, Wires};
 use crate::run::job::Side;
-use crate::run::mechanism::{Ends, Mechanism, Wires};
 use crate::run::transports::stream::Stream;
 
-/// The mechanism of two kernel pipes.
+/// The carrier of two kernel pipes.
 pub(crate) struct OsPipe;
 
-impl Mechanism for OsPipe {
+impl Carrier for OsPipe {
     type End = Stream<File, File>;
 
     fn prepare(_: &Spec) -> Result<Wires, Error> {

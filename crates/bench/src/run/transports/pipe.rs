@@ -11,10 +11,10 @@ use ringmq_pipe::{ConnectError, Listener, Options, Receiver, Sender};
 use crate::error::Error;
 use crate::plan::spec::Spec;
 use crate::plan::words::Wait;
+use crate::run::carrier::{Carrier, End, Ends, Wires};
 use crate::run::job::Side;
-use crate::run::mechanism::{End, Ends, Mechanism, Wires};
 
-/// The mechanism of a pipe.
+/// The carrier of a pipe.
 pub(crate) struct Pipe;
 
 /// How long the near side waits for the far side to listen.
@@ -44,7 +44,7 @@ fn connect(address: &str, options: &Options) -> Result<ringmq_pipe::Pipe, Connec
     }
 }
 
-impl Mechanism for Pipe {
+impl Carrier for Pipe {
     type End = Halves;
 
     /// Makes up an abstract address, which leaves no file behind.

@@ -9,8 +9,8 @@ use std::os::fd::OwnedFd;
 
 use crate::error::{Error, SHORT_OF};
 use crate::plan::spec::Spec;
+use crate::run::carrier::{Carrier, End, Ends, Wires};
 use crate::run::job::Side;
-use crate::run::mechanism::{End, Ends, Mechanism, Wires};
 
 /// An end that reads one stream and writes another, or the same.
 #[derive(Debug)]
@@ -49,11 +49,11 @@ pub(crate) trait StreamSocket: Read + Write + From<OwnedFd> + Into<OwnedFd> {
     fn pair() -> Result<(Self, Self), Error>;
 }
 
-/// The mechanism of such a socket.
+/// The carrier of such a socket.
 #[derive(Debug)]
 pub(crate) struct Duplex<S>(PhantomData<S>);
 
-impl<S: StreamSocket> Mechanism for Duplex<S> {
+impl<S: StreamSocket> Carrier for Duplex<S> {
     type End = Stream<S, S>;
 
     fn prepare(_: &Spec) -> Result<Wires, Error> {

@@ -10,7 +10,9 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use ringmq_bench::{Face, Pattern, Pin, Program, Size, Sockets, Spec, Transport, Wait, Work};
+use ringmq_bench::{
+    Face, Mechanism, Pattern, Pin, Program, Size, Sockets, Spec, Transport, Wait, Work,
+};
 
 /// The verbs of `ringmq perf`.
 #[derive(Debug, Subcommand)]
@@ -19,7 +21,7 @@ pub(crate) enum Verb {
     Latency(single::Latency),
     /// Messages one way between two processes, as many as go.
     Throughput(single::Throughput),
-    /// The first reply to a peer that has just begun, once for each of many short-lived peers.
+    /// The first reply to a peer that has just begun, once for each of many short-lived peers, and the CPU time of a peer.
     Connect(single::Connect),
     /// What a silent connection costs each side in memory.
     Memory(single::Memory),
@@ -98,6 +100,10 @@ struct Choices {
     /// and RINGMQ_BENCH_OWN_LIBZMQ name other files. [default: ringmq]
     #[arg(long, value_parser = words::<Face>(Face::ALL.map(Face::name)))]
     library: Option<Face>,
+    /// The security mechanism of zmq-ipc and zmq-tcp: with plain the receiver has an authenticator, with curve messages are
+    /// encrypted and stay on ZMTP. [default: null]
+    #[arg(long, value_parser = words::<Mechanism>(Mechanism::ALL.map(Mechanism::name)))]
+    mechanism: Option<Mechanism>,
     /// How both sides wait. Only the pipe and ringmq's sockets have a choice. [default: adaptive; cacheline spin, others
     /// park]
     #[arg(long, value_parser = words::<Wait>(Wait::ALL.map(Wait::name)))]
@@ -141,6 +147,7 @@ impl Choices {
             spec = spec.with_size(size);
         }
         spec = self.counted(spec);
+        spec.mechanism = self.mechanism.unwrap_or(spec.mechanism);
         spec.wait = self.wait.unwrap_or(spec.wait);
         spec.pin = self.pin.unwrap_or(spec.pin);
         Ok(spec)
@@ -192,12 +199,14 @@ mod tests {
 
     #[test]
     fn choices_of_sockets_arrive_and_go_with_sockets_only() {
-        let spec = spec("--transport zmq-tcp --pattern pair --library libzmq").unwrap();
+        let spec =
+            spec("--transport zmq-tcp --pattern pair --library libzmq --mechanism curve").unwrap();
         assert_eq!(spec.transport, Transport::ZmqTcp);
         assert_eq!(
             (spec.sockets.pattern, spec.sockets.face, spec.wait),
             (Pattern::Pair, Face::Stock, Wait::Park)
         );
+        assert_eq!(spec.mechanism, Mechanism::Curve);
         for line in ["--pattern pair", "--transport tcp --library libzmq"] {
             let words = std::iter::once("perf").chain(line.split_whitespace());
             let line = Line::try_parse_from(words).unwrap();
@@ -225,6 +234,7 @@ mod tests {
             ("--wait never", "adaptive"),
             ("--pattern pub", "push-pull"),
             ("--library zmq", "libzmq"),
+            ("--mechanism gssapi", "curve"),
             ("--size 1GB", "4MiB"),
             ("--count x", "--count"),
         ] {

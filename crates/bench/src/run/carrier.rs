@@ -1,4 +1,4 @@
-//! What every mechanism that carries the messages of a run offers. The hot loops are compiled for each of them.
+//! What every carrier that carries the messages of a run offers. The hot loops are compiled for each of them.
 
 use std::hint::black_box;
 use std::io;
@@ -10,7 +10,7 @@ use crate::run::job::Side;
 use crate::run::progress::Progress;
 
 /// A way to join the two sides.
-pub(crate) trait Mechanism {
+pub(crate) trait Carrier {
     /// The end with which a side sends and receives.
     type End: End;
 
@@ -99,13 +99,13 @@ impl Ends {
     }
 }
 
-/// A function that can be called with any mechanism.
+/// A function that can be called with any carrier.
 pub(crate) trait Visit {
     /// Its result.
     type Answer;
 
-    /// Runs for one mechanism.
-    fn visit<M: Mechanism>(self) -> Self::Answer;
+    /// Runs for one carrier.
+    fn visit<M: Carrier>(self) -> Self::Answer;
 }
 
 /// Writes `n` into the first 8 bytes of `message`, or into all of a shorter message.

@@ -116,7 +116,7 @@ impl Open {
 
     /// Decodes until the input is used up, or the socket has no room. The socket sees what has come together together, up
     /// to a batch; where more waits than was read (`streams`), each message at once, for then it reads while this
-    /// decodes.
+    /// decodes. Messages of CURVE come in batches always.
     pub(super) fn decode(
         &mut self,
         ends: &mut Ends,

@@ -140,7 +140,7 @@ fn without_an_authenticator_there_is_no_user() {
     assert_eq!(peer.properties().get(names::USER_ID), None);
 }
 
-/// Where there is none to ask, the peer may go on without being anybody.
+/// Without an authenticator the peer may go on, and has no user.
 #[test]
 fn a_peer_that_is_not_judged_has_no_user() {
     let mut settings = settings(Kind::Pull);

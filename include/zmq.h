@@ -81,7 +81,7 @@ typedef struct zmq_msg_t
     unsigned char _[64] __attribute__ ((aligned (sizeof (void *))));
 } zmq_msg_t;
 
-/* Called once, by any thread, when nobody needs the data any more. */
+/* Called once, by any thread, when the library no longer needs the data. */
 typedef void (zmq_free_fn) (void *data, void *hint);
 
 #define ZMQ_MORE 1

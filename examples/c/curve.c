@@ -80,7 +80,7 @@ int main (void)
     if (zmq_msg_recv (&question, server, 0) < 0)
         return 1;
     const char *user = zmq_msg_gets (&question, "User-Id");
-    say (server, user ? user : "nobody", 0);
+    say (server, user ? user : "stranger", 0);
     zmq_msg_close (&question);
     int size = zmq_recv (client, answer, sizeof answer, 0);
     printf ("The server says: %.*s\n", size, answer);

@@ -32,6 +32,6 @@ with tempfile.TemporaryDirectory() as server_folder, tempfile.TemporaryDirectory
 
             question = server.recv(copy=False)
             known = question["User-Id"].encode() == alice_public
-            server.send_string("alice" if known else "nobody")
+            server.send_string("alice" if known else "stranger")
             print("The server says:", client.recv_string())
         authenticator.stop()

@@ -1,4 +1,4 @@
-//! The oracle, driven by the fuzzer: the ring does what a plain queue does, whatever it is told to do.
+//! The oracle, driven by the fuzzer: the ring does what a plain queue does, in any order of operations.
 #![no_main]
 
 #[path = "../../crates/ring/tests/oracle/mod.rs"]

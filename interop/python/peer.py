@@ -116,15 +116,15 @@ def do_drain(patience="0"):
 
 
 def do_try_send(patience, *message):
-    """Sends it if there is somebody within so many milliseconds."""
+    """Sends the message if a peer has room within so many milliseconds."""
     if not socket.poll(int(patience), zmq.POLLOUT):
-        return ["nobody"]
+        return ["no room"]
     socket.send_multipart(parts(message))
     return ["sent"]
 
 
 def do_mute():
-    """Waits until there is nobody to send to."""
+    """Waits until no peer has room."""
     while socket.poll(0, zmq.POLLOUT):
         socket.poll(1)
     return ["mute"]
@@ -202,7 +202,7 @@ def serve_zap(handler, reply):
             request = handler.recv_multipart()
             requests.append(request)
             if not reply:
-                # Dead, and nobody has been answered.
+                # The handler stops here and has answered no request.
                 break
             handler.send_multipart([request[1] if word == "id" else parts([word])[0] for word in reply])
     except zmq.ContextTerminated:

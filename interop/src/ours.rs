@@ -20,7 +20,7 @@ impl Transport {
     /// All of them.
     pub const ALL: [Transport; 3] = [Transport::Tcp, Transport::Path, Transport::Abstract];
 
-    /// An endpoint to bind to that nobody else has. What it was bound to is to be asked for.
+    /// Returns an endpoint to bind to that no other socket has. Ask the socket for the endpoint that it got.
     pub fn endpoint(self, scratch: &Scratch) -> String {
         let name = abstract_name("interop");
         match self {

@@ -92,7 +92,7 @@ impl Stock {
         assert_eq!(self.ask(&format!("send {}", words(parts))), "sent");
     }
 
-    /// Sends a message, if there is somebody for it before this time has passed.
+    /// Sends a message if a peer has room for it within this time.
     pub fn try_send<P: AsRef<[u8]>>(&mut self, parts: &[P], patience: Duration) {
         self.ask(&format!(
             "try_send {} {}",
@@ -144,7 +144,7 @@ impl Stock {
     }
 
     /// The answer to `recv`, if `act` is what it takes, every millisecond: a socket that publishes does not know when
-    /// somebody has subscribed.
+    /// a subscription has arrived.
     pub fn hear_message_while(&mut self, mut act: impl FnMut()) -> Vec<Vec<u8>> {
         thread::scope(|scope| {
             let heard = scope.spawn(|| self.hear_message());

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_module_that_nobody_has_is_missing() {
+    fn an_unknown_module_is_missing() {
         assert!(!python_imports("no_module_has_this_name"));
     }
 }

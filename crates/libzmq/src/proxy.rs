@@ -9,10 +9,10 @@ use crate::errors::Errno;
 use crate::handle::{Guard, Slot};
 use crate::socket::Open;
 
-/// The sockets of a proxy while it does not hold them: front, back, capture and control, of which some are not there.
+/// The sockets of a proxy while it does not hold them: front, back, capture and control; some may be missing.
 struct Places([Option<(&'static Slot<Open>, u32)>; 4]);
 
-/// They, while it does.
+/// The same sockets while the proxy holds them.
 type Held = [Option<Guard<Open>>; 4];
 
 impl Places {
@@ -110,7 +110,7 @@ fn step(held: &mut Held, progress: &mut ProxyProgress) -> Result<ProxyStep, Errn
     Ok(step?)
 }
 
-/// Runs a proxy that is told by messages to pause, to go on, to end, or what it has done.
+/// Runs a proxy. Messages at the control socket pause, resume or end it, or ask for its statistics.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_proxy_steerable(
     frontend: *mut c_void,

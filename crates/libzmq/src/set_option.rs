@@ -300,7 +300,7 @@ fn size(bytes: c_int) -> usize {
     usize::try_from(bytes).unwrap_or_default()
 }
 
-/// A time, or for ever.
+/// Converts milliseconds. Returns `None` for a negative number: no limit.
 fn within(millis: c_int) -> Option<Duration> {
     let millis = u64::try_from(millis).ok()?;
     Some(Duration::from_millis(millis))

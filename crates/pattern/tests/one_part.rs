@@ -158,7 +158,7 @@ fn a_server_names_its_peers_by_numbers() {
 fn a_server_refuses_what_it_cannot_deliver_and_hands_it_back() {
     let mut server = Stage::with(Kind::Server, 1);
     assert!(server.can_send());
-    let unnamed = server.send("to nobody");
+    let unnamed = server.send("to no peer");
     assert!(matches!(unnamed, Err(SendPartError::HostUnreachable(_))));
     let unknown = send_to(&mut server, 7, "a").map_err(SendPartError::into_frame);
     assert_eq!(unknown.unwrap_err().routing_id(), number(7));

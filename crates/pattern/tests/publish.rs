@@ -86,7 +86,7 @@ fn verbose_tells_of_every_subscription_and_verboser_of_the_rest() {
 }
 
 #[test]
-fn who_goes_unsubscribes() {
+fn a_peer_that_goes_unsubscribes() {
     let mut publisher = Stage::with(Kind::Xpub, 2);
     for topic in ["\x01b", "\x01a", "\x01", "\x01abc"] {
         publisher.give(0, topic);
@@ -135,7 +135,7 @@ fn subscriptions_keep_their_properties() {
 }
 
 #[test]
-fn who_has_no_room_loses_the_whole_message() {
+fn a_peer_without_room_loses_the_whole_message() {
     let mut publisher = Stage::with(Kind::Pub, 2);
     publisher.give(0, "\x01");
     publisher.give(1, "\x01");
@@ -179,7 +179,7 @@ fn with_nodrop_it_is_told_that_the_known_room_is_spent() {
     // A publisher that drops need not know.
     publisher.send("a").unwrap();
     publisher.set(SetOption::XpubNodrop(true));
-    publisher.send("for nobody").unwrap();
+    publisher.send("for no peer").unwrap();
     assert!(matches!(
         publisher.send("a|1"),
         Err(SendPartError::WouldBlock(_))
@@ -229,7 +229,7 @@ fn everybody_is_welcomed() {
 }
 
 #[test]
-fn who_cannot_subscribe_gets_all() {
+fn a_peer_that_cannot_subscribe_gets_everything() {
     let mut publisher = Stage::new(Kind::Pub);
     publisher.pipe(0);
     let remote = Remote {

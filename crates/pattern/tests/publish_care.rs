@@ -11,7 +11,7 @@ fn in_manual_mode_the_application_subscribes_peers() {
     let Stage { pattern, world, .. } = &mut publisher;
     assert!(pattern.set(SetOption::Subscribe(b"a"), world).is_err());
     publisher.set(SetOption::XpubManual(true));
-    // Nothing was received: this is nobody's.
+    // No subscription was received yet, so this subscribes no peer.
     publisher.set(SetOption::Subscribe(b"a"));
     publisher.give(0, "\x01A");
     publisher.give(1, "\x01B");
@@ -29,7 +29,7 @@ fn in_manual_mode_the_application_subscribes_peers() {
     publisher.set(SetOption::Unsubscribe(b"XA"));
     publisher.send("XA").unwrap();
     assert_eq!(publisher.got(0), [""; 0]);
-    // Peers that go unsubscribe from what they asked for, and nobody can be subscribed for them.
+    // A peer that goes unsubscribes from what it asked for, and its successor cannot be subscribed in its place.
     publisher.leave(1);
     publisher.join(1);
     assert_eq!(publisher.recv().unwrap(), "\0B");
@@ -39,7 +39,7 @@ fn in_manual_mode_the_application_subscribes_peers() {
 }
 
 #[test]
-fn a_subscription_of_a_peer_that_has_gone_subscribes_nobody() {
+fn a_subscription_of_a_peer_that_has_gone_subscribes_no_peer() {
     let mut publisher = Stage::with(Kind::Xpub, 1);
     publisher.set(SetOption::XpubManual(true));
     publisher.give(0, "\x01a");
@@ -68,7 +68,7 @@ fn a_last_value_goes_to_the_newcomer_only() {
 }
 
 #[test]
-fn who_subscribes_to_too_much_is_ended() {
+fn a_peer_that_subscribes_to_too_much_is_ended() {
     let limits = SetOption::XpubLimits {
         topics: 3,
         bytes: 10,
@@ -143,7 +143,7 @@ fn nothing_that_can_be_received_waits_unseen() {
             .chain(["user".to_owned()]),
     );
     assert_eq!(publisher.recv().unwrap(), "\x01a");
-    // A call reads so many, and puts the peer off: the pattern is told of it again.
+    // A call drops a limited number of messages, then puts the peer off until the next call.
     let calls = (0..3).take_while(|_| !publisher.can_recv()).count();
     assert!(calls < 3);
     assert_eq!(publisher.recv().unwrap(), "user");
@@ -152,7 +152,7 @@ fn nothing_that_can_be_received_waits_unseen() {
 
 /// What the application does not receive is kept for it, up to the limits of each peer.
 #[test]
-fn a_peer_whose_news_nobody_receives_is_ended() {
+fn a_peer_whose_subscriptions_are_not_received_is_ended() {
     let limits = SetOption::XpubLimits {
         topics: 10,
         bytes: 100,

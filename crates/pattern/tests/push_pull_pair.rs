@@ -31,7 +31,7 @@ fn push_passes_over_full_peers_and_refuses_when_all_are() {
     let refused = push.send("d|e").unwrap_err();
     assert!(matches!(&refused, SendPartError::WouldBlock(frame) if frame.more()));
     assert_eq!(&refused.into_frame()[..], b"d");
-    // Who has room again is asked again.
+    // A peer that has room again is looked at again.
     assert_eq!(push.got(1), ["b", "c"]);
     assert!(push.can_send());
     push.send("d|e").unwrap();
@@ -138,7 +138,7 @@ fn what_is_left_of_a_message_is_received_after_its_peer_has_gone() {
         stage.give(0, "lost");
         assert_eq!(&stage.recv_part().unwrap()[..], b"a");
         stage.leave(0);
-        // Somebody else gets the number, sends, and goes.
+        // Another peer gets the number, sends, and goes.
         stage.join(0);
         stage.give(0, "d");
         assert!(stage.can_recv());

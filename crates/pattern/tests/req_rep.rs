@@ -197,9 +197,9 @@ fn replies_to_those_who_are_gone_or_full_are_dropped() {
     rep.give(0, "|a");
     rep.recv().unwrap();
     rep.leave(0);
-    // Its number goes to somebody else, who has asked nothing.
+    // Its number goes to another peer, which has sent no request.
     rep.join(0);
-    rep.send("reply|to nobody").unwrap();
+    rep.send("reply|to no peer").unwrap();
     assert_eq!(rep.got(0), [""; 0]);
     rep.give(0, "|b");
     rep.recv().unwrap();

@@ -15,7 +15,7 @@ fn made(count: u32) -> String {
 }
 
 #[test]
-fn a_router_says_who_sent_and_sends_to_whom_it_is_told() {
+fn a_router_names_senders_and_sends_to_named_peers() {
     let mut router = Stage::new(Kind::Router);
     router.join_as(0, "alice").unwrap();
     router.join(1);
@@ -66,7 +66,7 @@ fn the_id_has_the_properties_of_the_message() {
 fn what_cannot_be_delivered_is_dropped() {
     let mut router = Stage::new(Kind::Router);
     router.join_as(0, "a").unwrap();
-    router.send("nobody|x|y").unwrap();
+    router.send("unknown|x|y").unwrap();
     router.send("a").unwrap();
     router.pipe(0).room = 0;
     router.send("a|x").unwrap();
@@ -96,7 +96,7 @@ fn a_mandatory_router_says_so() {
     assert_eq!(router.got(0), ["x"]);
     router.send("a|y").unwrap();
     assert_eq!(router.got(0), ["y"]);
-    // Somebody who has gone, and whose last message is still to be read, will never have room.
+    // A peer that has gone never has room again, also while its last message is unread.
     (router.pipe(0).room, router.pipe(0).gone) = (0, true);
     assert!(matches!(
         router.send("a|z"),
@@ -213,7 +213,7 @@ fn an_assigned_id_counts_before_the_peers_own() {
 }
 
 #[test]
-fn made_ids_pass_over_those_that_somebody_took() {
+fn made_ids_skip_those_that_peers_have_chosen() {
     let mut router = Stage::new(Kind::Router);
     router.join_as(0, &made(0)).unwrap();
     router.join(1);

@@ -72,7 +72,7 @@ fn nothing_is_lost_however_both_wait() {
 #[test]
 fn credit_comes_back_in_steps() {
     for (mark, step) in [(1, 1), (2, 1), (3, 2), (4, 2), (10, 5), (1000, 500)] {
-        let (mut sender, mut receiver) = pipe(mark, Waker::of_nobody(), Waker::of_nobody());
+        let (mut sender, mut receiver) = pipe(mark, Waker::unset(), Waker::unset());
         let mut sent = 0;
         while sender.has_room() {
             send(&mut sender, sent);
@@ -97,7 +97,7 @@ fn credit_comes_back_in_steps() {
 
 #[test]
 fn a_message_is_whole_or_absent() {
-    let (mut sender, mut receiver) = pipe(0, Waker::of_nobody(), Waker::of_nobody());
+    let (mut sender, mut receiver) = pipe(0, Waker::unset(), Waker::unset());
     sender.push(1, false).unwrap();
     assert!(!receiver.is_ready() && sender.is_in_midst());
     sender.rollback();
@@ -111,8 +111,8 @@ fn a_message_is_whole_or_absent() {
 }
 
 #[test]
-fn who_receives_no_more_is_known() {
-    let (mut sender, receiver) = pipe(1, Waker::of_nobody(), Waker::of_nobody());
+fn a_sender_knows_that_its_receiver_has_gone() {
+    let (mut sender, receiver) = pipe(1, Waker::unset(), Waker::unset());
     assert!(!sender.is_orphaned());
     send(&mut sender, 0);
     drop(receiver);
@@ -124,8 +124,8 @@ fn who_receives_no_more_is_known() {
 fn a_sleeper_that_is_found_late() {
     let _guard = watchdog(Duration::from_secs(60));
     for _ in 0..200 {
-        let waker = Waker::of_nobody();
-        let (mut sender, mut receiver) = pipe(0, waker.clone(), Waker::of_nobody());
+        let waker = Waker::unset();
+        let (mut sender, mut receiver) = pipe(0, waker.clone(), Waker::unset());
         scope(|scope| {
             scope.spawn(move || {
                 for number in 0..100 {
@@ -225,7 +225,7 @@ fn the_last_message_of_a_conflating_pipe_always_arrives() {
     let seed = seed();
     for wait in [Wait::Park, Wait::Adaptive, Wait::Spin] {
         let mut there = Sleeper::new(wait).unwrap();
-        let (mut sender, mut receiver) = conflating(there.bellpull().into(), Waker::of_nobody());
+        let (mut sender, mut receiver) = conflating(there.bellpull().into(), Waker::unset());
         scope(|scope| {
             scope.spawn(move || {
                 let mut random = Random::new(seed);
@@ -256,7 +256,7 @@ fn the_last_message_of_a_conflating_pipe_always_arrives() {
 /// What was not the last when the sender went is not there, and what was is.
 #[test]
 fn a_conflating_pipe_keeps_one_element_to_the_end() {
-    let (mut sender, mut receiver) = conflating(Waker::of_nobody(), Waker::of_nobody());
+    let (mut sender, mut receiver) = conflating(Waker::unset(), Waker::unset());
     for number in 0..10 {
         sender.push(number, false).unwrap();
         assert!(!receiver.is_ready() && !sender.is_in_midst());
@@ -275,7 +275,7 @@ fn a_conflating_pipe_keeps_one_element_to_the_end() {
 #[test]
 fn a_sender_that_is_to_refuse_has_no_room() {
     for mark in [0, 5] {
-        let (mut sender, mut receiver) = pipe(mark, Waker::of_nobody(), Waker::of_nobody());
+        let (mut sender, mut receiver) = pipe(mark, Waker::unset(), Waker::unset());
         sender.push(1, true).unwrap();
         assert!(sender.has_room());
         sender.refuse();
@@ -289,7 +289,7 @@ fn a_sender_that_is_to_refuse_has_no_room() {
 /// A sender whose mark became smaller has had messages received of which no credit came back.
 #[test]
 fn credit_that_a_smaller_mark_makes_due_comes_back_at_once() {
-    let (mut sender, mut receiver) = pipe(1000, Waker::of_nobody(), Waker::of_nobody());
+    let (mut sender, mut receiver) = pipe(1000, Waker::unset(), Waker::unset());
     for number in 0..400 {
         sender.push(number, true).unwrap();
         assert_eq!(receiver.pop(), Some(number));

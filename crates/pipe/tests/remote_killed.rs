@@ -99,8 +99,8 @@ fn agree(stream: Stream) -> Side {
     let stream = Arc::new(stream);
     let lines = Lines {
         carry: Box::new(OverStream(Arc::clone(&stream))),
-        session: Waker::of_nobody(),
-        socket: Waker::of_nobody(),
+        session: Waker::unset(),
+        socket: Waker::unset(),
     };
     let Parts {
         sender,

@@ -123,7 +123,7 @@ fn the_counter_counts() {
     assert_eq!(count, (MESSAGES - FIRST) as u64);
 }
 
-/// Nobody waits: one thread sends and receives in turn.
+/// One thread sends and receives in turn, so neither side waits.
 #[test]
 fn messages_cost_no_allocation() {
     let _guard = watchdog(Duration::from_secs(60));

@@ -99,7 +99,7 @@ fn two_threads_in_order() {
                 number += 1;
             }
             if steps.below(9) == 0 {
-                // Nobody sees these.
+                // The consumer never sees these.
                 producer.publish();
                 producer.push(vec![]);
                 producer.push(vec![]);

@@ -78,5 +78,5 @@ fn lines_that_are_taken_ahead_hold_nothing_unread() {
 #[test]
 fn a_line_too_far_takes_a_message_away() {
     let gone = catch_unwind(AssertUnwindSafe(|| check(|| ahead(LINE as usize))));
-    assert!(gone.is_err(), "nobody has missed the message");
+    assert!(gone.is_err(), "no interleaving lost the message");
 }

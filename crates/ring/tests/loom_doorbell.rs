@@ -27,8 +27,8 @@ fn published(work: &Model) -> u64 {
     unsafe { work.load(0) }
 }
 
-/// One sleep against one publication. With `fences` publishers are asked for them; without, the
-/// sleeper owes a barrier that nobody runs.
+/// One sleep against one publication. With `fences` the publisher fences; without, the sleeper owes a barrier and
+/// does not run it.
 fn one_sleep(fences: bool) {
     let (work, word) = (Model::new(8), Model::new(8));
     let bell = Arc::new(AtomicBool::new(false));
@@ -49,7 +49,7 @@ fn one_sleep(fences: bool) {
     publisher.join().unwrap();
     assert!(
         !asleep || bell.load(Ordering::Acquire),
-        "asleep, and nobody has rung"
+        "asleep without a ring"
     );
 }
 
@@ -67,8 +67,8 @@ fn without_the_fence_a_wake_up_is_lost() {
     assert!(lost.is_err(), "the model has not found the missing fence");
 }
 
-/// Somebody polls the doorbell, level-triggered: drain, arm, look, and, whatever was found, poll. Two
-/// messages come.
+/// A thread polls the doorbell, level-triggered: drain, arm, look, and then poll, whatever the look found. Two messages
+/// come.
 fn watched(drain_first: bool) {
     let (work, word) = (Model::new(8), Model::new(8));
     let bell = Arc::new(AtomicBool::new(false));
@@ -173,7 +173,7 @@ fn a_waiting_writer_is_rung() {
         reader.join().unwrap();
         assert!(
             !asleep || bell.load(Ordering::Acquire),
-            "asleep, and nobody has rung"
+            "asleep without a ring"
         );
     });
     explored(count, 10);

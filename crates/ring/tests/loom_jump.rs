@@ -36,7 +36,7 @@ fn jump(start: u64, publish: Ordering) {
             assert_eq!(writer.is_reader_here(), seen >= LARGE as u64);
             if writer.is_reader_here() {
                 for offset in (0..SMALL).step_by(8) {
-                    // SAFETY: words within the memory, which nobody reads any more.
+                    // SAFETY: words within the memory, which the reader has left.
                     unsafe { left.store(offset, u64::MAX) };
                 }
                 return;

@@ -25,7 +25,7 @@ const CAPACITY: usize = 1024;
 #[derive(Clone, Copy, PartialEq)]
 enum Rule {
     Kept,
-    /// Nobody asks for fences, and nobody runs the barrier that is owed instead.
+    /// The publisher is not asked for a fence, and the sleeper does not run the barrier that it owes instead.
     NoFence,
     /// The sender looks who sleeps, and only then publishes.
     LookFirst,

@@ -59,7 +59,7 @@ pub(crate) struct UdpSession {
     last: Option<(SocketAddr, Frame)>,
     readable: bool,
     writable: bool,
-    /// Events of the socket are told.
+    /// The reactor watches the descriptor.
     pub(crate) is_watched: bool,
     /// The program has closed its end of the pipe.
     pub(crate) letting_go: bool,

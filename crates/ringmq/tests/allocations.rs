@@ -68,7 +68,7 @@ fn pair(bound: Kind, connected: Kind, endpoint: &str) -> (Socket, Socket) {
     };
     let mut bound = context.socket(bound).unwrap();
     let mut connected = other.socket(connected).unwrap();
-    // Who waits otherwise reads the CPUs and the quota of this process again every second, which allocates.
+    // The other strategies read the CPUs and the quota of this process every second, which allocates.
     bound.set_wait(Wait::Park);
     connected.set_wait(Wait::Park);
     bound.bind(endpoint).unwrap();
@@ -76,7 +76,7 @@ fn pair(bound: Kind, connected: Kind, endpoint: &str) -> (Socket, Socket) {
     (bound, connected)
 }
 
-/// Does `each` so many times, and says how often anybody allocated after the first.
+/// Calls `each` this many times. Returns the number of allocations of all threads after the first call.
 fn count_of(times: u64, mut each: impl FnMut()) -> u64 {
     let before = allocations();
     (0..times).for_each(|_| each());

@@ -16,7 +16,7 @@ fn text(message: &Message) -> &str {
     std::str::from_utf8(&message[0]).unwrap()
 }
 
-/// Sends until nobody is known to be there.
+/// Sends until the socket has noticed that it has no peer.
 fn send_until_alone(socket: &mut Socket) {
     loop {
         match socket.try_send("lost") {

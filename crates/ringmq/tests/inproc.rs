@@ -34,7 +34,7 @@ fn texts(message: &Message) -> Vec<&str> {
         .collect()
 }
 
-/// What no peer can be told is refused here, and not where it would be told.
+/// A routing id that ZMTP cannot carry is refused when it is set.
 #[test]
 fn routing_ids_that_are_none() {
     let context = Context::new().unwrap();
@@ -102,7 +102,7 @@ fn a_peer_that_connected_first_is_missed_when_it_closes() {
         let (mut push, pull) = pair(&context, Kind::Push, Kind::Pull, connect_first);
         push.try_send("taken").unwrap();
         drop(pull);
-        let refused = push.try_send("nobody is there").unwrap_err();
+        let refused = push.try_send("refused").unwrap_err();
         assert!(matches!(refused.reason, SendError::WouldBlock));
     }
 }
@@ -122,7 +122,7 @@ fn newcomers_are_heard() {
                 let mut push = context.socket(Kind::Push).unwrap();
                 push.connect("inproc://newcomers").unwrap();
                 push.send(&number.to_ne_bytes()).unwrap();
-                // Nobody else may wake it.
+                // Waits, so that only this message can wake the receiver.
                 hear.recv().unwrap();
             }
         });

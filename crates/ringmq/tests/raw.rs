@@ -227,7 +227,7 @@ fn parts_behind_the_id_are_one_run_of_bytes_and_an_id_alone_is_nothing() {
 fn strangers_are_unreachable() {
     for mut socket in both() {
         let is_stream = socket.kind() == Kind::Stream;
-        let sent = socket.send(to(b"nobody", b"x"));
+        let sent = socket.send(to(b"unknown", b"x"));
         assert_eq!(sent.is_err(), is_stream);
         if let Err(error) = sent {
             assert!(matches!(error.reason, SendError::HostUnreachable));

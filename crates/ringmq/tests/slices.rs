@@ -54,7 +54,7 @@ fn a_frame_that_was_refused_is_as_it_was_and_memory_is_used_again() {
         assert!(place.is_none_or(|place| place == here));
         place = Some(here);
     }
-    // What somebody else shares stays as it is.
+    // A frame that has another owner keeps its bytes.
     frame.share();
     let other = frame.clone();
     from.send_slice(&[6; 200]).unwrap();

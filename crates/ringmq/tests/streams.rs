@@ -76,11 +76,11 @@ fn a_peer_that_fills_a_pipe_at_once_is_told_that_it_is_full() {
 }
 
 #[test]
-fn a_router_that_met_nobody_can_be_closed() {
+fn a_router_that_never_had_a_peer_can_be_closed() {
     let context = Context::new().unwrap();
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("tcp://{}", nobody.local_addr().unwrap());
-    drop(nobody);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+    drop(listener);
     let mut router = context.socket(Kind::Router).unwrap();
     router.connect(&endpoint).unwrap();
     router.disconnect(&endpoint).unwrap();

@@ -44,7 +44,7 @@ pub struct Wake {
 #[derive(Debug)]
 pub struct Readiness {
     epoll: Epoll,
-    /// Whether a ring is told of once, or for as long as it is not drained.
+    /// True if a ring ends one sleep although it is not drained; false if it ends all sleeps until it is drained.
     once: Cell<bool>,
 }
 

@@ -77,7 +77,7 @@ fn a_given_listener_keeps_its_path() {
 
 /// A pidfd that is asked for late comes with what was sent before, too.
 #[test]
-fn what_is_accepted_tells_who_sends_and_its_pidfd_when_asked() {
+fn an_accepted_stream_gives_credentials_and_pidfd_when_asked() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let given = std::os::unix::net::UnixListener::bind(&path).unwrap();

@@ -137,7 +137,7 @@ fn a_child_that_drops_the_listener_leaves_its_path() {
 }
 
 #[test]
-fn a_killed_peer_that_nobody_has_reaped_is_dead() {
+fn a_killed_peer_that_was_not_reaped_is_dead() {
     let (ours, theirs) = Stream::pair().unwrap();
     let child = fork(|| {
         if theirs.send(b"x", &[], soon()).is_err() {

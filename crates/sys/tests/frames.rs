@@ -256,7 +256,7 @@ fn a_peer_that_closes_is_told_from_one_that_is_silent() {
 }
 
 #[test]
-fn sending_to_nobody_raises_no_signal() {
+fn sending_without_a_receiver_raises_no_signal() {
     let _alone = alone();
     // SAFETY: restores the default action (death), so that a SIGPIPE cannot go unseen; Rust's
     // runtime ignores it otherwise.

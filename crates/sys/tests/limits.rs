@@ -162,7 +162,7 @@ fn no_descriptors_to_accept() {
         assert_eq!(
             idle.kind(),
             std::io::ErrorKind::TimedOut,
-            "nobody came, so it sleeps"
+            "it sleeps while no peer connects"
         );
         assert!(Instant::now() >= deadline);
         drop(taken);

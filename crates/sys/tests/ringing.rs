@@ -31,7 +31,7 @@ fn bell() -> (Doorbell, OwnedFd, Ringer) {
 }
 
 #[test]
-fn a_full_bell_has_been_rung_and_clearing_flags_blocks_nobody() {
+fn a_full_bell_counts_as_rung_and_cleared_flags_block_no_ringer() {
     watched(|| {
         let (bell, sent, ringer) = bell();
         // The peer clears O_NONBLOCK on everything that it holds.
@@ -48,7 +48,7 @@ fn a_full_bell_has_been_rung_and_clearing_flags_blocks_nobody() {
 }
 
 #[test]
-fn a_socket_as_bell_blocks_nobody_either() {
+fn a_socket_as_bell_blocks_no_ringer_either() {
     watched(|| {
         let (theirs, ours) = std::os::unix::net::UnixStream::pair().unwrap();
         let shared: OwnedFd = ours.into();
@@ -65,7 +65,7 @@ fn a_socket_as_bell_blocks_nobody_either() {
 }
 
 #[test]
-fn nobody_listening_raises_no_signal() {
+fn a_bell_without_a_listener_raises_no_signal() {
     // SAFETY: restores the default action (death), so that a SIGPIPE cannot go unseen; Rust's
     // runtime ignores it otherwise.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
@@ -243,7 +243,7 @@ fn each_ring_ends_one_sleep_where_that_is_asked_for() {
         assert!(readiness.tells_once());
         assert!(
             readiness.wait(None).unwrap().rung,
-            "what came before is told"
+            "an earlier ring is reported"
         );
         for _ in 0..1000 {
             assert!(readiness.check().unwrap().timed_out, "and only once");

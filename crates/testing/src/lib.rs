@@ -8,13 +8,13 @@
 //! use ringmq_testing::{Actor, role, say, spawn_role, watchdog};
 //!
 //! #[test]
-//! fn somebody_answers() {
+//! fn the_other_process_answers() {
 //!     if role().is_some() {
 //!         say("hello");
 //!         return;
 //!     }
 //!     let _guard = watchdog(Duration::from_secs(20));
-//!     let mut other = Actor::start(&mut spawn_role("somebody_answers", "greeter", &[]));
+//!     let mut other = Actor::start(&mut spawn_role("the_other_process_answers", "greeter", &[]));
 //!     assert_eq!(other.hear(), "hello");
 //!     other.finish();
 //! }

@@ -257,8 +257,8 @@ impl Way {
         Err(last)
     }
 
-    /// A socket that is connected (true), or on its way.
-    /// If it fails, the number of its socket is told, too.
+    /// Begins to connect. Returns the socket, and true if it is connected already. An error carries the number of the
+    /// socket's descriptor, if there was one.
     fn begin(&self, to: &SocketAddr) -> Result<(Socket, bool), (Refused, Option<RawFd>)> {
         let socket = open(to, &self.options).map_err(|refused| (refused, None))?;
         let begun = self.begin_on(&socket, to);
@@ -402,7 +402,7 @@ mod tests {
             beyond: None,
             options: Options::default(),
         };
-        let endpoint = "nobody asks".into();
+        let endpoint = "unused".into();
         (way, DialError::NoStream { endpoint })
     }
 

@@ -94,11 +94,11 @@ pub struct User {
 /// Why an authenticator refuses a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// Not now: 300. The peer is not told why the connection ends.
+    /// Not now: 300. The peer gets no reason for the end of the connection.
     Temporary,
-    /// Not this peer: 400. The peer is told.
+    /// Not this peer: 400. The peer gets the status.
     Denied,
-    /// The authenticator does not work: 500. The peer is told.
+    /// The authenticator does not work: 500. The peer gets the status.
     Internal,
 }
 
@@ -112,7 +112,7 @@ impl Refusal {
         }
     }
 
-    /// The reason that the peer is told; `None` for silence.
+    /// The reason that is sent to the peer; `None` for no reason.
     pub(crate) const fn reason(self) -> Option<&'static [u8]> {
         match self {
             Refusal::Temporary => None,

@@ -133,7 +133,7 @@ fn another_server_key_opens_nothing() {
     let hello = Error::Cryptographic { command: "HELLO" };
     assert_eq!(ended.server, Err(hello.clone()));
     assert_eq!(hello.detail(), Detail::Protocol(0x1100_0001));
-    // The client is told nothing: the stream ends.
+    // The client gets no ERROR: the stream ends.
     assert_eq!(ended.client, Ok(()));
     assert_eq!(ended.last_of_server, b"");
 }

@@ -59,7 +59,7 @@ fn silence_after_a_ping_is_death() {
     for now in [100, 200, 300] {
         connection.tick(ms(now)).unwrap();
     }
-    // It counts from the first that nobody answered.
+    // The timeout counts from the first PING without an answer.
     assert_eq!(connection.deadline(), Some(ms(350)));
     assert_eq!(connection.tick(ms(350)), Err(Error::HeartbeatTimeout));
     assert_eq!(connection.tick(ms(0)), Err(Error::HeartbeatTimeout));

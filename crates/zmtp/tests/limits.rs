@@ -125,7 +125,7 @@ fn frames_of_many_mib_are_read_into_their_place() {
 }
 
 #[test]
-fn who_takes_one_event_at_a_time_keeps_the_bytes() {
+fn bytes_are_kept_while_events_are_taken_one_at_a_time() {
     let mut connection = ready(Settings::new(Kind::Pull));
     let mut input = &b"\x00\x01a\x00\x01b\x00"[..];
     let first = connection.receive(&mut input, Duration::ZERO).unwrap();

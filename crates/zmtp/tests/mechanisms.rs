@@ -93,7 +93,7 @@ fn the_clear_has_no_place_in_what_curve_writes() {
 #[test]
 fn an_authenticator_sees_what_the_peer_shows() {
     let user = User {
-        id: b"somebody".to_vec(),
+        id: b"alice".to_vec(),
         metadata: vec![
             ("X-Group".into(), b"some".to_vec()),
             ("Socket-Type".into(), b"its own".to_vec()),
@@ -123,7 +123,7 @@ fn an_authenticator_sees_what_the_peer_shows() {
         assert_eq!(peer.user(), Some(&user));
         let properties = peer.properties();
         let property = |name| properties.get(name).map(|value| value.to_bytes().to_vec());
-        assert_eq!(property(names::USER_ID), Some(b"somebody".to_vec()));
+        assert_eq!(property(names::USER_ID), Some(b"alice".to_vec()));
         assert_eq!(property("X-Group"), Some(b"some".to_vec()));
         assert_eq!(property(names::SOCKET_TYPE), Some(b"its own".to_vec()));
         assert_eq!(property("user-id"), None);
@@ -159,7 +159,7 @@ fn a_peer_that_is_not_judged_has_no_user() {
 }
 
 #[test]
-fn who_is_refused_is_told_or_not() {
+fn a_refused_peer_gets_the_status_or_nothing() {
     for refusal in [Refusal::Temporary, Refusal::Denied, Refusal::Internal] {
         for [client, mut server] in pairs(Kind::Push, Kind::Pull) {
             server.authenticate = true;

@@ -73,7 +73,7 @@ fn programs_that_watch_a_descriptor_share_memory() {
                 "{way}"
             );
         }
-        // Nobody waits in a call.
+        // Both programs wait in a poll, not in a call of libzmq.
         for echo in ["echo_level_triggered", "echo_edge_triggered"] {
             assert!(
                 talk((way, Library::Ours), (echo, Library::Ours), true),

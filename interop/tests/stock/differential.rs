@@ -249,7 +249,7 @@ impl Said {
         let text = vec![b'a' + random.below(26) as u8; len];
         let said = match random.below(24) {
             0 => {
-                self.odd("flags that nobody has defined");
+                self.odd("undefined flags");
                 frame((random.below(32) as u8) << 3 | random.below(2) as u8, &text)
             }
             1 => {
@@ -359,7 +359,7 @@ fn say(stream: &mut TcpStream, said: &Said, known: impl FnOnce()) -> Fate {
     };
     let answered = |heard: &[u8]| heard.windows(PONG.len()).any(|bytes| bytes == PONG);
     let last = [&said.traffic[..], PING].concat();
-    // Who has closed may answer that with a reset.
+    // A peer that has closed may answer with a reset.
     let _ = stream.write_all(&said.greeting);
     let mut rest = Vec::new();
     let greeting = hear(stream, |heard| {
@@ -449,7 +449,7 @@ fn own(kind: Kind, said: &Said, patience: Duration) -> Made {
     let endpoint = socket.last_endpoint().to_owned();
     let fate = tell(&endpoint, said, patience, || {
         if kind == Kind::Req {
-            // There may be nobody.
+            // There may be no peer.
             let _ = socket.send_deadline("request", Instant::now() + patience);
         }
     });

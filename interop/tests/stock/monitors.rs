@@ -34,7 +34,7 @@ fn next(monitor: &mut Monitor) -> &'static str {
 /// The events of the binding side until its peer is there, and those of the connecting side, over tcp.
 const BOUND: [&str; 3] = ["LISTENING", "ACCEPTED", "HANDSHAKE_SUCCEEDED"];
 const CONNECTED: [&str; 3] = ["CONNECT_DELAYED", "CONNECTED", "HANDSHAKE_SUCCEEDED"];
-/// What they are told when the peer goes.
+/// Their events when the peer goes.
 const ALONE: [&str; 1] = ["DISCONNECTED"];
 const AGAIN: [&str; 2] = ["DISCONNECTED", "CONNECT_RETRIED"];
 

@@ -40,7 +40,7 @@ fn a_stock_peer_that_is_killed_while_it_sends() {
                 whole(&message, i);
                 i += 1;
             }
-            // The newcomer may have been quicker than what was left, but nobody overtakes himself.
+            // The new peer may overtake messages of the old one. The messages of each peer keep their order.
             while let Ok(message) = pull.try_recv() {
                 whole(&interop::parts(&message), i);
                 i += 1;

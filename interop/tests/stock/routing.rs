@@ -16,7 +16,7 @@ fn given_by_our_router() {
     for transport in Transport::ALL {
         for kind in [Kind::Dealer, Kind::Req, Kind::Router] {
             for id in IDS {
-                // A ROUTER does not say whom to send to unless it was told.
+                // A ROUTER needs the routing id of the peer that it sends to.
                 if kind == Kind::Router && id.is_empty() {
                     continue;
                 }

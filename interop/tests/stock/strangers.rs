@@ -75,7 +75,7 @@ fn nonsense_is_shown_the_door() {
         // It may be refused before it has said all.
         let _ = stream.write_all(&bytes);
         still_served(&mut dealer, &mut stock, i);
-        // Who waits for the rest of what was announced waits; we say that there is none.
+        // The library may wait for the rest of an announced frame, so this end closes its half of the stream.
         let _ = stream.shutdown(std::net::Shutdown::Write);
         until_closed(stream);
         still_served(&mut dealer, &mut stock, i + 100);
@@ -159,7 +159,7 @@ fn we_of_the_wrong_type() {
     stock.ask("monitor");
     let endpoint = stock.bind("tcp://127.0.0.1:*");
     let mut wrong = ours(Kind::Req);
-    // Nobody ever takes its question.
+    // No peer takes its question.
     wrong.set_linger(Duration::ZERO);
     wrong.connect(&endpoint).unwrap();
     wrong.send("question").unwrap();

@@ -317,7 +317,7 @@ fn requests_and_replies_are_the_same_bytes() {
         assert_eq!(side.recv(), [&b"id"[..], b"hello"]);
         for sent in messages() {
             side.send(&[&[b"id".to_vec()], &sent[..]].concat());
-            side.send(&[b"somebody else".to_vec(), b"lost".to_vec()]);
+            side.send(&[b"unknown peer".to_vec(), b"lost".to_vec()]);
         }
         bare.hear(LAST_FRAME)
     });

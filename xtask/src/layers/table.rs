@@ -165,7 +165,7 @@ impl What {
     }
 }
 
-/// A misspelled name would be a wall that stops nobody.
+/// Checks that the table of floors has this name: a rule with a misspelled name would never match.
 fn known(name: &str, places: &BTreeMap<String, Place>) -> Result<String, String> {
     if places.contains_key(name) {
         Ok(name.to_owned())

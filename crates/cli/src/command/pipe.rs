@@ -85,7 +85,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Listen(error) => write!(f, "cannot listen: {error}"),
-            Failure::Connect(error) if is_nobody(error) => write!(
+            Failure::Connect(error) if is_without_listener(error) => write!(
                 f,
                 "{error}. Start `ringmq pipe listen` there first, or raise --timeout"
             ),
@@ -109,7 +109,7 @@ impl fmt::Display for Failure {
 
 /// Returns true if there is no listener where it was tried, and the next attempt may find one: there is nothing, or a
 /// socket without a listener. A file of another kind refuses connections, too, and will go on to.
-fn is_nobody(error: &ConnectError) -> bool {
+fn is_without_listener(error: &ConnectError) -> bool {
     let ConnectError::Unreachable { address, source } = error else {
         return false;
     };
@@ -133,7 +133,7 @@ pub(crate) fn run(verb: &Verb) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Failure::Interrupted(signal) = failure {
-                // Does not return, for these signals; if it does, the failure is told.
+                // Does not return for these signals. If it does, the failure is printed.
                 let _ = emulate_default_handler(signal);
             }
             eprintln!("ringmq: {failure}");
@@ -174,7 +174,9 @@ fn meet(verb: &Verb, signals: &mut Signals) -> Result<Pipe, Failure> {
             let start = Instant::now();
             loop {
                 match options.connect(&connect.common.path) {
-                    Err(error) if is_nobody(&error) && start.elapsed() < connect.timeout => {
+                    Err(error)
+                        if is_without_listener(&error) && start.elapsed() < connect.timeout =>
+                    {
                         check(signals)?;
                         std::thread::sleep(Duration::from_millis(10));
                     }

@@ -199,9 +199,9 @@ fn sockets_are_drawn_side_by_side() {
     assert_eq!(svg.contains("REQ/REP ipc 64 B, libzmq"), stock);
 }
 
-/// A reader that has seen enough is no error.
+/// The program ends without an error when the reader of its output has gone.
 #[test]
-fn output_that_nobody_reads_is_no_error() {
+fn output_without_a_reader_is_no_error() {
     let _guard = watchdog(Duration::from_secs(120));
     let mut child = ringmq(&["perf", "latency", "--count", "20000", "--json"])
         .spawn()

@@ -157,14 +157,14 @@ fn a_death_is_said() {
 fn errors_name_cause_and_remedy() {
     let _guard = watchdog(Duration::from_secs(60));
     let scratch = Scratch::new();
-    let nobody = scratch.path("nobody");
-    let output = ringmq(&["pipe", "connect", &nobody, "--timeout", "0.1"])
+    let unused = scratch.path("unused");
+    let output = ringmq(&["pipe", "connect", &unused, "--timeout", "0.1"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = errors(&output);
     assert!(
-        said.contains(&nobody) && said.contains("ringmq pipe listen"),
+        said.contains(&unused) && said.contains("ringmq pipe listen"),
         "{said}"
     );
 
@@ -197,7 +197,7 @@ fn errors_name_cause_and_remedy() {
     assert!(errors(&output).contains("1000"), "{output:?}");
 }
 
-/// What no listener will change is told at once, without the advice to start one.
+/// An error that a listener would not mend is reported at once, without the advice to start one.
 #[test]
 fn no_listener_helps_against_other_refusals() {
     let _guard = watchdog(Duration::from_secs(60));
@@ -263,7 +263,7 @@ fn an_interrupt_is_an_end() {
     }
 }
 
-/// Who waits for a peer ends at once, and leaves no path.
+/// A command that waits for a peer ends at once, and removes its path.
 #[test]
 fn an_interrupt_ends_a_wait_for_a_peer() {
     let _guard = watchdog(Duration::from_secs(60));
@@ -357,7 +357,7 @@ fn help_has_values_and_defaults() {
     }
 }
 
-/// The path is there while somebody listens, with the bits that were asked for, and gone afterwards.
+/// The path exists while the listener runs, with the permissions that were asked for, and is gone afterwards.
 #[test]
 fn the_path_comes_and_goes() {
     use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-/* A message to a socket that closes without having read it is no reason to wait for ever: it left before. */
+/* A message to a socket that closes without reading it does not keep the context from ending. */
 #include "endpoints.h"
 
 enum { ROUNDS = 300 };

@@ -6,7 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* With IMMEDIATE there is a pipe only while somebody is there. */
+/* With ZMQ_IMMEDIATE there is a pipe only while a peer is connected. */
 static void immediate (const char *endpoint)
 {
     void *context = zmq_ctx_new ();
@@ -21,7 +21,7 @@ static void immediate (const char *endpoint)
         put (push, "here", 0);
         take (pull, "here", 0);
         CHECK (zmq_close (pull) == 0);
-        /* What is sent before it is known that nobody is there is lost. */
+        /* Messages that are sent before the socket notices the disconnect are lost. */
         while (zmq_send (push, "lost", 4, ZMQ_DONTWAIT) == 4)
             usleep (1000);
         CHECK (errno == EAGAIN && (get (push, ZMQ_EVENTS) & ZMQ_POLLOUT) == 0);
@@ -137,7 +137,7 @@ static void afresh (void)
     CHECK (zmq_close (router) == 0 && zmq_close (dealer) == 0 && zmq_ctx_term (context) == 0);
 }
 
-/* A listener that somebody else has made. */
+/* ZMQ_USE_FD: a listener that the program has made. */
 static void descriptor (int listener, const char *endpoint)
 {
     void *context = zmq_ctx_new ();

@@ -19,7 +19,7 @@ static int met;
 
 /* --- The peer */
 
-/* Takes what is numbered from 0 on, as many as it is told to. */
+/* Receives messages that are numbered from 0 on. The count comes by `listen`. */
 static void takes_numbered (void *socket, int listen)
 {
     static char part[LARGE + 1];

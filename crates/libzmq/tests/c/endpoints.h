@@ -1,4 +1,4 @@
-/* Endpoints for programs that connect before anybody is there. */
+/* Endpoints for programs that connect before a peer binds. */
 #ifndef ENDPOINTS_H
 #define ENDPOINTS_H
 
@@ -10,7 +10,7 @@ static inline void last_endpoint (void *socket, char endpoint[64])
     CHECK (zmq_getsockopt (socket, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0);
 }
 
-/* An endpoint of a port that nobody listens at. */
+/* An endpoint of a port without a listener. */
 static inline void free_tcp (char endpoint[64])
 {
     void *context = zmq_ctx_new ();

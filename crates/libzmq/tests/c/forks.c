@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What every call answers in the child. In libzmq it is EINTR, at which loops try again, for ever. */
+/* The errno of every call in the child. libzmq has EINTR, so loops that retry at EINTR never end. */
 static int answer;
 
 #define CHILDS(call) REFUSED (call, answer)
@@ -65,7 +65,7 @@ static void ends (void)
     CHECK (zmq_close (near) == 0 && zmq_close (far) == 0);
     CHECK (zmq_close (within[0]) == 0 && zmq_close (within[1]) == 0);
     CHECK (zmq_ctx_shutdown (context) == 0);
-    /* libzmq waits for a thread that is not there, or says EINTR for ever. */
+    /* libzmq waits for a thread that does not exist in the child, or fails with EINTR each time. */
     if (zmq_has ("ringmq"))
         CHECK (zmq_ctx_term (context) == 0);
 }

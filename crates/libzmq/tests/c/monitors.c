@@ -48,7 +48,7 @@ static void refusals (void *context)
     REFUSED (zmq_socket_monitor (socket, "strange://name", ZMQ_EVENT_ALL), EPROTONOSUPPORT);
     REFUSED (zmq_socket_monitor (socket, "name", ZMQ_EVENT_ALL), EINVAL);
     CHECK (zmq_socket_monitor (socket, NULL, 0) == 0);
-    /* Nobody reads: libzmq would wait for somebody to take the last event. */
+    /* This monitor has no reader. It leaves out ZMQ_EVENT_MONITOR_STOPPED: libzmq waits until that is read. */
     CHECK (zmq_socket_monitor (socket, "inproc://refusals", ZMQ_EVENT_LISTENING) == 0);
     REFUSED (zmq_socket_monitor (other, "inproc://refusals", ZMQ_EVENT_ALL), EADDRINUSE);
     CHECK (zmq_close (socket) == 0 && zmq_close (other) == 0);
@@ -85,7 +85,7 @@ static void connections (void *context)
     CHECK (event (of_server, ZMQ_EVENT_HANDSHAKE_SUCCEEDED, endpoint) == 0);
     CHECK (listener > 2 && connected > 2 && accepted > 2);
 
-    /* Somebody else cannot bind there. */
+    /* Another socket cannot bind there. */
     void *late = made (context, ZMQ_DEALER);
     void *of_late = monitored (context, late, "inproc://late", ZMQ_EVENT_BIND_FAILED);
     /* libzmq forgets errno over the event. */
@@ -110,24 +110,24 @@ static void connections (void *context)
     CHECK (zmq_close (late) == 0 && zmq_close (of_late) == 0);
 }
 
-/* Nobody at a path: there is no delay. */
-static void nobody (void *context)
+/* A path without a listener: the socket retries without delay. */
+static void no_listener (void *context)
 {
     void *socket = made (context, ZMQ_DEALER);
-    void *reader = monitored (context, socket, "inproc://nobody", ZMQ_EVENT_ALL);
+    void *reader = monitored (context, socket, "inproc://no-listener", ZMQ_EVENT_ALL);
     set (socket, ZMQ_LINGER, 0);
-    CHECK (zmq_connect (socket, "ipc://nobody.sock") == 0);
+    CHECK (zmq_connect (socket, "ipc://no-listener.sock") == 0);
     /* The number of the socket that has failed. */
-    CHECK ((int) event (reader, ZMQ_EVENT_CLOSED, "ipc://nobody.sock") > 2);
-    event (reader, ZMQ_EVENT_CONNECT_RETRIED, "ipc://nobody.sock");
-    CHECK ((int) event (reader, ZMQ_EVENT_CLOSED, "ipc://nobody.sock") > 2);
-    event (reader, ZMQ_EVENT_CONNECT_RETRIED, "ipc://nobody.sock");
+    CHECK ((int) event (reader, ZMQ_EVENT_CLOSED, "ipc://no-listener.sock") > 2);
+    event (reader, ZMQ_EVENT_CONNECT_RETRIED, "ipc://no-listener.sock");
+    CHECK ((int) event (reader, ZMQ_EVENT_CLOSED, "ipc://no-listener.sock") > 2);
+    event (reader, ZMQ_EVENT_CONNECT_RETRIED, "ipc://no-listener.sock");
     CHECK (zmq_close (socket) == 0);
     event (reader, ZMQ_EVENT_MONITOR_STOPPED, "");
     CHECK (zmq_close (reader) == 0);
 }
 
-/* Somebody who connects, and goes without a word. */
+/* A peer that connects, and disconnects without a greeting. */
 static void silent (void *context)
 {
     char endpoint[64];
@@ -198,7 +198,7 @@ int main (void)
     refusals (context);
     stops (context);
     connections (context);
-    nobody (context);
+    no_listener (context);
     silent (context);
     stranger (context, "PLAIN", "", 0, ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL, 0x11000002);
     /* An ERROR that is an authenticator's word. */

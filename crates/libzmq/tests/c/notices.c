@@ -16,7 +16,7 @@ static void set_text (void *socket, int option, const char *text)
     CHECK (zmq_setsockopt (socket, option, text, strlen (text)) == 0);
 }
 
-/* A socket that does not wait for ever, and connects again soon. */
+/* Makes a socket with a receive timeout and a short reconnect interval. */
 static void *patient (int type)
 {
     void *socket = made (context, type);

@@ -12,7 +12,7 @@ static int is_last (void *socket, const char *endpoint)
     return strcmp (last, endpoint) == 0;
 }
 
-/* The last place is told in full; none is an empty one. */
+/* ZMQ_LAST_ENDPOINT is the full endpoint; without one it is an empty string. */
 static void last (void)
 {
     void *socket = made (context, ZMQ_PULL);
@@ -25,13 +25,13 @@ static void last (void)
     last_endpoint (socket, other);
     CHECK (strncmp (other, "ipc://", 6) == 0 && other[6] != '*');
     CHECK (zmq_bind (socket, "inproc://last") == 0 && is_last (socket, "inproc://last"));
-    CHECK (zmq_connect (socket, "inproc://nobody") == 0 && is_last (socket, "inproc://nobody"));
+    CHECK (zmq_connect (socket, "inproc://unused") == 0 && is_last (socket, "inproc://unused"));
     /* A place that was wild is left by the name that it got. */
     REFUSED (zmq_unbind (socket, "tcp://127.0.0.1:*"), ENOENT);
     CHECK (zmq_unbind (socket, wild) == 0 && zmq_unbind (socket, other) == 0);
     REFUSED (zmq_unbind (socket, wild), ENOENT);
-    CHECK (zmq_unbind (socket, "inproc://last") == 0 && zmq_disconnect (socket, "inproc://nobody") == 0);
-    REFUSED (zmq_disconnect (socket, "inproc://nobody"), ENOENT);
+    CHECK (zmq_unbind (socket, "inproc://last") == 0 && zmq_disconnect (socket, "inproc://unused") == 0);
+    REFUSED (zmq_disconnect (socket, "inproc://unused"), ENOENT);
     CHECK (zmq_close (socket) == 0);
 }
 

@@ -74,7 +74,7 @@ static void without_a_backend (const char *endpoint, int ours, int front, int ba
 
 enum { CLIENTS = 4, SERVERS = 3, REQUESTS = 300 };
 
-/* Asks for ever, or REQUESTS times, again when there is no answer: a server that was killed may have had the question. */
+/* Asks REQUESTS times, or without end. Repeats a request without a reply: it may have gone to a killed server. */
 static void ask (const char *endpoint, int forever)
 {
     void *context = zmq_ctx_new ();

@@ -38,7 +38,7 @@ static void end (void *publisher, void *one, void *other)
     CHECK (zmq_ctx_term (context) == 0);
 }
 
-/* Which of two equal subscriptions, and of their ends, are told. */
+/* Which of two equal subscriptions and unsubscriptions the publisher receives. */
 static void verbose (int option)
 {
     void *publisher, *one, *other;
@@ -138,7 +138,7 @@ static void nodrop (void)
         take (one, "a", 0);
         take (other, "a", 0);
     }
-    /* What was refused is nobody's. */
+    /* A refused message reaches no subscriber. */
     nothing (one);
     nothing (other);
     put (publisher, "again", 0);

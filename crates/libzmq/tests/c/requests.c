@@ -66,8 +66,8 @@ static void not_answers (void)
     CHECK (zmq_close (asked) == 0 && zmq_close (req) == 0 && zmq_ctx_term (context) == 0);
 }
 
-/* Without anybody there a question waits, or is refused when the time is over. */
-static void nobody (void)
+/* A request without a peer waits, and fails after the send timeout. */
+static void no_peer (void)
 {
     void *context = zmq_ctx_new ();
     void *req = made (context, ZMQ_REQ), *rep = made (context, ZMQ_REP);
@@ -91,6 +91,6 @@ int main (void)
     given_up ("tcp://127.0.0.1:*");
     given_up ("ipc://asking");
     not_answers ();
-    nobody ();
+    no_peer ();
     return 0;
 }

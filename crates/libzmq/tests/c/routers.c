@@ -51,7 +51,7 @@ static void taken (const char *endpoint, int handover)
     CHECK (zmq_close (router) == 0 && zmq_ctx_term (context) == 0);
 }
 
-/* What is for nobody is dropped, or refused. */
+/* A message for an unknown peer is dropped, or refused if ZMQ_ROUTER_MANDATORY is set. */
 static void unknown (void)
 {
     void *context = zmq_ctx_new ();
@@ -60,14 +60,14 @@ static void unknown (void)
     void *dealer = named (context, "D", "inproc://routers");
     put (dealer, "here", 0);
     heard (router, "D", "here");
-    send_to (router, "nobody", "lost");
+    send_to (router, "unknown", "lost");
     set (router, ZMQ_ROUTER_MANDATORY, 1);
-    REFUSED (zmq_send (router, "nobody", 6, ZMQ_SNDMORE), EHOSTUNREACH);
+    REFUSED (zmq_send (router, "unknown", 7, ZMQ_SNDMORE), EHOSTUNREACH);
     /* Nothing has begun. */
     send_to (router, "D", "for you");
     take (dealer, "for you", 0);
     /* A name alone is no message. */
-    put (router, "nobody", 0);
+    put (router, "unknown", 0);
     put (router, "D", 0);
     REFUSED (zmq_recv (dealer, NULL, 0, ZMQ_DONTWAIT), EAGAIN);
     CHECK (zmq_close (dealer) == 0 && zmq_close (router) == 0 && zmq_ctx_term (context) == 0);

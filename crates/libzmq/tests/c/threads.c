@@ -52,8 +52,8 @@ static void not_served (int threads, uint64_t affinity)
     CHECK (zmq_getsockopt (one, ZMQ_AFFINITY, &kept, &size) == 0 && kept == affinity);
     REFUSED (zmq_bind (one, "tcp://127.0.0.1:*"), EMTHREAD);
     REFUSED (zmq_connect (one, "tcp://127.0.0.1:1"), EMTHREAD);
-    REFUSED (zmq_connect (one, "ipc://nobody"), EMTHREAD);
-    /* Within the process nobody is needed. */
+    REFUSED (zmq_connect (one, "ipc://unused"), EMTHREAD);
+    /* inproc needs no I/O thread. */
     CHECK (zmq_bind (one, "inproc://threads") == 0 && zmq_connect (other, "inproc://threads") == 0);
     put (one, "x", 0);
     take (other, "x", 0);
@@ -76,7 +76,7 @@ static void interrupted (void)
     char endpoint[64];
     free_tcp (endpoint);
     CHECK (zmq_connect (push, endpoint) == 0);
-    put (push, "nobody will receive this", 0);
+    put (push, "received after the end", 0);
     CHECK (setitimer (ITIMER_REAL, &often, NULL) == 0);
     /* A socket is open; then one has something to send. */
     for (int round = 0; round < 3; round++)
@@ -89,11 +89,11 @@ static void interrupted (void)
         REFUSED (zmq_ctx_term (context), EINTR);
     CHECK (setitimer (ITIMER_REAL, &never, NULL) == 0);
 
-    /* Somebody else takes it, and the end comes. */
+    /* A peer receives it, and the context ends. */
     void *other = zmq_ctx_new ();
     void *pull = made (other, ZMQ_PULL);
     CHECK (zmq_bind (pull, endpoint) == 0);
-    take (pull, "nobody will receive this", 0);
+    take (pull, "received after the end", 0);
     CHECK (zmq_ctx_term (context) == 0);
     CHECK (zmq_close (pull) == 0 && zmq_ctx_term (other) == 0);
 }

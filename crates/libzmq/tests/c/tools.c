@@ -204,7 +204,7 @@ static void counted (void *control, uint64_t messages, uint64_t bytes)
 }
 
 /* What is paused waits, what goes through is captured, and what went through is counted. Here a message has one part:
- * libzmq 4.3.4 counts messages, later ones and ours parts. Also it captures what it is told, which later ones do not. */
+ * libzmq 4.3.4 counts messages; later versions and ours count parts. 4.3.4 also captures the commands. */
 static void proxies (void)
 {
     context = zmq_ctx_new ();

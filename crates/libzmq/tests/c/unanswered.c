@@ -1,4 +1,4 @@
-/* Endpoints where nobody listens: what a socket does that tries once, and what it reports when it gives up. */
+/* Endpoints without a listener: a socket tries to connect once, gives up, and reports it. */
 #include "endpoints.h"
 
 static void *monitor (void *context, void *socket)
@@ -43,7 +43,7 @@ static void once (const char *endpoint, int interval)
     CHECK (zmq_close (push) == 0 && zmq_close (events) == 0 && zmq_ctx_term (context) == 0);
 }
 
-/* Nothing waits, so that a context ends although nobody was ever there. */
+/* No message waits, so the context ends although no peer ever connected. */
 static void ends (const char *endpoint, int interval)
 {
     void *context = zmq_ctx_new ();
@@ -75,7 +75,7 @@ int main (void)
 {
     char tcp[64];
     free_tcp (tcp);
-    const char *endpoints[] = {"ipc://nobody.ipc", "ipc://@ringmq-nobody", tcp};
+    const char *endpoints[] = {"ipc://unused.ipc", "ipc://@ringmq-unused", tcp};
     for (int at = 0; at < 3; at++) {
         once (endpoints[at], 0);
         once (endpoints[at], -1);

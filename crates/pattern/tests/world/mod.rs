@@ -36,10 +36,10 @@ pub struct Pipe {
     /// Messages for the peer.
     pub outbound: Vec<Vec<Frame>>,
     writing: Vec<Frame>,
-    /// The pattern was told that there is nothing to read, or no room.
+    /// The last look of the pattern found nothing to read (`dry`), or no room (`full`).
     dry: bool,
     full: bool,
-    /// The pattern has given it up for one call, and is to be told of it again.
+    /// The pattern has put the peer off for one call. The world marks it as readable again.
     pub put_off: bool,
     /// How often the pattern has looked.
     pub looks: u64,
@@ -232,14 +232,14 @@ impl Stage {
         }
     }
 
-    /// The peer has sent messages, which the pattern is told of when it looks next.
+    /// The peer has sent messages. The world marks it as readable at the next look.
     pub fn fill(&mut self, peer: u32, texts: impl Iterator<Item = String>) {
         let pipe = self.world.pipe(Peer(peer));
         pipe.inbound.extend(texts.map(|text| frames(&text)));
         pipe.put_off = true;
     }
 
-    /// The peer has sent messages while nobody looked.
+    /// The peer has sent messages since the pattern last looked.
     pub fn give_all(&mut self, peer: u32, texts: impl Iterator<Item = String>) {
         let pipe = self.world.pipe(Peer(peer));
         pipe.inbound.extend(texts.map(|text| frames(&text)));

@@ -50,7 +50,7 @@ pub fn pipe<T: Send>(mark: u64, to: Waker, from: Waker) -> (Sender<T>, Receiver<
 /// ```
 /// use ringmq_pipe::local::{Waker, conflating};
 ///
-/// let (mut sender, mut receiver) = conflating(Waker::of_nobody(), Waker::of_nobody());
+/// let (mut sender, mut receiver) = conflating(Waker::unset(), Waker::unset());
 /// for reading in 0..1000 {
 ///     assert!(sender.has_room());
 ///     sender.push(reading, true)?;

@@ -169,7 +169,7 @@ mod tests {
         let rings = || *bell.0.lock().unwrap();
         let announcement = Announcement::new();
         let waker = Waker::from(announcement.bellpull(Arc::clone(&bell) as Arc<dyn Bell>));
-        let (mut sender, mut receiver) = pipe(2, Waker::of_nobody(), waker);
+        let (mut sender, mut receiver) = pipe(2, Waker::unset(), waker);
         for number in 0..2 {
             sender.push(number, true).unwrap();
         }

@@ -75,8 +75,8 @@ impl From<Bellpull> for Waker {
 }
 
 impl Waker {
-    /// A waker for a sleeper that becomes known [later](Waker::find).
-    pub fn of_nobody() -> Waker {
+    /// A waker without a sleeper. [`find`](Waker::find) sets the sleeper later.
+    pub fn unset() -> Waker {
         Waker {
             found: Arc::new(OnceLock::new()),
             seen: None,

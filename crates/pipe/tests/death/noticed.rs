@@ -33,7 +33,7 @@ fn options(wait: Wait) -> Options {
 
 /// The role: connects, says so, and waits for its end; `parent` forks a child before.
 fn play(role: &str) {
-    // On a CPU of its own, or nobody spins.
+    // On a CPU of its own: otherwise no end spins.
     pin_to(1);
     let pipe = join(&options(wait_named(&crate::ends::arg(0))));
     if role == "parent" {

@@ -144,7 +144,7 @@ fn the_end_comes_after_everything() {
 }
 
 #[test]
-fn nobody_reads_any_more() {
+fn writes_fail_without_a_reader() {
     let _guard = watchdog(Duration::from_secs(60));
     for wait in WAITS {
         let (mut left, right) = pair(&small().wait(wait));
@@ -165,9 +165,9 @@ fn nobody_reads_any_more() {
     }
 }
 
-/// A writer that waits for room is told when nobody makes room any more.
+/// A writer that waits for room fails when the reader goes.
 #[test]
-fn a_waiting_writer_is_told() {
+fn a_waiting_writer_fails_when_the_reader_goes() {
     let _guard = watchdog(Duration::from_secs(60));
     for wait in WAITS {
         let (mut left, right) = pair(&small().wait(wait));

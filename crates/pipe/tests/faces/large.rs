@@ -164,7 +164,7 @@ fn a_receiver_that_comes_back() {
     }
 }
 
-/// Nobody makes room any more.
+/// A sender that waits for room fails when the receiver goes.
 #[test]
 fn the_receiver_goes_in_the_midst() {
     let _guard = watchdog(Duration::from_secs(60));
@@ -194,7 +194,7 @@ fn the_sender_dies_in_the_midst() {
             .unwrap();
         pipe.sender().send(b"whole").unwrap();
         say(&fill(&mut pipe, 1000).to_string());
-        // Nobody receives all of this: it ends here.
+        // The receiver never reads all of this: the process is killed here.
         pipe.sender().send(&[1; 1 << 20]).unwrap();
         return;
     }

@@ -222,18 +222,18 @@ fn closing_one_direction_leaves_the_other() {
         let (mut right_sender, mut right_receiver) = right.split();
         drop(left_receiver);
         for _ in 0..3 {
-            let error = right_sender.send(b"nobody").unwrap_err();
+            let error = right_sender.send(b"refused").unwrap_err();
             assert!(matches!(error, SendError::Closed), "{error}");
-            assert!(right_sender.try_send(b"nobody").is_err());
+            assert!(right_sender.try_send(b"refused").is_err());
             assert!(right_sender.claim(1).is_err());
-            assert!(right_sender.send_batch([b"nobody"]).is_err());
-            left_sender.send(b"somebody").unwrap();
+            assert!(right_sender.send_batch([b"refused"]).is_err());
+            left_sender.send(b"taken").unwrap();
         }
         drop(left_sender);
         let mut message = Vec::new();
         for _ in 0..3 {
             right_receiver.recv(&mut message).unwrap();
-            assert_eq!(message, b"somebody");
+            assert_eq!(message, b"taken");
         }
         for _ in 0..3 {
             assert!(matches!(

@@ -104,7 +104,7 @@ fn claims_wait_as_sends_do() {
             assert_eq!(recv(&mut right), [9; 1000]);
             claims.join().unwrap();
         });
-        // That nobody receives any more shows at the commit, and from then on.
+        // The commit fails after the receiver has gone, and every later claim.
         drop(right);
         let outcome = left.sender().claim(1).and_then(|claim| claim.commit());
         assert!(matches!(outcome, Err(SendError::Closed)));
@@ -114,7 +114,7 @@ fn claims_wait_as_sends_do() {
 
 /// The receiver goes between claim and commit.
 #[test]
-fn a_commit_to_nobody() {
+fn a_commit_without_a_receiver() {
     let _guard = watchdog(Duration::from_secs(60));
     let (mut left, right) = pair(&small());
     let claim = left.sender().claim(10).unwrap();

@@ -91,7 +91,7 @@ fn how_an_end_waited() {
         let rings = (left.sender().stats().rings, right.sender().stats().rings);
         if wait == Wait::Park {
             assert_eq!((ours.spun, theirs.spun), (0, 0));
-            // A ring for each sleep at most; and somebody did sleep.
+            // At most one ring for each sleep, and at least one side slept.
             assert!(
                 rings.0 <= theirs.slept && rings.1 <= ours.slept,
                 "{rings:?}"
@@ -102,10 +102,10 @@ fn how_an_end_waited() {
             assert!(ours.spun <= ROUNDS && theirs.spun <= ROUNDS);
         }
     }
-    // Somebody who is not waited for by anybody rings for nobody.
+    // A sender whose receiver never sleeps rings no doorbell.
     let (mut left, mut right) = pair(&small().wait(Wait::Park));
     for _ in 0..1000 {
-        left.sender().send(b"to nobody who sleeps").unwrap();
+        left.sender().send(b"to a receiver awake").unwrap();
         recv(&mut right);
     }
     assert_eq!(

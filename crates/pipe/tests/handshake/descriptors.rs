@@ -355,7 +355,7 @@ fn a_ring_of_the_kernels_own() {
     }
 }
 
-/// A control page that does not begin as it has to: somebody else's memory.
+/// A control page with a wrong first word: memory of another program.
 #[test]
 fn a_control_page_of_another_layout() {
     let _guard = watchdog(Duration::from_secs(60));

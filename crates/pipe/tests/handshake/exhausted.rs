@@ -122,7 +122,7 @@ fn a_connector_without_descriptors() {
     other.finish();
 }
 
-/// While nobody can be let in, the listener sleeps until somebody comes, who is turned away.
+/// A listener without descriptors sleeps until a peer connects, and turns it away.
 #[test]
 fn a_listener_without_descriptors_does_not_spin() {
     const TEST: &str = "exhausted::a_listener_without_descriptors_does_not_spin";

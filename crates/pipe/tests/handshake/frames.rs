@@ -112,7 +112,7 @@ fn garbage() {
     }
 }
 
-/// Fault 32, both ways: nobody takes an offer or an accept of another version, and says which is its own.
+/// Fault 32, both ways: each side refuses an offer or an accept of another version, and names its own version.
 #[test]
 fn other_versions() {
     let _guard = watchdog(Duration::from_secs(60));
@@ -134,7 +134,7 @@ fn other_versions() {
             assert_eq!(verdict.reason(), VERSION, "{judge:?}");
             court.adjourn("version");
         }
-        // Whatever else such a frame says, and without descriptors, too: the version is what is told.
+        // The error names the version whatever else the frame has, also without descriptors.
         let kind = Raw {
             version,
             kind: 9,

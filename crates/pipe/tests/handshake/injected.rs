@@ -1,5 +1,5 @@
-//! Faults 18 and 34: system calls that fail, one after the other, by strace. Each is a typed error of the
-//! call at hand; nothing leaks, nobody gets a signal, and the next attempt succeeds.
+//! Faults 18 and 34: strace makes one system call after the other fail. Each failure is a typed error of the call
+//! that was made; nothing leaks, no process gets a signal, and the next attempt succeeds.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -105,9 +105,9 @@ fn attach(pid: u32, call: &str, error: &str, when: u32) -> Option<Child> {
     None
 }
 
-/// Serves connectors until it is told to stop: whatever becomes of them.
+/// Accepts connectors until `stop` is set. Ignores the outcome.
 fn serve(mut listener: Listener, stop: &AtomicBool) {
-    // ORDERING: nothing else is told by it.
+    // ORDERING: a flag only; it publishes nothing else.
     while !stop.load(Ordering::Relaxed) {
         drop(listener.attempt(Some(Instant::now() + Duration::from_millis(20))));
     }
@@ -143,7 +143,7 @@ fn run(test: &str, way: &str, (call, error): (&str, &str), when: u32) -> Option<
                     continue;
                 }
             }
-            // Each attempt to accept needs somebody to accept; what becomes of him is seen there.
+            // Each attempt to accept needs a connector. Its outcome is checked at the accepting side.
             if way == "accept" {
                 drop(Options::new().connect(&address));
             }
@@ -161,7 +161,7 @@ struct StopOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
-        // ORDERING: nothing else is told by it.
+        // ORDERING: a flag only; it publishes nothing else.
         self.0.store(true, Ordering::Relaxed);
     }
 }

@@ -128,7 +128,7 @@ fn a_limit_of_address_space() {
     in_process("limits::a_limit_of_address_space", &[]);
 }
 
-/// More than the machine has is refused before anybody is robbed of it.
+/// A request for more memory than the machine has is refused before it takes memory from other processes.
 #[test]
 fn more_memory_than_there_is() {
     let _guard = watchdog(Duration::from_secs(60));

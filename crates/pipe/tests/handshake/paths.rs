@@ -160,7 +160,7 @@ fn the_path_goes_with_the_listener_and_only_its_own() {
     assert_eq!(fs::read_dir(scratch.path("")).unwrap().count(), 0);
     assert_eq!(unreachable_as(&path), io::ErrorKind::NotFound);
 
-    // Somebody has removed the path, and somebody else has taken it.
+    // The path was removed, and another listener has bound it.
     let first = bind(&path).unwrap();
     fs::remove_file(&path).unwrap();
     let mut second = bind(&path).unwrap();
@@ -242,7 +242,11 @@ fn another_user_at_the_door() {
     let _closed = Listener::bind(&closed, &Options::new().mode(0o600)).unwrap();
     let mut open_to_all = Listener::bind(&open, &Options::new().mode(0o666)).unwrap();
     let mut without_mode = Listener::bind(&name, &Options::new().mode(0o600)).unwrap();
-    let mut other = Actor::start(&mut spawn_role(TEST, "nobody", &[&closed, &open, &name]));
+    let mut other = Actor::start(&mut spawn_role(
+        TEST,
+        "other-user",
+        &[&closed, &open, &name],
+    ));
     assert_eq!(other.hear(), "PermissionDenied");
     for listener in [&mut open_to_all, &mut without_mode] {
         let error = listener.attempt(later()).unwrap_err();

@@ -33,7 +33,7 @@ fn bytes_that_are_all_there_are_a_frame() {
     drop((pipe, peer));
     court.adjourn("a listener, byte by byte");
 
-    // A connector has nobody else to serve, and waits for the rest.
+    // A connector serves one peer only, so it waits for the rest.
     let (outcome, _) = court.meet(&Options::new(), |peer| {
         byte_by_byte(peer, &Raw::offer(), true, 64);
         assert_eq!(

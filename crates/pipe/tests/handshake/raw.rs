@@ -169,7 +169,7 @@ pub(crate) fn own(fd: i32) -> std::io::Result<OwnedFd> {
     if fd < 0 {
         return Err(std::io::Error::last_os_error());
     }
-    // SAFETY: a system call has just made it, and nobody else knows of it.
+    // SAFETY: a system call has just made it; it has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 

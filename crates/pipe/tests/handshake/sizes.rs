@@ -60,7 +60,7 @@ struct ByHand {
     /// The reader's control page: its positions.
     reads: Mapping,
     bells: Vec<OwnedFd>,
-    /// The reader's bells: one that nobody can ring any more is a death.
+    /// The reader's bells. They stay open: a bell that lost its last ringer counts as the death of the peer.
     _bells_of_the_reader: Vec<OwnedFd>,
 }
 
@@ -71,7 +71,7 @@ impl ByHand {
         let mut listener = Listener::bind(&abstract_name("by-hand"), options).unwrap();
         let control = OwnMemory::create("by-hand", 4096, &mark).unwrap();
         let ring = OwnMemory::create("by-hand", raw::RING as usize, &mark).unwrap();
-        // SAFETY: a word at the start of a page of ours, which nobody else writes.
+        // SAFETY: a word at the start of our own page, which no other process writes.
         let identity = unsafe { MappedMut::new(control.mapping().as_ptr(), 8) };
         // SAFETY: it has 8 bytes.
         unsafe { identity.publish(0, u64::from_ne_bytes(*LAYOUT)) };
@@ -113,7 +113,7 @@ impl ByHand {
     }
 }
 
-/// A message in pieces of which none is the last, for as long as anybody reads.
+/// Sends pieces of a message without a last one, for as long as the receiver reads.
 #[test]
 fn a_message_without_end_stops_at_the_greatest() {
     const MOST: u64 = 1 << 20;

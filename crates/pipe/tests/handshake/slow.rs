@@ -10,7 +10,7 @@ use crate::peers::{answer, hear, receive};
 use crate::raw::{self, NUMBERS, Raw, Sent, later};
 
 const TIMEOUT: Duration = Duration::from_millis(300);
-/// Longer than any test: nobody is dropped for being slow.
+/// Longer than any test: no slow peer is dropped.
 const NEVER: Duration = Duration::from_secs(1000);
 
 fn listener(timeout: Duration) -> Listener {
@@ -31,7 +31,7 @@ fn stalled(listener: &Listener) -> Stream {
     peer
 }
 
-/// Lets the listener do what it can do now, without waiting for anybody.
+/// Lets the listener do what it can do now, without waiting.
 fn go_on(listener: &mut Listener) {
     let outcome = listener.attempt(Some(Instant::now()));
     assert!(
@@ -89,7 +89,7 @@ fn the_slow_do_not_keep_others_waiting() {
     for _ in 0..5 {
         admits(&mut listener);
     }
-    // Nobody was dropped: they finish, late as they are.
+    // No peer was dropped: the late ones finish.
     for peer in &silent {
         Sent::new(Raw::offer(), raw::descriptors())
             .over(peer)
@@ -270,7 +270,7 @@ fn is_hung_up(peer: &Stream) -> bool {
     }
 }
 
-/// Nobody accepts: a connector gives up at its deadline.
+/// A connector gives up at its deadline when the listener does not accept.
 #[test]
 fn a_listener_that_does_not_listen() {
     let _guard = watchdog(Duration::from_secs(60));

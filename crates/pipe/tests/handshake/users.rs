@@ -8,14 +8,15 @@ use ringmq_testing::{Actor, abstract_name, listen, role, role_args, say, spawn_r
 use crate::peers::hear;
 use crate::raw::later;
 
-const NOBODY: u32 = 65534;
+/// The user and group that the other process becomes.
+const OTHER: u32 = 65534;
 
-/// Becomes another user for good.
-fn become_nobody() {
+/// Changes the user of this process for good.
+fn become_other() {
     // SAFETY: numbers only.
-    assert_eq!(unsafe { libc::setresgid(NOBODY, NOBODY, NOBODY) }, 0);
+    assert_eq!(unsafe { libc::setresgid(OTHER, OTHER, OTHER) }, 0);
     // SAFETY: numbers only.
-    assert_eq!(unsafe { libc::setresuid(NOBODY, NOBODY, NOBODY) }, 0);
+    assert_eq!(unsafe { libc::setresuid(OTHER, OTHER, OTHER) }, 0);
 }
 
 /// Whether this process may become another user.
@@ -66,8 +67,8 @@ fn seen(pipe: &Pipe) -> String {
     format!("{}/{}/{}", it.uid, it.gid, it.pid)
 }
 
-fn nobody_connects(address: &str) {
-    become_nobody();
+fn other_connects(address: &str) {
+    become_other();
     match options().connect(address) {
         Err(ConnectError::Refused(Reason::OtherUser)) => say("refused"),
         Err(error) => panic!("{error}"),
@@ -83,49 +84,49 @@ fn nobody_connects(address: &str) {
 fn another_user_is_refused_unless_allowed() {
     const TEST: &str = "users::another_user_is_refused_unless_allowed";
     if role().is_some() {
-        return nobody_connects(&role_args()[0]);
+        return other_connects(&role_args()[0]);
     }
     let _guard = watchdog(Duration::from_secs(60));
     if !may_change() {
         return;
     }
     let address = abstract_name("user");
-    let start = || Actor::start(&mut spawn_role(TEST, "nobody", &[&address]));
+    let start = || Actor::start(&mut spawn_role(TEST, "other-user", &[&address]));
 
     let mut listener = Listener::bind(&address, &options()).unwrap();
-    let mut nobody = start();
+    let mut other = start();
     let error = listener.attempt(later()).unwrap_err();
     let refused = matches!(
         error,
         ConnectError::OtherUser {
-            peer: NOBODY,
+            peer: OTHER,
             own: 0
         }
     );
     assert!(refused, "{error}");
-    assert_eq!(nobody.hear(), "refused");
-    nobody.finish();
+    assert_eq!(other.hear(), "refused");
+    other.finish();
     drop(listener);
 
     let allowing = options().allow_other_uids(true);
     let mut listener = Listener::bind(&address, &allowing).unwrap();
-    let mut nobody = start();
+    let mut other = start();
     let mut pipe = listener.attempt(later()).unwrap();
-    assert_eq!(seen(&pipe), format!("{NOBODY}/{NOBODY}/{}", nobody.pid()));
-    assert_eq!(nobody.hear(), format!("0/0/{}", std::process::id()));
+    assert_eq!(seen(&pipe), format!("{OTHER}/{OTHER}/{}", other.pid()));
+    assert_eq!(other.hear(), format!("0/0/{}", std::process::id()));
     talk(&mut pipe, false);
-    assert_eq!(nobody.hear(), "done");
-    nobody.finish();
+    assert_eq!(other.hear(), "done");
+    other.finish();
 }
 
-fn nobody_listens(address: &str, allow: bool) {
-    become_nobody();
+fn other_listens(address: &str, allow: bool) {
+    become_other();
     let mut listener = Listener::bind(address, &options().allow_other_uids(allow)).unwrap();
     say("listening");
     match listener.attempt(later()) {
         Err(ConnectError::OtherUser {
             peer: 0,
-            own: NOBODY,
+            own: OTHER,
         }) => say("refused"),
         Err(error) => panic!("{error}"),
         Ok(mut pipe) => {
@@ -142,7 +143,7 @@ fn root_is_another_user() {
     const TEST: &str = "users::root_is_another_user";
     if role().is_some() {
         let args = role_args();
-        return nobody_listens(&args[0], args[1] == "true");
+        return other_listens(&args[0], args[1] == "true");
     }
     let _guard = watchdog(Duration::from_secs(60));
     if !may_change() {
@@ -151,21 +152,21 @@ fn root_is_another_user() {
     for allow in [false, true] {
         let address = abstract_name("root");
         let args = [&address[..], &allow.to_string()];
-        let mut nobody = Actor::start(&mut spawn_role(TEST, "nobody", &args));
-        assert_eq!(nobody.hear(), "listening");
+        let mut other = Actor::start(&mut spawn_role(TEST, "other-user", &args));
+        assert_eq!(other.hear(), "listening");
         let outcome = options().connect(&address);
         if allow {
             let mut pipe = outcome.unwrap();
-            assert_eq!(seen(&pipe), format!("{NOBODY}/{NOBODY}/{}", nobody.pid()));
-            assert_eq!(nobody.hear(), format!("0/0/{}", std::process::id()));
+            assert_eq!(seen(&pipe), format!("{OTHER}/{OTHER}/{}", other.pid()));
+            assert_eq!(other.hear(), format!("0/0/{}", std::process::id()));
             talk(&mut pipe, true);
-            nobody.tell("goodbye");
+            other.tell("goodbye");
         } else {
             let error = outcome.unwrap_err();
             let refused = matches!(error, ConnectError::Refused(Reason::OtherUser));
             assert!(refused, "{error}");
-            assert_eq!(nobody.hear(), "refused");
+            assert_eq!(other.hear(), "refused");
         }
-        nobody.finish();
+        other.finish();
     }
 }

@@ -103,7 +103,7 @@ fn load(memory: &Mapping, offset: usize) -> u64 {
 }
 
 impl ByHand {
-    /// Connects to a listener, honestly. `None` once nobody listens.
+    /// Connects to a listener, honestly. `None` if there is no listener any more.
     pub(crate) fn connect(address: &str, capacity: usize) -> Option<ByHand> {
         let until = Some(Instant::now() + Duration::from_secs(20));
         let mark = ForkMark::current().unwrap();
@@ -156,7 +156,7 @@ impl ByHand {
         load(&self.peer_control, offset)
     }
 
-    /// Publishes an empty message, as an honest writer does; rings nobody.
+    /// Publishes an empty message, as an honest writer does, but rings no doorbell.
     pub(crate) fn publish_empty(&mut self) {
         let next = (self.head + 8) % self.ring.len();
         store(&self.ring, next, 0);

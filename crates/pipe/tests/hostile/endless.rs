@@ -50,9 +50,9 @@ fn nothing_without_end_is_waited_for() {
     }
 }
 
-/// Who polls the descriptor is told to look again: nothing was found, but not everything was looked at.
+/// The descriptor stays readable after a look that found nothing but has not seen the whole ring.
 #[test]
-fn who_polls_is_to_look_again() {
+fn the_descriptor_stays_readable() {
     let _guard = watchdog(Duration::from_secs(20));
     for (name, words) in ENDLESS {
         let (mut receiver, _peer) = filled(words, Wait::Adaptive);
@@ -68,7 +68,7 @@ fn who_polls_is_to_look_again() {
     }
 }
 
-/// The byte face passes over records without bytes, but not for ever.
+/// The byte face skips records without bytes, but a limited number of them.
 #[test]
 fn reading_nothing_ends() {
     let _guard = watchdog(Duration::from_secs(20));
@@ -79,7 +79,7 @@ fn reading_nothing_ends() {
     }
 }
 
-/// Who waits without a deadline learns that the peer is dead.
+/// A call without a deadline reports the death of the peer.
 #[test]
 fn a_dead_peer_is_noticed_on_an_endless_ring() {
     let _guard = watchdog(Duration::from_secs(20));

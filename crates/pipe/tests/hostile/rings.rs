@@ -1,4 +1,4 @@
-//! Doorbells that are full, that hang up, and that nobody asked to be rung.
+//! Doorbells that are full, that hang up, and that are rung without need.
 
 use std::sync::mpsc;
 use std::thread;
@@ -9,7 +9,7 @@ use ringmq_testing::{thread_id, until_asleep, watchdog};
 
 use crate::by_hand::{ByHand, GENERATION, POSITION};
 
-/// Bytes that a pipe holds: rings that nobody has heard.
+/// Bytes that a pipe holds: rings that were not drained.
 const BELL: u64 = 64 << 10;
 
 /// A receiver in a thread of its own: the thread's number, and what it returns for each call.
@@ -24,8 +24,8 @@ fn receive(mut receiver: Receiver) -> (u32, mpsc::Receiver<Result<(), RecvError>
     (numbers.recv().unwrap(), results)
 }
 
-/// Rings are not taken out of the bell one by one; but it is emptied before it is full, or the next sleep
-/// would be for ever.
+/// The bell is not drained for each ring, but it is drained before it is full. Otherwise no ring would end the next
+/// sleep.
 #[test]
 fn heard_rings_do_not_fill_the_bell() {
     const ARMINGS: u64 = BELL + 10_000;
@@ -51,8 +51,8 @@ fn heard_rings_do_not_fill_the_bell() {
     receiving.join().unwrap();
 }
 
-/// A peer that dies after a publication and before the ring: the hang-up wakes the sleeper, who finds the
-/// message, and is told of the hang-up only once.
+/// A peer that dies after a publication and before the ring: the hang-up wakes the sleeper, which finds the
+/// message. The kernel reports the hang-up only once.
 #[test]
 fn a_hang_up_that_brings_a_message_is_remembered() {
     let _guard = watchdog(Duration::from_secs(20));
@@ -112,7 +112,7 @@ fn a_full_bell_blocks_no_sender() {
 /// A bell that is full, and was so before the sleep, still lets the sleeper go on by its deadline, and the
 /// peer's messages come.
 #[test]
-fn a_bell_that_its_peer_has_filled_harms_nobody_else() {
+fn a_bell_that_its_peer_has_filled_harms_no_other_peer() {
     let _guard = watchdog(Duration::from_secs(60));
     let (mut pipe, mut peer) = ByHand::pair(&Options::new().wait(Wait::Park), 4096);
     for _ in 0..BELL + 1000 {

@@ -133,14 +133,14 @@ fn kill_many(test: &str, rounds: usize, limit: Duration) {
 
 /// The survivor gets whole messages, in order, each once, and then learns of the death.
 #[test]
-fn who_survives_has_whole_messages() {
-    const TEST: &str = "random::who_survives_has_whole_messages";
+fn a_survivor_has_whole_messages() {
+    const TEST: &str = "random::a_survivor_has_whole_messages";
     kill_many(TEST, 60, Duration::from_secs(60));
 }
 
 #[test]
 #[ignore = "soak: 1,000 deaths"]
-fn who_survives_often_has_whole_messages() {
-    const TEST: &str = "random::who_survives_often_has_whole_messages";
+fn a_survivor_of_many_deaths_has_whole_messages() {
+    const TEST: &str = "random::a_survivor_of_many_deaths_has_whole_messages";
     kill_many(TEST, 1000, Duration::from_secs(600));
 }

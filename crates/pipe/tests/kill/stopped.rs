@@ -113,14 +113,14 @@ fn stand_still(test: &str, pause: Duration) {
 
 /// A stopped peer is not dead, nothing is lost, and the other end may go on waiting.
 #[test]
-fn who_stands_still_is_not_dead() {
-    const TEST: &str = "stopped::who_stands_still_is_not_dead";
+fn a_stopped_peer_is_not_dead() {
+    const TEST: &str = "stopped::a_stopped_peer_is_not_dead";
     stand_still(TEST, Duration::from_millis(300));
 }
 
 #[test]
 #[ignore = "soak: 2 s at a time"]
-fn who_stands_still_for_long_is_not_dead() {
-    const TEST: &str = "stopped::who_stands_still_for_long_is_not_dead";
+fn a_peer_stopped_for_long_is_not_dead() {
+    const TEST: &str = "stopped::a_peer_stopped_for_long_is_not_dead";
     stand_still(TEST, Duration::from_secs(2));
 }

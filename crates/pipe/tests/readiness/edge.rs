@@ -19,8 +19,8 @@ fn a_receiver_has_one_event_for_each_arming() {
             let (mut left, mut right) = options.pair().unwrap();
             let (sender, receiver) = (left.sender(), right.receiver());
             let edges = Edges::of(receiver);
-            assert!(edges.take(), "{wait:?}: nobody has looked yet");
-            assert!(!edges.take(), "{wait:?}: that was told");
+            assert!(edges.take(), "{wait:?}: no look yet");
+            assert!(!edges.take(), "{wait:?}: one edge for one event");
             for round in 0..200u8 {
                 assert!(take.finds_nothing(receiver));
                 assert!(!edges.take(), "{wait:?}, {take:?}: nothing came");
@@ -48,8 +48,8 @@ fn a_sender_has_one_event_for_each_arming() {
             let (mut left, mut right) = options.pair().unwrap();
             let (sender, receiver) = (left.sender(), right.receiver());
             let edges = Edges::of(sender);
-            assert!(edges.take(), "{wait:?}: nobody has tried yet");
-            assert!(!edges.take(), "{wait:?}: that was told");
+            assert!(edges.take(), "{wait:?}: no attempt yet");
+            assert!(!edges.take(), "{wait:?}: one edge for one event");
             for round in 0..200u8 {
                 let given = give.fill(sender, &[round; 100]);
                 assert!(!edges.take(), "{wait:?}, {give:?}: there is no room");

@@ -63,7 +63,7 @@ fn is_refused(what: End, sender: &mut Sender, room: Option<&Edges>, case: &str) 
         Some(room) => room.wait(Some(PROMISE)),
         None => poll(sender, Some(PROMISE)),
     };
-    assert!(woken, "{case}: the sender was told nothing");
+    assert!(woken, "{case}: the sender was not woken");
     for give in Give::ALL {
         let error = give.give(sender, &[0; 100]).unwrap_err();
         match what {
@@ -133,11 +133,11 @@ fn every_end_makes_readable() {
     }
 }
 
-/// A sender that has room is told of a death, too, and can ask for it; what it sends nevertheless goes
-/// nowhere, and ends with the ring.
+/// A sender that has room is also woken by the death of its peer, and can ask for it. Messages that it sends
+/// nevertheless are lost with the ring.
 #[test]
-fn a_sender_with_room_is_told_of_a_death() {
-    const TEST: &str = "endings::a_sender_with_room_is_told_of_a_death";
+fn a_sender_with_room_is_woken_by_a_death() {
+    const TEST: &str = "endings::a_sender_with_room_is_woken_by_a_death";
     if role().is_some() {
         return play();
     }

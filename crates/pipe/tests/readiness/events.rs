@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
-/// Milliseconds for the kernel; `None` is for ever.
+/// The timeout in milliseconds, as poll(2) takes it; `None` is no timeout.
 fn millis(timeout: Option<Duration>) -> i32 {
     timeout.map_or(-1, |timeout| i32::try_from(timeout.as_millis()).unwrap())
 }
@@ -39,7 +39,7 @@ impl Edges {
         // SAFETY: makes a descriptor; no pointers.
         let epoll = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
         assert!(epoll >= 0, "{}", io::Error::last_os_error());
-        // SAFETY: it was just made, and nobody else has it.
+        // SAFETY: it was just made and has no other owner.
         let epoll = unsafe { OwnedFd::from_raw_fd(epoll) };
         let mut event = libc::epoll_event {
             events: (libc::EPOLLIN | libc::EPOLLET) as u32,

@@ -1,7 +1,7 @@
 //! No event is missed: two processes on a small ring, at least one of which waits by its descriptors.
 //!
-//! Bursts go out, and the answer to each is awaited: then an event that is missed stalls both, for ever, and
-//! no later message makes up for it.
+//! Each burst waits for its answer. So a missed event stalls both sides without end: no later message makes up for
+//! it.
 
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ fn follow(pipe: Pipe, style: Style, seed: u64, messages: u64) {
     }
 }
 
-/// Every way to wait, with so many messages in all. An event that is missed stalls one of them for ever.
+/// Exchanges `total` messages in all, with every way to wait. A missed event stalls the exchange until the watchdog.
 fn miss_nothing(test: &str, total: u64, limit: Duration) {
     if role().is_some() {
         let pipe = join(&options(wait_named(&arg(0))));

@@ -24,8 +24,8 @@ fn options(wait: Wait) -> Options {
 
 /// Nothing comes and nothing is taken: poll and epoll time out, and the thread has slept all the time.
 #[test]
-fn an_idle_descriptor_wakes_nobody() {
-    const TEST: &str = "idle::an_idle_descriptor_wakes_nobody";
+fn an_idle_descriptor_wakes_no_thread() {
+    const TEST: &str = "idle::an_idle_descriptor_wakes_no_thread";
     if role().is_some() {
         let _pipe = join(&options(wait_named(&arg(0))));
         ringmq_testing::listen();

@@ -9,8 +9,8 @@ use crate::ends::STRATEGIES;
 use crate::events::is_readable;
 use crate::faces::{Give, Take};
 
-/// A receiver: at first, so that somebody looks; not after a look in vain; and again from the next message
-/// on, until the next look in vain.
+/// A receiver is readable at first, until a look that finds nothing. Then it is readable from the next message on,
+/// until the next look that finds nothing.
 #[test]
 fn a_receiver_is_readable_while_messages_wait() {
     let _guard = watchdog(Duration::from_secs(20));
@@ -19,7 +19,7 @@ fn a_receiver_is_readable_while_messages_wait() {
             let options = Options::new().capacity(4096).wait(wait);
             let (mut left, mut right) = options.pair().unwrap();
             let (sender, receiver) = (left.sender(), right.receiver());
-            assert!(is_readable(receiver), "{wait:?}: nobody has looked yet");
+            assert!(is_readable(receiver), "{wait:?}: no look yet");
             for round in 0..200u8 {
                 assert!(take.finds_nothing(receiver));
                 assert!(!is_readable(receiver), "{wait:?}, {take:?}: nothing came");
@@ -55,7 +55,7 @@ fn a_sender_is_readable_while_there_is_room() {
             let options = Options::new().capacity(4096).wait(wait);
             let (mut left, mut right) = options.pair().unwrap();
             let (sender, receiver) = (left.sender(), right.receiver());
-            assert!(is_readable(sender), "{wait:?}: nobody has tried yet");
+            assert!(is_readable(sender), "{wait:?}: no attempt yet");
             let mut message = Vec::new();
             for round in 0..200u8 {
                 let mut filled = give.fill(sender, &[round; 100]);
@@ -64,7 +64,7 @@ fn a_sender_is_readable_while_there_is_room() {
                 assert_eq!(give.fill(sender, &[round; 100]), 0);
                 assert!(!is_readable(sender), "{wait:?}, {give:?}: there is no room");
 
-                // Room is told of once there is an eighth.
+                // The sender becomes readable once an eighth of the ring is free.
                 while !is_readable(sender) {
                     receiver.try_recv(&mut message).unwrap();
                 }
@@ -78,7 +78,7 @@ fn a_sender_is_readable_while_there_is_room() {
     }
 }
 
-/// A whole pipe has the descriptor of its receiver, and the two halves are told of different things.
+/// A whole pipe has the descriptor of its receiver. The descriptors of the two halves report different events.
 #[test]
 fn a_pipe_is_readable_as_its_receiver() {
     let _guard = watchdog(Duration::from_secs(20));
@@ -106,7 +106,7 @@ fn a_late_watcher_looks_first() {
     for wait in STRATEGIES {
         let (mut left, mut right) = Options::new().wait(wait).pair().unwrap();
         let mut message = Vec::new();
-        // Nobody watches, so nothing is armed.
+        // The descriptor is not watched yet, so nothing is armed.
         let nothing = right.receiver().try_recv(&mut message);
         assert!(matches!(nothing, Err(RecvError::WouldBlock)), "{nothing:?}");
         left.sender().send(b"early").unwrap();

@@ -1,7 +1,7 @@
 //! Messages that are longer than the ring, for a receiver that waits by its descriptor.
 //!
-//! A call that does not wait returns after a lap of the ring although more may be there; a program that polls must
-//! be told to look again, every time.
+//! A call that does not wait returns after a lap of the ring although more may be there. The descriptor must then be
+//! readable again each time.
 
 use std::time::Duration;
 

@@ -45,7 +45,7 @@ fn soon(random: &mut Random) -> Instant {
     Instant::now() + PAUSE / (1 + random.below(8) as u32)
 }
 
-/// Who waits sleeps, although the descriptor is kept readable for somebody who has not looked yet.
+/// A waiting call sleeps, although the descriptor stays readable for a user who has not looked yet.
 #[test]
 fn a_watched_half_sleeps_while_it_waits() {
     let _guard = watchdog(Duration::from_secs(20));
@@ -67,7 +67,7 @@ fn a_watched_half_sleeps_while_it_waits() {
 fn a_receiver_that_waits_by_turns() {
     const TEST: &str = "mixed::a_receiver_that_waits_by_turns";
     if role().is_some() {
-        // On a CPU of its own, or nobody spins.
+        // On a CPU of its own: otherwise no end spins.
         pin_to(1);
         let mut pipe = join(&options(wait_named(&arg(0))));
         let (mut random, mut message) = (Random::new(number(1)), Vec::new());

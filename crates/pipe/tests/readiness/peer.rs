@@ -1,4 +1,4 @@
-//! A peer that comes to an end, as it is told.
+//! A peer process that ends in the way that the test commands.
 
 use ringmq_pipe::{Options, Wait};
 use ringmq_testing::{Actor, listen, say, until_gone};
@@ -25,7 +25,7 @@ pub(crate) fn options(wait: Wait) -> Options {
     Options::new().capacity(4096).wait(wait)
 }
 
-/// The role: does what it is told.
+/// The role of the peer: obeys the commands of the test.
 pub(crate) fn play() {
     let pipe = join(&options(wait_named(&arg(0))));
     let (sender, receiver) = pipe.split();

@@ -1,7 +1,7 @@
-//! A user who makes one call for each poll, instead of many until there is nothing, misses nothing either.
+//! A user who makes one call for each poll misses no message, as one who calls until nothing is left.
 //!
-//! What is hard for him: messages that come between a look in vain and the announcement of it ring nobody,
-//! and the call returns the first of them only.
+//! The hard case: messages that arrive between a failed look and the announcement of the sleep do not ring the
+//! doorbell, and the call returns only the first of them.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ const PAUSE: Duration = Duration::from_micros(2);
 
 /// Two messages are published at once, just when their receiver has answered the last two.
 #[test]
-fn messages_that_ring_nobody_are_polled_for() {
-    const TEST: &str = "singly::messages_that_ring_nobody_are_polled_for";
+fn messages_that_ring_no_doorbell_are_polled_for() {
+    const TEST: &str = "singly::messages_that_ring_no_doorbell_are_polled_for";
     if role().is_some() {
         // The two must be awake at the same time.
         pin_to(1);

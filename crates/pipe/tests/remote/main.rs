@@ -295,7 +295,7 @@ fn what_is_not_what_it_has_to_be_is_refused() {
             .judge(&offer, came, Some(&mut Ringers::default()))
             .unwrap_err()
     };
-    // One too few; two in each other's place; nobody's; somebody else's.
+    // One descriptor too few; two swapped; no credentials; credentials of another user.
     let mut few = fds();
     few.pop();
     assert!(matches!(
@@ -305,9 +305,9 @@ fn what_is_not_what_it_has_to_be_is_refused() {
     let mut turned = fds();
     turned.reverse();
     assert!(matches!(judge(ancillary(turned)), MeetError::Page(_)));
-    let mut nobody = ancillary(fds());
-    nobody.credentials = None;
-    assert!(matches!(judge(nobody), MeetError::OtherUser));
+    let mut anonymous = ancillary(fds());
+    anonymous.credentials = None;
+    assert!(matches!(judge(anonymous), MeetError::OtherUser));
     let mut other = ancillary(fds());
     other.credentials = other.credentials.map(|own| Credentials {
         uid: own.uid + 1,
@@ -371,7 +371,7 @@ fn a_control_that_is_made_late_wakes_from_the_next_sleep_on() {
     let (mut sender, back_receiver, _) = left.meet(for_left, &right, GIB);
     let (back_sender, mut receiver, _) = right.meet(for_right, &left, GIB);
 
-    // The socket knows nothing of its peer, and the peer rings nobody.
+    // The receiving socket does not know its peer yet, so the peer has no doorbell to ring.
     sender.push(b"early").unwrap();
     let mut sleeper = right.sleeper;
     assert!(matches!(
@@ -400,7 +400,7 @@ fn a_control_that_is_made_late_wakes_from_the_next_sleep_on() {
 
 /// A program that polls the descriptor expects rings, also of peers that may ring since then.
 #[test]
-fn who_polls_the_descriptor_looks_again_when_the_control_is_shown() {
+fn a_poll_looks_again_when_the_control_is_shown() {
     let mut sleeper = Sleeper::new(Wait::Park).unwrap();
     let late = sleeper.control().unwrap();
     sleeper.arm_for_watcher().unwrap();

@@ -106,7 +106,7 @@ impl Side {
                 Arc::clone(&other.place),
                 Arc::clone(&self.stream),
             )),
-            session: Waker::of_nobody(),
+            session: Waker::unset(),
             socket: Waker::from(self.sleeper.bellpull()),
         };
         let Parts {

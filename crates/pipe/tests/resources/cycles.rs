@@ -86,7 +86,7 @@ fn peers_are_killed(test: &str, cycles: usize) {
     assert_eq!(fs::read_dir(scratch.path("")).unwrap().count(), 0);
 }
 
-/// It died, or (a pipe that it did not live to be told of) nothing ever came of it.
+/// Returns true if the peer died. It may have died before it knew of the pipe.
 fn is_end(error: &RecvError) -> bool {
     matches!(error, RecvError::PeerDied)
 }
@@ -120,7 +120,7 @@ fn listeners_are_killed(test: &str, cycles: usize) {
         assert!(is_end(&drain(&mut pipe)));
     }
     is_flat(before.unwrap(), Counters::now());
-    // The last one's path, which nobody could remove, and nothing else.
+    // Only the path of the last victim is left: a killed process removes none.
     assert_eq!(fs::read_dir(scratch.path("")).unwrap().count(), 1);
 }
 

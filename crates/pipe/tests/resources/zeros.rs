@@ -107,7 +107,7 @@ fn padding_is_zero() {
     };
     for round in 0..300 {
         let len = random.within(0..200);
-        // A message in the midst of bytes that are nobody's business.
+        // The message lies between bytes that must not reach the ring.
         let around = vec![0xf7u8; len + 128];
         let mut secret = around;
         secret[64..64 + len].fill(0xaa);

@@ -75,7 +75,7 @@ fn a_signal_ends_recv_while_it_spins() {
     }
     let _guard = watchdog(Duration::from_secs(60));
     if !pin_to(1) {
-        println!("skipped: on one CPU nobody spins");
+        println!("skipped: no end spins on one CPU");
         return;
     }
     // A busy machine takes the CPU away now and then, and a thread that has lost it sleeps.

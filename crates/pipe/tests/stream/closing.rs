@@ -65,7 +65,7 @@ fn either_half_may_go_at_any_time() {
         let messages = Messages::new(seed ^ round as u64, 8, 700);
         let (left, right) = options(wait).pair().unwrap();
         let ((mut sender, left), (right, mut receiver)) = (left.split(), right.split());
-        // Nobody uses the other direction: it goes first, or last.
+        // The other direction is unused. It is dropped before this one, or after.
         let others = round.is_multiple_of(2).then_some((left, right));
         let whole = random.below(300);
         if random.one_in(2) {

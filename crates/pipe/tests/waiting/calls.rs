@@ -9,10 +9,10 @@ use ringmq_testing::{Actor, Scratch, abstract_name, role, role_args, spawn_role,
 const MESSAGES: u64 = 100_000;
 /// One call for a hundred messages.
 const MOST: u64 = MESSAGES / 100;
-/// A busy machine takes a CPU away; then somebody sleeps, and is woken. One quiet attempt is enough.
+/// A busy machine may preempt a thread; then an end sleeps and is woken. One quiet attempt is enough.
 const ATTEMPTS: u32 = 5;
 
-/// Room for all messages, so that nobody waits for room.
+/// Room for all messages, so that the sender never waits for room.
 fn options() -> Options {
     Options::new().capacity(16 << 20).wait(Wait::Spin)
 }

@@ -58,7 +58,7 @@ fn an_idle_pipe_costs_nothing() {
     let before = activity();
     // The time in which nothing may run.
     thread::sleep(IDLE);
-    assert_eq!(before, activity(), "somebody was awake");
+    assert_eq!(before, activity(), "a thread ran");
     drop(others);
     for (_, thread) in blocked {
         thread.join().unwrap();

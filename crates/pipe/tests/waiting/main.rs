@@ -1,4 +1,4 @@
-//! Waiting: nobody is forgotten, nobody is woken for nothing, and nobody who is awake calls the kernel.
+//! Waiting: no wake-up is lost, none is needless, and an end that is awake makes no system call.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,7 +1,7 @@
 //! No wake-up is lost: two processes that wait for each other all the time, around the moments when one
 //! falls asleep.
 //!
-//! Bursts go out, and the answer to each is awaited: then a wake-up that is lost stalls both, for ever.
+//! Each burst waits for its answer, so a lost wake-up stalls both sides without end.
 //! Bursts of one message are what makes a sleeper ask its peer for fences; longer ones make it pay for the
 //! order itself. Each regime is also forced.
 
@@ -114,8 +114,8 @@ fn is_soak() -> bool {
     std::env::args().any(|argument| argument.contains("ignored"))
 }
 
-/// Every way to wait, with so many messages in all. A wake-up that is lost stalls an exchange for ever, so each has the
-/// limit for itself: on a machine where a wake-up is dear, all of them take long.
+/// Exchanges `total` messages in all, with every way to wait. A lost wake-up stalls an exchange without end, so each
+/// exchange has a `limit` of its own: where a wake-up is expensive, all of them together take long.
 fn lose_nothing(test: &str, total: u64, limit: Duration) {
     if role().is_some() {
         assert_eq!(role_args().len(), 4);

@@ -21,7 +21,7 @@ unsafe impl Sync for Block {}
 
 impl Drop for Block {
     fn drop(&mut self) {
-        // SAFETY: from `Box::into_raw` in `Heap::new`, and nobody holds it any more.
+        // SAFETY: from `Box::into_raw` in `Heap::new`; this was the last owner.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }

@@ -128,7 +128,7 @@ impl Rig {
         assert_eq!(self.writer.has_unpublished(), self.model.has_unpublished());
     }
 
-    /// Everything that was committed comes out, and then nothing, or the end for ever.
+    /// Reads all committed records. After them come no records, or the end at each read.
     fn finish(&mut self, choices: &mut impl Choices) {
         if !self.model.ended {
             self.publish();

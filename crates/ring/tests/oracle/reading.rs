@@ -1,4 +1,4 @@
-//! What the reader is told to do, and what must come of it.
+//! The operations of the reader, and their expected results.
 
 use std::mem::MaybeUninit;
 

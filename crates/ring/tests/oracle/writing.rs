@@ -1,4 +1,4 @@
-//! What the writer is told to do, and what must come of it.
+//! The operations of the writer, and their expected results.
 
 use ringmq_ring::{Claim, ClaimError, Kind, Look, Mapped, MappedMut};
 

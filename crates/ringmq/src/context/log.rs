@@ -71,7 +71,7 @@ impl Subscriber for Printer {
 }
 
 /// With the first context of a process: begins to print if the environment asks for it and the program has no subscriber
-/// of its own, and says which version this is. Values of the environment that are not known are told of once, also if
+/// of its own, and says which version this is. Prints unknown values of the environment once, also if
 /// nothing else is printed: only a program whose environment names ringmq has any.
 pub(crate) fn begin(environment: &Environment) {
     static ONCE: Once = Once::new();

@@ -111,7 +111,7 @@ pub(crate) struct Attachment {
     pub(crate) identity: Box<Identity>,
     /// The message that the socket receives last, if the peer is a socket of this process that has connected to it.
     pub(crate) farewell: Option<Frame>,
-    /// Is told when the socket closes its ends.
+    /// The far end, which learns of it when the socket closes its ends.
     pub(crate) far: Far,
     /// The far end sends and receives datagrams: it cannot subscribe, so it gets everything.
     pub(crate) datagrams: bool,
@@ -314,7 +314,7 @@ impl Link {
         }
     }
 
-    /// Leaves a command of which the last counts, for the next call of the socket.
+    /// Leaves a command for the next call of the socket. It replaces an earlier one of the same kind and pipe.
     pub(crate) fn leave_last(&self, command: Command) {
         let kind = (discriminant(&command), command.pipe());
         let is_earlier = |command: &Command| (discriminant(command), command.pipe()) == kind;

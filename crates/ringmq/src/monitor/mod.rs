@@ -271,7 +271,7 @@ impl Socket {
         // The descriptor is readable at first, so that the caller looks once.
         sleeper.ring()?;
         let bell = Waker::from(sleeper.bellpull());
-        let (sender, events) = pipe(MOST, bell, Waker::of_nobody());
+        let (sender, events) = pipe(MOST, bell, Waker::unset());
         self.watch.stop();
         self.watch.begin(Box::new(TypedSink { sender, lost: 0 }));
         // The context learns of the monitor after it has begun, so that no shutdown can miss it.

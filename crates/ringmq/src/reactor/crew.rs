@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn the_least_busy_thread_that_may_is_chosen() {
-        let mailbox = Mailbox::new(Waker::of_nobody());
+        let mailbox = Mailbox::new(Waker::unset());
         let crew = Arc::new(Crew::new(vec![mailbox.post(); 66]));
         let chosen = |affinity| {
             let place = crew.choose(affinity)?;

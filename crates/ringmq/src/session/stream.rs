@@ -61,7 +61,7 @@ pub(crate) struct Open {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Liveness {
     Unwatched,
-    /// Its end is told, under this number.
+    /// The reactor reports its end, under this number.
     Watched(usize),
     /// It is dead. The watch still has this number.
     Dead(usize),

@@ -39,7 +39,7 @@ impl Socket {
         };
         let far_waker = match &bound {
             Some(other) => Waker::from(other.bellpull.clone()),
-            None => Waker::of_nobody(),
+            None => Waker::unset(),
         };
         let near = Waker::from(self.sleeper.bellpull());
         // As in libzmq, the option of the connecting socket decides whether a pipe conflates.

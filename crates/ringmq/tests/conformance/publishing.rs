@@ -106,7 +106,7 @@ fn a_publisher_never_waits(world: &World) {
     for kind in [Kind::Pub, Kind::Xpub] {
         let mut publisher = world.socket(kind);
         publisher.set_send_hwm(Some(1));
-        publisher.try_send("nobody hears this").unwrap();
+        publisher.try_send("before any subscription").unwrap();
         let mut subscriber = world.socket(Kind::Sub);
         subscriber.set_recv_hwm(Some(1));
         subscriber.subscribe("").unwrap();

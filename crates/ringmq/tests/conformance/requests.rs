@@ -214,7 +214,7 @@ fn a_reply_to_a_requester_that_has_gone_is_dropped(world: &World) {
     comes(&mut rep, "question");
     drop(req);
     until(|| rep.connections().is_empty());
-    put(&mut rep, &["to nobody"]);
+    put(&mut rep, &["to no peer"]);
     let mut req = world.connected(Kind::Req, &place);
     put(&mut req, &["another"]);
     comes(&mut rep, "another");

@@ -23,7 +23,7 @@ fn endless(text: &[u8; 8]) -> OwnMemory {
 /// What this side's type is, and the peer's. A REQ ends the connection of a peer that sends it no reply.
 const CASES: [(Kind, &str); 2] = [(Kind::Sub, "PUB"), (Kind::Rep, "REQ")];
 
-/// A socket to which messages come that its type drops, for ever.
+/// A socket whose peer sends an endless stream of messages that the socket type drops.
 fn flooded(context: &Context, scratch: &Scratch, kind: Kind, peer_kind: &str) -> (Socket, ByHand) {
     let (mut socket, path) = bound_in(context, scratch, kind);
     if kind == Kind::Sub {

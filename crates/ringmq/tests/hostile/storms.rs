@@ -24,7 +24,7 @@ const WAYS: [(&str, Ring); 2] = [
     ("by frames", ByHand::ring_by_frames),
 ];
 
-/// Rings as fast as it goes until it is told to stop; returns how often.
+/// Rings as fast as possible until the sender is dropped. The thread returns the number of rings.
 fn storm(mut peer: ByHand, ring: Ring) -> (mpsc::Sender<()>, thread::JoinHandle<u64>) {
     let (stop, stopped) = mpsc::channel();
     let storming = thread::spawn(move || {

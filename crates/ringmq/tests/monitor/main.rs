@@ -67,7 +67,7 @@ fn is_retried(monitor: &mut Monitor) {
     assert!((INTERVAL..INTERVAL * 2).contains(&after), "{after:?}");
 }
 
-/// Where nobody listens.
+/// An endpoint without a listener.
 fn nowhere() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("tcp://{}", listener.local_addr().unwrap())

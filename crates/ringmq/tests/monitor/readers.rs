@@ -131,7 +131,7 @@ fn messages_that_wait_are_counted_on_request() {
     let endpoint = nowhere();
     push.connect(&endpoint).unwrap();
     for _ in 0..7 {
-        push.send("nobody takes this").unwrap();
+        push.send("not received").unwrap();
     }
     assert_eq!(push.ask_for_stats(), Some(1));
     let stats = monitor.find_map(|event| {
@@ -145,7 +145,7 @@ fn messages_that_wait_are_counted_on_request() {
 }
 
 #[test]
-fn nobody_is_asked_how_much_waits_for_a_connection_that_has_ended() {
+fn a_connection_that_has_ended_is_not_counted() {
     let _guard = watchdog(Duration::from_secs(60));
     let (mut pull, mut monitor) = monitored(Kind::Pull);
     pull.bind("tcp://127.0.0.1:*").unwrap();
@@ -161,7 +161,7 @@ fn nobody_is_asked_how_much_waits_for_a_connection_that_has_ended() {
     drop(push);
     let ended = |event: &MonitorEvent| matches!(event.kind, EventKind::Disconnected { .. });
     while !ended(&next(&mut monitor)) {}
-    // The socket hears of it after its monitor.
+    // The socket learns of the end after its monitor.
     let until = soon();
     while pull.ask_for_stats() != Some(0) {
         assert!(Instant::now() < until, "a connection is still counted");

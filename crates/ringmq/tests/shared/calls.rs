@@ -39,7 +39,7 @@ fn play() {
     };
     let binds = matches!(kind, Kind::Rep | Kind::Pull);
     let mut socket = socket(&context, kind);
-    // Attempts to connect to who is not there yet are calls, too.
+    // Attempts to connect to a peer that has not bound yet are system calls, too.
     socket
         .change_options(|options| options.reconnect_interval(Duration::from_millis(50)))
         .unwrap();
@@ -122,7 +122,7 @@ fn count(test: &str, kinds: [&str; 2], wait: &str, messages: u64) -> [Calls; 2] 
     };
     both("", "in shared memory");
     both("go", "done");
-    // Nobody connects again.
+    // The connecting side ends first, so that it does not connect again.
     for mut actor in [connects, binds] {
         actor.tell("end");
         actor.finish();

@@ -96,7 +96,7 @@ fn peers_in_containers_share_memory() {
     if !has_namespaces() {
         return;
     }
-    // Who is in a container of its own: both, or one of them.
+    // Which processes are in a container of their own: both, or one.
     for contained in [[true, true], [true, false], [false, true]] {
         let outside = Scratch::new();
         let insides = [Scratch::new(), Scratch::new()];

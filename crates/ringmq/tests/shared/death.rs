@@ -9,7 +9,7 @@ use ringmq_testing::{
 
 use crate::parts::{arg, last, open, rings, socket, until_shared};
 
-/// Deaths of which the median is told. docs/sockets.md says what it should be.
+/// Deaths that are measured; the test prints their median. docs/sockets.md says what it should be.
 const TRIES: usize = 9;
 
 /// Goes over to shared memory, and dies.
@@ -27,7 +27,7 @@ fn victim() {
     assert_eq!(listen(), "never");
 }
 
-/// Kills a peer, and says how long it took until that was told.
+/// Kills a peer. Returns the time until the death was reported.
 fn kill_one(test: &str, victim_binds: bool, child: &str) -> Duration {
     let scratch = Scratch::new();
     let endpoint = format!("ipc://{}", scratch.path("s"));

@@ -31,7 +31,7 @@ fn starter() {
     scope(|scope| {
         scope.spawn(|| {
             let mut number = 0;
-            // ORDERING: nothing else is told by it.
+            // ORDERING: a flag only; it publishes nothing else.
             while !done.load(Ordering::Relaxed) {
                 number += 1;
                 let endpoint = format!("ipc://{}", scratch.path(&number.to_string()));

@@ -35,7 +35,7 @@ fn other() {
         assert_eq!(read(last(&message)), (0, number));
         pair.send(message).unwrap();
     }
-    // Who has no descriptor left to look with shares nothing.
+    // A process without a free descriptor cannot check its memory, so it shares none.
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     say(if maps.contains("/memfd:ringmq-ring") {
         "shared"
@@ -228,7 +228,7 @@ fn waiter() {
         files.push(file);
     }
     say("full");
-    // Nobody takes it before the connection has gone back.
+    // The send fails until the connection has fallen back to ZMTP.
     while push.try_send("goodbye").is_err() {}
     drop(files);
 }

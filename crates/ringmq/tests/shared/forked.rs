@@ -148,7 +148,7 @@ fn parent() {
         } else {
             assert_eq!(read(last(&socket.recv().unwrap())), (0, number));
         }
-        // What comes by ZMTP is in nobody's ring.
+        // A message by ZMTP is in no shared ring.
         if number > 100 && rings() > 0 {
             break;
         }

@@ -109,8 +109,5 @@ fn idle_sockets_cost_nothing() {
         }
         before = after;
     }
-    panic!(
-        "somebody was awake until the end: {before:#?}, {:#?}",
-        look()
-    );
+    panic!("a thread ran until the end: {before:#?}, {:#?}", look());
 }

@@ -154,7 +154,7 @@ fn kill_senders(test: &str, which: usize, victim_binds: bool, rounds: u64) {
     let mut survivor = socket(&context, pairing.receiver);
     open(&mut survivor, !victim_binds, &endpoint);
     let mut seen = Seen {
-        // Who publishes does not wait for anybody.
+        // A publisher never waits.
         gaps: pairing.sender == Kind::Pub,
         ..Seen::default()
     };
@@ -229,11 +229,11 @@ fn a_receiver_has_all_that_the_dead_have_sent_ten_thousand_times() {
     }
 }
 
-/// Sends for as long as it is told to; a message that nobody takes is tried again.
+/// Sends until `stop` is set. Tries a message again if no peer has room for it.
 fn send_on(socket: &mut Socket, pairing: Pairing, stop: &AtomicBool) {
     let moment = || Instant::now() + Duration::from_millis(20);
     let mut number = 0;
-    // ORDERING: nothing else is told by it.
+    // ORDERING: a flag only; it publishes nothing else.
     while !stop.load(Ordering::Relaxed) {
         if socket.send_deadline(make(0, number), moment()).is_err() {
             continue;
@@ -258,7 +258,7 @@ struct StopOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
-        // ORDERING: nothing else is told by it.
+        // ORDERING: a flag only; it publishes nothing else.
         self.0.store(true, Ordering::Relaxed);
     }
 }

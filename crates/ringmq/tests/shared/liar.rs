@@ -27,7 +27,7 @@ const NAME: &[u8] = b"\x0cX-RINGMQ-SHM";
 const SWITCH: OfferFrame = OfferFrame::Switch;
 const BACK: OfferFrame = OfferFrame::Back;
 
-/// Both sides have agreed; what comes then is the liar's.
+/// A peer that completes the handoff honestly, and then sends whatever the test wants.
 struct Liar {
     stream: Arc<Stream>,
     sender: Option<Sender>,
@@ -144,8 +144,8 @@ impl Liar {
         let stream = Arc::new(stream);
         let lines = Lines {
             carry: Box::new(OverStream(Arc::clone(&stream))),
-            session: Waker::of_nobody(),
-            socket: Waker::of_nobody(),
+            session: Waker::unset(),
+            socket: Waker::unset(),
         };
         let Parts {
             sender,
@@ -253,7 +253,7 @@ fn a_peer_that_keeps_the_order_is_heard_to_the_end() {
     for number in 0..20 {
         liar.push(&vec![number; 30_000]);
     }
-    // All at once, and with descriptors that nobody wants.
+    // All at once, and with descriptors that the frame must not carry.
     let back = command(&BACK.encode());
     let strange: [BorrowedFd<'_>; 2] = [liar.stream.as_fd(), liar.stream.as_fd()];
     let before = Held::now();

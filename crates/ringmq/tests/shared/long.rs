@@ -55,7 +55,7 @@ fn a_message_beyond_the_limit_goes_alone_and_whole() {
             assert_eq!(lens, [700_000, 0, 700_000]);
             assert_eq!(last(&pull.recv_deadline(soon()).unwrap()), b"end");
         });
-        // Nobody went back to ZMTP for it.
+        // The message did not make the connection fall back to ZMTP.
         assert_eq!(pull.connections()[0].carrier, Carrier::SharedMemory);
         assert_eq!(push.connections()[0].carrier, Carrier::SharedMemory);
         assert!(rings() > 0);

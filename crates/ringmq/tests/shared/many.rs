@@ -189,7 +189,7 @@ fn crowd() {
     for message in 0..EACH as u64 {
         push.send(make(number(1), message)).unwrap();
     }
-    // Who has agreed goes over with a call.
+    // A socket whose session has agreed goes over with its next call.
     let undecided = Carrier::Zmtp(ZmtpReason::Undecided);
     while push
         .connections()

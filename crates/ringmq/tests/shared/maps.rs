@@ -216,7 +216,7 @@ const CLIENTS: usize = 20;
 /// Connections that may stay in shared memory, or come to it.
 const FEW_LEFT: usize = 5;
 
-/// Answers with what it gets. Takes all mappings of its process when it is told so, until all connections are back.
+/// Echoes each message. On command it takes all mappings of its process, until all connections have fallen back.
 fn server() {
     let mut router = socket(&Context::new().unwrap(), Kind::Router);
     router.bind(&arg(0)).unwrap();

@@ -58,7 +58,7 @@ impl Taken {
     }
 }
 
-/// Has a socket with so many connections; goes on from step to step as it is told.
+/// A socket with a number of connections. Each command of the test begins the next step.
 fn side() {
     let count = number(1) as usize;
     let context = Context::new().unwrap();

@@ -310,7 +310,7 @@ fn filler() {
     }
     say(&sent.to_string());
     assert_eq!(listen(), "end");
-    // Nobody takes the rest.
+    // The peer does not read the rest.
     push.set_linger(Duration::ZERO);
 }
 

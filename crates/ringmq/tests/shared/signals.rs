@@ -1,4 +1,4 @@
-//! Signals, and pauses: nothing is lost, and nobody sleeps through a message.
+//! Signals and pauses: no message is lost, and no receiver sleeps while one waits.
 
 use std::time::{Duration, Instant};
 

@@ -11,7 +11,7 @@ use crate::parts::{arg, last, make, read, socket, until_shared};
 
 /// Receivers beside the one that is stopped.
 const OTHERS: usize = 3;
-/// Messages of a round, and rounds: more than the marks admit for one who reads nothing.
+/// Messages of a round, and rounds: more than the marks admit for a receiver that reads nothing.
 const EACH: u64 = 500;
 const ROUNDS: u64 = 10;
 /// A ring of this size is kept although it is empty, in bytes.
@@ -63,7 +63,7 @@ fn send_to_all(sender: &mut Socket, bytes: &[u8]) {
     match sender.kind() {
         Kind::Router => {
             for which in 0..=OTHERS {
-                // Who is not there, or has no room, does not get it.
+                // A peer that is gone or has no room does not get it.
                 let message: Message = [name(which).as_bytes(), bytes].into_iter().collect();
                 sender.send(message).unwrap();
             }
@@ -78,14 +78,14 @@ fn send_to_all(sender: &mut Socket, bytes: &[u8]) {
 fn until_there(sender: &mut Socket, more: usize, count: usize) {
     if sender.kind() == Kind::Xpub {
         for _ in 0..more {
-            // Nobody is sent anything before it has asked for it.
+            // A subscriber gets nothing before its subscription has arrived.
             assert_eq!(last(&sender.recv_deadline(soon()).unwrap()), [1]);
         }
     }
     until_shared(sender, count);
 }
 
-/// Sends rounds, as it is told, and sees what it has before somebody is stopped, and after.
+/// Sends rounds on command, and counts its resources before a receiver is stopped, and after.
 fn sender() {
     let context = Context::new().unwrap();
     let kind = kind(&arg(1)).0;
@@ -205,9 +205,9 @@ fn stop_and_kill(test: &str, does: &str) {
 }
 
 #[test]
-fn a_receiver_that_is_stopped_and_killed_stalls_nobody_and_leaves_nothing() {
+fn a_receiver_that_is_stopped_and_killed_stalls_no_peer_and_leaves_nothing() {
     const TEST: &str =
-        "stalled::a_receiver_that_is_stopped_and_killed_stalls_nobody_and_leaves_nothing";
+        "stalled::a_receiver_that_is_stopped_and_killed_stalls_no_peer_and_leaves_nothing";
     match role().as_deref() {
         Some("sender") => return sender(),
         Some(_) => return receiver(),

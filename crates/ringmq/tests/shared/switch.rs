@@ -13,7 +13,7 @@ const KINDS: [(Kind, Kind); 3] = [
     (Kind::Dealer, Kind::Router),
 ];
 
-/// Connects to nobody, sends, and does nothing more.
+/// Connects before the peer binds, sends, and makes no further call.
 fn sleeper() {
     let context = Context::new().unwrap();
     let mut sender = socket(&context, KINDS[number(1) as usize].0);
@@ -89,7 +89,7 @@ struct Two {
 }
 
 impl Two {
-    /// Nobody is at the endpoint yet.
+    /// Makes a sender that connects to an endpoint without a listener.
     fn new() -> Two {
         let scratch = Scratch::new();
         let endpoint = format!("ipc://{}", scratch.path("s"));

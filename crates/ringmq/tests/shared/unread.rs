@@ -17,7 +17,7 @@ fn push_all(endpoint: &str, pull: &mut Socket, count: u8, len: usize) {
     for number in 0..count {
         push.send(vec![number; len]).unwrap();
     }
-    // It reads in shared memory once it was told that what comes before is there.
+    // The receiver reads shared memory once its session has delivered the messages before the switch.
     while rings() < 2 {
         drop(pull.events());
     }

@@ -28,7 +28,7 @@ fn rss() -> u64 {
     Counters::now().rss_kib
 }
 
-/// In a process of its own, whose memory is nobody else's.
+/// Runs in a process of its own, so that its memory use is that of this test.
 fn receives() {
     let scratch = Scratch::new();
     for endpoint in ["tcp://127.0.0.1:*", &format!("ipc://{}", scratch.path("s"))] {

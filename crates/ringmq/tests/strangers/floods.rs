@@ -18,7 +18,7 @@ const DESCRIPTORS: usize = 256;
 /// How long each of them has.
 const HANDSHAKE: Duration = Duration::from_secs(1);
 
-/// Answers at one endpoint until it is told to end.
+/// Answers at one endpoint until the command to end.
 fn serves() {
     let mut rep = Context::new().unwrap().socket(Kind::Rep).unwrap();
     rep.change_options(|options| options.handshake_timeout(HANDSHAKE))
@@ -37,7 +37,7 @@ fn serves() {
     }
 }
 
-/// Connects often, and holds on. Half of the strangers speak, a byte each time that it is told to.
+/// Opens many connections and keeps them. Half of the strangers send a byte at each command.
 fn floods() {
     let endpoint = &role_args()[0];
     let mut strangers: Vec<Box<dyn Stream>> = (0..STRANGERS).map(|_| stranger(endpoint)).collect();
@@ -123,7 +123,7 @@ fn flood(test: &str, endpoint: &str, settles: bool) {
     while Counters::of(server.pid()).fds < DESCRIPTORS - 8 {
         std::thread::yield_now();
     }
-    // The one who was there before is served as before, and all that want of descriptors costs is a look now and then.
+    // The earlier peer is served as before. The shortage of descriptors costs a look now and then, and no more.
     let before = run_time(server.pid());
     let mut late = client(&endpoint);
     late.send("after").unwrap();
@@ -158,19 +158,19 @@ fn has_prlimit() -> bool {
 }
 
 #[test]
-fn a_crowd_at_a_tcp_listener_keeps_nobody_out() {
+fn a_crowd_at_a_tcp_listener_keeps_no_peer_out() {
     flood(
-        "floods::a_crowd_at_a_tcp_listener_keeps_nobody_out",
+        "floods::a_crowd_at_a_tcp_listener_keeps_no_peer_out",
         "tcp://127.0.0.1:*",
         true,
     );
 }
 
 #[test]
-fn a_crowd_at_an_ipc_listener_keeps_nobody_out() {
+fn a_crowd_at_an_ipc_listener_keeps_no_peer_out() {
     let scratch = Scratch::new();
     flood(
-        "floods::a_crowd_at_an_ipc_listener_keeps_nobody_out",
+        "floods::a_crowd_at_an_ipc_listener_keeps_no_peer_out",
         &format!("ipc://{}", scratch.path("s")),
         true,
     );

@@ -79,7 +79,7 @@ fn stranger(endpoint: &str) -> Box<dyn Stream> {
     stream
 }
 
-/// A stranger who is a peer of this type, and has been told so.
+/// A stranger that has completed the handshake as a peer of this type.
 fn peer(endpoint: &str, kind: &str) -> Box<dyn Stream> {
     let mut stream = stranger(endpoint);
     stream

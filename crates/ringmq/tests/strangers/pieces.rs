@@ -21,9 +21,9 @@ fn conversation() -> (Vec<u8>, Vec<Vec<Vec<u8>>>) {
         PING.to_vec(),
         frame(1, b""),
         frame(0, b"parts"),
-        // One that nobody knows.
+        // An unknown command.
         frame(4, b"\x07UNKNOWN and more"),
-        // One that is for publishers.
+        // A command for publishers.
         frame(4, b"\x09SUBSCRIBEtopic"),
         frame(0, &long),
         // A short one in the long form.

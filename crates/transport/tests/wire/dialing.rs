@@ -10,7 +10,7 @@ use ringmq_transport::{Answer, Dial, DialError, Options, ResolveError, dial};
 
 use crate::reactor::{accept, bind, connect, endpoint, ipv6, pair, until};
 
-/// A port where nobody listens, and nobody will while the value lives.
+/// A port without a listener. It stays so while the socket lives.
 fn dead_port() -> (socket2::Socket, u16) {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
@@ -20,12 +20,12 @@ fn dead_port() -> (socket2::Socket, u16) {
 }
 
 #[test]
-fn nobody_there_is_a_refusal() {
+fn a_missing_listener_is_a_refusal() {
     let _guard = watchdog(Duration::from_secs(60));
     let plain = Options::default();
     let (_socket, port) = dead_port();
     let tcp = format!("tcp://127.0.0.1:{port}");
-    let name = format!("ipc://{}", abstract_name("nobody"));
+    let name = format!("ipc://{}", abstract_name("unused"));
     let folder = Scratch::new();
     let path = folder.path("dead");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());

@@ -1,4 +1,4 @@
-//! No descriptors left: said as what it is, nobody turned away, nothing leaked, well again later.
+//! No descriptors left: the error says so, no peer is turned away, nothing leaks, and a later attempt succeeds.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};

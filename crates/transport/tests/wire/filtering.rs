@@ -16,7 +16,7 @@ fn is_let_in(text: &str, options: &Options) -> bool {
     until(&mut listener, Interest::READABLE);
     match listener.accept() {
         Ok(Some(_)) => true,
-        Ok(None) => panic!("nobody came"),
+        Ok(None) => panic!("no connection"),
         Err(error @ AcceptError::Filtered { .. }) => {
             assert_eq!(error.setback(), Setback::Passing);
             assert!(listener.accept().unwrap().is_none(), "once is enough");

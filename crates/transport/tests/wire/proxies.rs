@@ -37,7 +37,7 @@ fn serve(mut client: TcpStream, talk: &[(&[u8], &[u8])]) {
         }
     }
     client.shutdown(Shutdown::Write).unwrap();
-    // The client is the first to go; what it does not read is no matter.
+    // The client closes first. It need not read everything.
     let _ = client.read(&mut [0]);
 }
 

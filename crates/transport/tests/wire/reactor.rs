@@ -57,7 +57,7 @@ pub(crate) fn connect(to: &Endpoint, options: &Options) -> Result<Stream, DialEr
     }
 }
 
-/// Sleeps until somebody is in line, and accepts.
+/// Sleeps until a peer connects, and accepts it.
 pub(crate) fn accept(listener: &mut Listener) -> Stream {
     loop {
         if let Some(stream) = listener.accept().unwrap() {

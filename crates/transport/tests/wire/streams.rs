@@ -71,7 +71,7 @@ fn bytes_arrive_whole_and_in_order() {
 }
 
 #[test]
-fn nothing_yet_the_end_and_nobody_differ() {
+fn no_data_the_end_and_a_missing_peer_differ() {
     let _guard = guard();
     everywhere(|text, options, _| {
         let mut listener = bind(text, options);

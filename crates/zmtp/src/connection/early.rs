@@ -39,7 +39,7 @@ pub(super) enum Early {
         /// Whether it will not say what it subscribes to.
         silent: bool,
     },
-    /// It is told that it subscribed to all.
+    /// The application gets a subscription to everything: a peer of this version sends none.
     SubscribedToAll,
 }
 

@@ -1,4 +1,4 @@
-//! Frames and commands that a peer may send are told as they were meant.
+//! Frames and commands that a peer may send become the right events.
 
 use ringmq_message::Frame;
 use ringmq_zmtp::{Command, Event, Kind, Settings};

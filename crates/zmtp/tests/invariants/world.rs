@@ -8,7 +8,7 @@ use ringmq_zmtp::{Connection, Event, Heartbeat, Kind, Settings};
 
 use super::Choices;
 
-/// One end, what is on the way to it, and what it has yet to be told.
+/// One end, the bytes on the way to it, and the events that it has yet to report.
 pub(crate) struct End {
     pub(crate) connection: Connection,
     wire: VecDeque<u8>,

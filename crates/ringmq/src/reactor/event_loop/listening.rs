@@ -27,13 +27,13 @@ pub(crate) struct Listening {
     pub(crate) link: Arc<Link>,
 }
 
-/// What came of accepting all that there was.
+/// The result of accepting the waiting connections.
 pub(crate) enum Accepted {
-    /// Everybody; the next one is told of.
+    /// All waiting connections were accepted. An event reports the next one.
     All,
-    /// [`TURN`] of them; more may wait.
+    /// [`TURN`] connections were accepted; more may wait.
     Some,
-    /// Descriptors or memory are short: try again later.
+    /// Descriptors or memory are short. The listener tries again later.
     Later,
 }
 

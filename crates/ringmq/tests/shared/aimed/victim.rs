@@ -276,7 +276,8 @@ pub(super) fn all_scripts() -> impl Iterator<Item = &'static Script> {
     OVER.iter().chain(&BACK).chain(&TAKE_BACK)
 }
 
-/// Forks and kills victims as it is told to: in which script, who binds, whose messages, when, and where.
+/// Forks and kills victims on command. A command has the number of the script, the side that binds, the number of the
+/// victim, the number of system calls and of instructions behind them, the path of the log, and the endpoint.
 pub(super) fn killer() {
     loop {
         let line = listen();

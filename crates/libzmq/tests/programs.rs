@@ -159,6 +159,11 @@ fn monitors() {
 }
 
 #[test]
+fn after_handshake() {
+    holds("after_handshake", With::Both);
+}
+
+#[test]
 fn refusals() {
     holds("refusals", With::Both);
 }

@@ -14,7 +14,7 @@ use std::fmt;
 use bytes::{Buf, Bytes, BytesMut};
 use ringmq_message::Frame;
 
-use crate::command::unexpected;
+use crate::command;
 use crate::error::Error;
 use crate::head::{Framing, MORE};
 use crate::output::Output;
@@ -167,9 +167,7 @@ impl Sealed {
     #[inline]
     fn check(&mut self, body: &[u8]) -> Result<[u8; 24], Error> {
         let Some(rest) = body.strip_prefix(NAME) else {
-            let len = usize::from(body.first().copied().unwrap_or(0));
-            let name = body.get(1..=len).unwrap_or_default();
-            return Err(unexpected(name));
+            return Err(no_message(body));
         };
         match rest.split_first_chunk::<8>() {
             Some((nonce, sealed)) if sealed.len() > TAG => {
@@ -186,6 +184,15 @@ impl Sealed {
         let plain = self.key.open(&nonce, &mut body[HEAD..]);
         let flags = plain.and_then(|plain| plain.first().copied());
         flags.ok_or(UNOPENED)
+    }
+}
+
+/// What is wrong with a body that does not begin as a MESSAGE.
+#[cold]
+fn no_message(body: &[u8]) -> Error {
+    match command::split(body) {
+        Ok((name, _)) => command::unexpected(name),
+        Err(malformed) => malformed,
     }
 }
 

@@ -1,44 +1,11 @@
 /* What a monitor tells, of endpoints, connections and handshakes. */
-#include "check.h"
+#include "events.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* The reader of a new monitor of a socket. */
-static void *monitored (void *context, void *socket, const char *endpoint, int events)
-{
-    CHECK (zmq_socket_monitor (socket, endpoint, events) == 0);
-    void *reader = made (context, ZMQ_PAIR);
-    CHECK (zmq_connect (reader, endpoint) == 0);
-    set (reader, ZMQ_RCVTIMEO, 20000);
-    return reader;
-}
-
-/* The next event has to be this one; gives its value. */
-static uint32_t event (void *reader, int expected, const char *endpoint)
-{
-    unsigned char first[6];
-    char second[256];
-    int first_size = zmq_recv (reader, first, sizeof first, 0);
-    if (first_size != 6)
-        fprintf (stderr, "nothing instead of %#x\n", expected);
-    CHECK (first_size == 6);
-    CHECK (get (reader, ZMQ_RCVMORE));
-    int size = zmq_recv (reader, second, sizeof second, 0);
-    CHECK (!get (reader, ZMQ_RCVMORE));
-    uint16_t number;
-    uint32_t value;
-    memcpy (&number, first, 2);
-    memcpy (&value, first + 2, 4);
-    if (number != expected)
-        fprintf (stderr, "%#x with %u at %.*s instead of %#x\n", number, value, size, second, expected);
-    CHECK (number == expected);
-    CHECK (size == (int) strlen (endpoint) && memcmp (second, endpoint, size) == 0);
-    return value;
-}
 
 static void refusals (void *context)
 {

@@ -76,7 +76,8 @@ pub enum EventKind {
     },
     /// The handshake has succeeded: messages can be sent and received.
     HandshakeSucceeded,
-    /// The handshake has failed.
+    /// The handshake has failed. As in libzmq this also comes after `HandshakeSucceeded`, when a frame of CURVE is no
+    /// message, is out of turn or cannot be opened.
     HandshakeFailed(HandshakeFailure),
     /// The last event: the monitored socket has ended, or has another monitor.
     MonitorStopped,

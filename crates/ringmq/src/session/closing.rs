@@ -80,8 +80,7 @@ impl Session {
         let Some(notices) = &self.link.notices else {
             return;
         };
-        // A connection that the peer has broken is not ready any more.
-        let was_ready = matches!(&self.io, Io::Open(open) if open.properties.is_some());
+        let was_ready = matches!(&self.io, Io::Open(open) if open.is_handshake_done());
         // A socket that has let go receives nothing.
         if !was_ready || self.letting_go {
             return;

@@ -212,11 +212,18 @@ impl Session {
             return Retry::Again;
         };
         let fd = open.stream.as_raw_fd();
-        let handshaking = !open.connection.is_ready();
+        let handshaking = !open.is_handshake_done();
+        let failure = if handshaking {
+            Some(failure(why))
+        } else {
+            let encrypts = open.connection.settings().mechanism.encrypts();
+            failure_of_box(why).filter(|_| encrypts)
+        };
         if !handshaking {
             self.log_disconnected(why);
-        } else {
-            self.tell(EventKind::HandshakeFailed(failure(why)));
+        }
+        if let Some(failure) = failure {
+            self.tell(EventKind::HandshakeFailed(failure));
         }
         self.tell(EventKind::Disconnected { fd });
         let next = self.next(why, handshaking);
@@ -285,6 +292,21 @@ fn failure(why: &Broken) -> HandshakeFailure {
                 .into(),
             ),
         },
+    }
+}
+
+/// What an encrypted frame after the handshake is reported as. As libzmq does, a monitor gets an event of a failed handshake
+/// for it: the frame is no MESSAGE, is out of turn, or cannot be opened.
+fn failure_of_box(why: &Broken) -> Option<HandshakeFailure> {
+    match why {
+        Broken::Protocol(
+            ZmtpError::UnexpectedCommand { .. }
+            | ZmtpError::MalformedCommand { .. }
+            | ZmtpError::MalformedMessage { .. }
+            | ZmtpError::Sequence { .. }
+            | ZmtpError::Cryptographic { .. },
+        ) => Some(failure(why)),
+        _ => None,
     }
 }
 

@@ -144,6 +144,12 @@ impl Open {
         self.readable = true;
     }
 
+    /// Returns true if the handshake was done, also once the peer has broken the protocol: then the connection is not ready
+    /// any more.
+    pub(crate) fn is_handshake_done(&self) -> bool {
+        self.properties.is_some()
+    }
+
     /// The parts that actions of the switch need.
     pub(crate) fn wire(&mut self) -> Wire<'_> {
         Wire {

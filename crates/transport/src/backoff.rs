@@ -70,7 +70,7 @@ impl Backoff {
 /// What ends all trying (`RECONNECT_STOP`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReconnectStop {
-    /// The connection was refused.
+    /// The connection was refused. A SOCKS5 proxy that refuses, or is refused, does not count, as in libzmq.
     pub refused: bool,
     /// The handshake failed.
     pub handshake_failed: bool,

@@ -1,6 +1,6 @@
 //! How the connection of a session is made.
 
-use ringmq_transport::{Backoff, Endpoint, Options, ReconnectStop};
+use ringmq_transport::{Backoff, DialError, Endpoint, Options, ReconnectStop};
 
 /// Which side makes the connection.
 #[derive(Debug)]
@@ -19,4 +19,14 @@ pub(crate) struct Dialed {
     pub(crate) stop: ReconnectStop,
     /// The application has disconnected.
     pub(crate) disconnected: bool,
+}
+
+impl Dialed {
+    /// Returns true if a failed attempt is the last one. As in libzmq, a proxy that refuses, or is refused, does not end the
+    /// attempts.
+    pub(crate) fn ends_after(&self, error: &DialError) -> bool {
+        let proxied = self.options.socks_proxy.is_some();
+        let direct = !proxied || !matches!(self.endpoint, Endpoint::Tcp(_));
+        direct && self.stop.ends_after(error, self.disconnected)
+    }
 }

@@ -120,9 +120,7 @@ impl EventLoop {
             session.tell(EventKind::Closed { fd });
         }
         match &session.origin {
-            Origin::Dialed(dialed) if dialed.stop.ends_after(error, dialed.disconnected) => {
-                self.end(slot);
-            }
+            Origin::Dialed(dialed) if dialed.ends_after(error) => self.end(slot),
             Origin::Dialed(dialed) if dialed.backoff.is_never() => self.park(slot),
             _ => self.rest(slot),
         }

@@ -58,7 +58,9 @@ pub use limit::{Mappings, limit_descriptors, limit_memory, use_up_mappings};
 pub use pattern::{Bytes, Messages};
 pub use port::ReservedPort;
 pub use random::{Random, mix, seed};
-pub use role::{fork_and, fork_and_linger, listen, role, role_args, say, spawn_role, under};
+pub use role::{
+    fork_and, fork_and_linger, in_own_process, listen, role, role_args, say, spawn_role, under,
+};
 pub use scope::{Scope, scope};
 pub use scratch::{Scratch, abstract_name};
 pub use storm::SignalStorm;

@@ -44,6 +44,38 @@ pub fn spawn_role(test: &str, role: &str, args: &[&str]) -> Command {
     command
 }
 
+/// Runs `body` in a process of its own, which runs the test `test` again: for tests that measure or limit their whole
+/// process. The other tests of a program may run in one process, at the same time.
+///
+/// `test` is the full path of the calling test, as `--list` shows it. Begin the [`watchdog`](crate::watchdog) in `body`.
+///
+/// ```no_run
+/// use ringmq_testing::{Counters, in_own_process};
+///
+/// #[test]
+/// fn no_descriptor_is_left_open() {
+///     in_own_process("no_descriptor_is_left_open", || {
+///         let before = Counters::now().fds;
+///         drop(std::fs::File::open("/dev/null"));
+///         assert_eq!(Counters::now().fds, before);
+///     });
+/// }
+/// ```
+///
+/// # Panics
+///
+/// If `body` panics, or its process cannot be started.
+#[track_caller]
+pub fn in_own_process(test: &str, body: impl FnOnce()) {
+    if role().is_some() {
+        return body();
+    }
+    let done = spawn_role(test, "alone", &[]).output().unwrap();
+    print!("{}", String::from_utf8_lossy(&done.stdout));
+    eprint!("{}", String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{test}: {}", done.status);
+}
+
 /// The same command under a wrapper, such as `["strace", "-f"]`: a program and its first arguments.
 ///
 /// The wrapper dies with the thread that starts it; what it starts has to die with the wrapper.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ringmq::{EventKind, Interest, Item, Kind, Poller, Socket};
-use ringmq_testing::{Counters, Scratch, soon, watchdog};
+use ringmq_testing::{Counters, Scratch, in_own_process, soon, watchdog};
 
 use crate::by_hand::{ByHand, LAST, SEGMENT, SEGMENTS, bound, header, memory, store};
 
@@ -77,51 +77,54 @@ fn until_disconnected(monitor: &mut ringmq::Monitor) {
 
 #[test]
 fn segments_without_descriptors_end_their_connection() {
-    let _guard = watchdog(Duration::from_secs(60));
-    for ((name, flood), (habit, call)) in FLOODS
-        .iter()
-        .flat_map(|flood| HABITS.map(|habit| (flood, habit)))
-    {
-        println!("{name}, {habit}");
-        let scratch = Scratch::new();
-        let (mut pull, path) = bound(&scratch, Kind::Pull);
-        let mut monitor = pull.monitor().unwrap();
-        let peer = ByHand::connect(&path, "PUSH");
-        while pull.connections().is_empty() {
-            std::thread::yield_now();
+    const TEST: &str = "frames::segments_without_descriptors_end_their_connection";
+    in_own_process(TEST, || {
+        let _guard = watchdog(Duration::from_secs(60));
+        for ((name, flood), (habit, call)) in FLOODS
+            .iter()
+            .flat_map(|flood| HABITS.map(|habit| (flood, habit)))
+        {
+            println!("{name}, {habit}");
+            let scratch = Scratch::new();
+            let (mut pull, path) = bound(&scratch, Kind::Pull);
+            let mut monitor = pull.monitor().unwrap();
+            let peer = ByHand::connect(&path, "PUSH");
+            while pull.connections().is_empty() {
+                std::thread::yield_now();
+            }
+            let before = Counters::now();
+            if flood.announced {
+                peer.set(SEGMENTS, 1);
+                peer.bell.ring().unwrap();
+            }
+            let mut sent = 0;
+            while !peer.is_closed() {
+                sent += u64::from(peer.try_send_bare((flood.number)(sent)));
+                call(&mut pull);
+            }
+            // More may have been written than was read.
+            assert!(sent >= flood.ends, "{sent}");
+            until_disconnected(&mut monitor);
+            while !pull.connections().is_empty() {
+                assert!(pull.try_recv().is_err());
+            }
+            let after = Counters::now();
+            assert!(
+                after.fds <= before.fds && after.maps <= before.maps + 2,
+                "{before:?}, {after:?}"
+            );
+            assert!(
+                after.rss_kib <= before.rss_kib + (4 << 10),
+                "{before:?}, {after:?}"
+            );
+            // Others are served.
+            let mut other = ByHand::connect(&path, "PUSH");
+            let segment = memory(SEGMENT);
+            store(&segment, 8, u64::from_ne_bytes(*b"greeting"));
+            store(&segment, 0, header(LAST, 8));
+            other.begin(&segment);
+            let message = pull.recv_deadline(soon()).unwrap();
+            assert_eq!(message[0].as_slice(), b"greeting");
         }
-        let before = Counters::now();
-        if flood.announced {
-            peer.set(SEGMENTS, 1);
-            peer.bell.ring().unwrap();
-        }
-        let mut sent = 0;
-        while !peer.is_closed() {
-            sent += u64::from(peer.try_send_bare((flood.number)(sent)));
-            call(&mut pull);
-        }
-        // More may have been written than was read.
-        assert!(sent >= flood.ends, "{sent}");
-        until_disconnected(&mut monitor);
-        while !pull.connections().is_empty() {
-            assert!(pull.try_recv().is_err());
-        }
-        let after = Counters::now();
-        assert!(
-            after.fds <= before.fds && after.maps <= before.maps + 2,
-            "{before:?}, {after:?}"
-        );
-        assert!(
-            after.rss_kib <= before.rss_kib + (4 << 10),
-            "{before:?}, {after:?}"
-        );
-        // Others are served.
-        let mut other = ByHand::connect(&path, "PUSH");
-        let segment = memory(SEGMENT);
-        store(&segment, 8, u64::from_ne_bytes(*b"greeting"));
-        store(&segment, 0, header(LAST, 8));
-        other.begin(&segment);
-        let message = pull.recv_deadline(soon()).unwrap();
-        assert_eq!(message[0].as_slice(), b"greeting");
-    }
+    });
 }

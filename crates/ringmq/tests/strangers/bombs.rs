@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use ringmq::Kind;
-use ringmq_testing::{Actor, Counters, Scratch, role, say, soon, spawn_role, watchdog};
+use ringmq_testing::{Counters, Scratch, in_own_process, soon, watchdog};
 
 use super::{PING, Stream, bound, head, hear_pong, peer, until_closed};
 
@@ -30,6 +30,7 @@ fn rss() -> u64 {
 
 /// Runs in a process of its own, so that its memory use is that of this test.
 fn receives() {
+    let _guard = watchdog(Duration::from_secs(60));
     let scratch = Scratch::new();
     for endpoint in ["tcp://127.0.0.1:*", &format!("ipc://{}", scratch.path("s"))] {
         let pull = bound(Kind::Pull, endpoint);
@@ -62,22 +63,12 @@ fn receives() {
             "{before} KiB, {after} KiB"
         );
     }
-    say("flat");
 }
 
 #[test]
 fn a_size_alone_costs_no_memory() {
-    if role().is_some() {
-        return receives();
-    }
-    let _guard = watchdog(Duration::from_secs(60));
-    let mut receiver = Actor::start(&mut spawn_role(
-        "bombs::a_size_alone_costs_no_memory",
-        "receives",
-        &[],
-    ));
-    assert_eq!(receiver.hear(), "flat");
-    receiver.finish();
+    const TEST: &str = "bombs::a_size_alone_costs_no_memory";
+    in_own_process(TEST, receives);
 }
 
 /// The head alone ends the connection; what came before it is received, and so is what others send.

@@ -190,9 +190,13 @@ impl Sealed {
 /// What is wrong with a body that does not begin as a MESSAGE.
 #[cold]
 fn no_message(body: &[u8]) -> Error {
-    match command::split(body) {
-        Ok((name, _)) => command::unexpected(name),
-        Err(malformed) => malformed,
+    let name = usize::from(body.first().copied().unwrap_or(0));
+    match body.get(1..=name) {
+        Some(name) if body.len() > 1 => command::unexpected(name),
+        _ => Error::MalformedCommand {
+            name,
+            size: body.len(),
+        },
     }
 }
 

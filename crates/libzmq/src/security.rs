@@ -24,8 +24,7 @@ const MOST_TEXT: usize = 255;
 pub(crate) struct Secured {
     mechanism: c_int,
     server: bool,
-    user: Vec<u8>,
-    password: Vec<u8>,
+    login: Login,
     public_key: [u8; KEY],
     secret_key: SecretKey,
     server_key: [u8; KEY],
@@ -38,8 +37,7 @@ impl Default for Secured {
         Secured {
             mechanism: NULL,
             server: false,
-            user: Vec::new(),
-            password: Vec::new(),
+            login: Login::new("", ""),
             public_key: [0; KEY],
             secret_key: SecretKey::from_bytes(&[0; KEY]),
             server_key: [0; KEY],
@@ -99,12 +97,12 @@ impl Secured {
         if !(1..=MOST_TEXT).contains(&value.len()) {
             return Err(Errno::INVALID);
         }
-        let text = if option == PLAIN_USERNAME {
-            &mut self.user
+        let (user, password) = if option == PLAIN_USERNAME {
+            (value, self.login.password())
         } else {
-            &mut self.password
+            (self.login.username(), value)
         };
-        *text = value.to_vec();
+        self.login = Login::new(user, password);
         self.server = false;
         self.mechanism = PLAIN;
         Ok(())
@@ -131,8 +129,8 @@ impl Secured {
             MECHANISM => Answer::Number(self.mechanism),
             PLAIN_SERVER => serves(PLAIN),
             CURVE_SERVER => serves(CURVE),
-            PLAIN_USERNAME => Answer::Text(&self.user),
-            PLAIN_PASSWORD => Answer::Text(&self.password),
+            PLAIN_USERNAME => Answer::Text(self.login.username()),
+            PLAIN_PASSWORD => Answer::Text(self.login.password()),
             CURVE_PUBLICKEY => Answer::Key(&self.public_key),
             CURVE_SECRETKEY => Answer::Key(self.secret_key.as_bytes()),
             CURVE_SERVERKEY => Answer::Key(&self.server_key),
@@ -153,10 +151,7 @@ impl Secured {
     fn security(&self) -> Security {
         match (self.mechanism, self.server) {
             (PLAIN, true) => Security::PlainServer,
-            (PLAIN, false) => {
-                let (user, password) = (self.user.clone(), self.password.clone());
-                Security::PlainClient(Login::new(user, password))
-            }
+            (PLAIN, false) => Security::PlainClient(self.login.clone()),
             // As in libzmq, a server needs the secret half only, and a client shows the public half that was set.
             (CURVE, true) => Security::CurveServer(KeyPair::from_secret(self.secret_key.clone())),
             (CURVE, false) => Security::CurveClient {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ringmq_message::Frame;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -32,6 +33,11 @@ impl Login {
     /// The password.
     pub fn password(&self) -> &[u8] {
         &self.password
+    }
+
+    /// The password as a frame, whose memory is wiped when its last clone is dropped.
+    pub fn password_frame(&self) -> Frame {
+        Frame::from_owner(self.password.clone())
     }
 }
 

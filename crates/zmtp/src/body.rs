@@ -1,6 +1,7 @@
 //! A payload that comes in pieces.
 
 use ringmq_message::Frame;
+use zeroize::Zeroize;
 
 use crate::error::Error;
 use crate::head::Head;
@@ -15,6 +16,8 @@ const DIRECT: usize = 8 << 10;
 ///
 /// A size costs the peer nothing, so memory follows the bytes that came: there is never more than [`START`], or
 /// twice what has come, and one [`DIRECT`].
+///
+/// The memory of a command is wiped: it may hold a password.
 #[derive(Debug)]
 pub(crate) struct Body {
     /// Invariant: `filled <= bytes.len() <= size`. What lies past `filled` are zeros that a caller may have
@@ -91,8 +94,22 @@ impl Body {
 
     /// The frame. It is whole.
     pub(crate) fn finish(mut self) -> Frame {
-        self.bytes.truncate(self.size);
-        Frame::from(self.bytes).with_more(self.more)
+        let frame = if self.command {
+            Frame::copy_from_slice(&self.bytes[..self.size])
+        } else {
+            let mut bytes = std::mem::take(&mut self.bytes);
+            bytes.truncate(self.size);
+            Frame::from(bytes)
+        };
+        frame.with_more(self.more)
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        if self.command {
+            self.bytes.zeroize();
+        }
     }
 }
 

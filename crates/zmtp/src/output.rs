@@ -5,6 +5,7 @@ use std::iter;
 
 use bytes::{Buf, Bytes};
 use ringmq_message::Frame;
+use zeroize::Zeroizing;
 
 use crate::head::{COMMAND, Framing, Head, MORE, MOST};
 
@@ -83,6 +84,17 @@ impl Output {
         self.push(&[name.len() as u8]);
         self.push(name);
         self.push(data);
+    }
+
+    /// Adds a command that holds a secret. Its memory is wiped once it is sent, or with the output.
+    pub(crate) fn push_secret_command(&mut self, name: &[u8], data: &[u8]) {
+        let size = 1 + name.len() + data.len();
+        let mut body = Zeroizing::new(Vec::with_capacity(size));
+        body.push(name.len() as u8);
+        body.extend_from_slice(name);
+        body.extend_from_slice(data);
+        self.push_head(Framing::Current, COMMAND, size);
+        self.push_long(Bytes::from_owner(body));
     }
 
     /// Adds a message of one frame, of `first` and the bytes that follow it.

@@ -108,8 +108,12 @@ impl Exchange {
         let attach = Command::Attach(Box::new(attachment));
         face.post.send(attach).ok()?;
         for (part, more) in request(subject, credentials) {
+            let frame = match credentials {
+                Credentials::Plain(login) if !more => login.password_frame(),
+                _ => Frame::copy_from_slice(part),
+            };
             // A socket that cannot be woken finds the request at its next call.
-            let _ = requests.push(Frame::copy_from_slice(part).with_more(more), !more);
+            let _ = requests.push(frame.with_more(more), !more);
         }
         Some(Exchange {
             id,

@@ -14,8 +14,8 @@ use crate::output::Output;
 use crate::peer::Peer;
 use crate::sealed::{self, Sealed};
 use crate::settings::Settings;
-use ringmq_message::Frame;
-use ringmq_message::Kind;
+use ringmq_message::{Frame, INLINE, Kind};
+use zeroize::Zeroize;
 
 /// The longest routing id of ZMTP 1.0 and 2.0 in bytes.
 const ROUTING_ID_LIMIT: u64 = 255;
@@ -87,7 +87,11 @@ impl Connection {
                             return Ok(None);
                         };
                         let (settings, output) = (&self.settings, &mut self.output);
-                        *step = handshake.command(&frame, settings, output, now)?;
+                        let next = handshake.command(&frame, settings, output, now);
+                        if matches!(handshake, Handshake::PlainServer(_)) {
+                            wipe(frame);
+                        }
+                        *step = next?;
                     }
                     Step::Ask(credentials) => {
                         *step = Step::Asked;
@@ -280,5 +284,14 @@ impl Connection {
             self.stage = Stage::Failed(error.clone());
         }
         decided
+    }
+}
+
+/// Drops a frame that may hold a password.
+fn wipe(mut frame: Frame) {
+    if frame.len() <= INLINE {
+        frame.as_mut_slice().zeroize();
+    } else if let Ok(mut bytes) = frame.into_bytes().try_into_mut() {
+        bytes.zeroize();
     }
 }

@@ -34,7 +34,7 @@ impl Client {
             data.push(text.len() as u8);
             data.extend_from_slice(text);
         }
-        output.push_command(command::HELLO, &data);
+        output.push_secret_command(command::HELLO, &data);
         Client::Greeted
     }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use ringmq_message::{Frame, Kind};
-use ringmq_zmtp::Event;
+use ringmq_zmtp::{Event, Mechanism};
 
 use crate::mail::Notices;
 use crate::session::broken::Broken;
@@ -16,9 +16,51 @@ use crate::switch::Input;
 /// Bytes of a peer that are kept before the authenticator has replied. Then no more are read.
 const AHEAD: usize = 64 << 10;
 
+/// Bytes that a server of PLAIN reads at once before the handshake is done, and then wipes.
+const WIPED: usize = 4 << 10;
+
 impl Open {
     /// Reads, and hands the socket what it has room for. Says whether anything was done.
     pub(super) fn take_input(
+        &mut self,
+        ends: &mut Ends,
+        turn: &mut Turn<'_>,
+        scratch: &mut [u8],
+    ) -> Result<bool, Broken> {
+        if self.connection.is_ready() {
+            self.read_and_decode(ends, turn, scratch)
+        } else {
+            self.take_early_input(ends, turn, scratch)
+        }
+    }
+
+    /// As [`take_input`](Open::take_input), before the handshake is done.
+    #[cold]
+    fn take_early_input(
+        &mut self,
+        ends: &mut Ends,
+        turn: &mut Turn<'_>,
+        scratch: &mut [u8],
+    ) -> Result<bool, Broken> {
+        if turn.link.is_raw() {
+            // Nothing has to come before it is ready.
+            self.decode(ends, turn, &mut &[][..], false)?;
+            return Ok(true);
+        }
+        if !matches!(self.connection.settings().mechanism, Mechanism::PlainServer) {
+            return self.read_and_decode(ends, turn, scratch);
+        }
+        let room = scratch.len().min(WIPED);
+        let scratch = &mut scratch[..room];
+        let taken = self.read_and_decode(ends, turn, scratch);
+        if !matches!(taken, Ok(false)) {
+            // A password may be in it.
+            scratch.fill(0);
+        }
+        taken
+    }
+
+    fn read_and_decode(
         &mut self,
         ends: &mut Ends,
         turn: &mut Turn<'_>,
@@ -41,11 +83,6 @@ impl Open {
             }
             self.leftover.clear();
             self.used = 0;
-        }
-        if turn.link.is_raw() && !self.connection.is_ready() {
-            // Nothing has to come before it is ready.
-            self.decode(ends, turn, &mut &[][..], false)?;
-            return Ok(true);
         }
         if !self.readable || !(self.in_midst || ends.has_room()) {
             return Ok(false);

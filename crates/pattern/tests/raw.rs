@@ -1,8 +1,11 @@
 //! STREAM, and ROUTER with connections that carry bytes.
 
+mod oracle;
 mod world;
 
+use oracle::Choices;
 use ringmq_pattern::{Kind, Pattern, Peer, RecvPartError, Remote, SendPartError, SetOption};
+use ringmq_testing::{Random, seed};
 use world::{START, Stage};
 
 /// The routing id that is made up for a connection.
@@ -137,4 +140,24 @@ fn other_types_carry_messages_only() {
         .pattern
         .set(SetOption::RouterRaw(true), &mut dealer.world);
     assert!(refused.is_err());
+}
+
+struct Seeded(Random);
+
+impl Choices for Seeded {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0.below(limit)
+    }
+
+    fn is_over(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn every_call_does_what_the_model_says() {
+    let mut choices = Seeded(Random::new(seed()));
+    for _ in 0..500 {
+        oracle::check(&mut choices);
+    }
 }

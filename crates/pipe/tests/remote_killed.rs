@@ -4,80 +4,46 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a test says how far it came")]
 
+#[path = "remote/agreed.rs"]
+mod agreed;
+
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic::catch_unwind;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ringmq_pipe::Wait;
-use ringmq_pipe::local::Waker;
-use ringmq_pipe::remote::{
-    Carry, Courier, Descriptor, FRAME, Lines, Marks, OfferFrame, Own, Parts, Receiver, Ringers,
-    Sender, Unread, Witness,
-};
-use ringmq_pipe::sleeper::Sleeper;
+use ringmq_pipe::remote::{Carry, Descriptor, FRAME, Offer, OfferFrame, Sender, Unread};
 use ringmq_sys::{Ancillary, Credentials, Stream};
 use ringmq_testing::{Tracee, stop, watchdog};
 
-/// One side of a connection.
-struct Side {
-    sender: Sender,
-    receiver: Receiver,
-    witness: Option<Witness>,
-    courier: Arc<Courier>,
-    stream: Arc<Stream>,
-    _sleeper: Sleeper,
-}
+use agreed::{Agreed, Offering};
 
-/// Sends frames as they are.
-#[derive(Debug)]
-struct OverStream(Arc<Stream>);
-
-impl Carry for OverStream {
-    fn carry(&mut self, frame: &[u8; FRAME], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
-        let sent = self.0.send_now(frame, descriptor.as_slice())?;
-        assert_eq!(sent, FRAME);
-        Ok(())
-    }
-}
-
-impl Side {
-    /// What the session does: takes the frames that are there.
-    fn take_frames(&self) {
-        let mut frame = [0; FRAME];
-        loop {
-            match self.stream.receive_now(&mut frame, 1) {
-                Ok(came) if came.bytes == 0 => return,
-                Ok(mut came) => {
-                    assert_eq!(came.bytes, FRAME);
-                    if let OfferFrame::Segment(note) = OfferFrame::decode(&frame).unwrap() {
-                        let fd = came.ancillary.fds.pop().unwrap();
-                        self.courier.deliver(note, Descriptor::Came(fd)).unwrap();
-                    }
+/// Takes the frames that are there, as a session does.
+fn take_frames(side: &Agreed) {
+    let mut frame = [0; FRAME];
+    loop {
+        match side.stream.receive_now(&mut frame, 1) {
+            Ok(came) if came.bytes == 0 => return,
+            Ok(mut came) => {
+                assert_eq!(came.bytes, FRAME);
+                if let OfferFrame::Segment(note) = OfferFrame::decode(&frame).unwrap() {
+                    let fd = came.ancillary.fds.pop().unwrap();
+                    side.courier.deliver(note, Descriptor::Came(fd)).unwrap();
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
             }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
         }
     }
 }
 
-/// Offers, and takes what the other side offers, over a socket between two processes.
-fn agree(stream: Stream) -> Side {
-    let mut sleeper = Sleeper::new(Wait::Park).unwrap();
-    let control = sleeper.control().unwrap().get().unwrap();
-    sleeper.show().unwrap();
-    let marks = Marks {
-        sending: 0,
-        receiving: 0,
-    };
-    let own = Own::make(&control, marks).unwrap();
-    let frame = OfferFrame::Offer(own.offer()).encode();
-    let sent = stream.send_now(&frame, &own.descriptors()).unwrap();
-    assert_eq!(sent, frame.len());
-    let mut bytes = [0; 32];
-    let fds: Vec<OwnedFd> = loop {
+/// Makes the offer of one side, and reads that of the other.
+fn offers(stream: &Stream) -> (Offering, Offer, Ancillary) {
+    let own = Offering::send(stream, |frame| frame.to_vec());
+    let mut bytes = [0; FRAME];
+    let fds = loop {
         match stream.receive_now(&mut bytes, 4) {
             Ok(came) => {
                 assert_eq!(came.bytes, bytes.len());
@@ -95,28 +61,13 @@ fn agree(stream: Stream) -> Side {
         credentials: Some(Credentials::own()),
         pidfd: None,
     };
-    let peer = own.judge(&offer, came, Some(&mut Ringers::default()));
-    let stream = Arc::new(stream);
-    let lines = Lines {
-        carry: Box::new(OverStream(Arc::clone(&stream))),
-        session: Waker::unset(),
-        socket: Waker::unset(),
-    };
-    let Parts {
-        sender,
-        receiver,
-        witness,
-        courier,
-    } = own.meet(peer.unwrap(), lines, 1 << 30);
-    courier.flush().unwrap();
-    Side {
-        sender,
-        receiver,
-        witness: Some(witness),
-        courier,
-        stream,
-        _sleeper: sleeper,
-    }
+    (own, offer, came)
+}
+
+/// Agrees with the other process.
+fn agree(stream: Stream) -> Agreed {
+    let (own, offer, came) = offers(&stream);
+    own.agree(&offer, came, stream)
 }
 
 /// How long each message is, and the number of the first that goes between two stops.
@@ -169,9 +120,12 @@ fn send(sender: &mut Sender, messages: &[Vec<u8>]) {
     }
 }
 
+/// The receiver has come to a jump, and has not got the segment behind it.
+const NO_MEMORY: &str = "a segment is missing";
+
 /// Everything that is there, each of one part; which is as it was sent.
-fn receive_all(side: &mut Side, script: &Script) -> usize {
-    side.take_frames();
+fn receive_all(side: &mut Agreed, script: &Script) -> usize {
+    take_frames(side);
     let receiver = &mut side.receiver;
     let mut count = 0;
     while let Some(incoming) = receiver.peek() {
@@ -185,15 +139,15 @@ fn receive_all(side: &mut Side, script: &Script) -> usize {
         );
         count += 1;
     }
-    assert!(receiver.broken().is_none() && !receiver.is_short());
+    let has_memory = receiver.broken().is_none() && !receiver.is_short();
+    assert!(has_memory, "{NO_MEMORY} after {count}");
     count
 }
 
 /// Kills a sender after so many steps; returns how many messages are there, and how many steps it took.
 fn kill_sender(script: &Script, steps: u64) -> (usize, u64) {
-    let (ours, theirs) = Stream::pair().unwrap();
-    let mut tracee = Tracee::fork(|| {
-        let mut side = agree(theirs);
+    kill_sending(script, steps, |stream, script| {
+        let mut side = agree(stream);
         let messages = messages(script);
         send(&mut side.sender, &messages[..script.from]);
         stop();
@@ -201,12 +155,18 @@ fn kill_sender(script: &Script, steps: u64) -> (usize, u64) {
         stop();
         // What is published stays without an end, too.
         mem::forget(side);
-    });
+    })
+}
+
+/// Kills a process that does `sending` between two stops.
+fn kill_sending(script: &Script, steps: u64, sending: fn(Stream, &Script)) -> (usize, u64) {
+    let (ours, theirs) = Stream::pair().unwrap();
+    let mut tracee = Tracee::fork(|| sending(theirs, script));
     let mut side = agree(ours);
     tracee.until_stop();
     let taken = tracee.step_on(steps);
     tracee.kill();
-    side.take_frames();
+    take_frames(&side);
     side.courier.close();
     side.receiver.sender_is_gone();
     (receive_all(&mut side, script), taken)
@@ -254,7 +214,7 @@ fn kill_receiver(script: &Script, steps: u64) -> (usize, u64) {
     tracee.until_stop();
     let taken = tracee.step_on(steps);
     tracee.kill();
-    let mut unread = side.witness.take().unwrap().into_unread();
+    let mut unread = side.witness.into_unread();
     (first_unread(&mut unread, script), taken)
 }
 
@@ -296,6 +256,56 @@ fn a_sender_that_is_killed_in_a_jump_leaves_whole_messages() {
 #[test]
 fn what_a_receiver_that_is_killed_in_a_jump_has_not_read_is_found_whole() {
     everywhere(&SCRIPTS[..SHORT], kill_receiver, |_| 0, 15);
+}
+
+/// A carrier that breaks the protocol: it says that a frame was sent, and keeps it until [`send`](Late::send).
+#[derive(Debug, Clone, Default)]
+struct Late(Arc<Mutex<Vec<Kept>>>);
+
+type Kept = ([u8; FRAME], Option<OwnedFd>);
+
+impl Carry for Late {
+    fn carry(&mut self, frame: &[u8; FRAME], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        let descriptor = descriptor.map(|fd| fd.try_clone_to_owned()).transpose()?;
+        self.0.lock().unwrap().push((*frame, descriptor));
+        Ok(())
+    }
+}
+
+impl Late {
+    fn send(&self, stream: &Stream) {
+        for (frame, descriptor) in self.0.lock().unwrap().drain(..) {
+            let descriptor = descriptor.as_ref().map(AsFd::as_fd);
+            stream.send_now(&frame, descriptor.as_slice()).unwrap();
+        }
+    }
+}
+
+/// Kills a sender that publishes each jump before it has sent the descriptor of the segment.
+fn kill_late_sender(script: &Script, steps: u64) -> (usize, u64) {
+    kill_sending(script, steps, |stream, script| {
+        let (own, offer, came) = offers(&stream);
+        let (stream, late) = (Arc::new(stream), Late::default());
+        let carry = Box::new(late.clone());
+        let mut side = own.agree_over(&offer, came, Arc::clone(&stream), carry);
+        for (number, message) in messages(script).iter().enumerate() {
+            if number == script.from {
+                stop();
+            }
+            side.sender.push(message).unwrap();
+            late.send(&stream);
+        }
+        stop();
+        mem::forget(side);
+    })
+}
+
+/// The kills would find a sender that breaks the protocol for a few instructions only.
+#[test]
+fn a_sender_of_late_segments_is_found_when_killed_in_a_jump() {
+    let killed = catch_unwind(|| everywhere(&SCRIPTS[1..2], kill_late_sender, |_| 3, 200));
+    let found = killed.unwrap_err().downcast::<String>().unwrap();
+    assert!(found.starts_with(NO_MEMORY), "{found}");
 }
 
 #[test]

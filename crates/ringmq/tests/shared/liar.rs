@@ -11,15 +11,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringmq::{Carrier, Context, Interest, Item, Kind, Poller, Socket, ZmtpReason};
-use ringmq_pipe::Wait;
-use ringmq_pipe::local::Waker;
-use ringmq_pipe::remote::{
-    Carry, Courier, FRAME, Lines, Marks, OfferFrame, Own, Parts, Receiver, Ringers, Sender, Witness,
-};
+use ringmq_pipe::remote::{Courier, OfferFrame, Receiver, Sender, Witness};
 use ringmq_pipe::sleeper::Sleeper;
 use ringmq_sys::{Address, Ancillary, ListenOptions, Stream, UnixListener, send_some};
 use ringmq_testing::{Scratch, soon, watchdog};
 
+use crate::agreed::{Agreed, Offering};
 use crate::parts::{Held, hello, is_shared, last, socket, until_shared};
 use crate::scribbles::find;
 
@@ -33,19 +30,6 @@ struct Liar {
     sender: Option<Sender>,
     courier: Arc<Courier>,
     _others: (Sleeper, Receiver, Witness),
-}
-
-/// Sends frames over the stream of the connection.
-#[derive(Debug)]
-struct OverStream(Arc<Stream>);
-
-impl Carry for OverStream {
-    fn carry(&mut self, frame: &[u8; FRAME], fd: Option<BorrowedFd<'_>>) -> std::io::Result<()> {
-        let bytes = command(frame);
-        let sent = self.0.send_now(&bytes, fd.as_slice())?;
-        assert_eq!(sent, bytes.len());
-        Ok(())
-    }
 }
 
 /// What it has read.
@@ -109,51 +93,32 @@ impl Liar {
     }
 
     fn agree(stream: Stream, kind: &str) -> Liar {
-        let mut sleeper = Sleeper::new(Wait::Park).unwrap();
-        let control = sleeper.control().unwrap().get().unwrap();
-        sleeper.show().unwrap();
-        let marks = Marks {
-            sending: 0,
-            receiving: 0,
-        };
-        let own = Own::make(&control, marks).unwrap();
         let mut heard = Heard::default();
         write(&stream, &hello(kind, 1));
         heard.take(&stream, 64);
         assert!(heard.command(&stream).starts_with(b"\x05READY"));
-        let offer = command(&OfferFrame::Offer(own.offer()).encode());
-        let sent = stream.send_now(&offer, &own.descriptors()).unwrap();
-        assert_eq!(sent, offer.len());
-        // It may accept before it offers.
-        let (mut peer, mut accepted) = (None, false);
-        while peer.is_none() || !accepted {
+        let own = Offering::send(&stream, |frame| command(frame));
+        // The peer may accept before it offers.
+        let (mut offered, mut accepted) = (None, false);
+        while offered.is_none() || !accepted {
             match heard.frame(&stream) {
                 OfferFrame::Offer(offer) => {
-                    peer = Some({
-                        let came = mem::take(&mut heard.came);
-                        let mut ringers = Ringers::default();
-                        own.judge(&offer, came, Some(&mut ringers)).unwrap()
-                    });
+                    offered = Some((offer, mem::take(&mut heard.came)));
                     write(&stream, &command(&OfferFrame::Accept.encode()));
                 }
                 OfferFrame::Accept => accepted = true,
                 other => panic!("{other:?}"),
             }
         }
-        let peer = peer.unwrap();
-        let stream = Arc::new(stream);
-        let lines = Lines {
-            carry: Box::new(OverStream(Arc::clone(&stream))),
-            session: Waker::unset(),
-            socket: Waker::unset(),
-        };
-        let Parts {
+        let (offer, came) = offered.unwrap();
+        let Agreed {
             sender,
             receiver,
             witness,
             courier,
-        } = own.meet(peer, lines, 1 << 30);
-        courier.flush().unwrap();
+            stream,
+            _sleeper: sleeper,
+        } = own.agree(&offer, came, stream);
         Liar {
             stream,
             sender: Some(sender),

@@ -8,6 +8,8 @@
 )]
 
 mod abandoned;
+#[path = "../../../pipe/tests/remote/agreed.rs"]
+mod agreed;
 mod aimed;
 mod bounds;
 mod calls;

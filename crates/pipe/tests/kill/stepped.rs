@@ -1,6 +1,7 @@
 //! A sender that is killed after every single instruction: what it has published is whole, and nothing
 //! of what it has not is there.
 
+use std::panic::catch_unwind;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use ringmq_pipe::{Listener, Options, Receiver, RecvError, SendError};
 use ringmq_testing::{Tracee, abstract_name, stop, thread_id, until_asleep, watchdog};
 
-use crate::ways::{CAPACITY, WAYS, Way};
+use crate::ways::{CAPACITY, IN_TWO_STEPS, WAYS, Way};
 
 /// The child: sends one thing in one way, between two stops.
 fn send(way: &Way, address: &str) {
@@ -116,6 +117,15 @@ fn a_killed_sender_leaves_whole_batches_and_pieces() {
 #[test]
 fn a_killed_sender_leaves_no_sleeper_asleep() {
     kill_senders(Duration::from_secs(300), &[("to a sleeper", 1)]);
+}
+
+/// The kills would find a sender that publishes a batch in two steps, if only a few instructions lie between them.
+#[test]
+fn a_batch_that_is_published_in_two_steps_is_found() {
+    let _guard = watchdog(Duration::from_secs(300));
+    let killed = catch_unwind(|| kill_everywhere(&IN_TWO_STEPS, 1));
+    let found = killed.unwrap_err().downcast::<String>().unwrap();
+    assert!(found.contains("torn after"), "{found}");
 }
 
 #[test]

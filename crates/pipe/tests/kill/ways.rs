@@ -112,6 +112,17 @@ pub(crate) const WAYS: [Way; 12] = [
     },
 ];
 
+/// Not a way to send a batch: a sender that is killed between the two leaves one of two messages.
+pub(crate) const IN_TWO_STEPS: Way = Way {
+    name: "in two steps",
+    count: 2,
+    send: |pipe, messages| {
+        pipe.sender().send(&messages[0]).unwrap();
+        pipe.sender().send(&messages[1]).unwrap();
+    },
+    ..SMALL
+};
+
 impl Way {
     /// That of this name.
     pub(crate) fn named(name: &str) -> &'static Way {

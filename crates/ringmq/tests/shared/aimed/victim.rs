@@ -170,10 +170,15 @@ struct Victim<'a> {
     next: u64,
     /// An answer has come to a message that was sent in shared memory: the receiver reads on there.
     over: bool,
+    /// It writes [`SENT`] after the message, and not before.
+    honest: bool,
 }
 
 impl Victim<'_> {
     fn send(&mut self, len: usize) {
+        if self.over && !self.honest {
+            self.log.set(SENT, self.next + 1);
+        }
         self.socket.send(make(self.from, self.next, len)).unwrap();
         self.next += 1;
         if self.over {
@@ -229,7 +234,7 @@ fn has_own_ring() -> bool {
 }
 
 /// The part in which it is killed lies between the second and the third stop.
-fn victim(script: &Script, binds: bool, from: u64, log: &Log, endpoint: &str) {
+fn victim(script: &Script, binds: bool, honest: bool, from: u64, log: &Log, endpoint: &str) {
     stop();
     let context = Context::new().unwrap();
     let mut victim = Victim {
@@ -239,6 +244,7 @@ fn victim(script: &Script, binds: bool, from: u64, log: &Log, endpoint: &str) {
         log,
         next: 0,
         over: false,
+        honest,
     };
     if script.short == Short::Nothing {
         stop();
@@ -276,13 +282,13 @@ pub(super) fn all_scripts() -> impl Iterator<Item = &'static Script> {
     OVER.iter().chain(&BACK).chain(&TAKE_BACK)
 }
 
-/// Forks and kills victims on command. A command has the number of the script, the side that binds, the number of the
-/// victim, the number of system calls and of instructions behind them, the path of the log, and the endpoint.
+/// Forks and kills victims on command. A command has the number of the script, the side that binds, the honesty and the
+/// number of the victim, how many system calls and then instructions it makes, the path of the log, and the endpoint.
 pub(super) fn killer() {
     loop {
         let line = listen();
         let words: Vec<&str> = line.split(' ').collect();
-        let &[script, binds, from, calls, steps, log, endpoint] = &words[..] else {
+        let &[script, binds, honest, from, calls, steps, log, endpoint] = &words[..] else {
             assert_eq!(line, "end");
             return;
         };
@@ -290,7 +296,8 @@ pub(super) fn killer() {
         let script = all_scripts().nth(number(script) as usize).unwrap();
         let log = Log(File::options().read(true).write(true).open(log).unwrap());
         let mut victim = Followed::fork(|| {
-            victim(script, binds == "binds", number(from), &log, endpoint);
+            let (binds, honest) = (binds == "binds", honest == "true");
+            victim(script, binds, honest, number(from), &log, endpoint);
         });
         victim.run(u64::MAX, 0);
         log.set(STAGE, BEGUN);

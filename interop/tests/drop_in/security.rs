@@ -2,7 +2,7 @@
 //! requests to the handler and events, whichever of the two binds.
 
 use interop::{Stock, Transport, begin, pattern};
-use ringmq::{KeyPair, generate_key_pair};
+use ringmq::{KeyPair, Kind, generate_key_pair};
 use ringmq_testing::Scratch;
 
 use crate::programs::{Library, library_folder};
@@ -85,10 +85,15 @@ impl Pair {
         }
     }
 
-    /// Opens a socket at each end, with these mechanisms and monitors.
+    /// Opens a DEALER at each end, with these mechanisms and monitors.
     fn open(&mut self, server: Mechanism, client: Mechanism) {
-        for stock in [&mut self.server, &mut self.client] {
-            stock.open(ringmq::Kind::Dealer);
+        self.open_as([Kind::Dealer, Kind::Dealer], server, client);
+    }
+
+    /// Opens a socket of these types at each end, with these mechanisms and monitors.
+    fn open_as(&mut self, [of_server, of_client]: [Kind; 2], server: Mechanism, client: Mechanism) {
+        for (stock, kind) in [(&mut self.server, of_server), (&mut self.client, of_client)] {
+            stock.open(kind);
             stock.ask("monitor");
         }
         match server {
@@ -138,6 +143,15 @@ impl Pair {
     /// How the first handshake ended for the client.
     fn client_outcome(&mut self) -> Outcome {
         outcome(&self.client.ask("handshake"))
+    }
+
+    /// The server and the client, or the client first.
+    fn in_order(&mut self, server_first: bool) -> [&mut Stock; 2] {
+        if server_first {
+            [&mut self.server, &mut self.client]
+        } else {
+            [&mut self.client, &mut self.server]
+        }
     }
 
     fn close(&mut self) {
@@ -302,6 +316,126 @@ fn plain() {
 #[test]
 fn curve() {
     talk(Mechanism::Curve);
+}
+
+/// A socket of each of these types, the first of which sends first: as the server and as the client of each mechanism,
+/// binding and connecting.
+fn talk_as(kinds: [Kind; 2], prepare: fn([&mut Stock; 2]), converse: fn([&mut Stock; 2])) {
+    let Some(_guard) = begin() else { return };
+    for sides in SIDES {
+        let mut pair = Pair::start(sides);
+        for mechanism in Mechanism::ALL {
+            for first_serves in [true, false] {
+                // libzmq's REQ takes the user of a ZAP reply for a part of what it waits for, and ends the connection.
+                if first_serves && kinds[0] == Kind::Req && sides[0] == Library::Stock {
+                    continue;
+                }
+                for (transport, server_binds) in [
+                    (Transport::Tcp, true),
+                    (Transport::Tcp, false),
+                    (Transport::Path, first_serves),
+                ] {
+                    let [first, second] = kinds;
+                    let kinds = if first_serves {
+                        [first, second]
+                    } else {
+                        [second, first]
+                    };
+                    pair.open_as(kinds, mechanism, mechanism);
+                    pair.server.set_bytes("ZAP_DOMAIN", DOMAIN);
+                    pair.server.ask(&accepting());
+                    prepare(pair.in_order(first_serves));
+                    if server_binds {
+                        pair.meet(transport);
+                    } else {
+                        pair.meet_at_client(transport);
+                    }
+                    let outcomes = [pair.server_outcome(), pair.client_outcome()];
+                    let told = format!(
+                        "{mechanism:?} over {transport:?}, {sides:?}, {kinds:?}, server binds: {server_binds}"
+                    );
+                    assert_eq!(outcomes, [Outcome::Succeeded, Outcome::Succeeded], "{told}");
+                    converse(pair.in_order(first_serves));
+                    pair.close();
+                }
+            }
+        }
+    }
+}
+
+fn bodies() -> Vec<Vec<u8>> {
+    [0, 1, 255, 256, 9000, 0].map(pattern).to_vec()
+}
+
+#[test]
+fn requests_and_replies() {
+    talk_as(
+        [Kind::Req, Kind::Rep],
+        |_| {},
+        |[req, rep]| {
+            for _ in 0..3 {
+                req.send(&bodies());
+                assert!(rep.recv() == bodies());
+                rep.send(&[b"answer"]);
+                assert_eq!(req.recv(), [b"answer"]);
+            }
+        },
+    );
+}
+
+#[test]
+fn publications() {
+    talk_as(
+        [Kind::Pub, Kind::Sub],
+        |[_, sub]| sub.set_bytes("SUBSCRIBE", b"topic"),
+        |[publisher, sub]| {
+            let mut long = bodies();
+            long[0] = b"topic of many".to_vec();
+            let received = publisher.repeat_until(&long, || sub.recv());
+            assert!(received == long);
+            publisher.send(&[b"of nobody"]);
+            publisher.send(&[b"topic of one"]);
+            loop {
+                let received = sub.recv();
+                if received == [b"topic of one"] {
+                    break;
+                }
+                assert!(received == long);
+            }
+        },
+    );
+}
+
+#[test]
+fn pipelines() {
+    talk_as(
+        [Kind::Push, Kind::Pull],
+        |_| {},
+        |[push, pull]| {
+            push.send(&bodies());
+            assert!(pull.recv() == bodies());
+            for size in [0, 200, 9000, 1 << 18] {
+                push.tell(&format!("send_pattern {size} 3"));
+                pull.ask(&format!("recv_pattern {size} 3"));
+                push.hear();
+            }
+        },
+    );
+}
+
+#[test]
+fn routers() {
+    talk_as(
+        [Kind::Dealer, Kind::Router],
+        |[dealer, _]| dealer.set_bytes("ROUTING_ID", b"dealer"),
+        |[dealer, router]| {
+            let envelope = [vec![b"dealer".to_vec()], bodies()].concat();
+            dealer.send(&bodies());
+            assert!(router.recv() == envelope);
+            router.send(&envelope);
+            assert!(dealer.recv() == bodies());
+        },
+    );
 }
 
 /// The server's and the client's events after a reply that does not accept.

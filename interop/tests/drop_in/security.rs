@@ -393,7 +393,7 @@ fn publications() {
             long[0] = b"topic of many".to_vec();
             let received = publisher.repeat_until(&long, || sub.recv());
             assert!(received == long);
-            publisher.send(&[b"of nobody"]);
+            publisher.send(&[b"of no topic"]);
             publisher.send(&[b"topic of one"]);
             loop {
                 let received = sub.recv();

@@ -131,7 +131,7 @@ impl Run {
         pipe.outbound.len() < pipe.room
     }
 
-    /// The id of a connection that nobody has named.
+    /// Makes the id of a connection without a name.
     fn made(&mut self) -> Vec<u8> {
         loop {
             let id = [&[0][..], &self.next.to_be_bytes()].concat();

@@ -18,7 +18,7 @@ use crate::command;
 use crate::error::Error;
 use crate::head::{Framing, MORE};
 use crate::output::Output;
-use crate::sealing::{BoxKey, Nonces, TAG, short_nonce};
+use crate::sealing::{BoxKey, Boxes, Nonces, TAG};
 
 /// What the body of a MESSAGE begins with.
 const NAME: &[u8; 8] = b"\x07MESSAGE";
@@ -53,8 +53,8 @@ impl Side {
 pub(crate) struct Sealed {
     key: BoxKey,
     nonces: Nonces,
-    ours: &'static [u8; 16],
-    theirs: &'static [u8; 16],
+    ours: Boxes,
+    theirs: Boxes,
     room: [u8; SMALL],
 }
 
@@ -80,10 +80,10 @@ impl Sealed {
             Side::Server => [Side::Server, Side::Client],
         };
         Sealed {
+            ours: Boxes::new(&key, ours.prefix()),
+            theirs: Boxes::new(&key, theirs.prefix()),
             key,
             nonces,
-            ours: ours.prefix(),
-            theirs: theirs.prefix(),
             room: [0; SMALL],
         }
     }
@@ -126,8 +126,7 @@ impl Sealed {
             for part in parts {
                 bytes.extend_from_slice(part);
             }
-            let nonce = short_nonce(self.ours, nonce);
-            self.key.seal(&nonce, &mut bytes[start..]);
+            self.ours.seal(&self.key, nonce, &mut bytes[start..]);
         });
         Ok(())
     }
@@ -144,7 +143,7 @@ impl Sealed {
         }
         let room = &mut self.room[..body.len()];
         room.copy_from_slice(body);
-        let plain = self.key.open(&nonce, &mut room[HEAD..]);
+        let plain = self.theirs.open(&self.key, nonce, &mut room[HEAD..]);
         let (flags, payload) = plain
             .and_then(|plain| plain.split_first())
             .ok_or(UNOPENED)?;
@@ -165,7 +164,7 @@ impl Sealed {
 
     /// Whether the body may be a MESSAGE that has not come before. Returns its nonce.
     #[inline]
-    fn check(&mut self, body: &[u8]) -> Result<[u8; 24], Error> {
+    fn check(&mut self, body: &[u8]) -> Result<u64, Error> {
         let Some(rest) = body.strip_prefix(NAME) else {
             return Err(no_message(body));
         };
@@ -173,15 +172,15 @@ impl Sealed {
             Some((nonce, sealed)) if sealed.len() > TAG => {
                 let nonce = u64::from_be_bytes(*nonce);
                 self.nonces.take(nonce)?;
-                Ok(short_nonce(self.theirs, nonce))
+                Ok(nonce)
             }
             _ => Err(Error::MalformedMessage { size: body.len() }),
         }
     }
 
     /// Opens the box in a body that was [checked](Sealed::check), in place, and returns its flags.
-    fn open(&self, nonce: [u8; 24], body: &mut [u8]) -> Result<u8, Error> {
-        let plain = self.key.open(&nonce, &mut body[HEAD..]);
+    fn open(&self, nonce: u64, body: &mut [u8]) -> Result<u8, Error> {
+        let plain = self.theirs.open(&self.key, nonce, &mut body[HEAD..]);
         let flags = plain.and_then(|plain| plain.first().copied());
         flags.ok_or(UNOPENED)
     }

@@ -8,6 +8,9 @@ use dryoc::classic::crypto_box::{
     crypto_box_detached_afternm_inplace, crypto_box_open_detached_afternm_inplace,
 };
 use dryoc::classic::crypto_core::{crypto_core_hsalsa20, crypto_scalarmult};
+use dryoc::classic::crypto_onetimeauth::{crypto_onetimeauth, crypto_onetimeauth_verify};
+use salsa20::Salsa20;
+use salsa20::cipher::{KeyIvInit, StreamCipher};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -17,6 +20,12 @@ use crate::keys::{NoRandom, PublicKey, Random, SecretKey};
 pub(crate) const TAG: usize = 16;
 /// Bytes of a nonce.
 const NONCE: usize = 24;
+
+/// Up to as many bytes are sealed, and opened, with a key that was derived before. With more of them it takes longer:
+/// `salsa20` makes one block of 64 bytes after the other, dryoc several at once (docs/performance.md, "CURVE beside
+/// libzmq"). The first 32 bytes are the key of the tag.
+const SEALED_SHORT: usize = 2 * 64 - 32;
+const OPENED_SHORT: usize = 3 * 64 - 32;
 
 pub(crate) type Nonce = [u8; NONCE];
 
@@ -83,6 +92,66 @@ impl BoxKey {
         let (tag, data) = bytes.split_first_chunk_mut::<TAG>()?;
         let opened = crypto_box_open_detached_afternm_inplace(data, tag, nonce, &self.0);
         opened.is_ok().then_some(data)
+    }
+}
+
+/// The boxes of one direction: their nonces differ in the last 8 bytes.
+///
+/// XSalsa20 derives a key from the first 16 bytes of the nonce, by HSalsa20, and uses Salsa20 with it and the other 8.
+/// Short boxes use a key that was derived once. They are what `crypto_box` makes (NaCl, "Cryptography in NaCl", section 10):
+/// the first 32 bytes of Salsa20 are the key of Poly1305, those that follow encrypt.
+pub(crate) struct Boxes {
+    prefix: &'static [u8; 16],
+    derived: Box<Zeroizing<[u8; 32]>>,
+}
+
+impl Boxes {
+    /// The boxes of `key` whose nonces begin so.
+    pub(crate) fn new(key: &BoxKey, prefix: &'static [u8; 16]) -> Boxes {
+        let mut derived = Box::new(Zeroizing::new([0; 32]));
+        crypto_core_hsalsa20(&mut derived, prefix, &key.0, None);
+        Boxes { prefix, derived }
+    }
+
+    /// As [`BoxKey::seal`], with the nonce that ends with `count`. The key is the one of [`new`](Boxes::new).
+    #[inline]
+    pub(crate) fn seal(&self, key: &BoxKey, count: u64, bytes: &mut [u8]) {
+        match bytes.split_first_chunk_mut::<TAG>() {
+            Some((tag, data)) if data.len() <= SEALED_SHORT => {
+                let (mut cipher, tag_key) = self.cipher(count);
+                cipher.apply_keystream(data);
+                crypto_onetimeauth(tag, data, &tag_key);
+            }
+            _ => key.seal(&short_nonce(self.prefix, count), bytes),
+        }
+    }
+
+    /// As [`BoxKey::open`], with the nonce that ends with `count`. The key is the one of [`new`](Boxes::new).
+    #[inline]
+    pub(crate) fn open<'a>(
+        &self,
+        key: &BoxKey,
+        count: u64,
+        bytes: &'a mut [u8],
+    ) -> Option<&'a mut [u8]> {
+        if bytes.len() > TAG + OPENED_SHORT {
+            return key.open(&short_nonce(self.prefix, count), bytes);
+        }
+        let (tag, data) = bytes.split_first_chunk_mut::<TAG>()?;
+        let (mut cipher, tag_key) = self.cipher(count);
+        crypto_onetimeauth_verify(tag, data, &tag_key).ok()?;
+        cipher.apply_keystream(data);
+        Some(data)
+    }
+
+    /// What encrypts, and the key of the tag.
+    #[inline]
+    fn cipher(&self, count: u64) -> (Salsa20, Zeroizing<[u8; 32]>) {
+        let key: &[u8; 32] = &self.derived;
+        let mut cipher = Salsa20::new(key.into(), &count.to_be_bytes().into());
+        let mut tag_key = Zeroizing::new([0; 32]);
+        cipher.apply_keystream(&mut tag_key[..]);
+        (cipher, tag_key)
     }
 }
 
@@ -167,6 +236,39 @@ mod tests {
         }
         let strong = SecretKey::from_bytes(&[8; 32]).public_key();
         assert!(BoxKey::between(&strong, &ours).is_ok());
+    }
+
+    /// What is done with a derived key is what dryoc does, whose boxes are those of libsodium.
+    #[test]
+    fn short_boxes_are_those_of_long_keys() {
+        let [one, two] = [1, 2].map(|byte| SecretKey::from_bytes(&[byte; 32]));
+        let key = BoxKey::between(&two.public_key(), &one).unwrap();
+        for prefix in [b"CurveZMQMESSAGEC", b"CurveZMQMESSAGES"] {
+            let boxes = Boxes::new(&key, prefix);
+            for len in 0..=OPENED_SHORT + 70 {
+                let count = u64::MAX / (len as u64 + 1);
+                let plain: Vec<u8> = (0..TAG + len).map(|at| at as u8).collect();
+                let nonce = short_nonce(prefix, count);
+                let [mut whole, mut short] = [(); 2].map(|()| plain.clone());
+                key.seal(&nonce, &mut whole);
+                boxes.seal(&key, count, &mut short);
+                assert_eq!(short, whole, "{len}");
+                let mut opened = whole.clone();
+                let opened = boxes.open(&key, count, &mut opened);
+                assert_eq!(opened.as_deref(), Some(&plain[TAG..]), "{len}");
+                assert!(boxes.open(&key, count ^ 1, &mut whole.clone()).is_none());
+                for at in [0, TAG - 1, TAG + len / 2, TAG + len - 1] {
+                    let mut wrong = whole.clone();
+                    if let Some(byte) = wrong.get_mut(at) {
+                        *byte ^= 0x80;
+                        assert!(boxes.open(&key, count, &mut wrong).is_none(), "{len}");
+                    }
+                }
+            }
+            for len in 0..TAG {
+                assert!(boxes.open(&key, 1, &mut [0; TAG][..len]).is_none());
+            }
+        }
     }
 
     #[test]

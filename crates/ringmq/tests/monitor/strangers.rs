@@ -4,8 +4,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use ringmq::{Context, EventKind, HandshakeFailure, Kind, Monitor, ReconnectStop, Socket};
+use ringmq::{
+    Context, EventKind, HandshakeFailure, Heartbeat, Kind, Monitor, ReconnectStop, Security,
+    Socket, generate_key_pair,
+};
 use ringmq_testing::{Scratch, watchdog};
+use ringmq_zmtp::{Connection, CurveClient, Event, Mechanism, Settings};
 
 use super::{INTERVAL, is_disconnected, is_retried, is_stopped, monitored, next, nowhere, settled};
 
@@ -213,4 +217,83 @@ fn a_refusal_after_a_disconnect_can_be_the_end() {
         *kind == EventKind::MonitorStopped
     });
     assert!(stopped.is_some());
+}
+
+/// Bytes that a client's end has to say.
+fn output(end: &mut Connection) -> Vec<u8> {
+    let bytes: Vec<u8> = end.output().flatten().copied().collect();
+    end.sent(bytes.len());
+    bytes
+}
+
+/// As in libzmq, a box that cannot be opened is a failed handshake after one that has succeeded, and then an end.
+#[test]
+fn a_box_that_does_not_open_is_a_failure_and_an_end() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let [server, keys] = [(); 2].map(|()| generate_key_pair().unwrap());
+    let server_key = *server.public();
+    let (_listener, mut peer, dealer, mut monitor) = stranger_with(|dealer| {
+        dealer
+            .change_options(|options| options.security(Security::CurveServer(server)))
+            .unwrap();
+    });
+    let mut settings = Settings::new(Kind::Dealer);
+    settings.mechanism = Mechanism::CurveClient(CurveClient {
+        keys,
+        server_key,
+        random: |bytes| {
+            bytes.fill(7);
+            Ok(())
+        },
+    });
+    let mut end = Connection::new(settings, Duration::ZERO);
+    let mut read = [0; 1024];
+    while !end.is_ready() {
+        peer.write_all(&output(&mut end)).unwrap();
+        let n = peer.read(&mut read).unwrap();
+        let mut heard = &read[..n];
+        while let Some(event) = end.receive(&mut heard, Duration::ZERO).unwrap() {
+            assert_eq!(event, Event::Ready);
+        }
+    }
+    assert_eq!(next(&mut monitor).kind, EventKind::HandshakeSucceeded);
+    end.send("changed".into());
+    let mut said = output(&mut end);
+    *said.last_mut().unwrap() ^= 1;
+    peer.write_all(&said).unwrap();
+    let failure = HandshakeFailure::Protocol(0x1100_0001);
+    assert_eq!(failed(&mut monitor), failure);
+    is_disconnected(&mut monitor);
+    drop(dealer);
+    is_stopped(&mut monitor);
+}
+
+/// The handshake has not failed, so this option does not end the attempts.
+#[test]
+fn a_peer_that_falls_silent_is_tried_again() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let dealer_says = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
+    let (listener, mut peer, _dealer, mut monitor) = stranger_with(|dealer| {
+        let stop = ReconnectStop {
+            handshake_failed: true,
+            ..ReconnectStop::default()
+        };
+        dealer
+            .change_options(|options| {
+                options
+                    .heartbeat(Heartbeat {
+                        interval: INTERVAL,
+                        timeout: INTERVAL,
+                        ttl: Duration::ZERO,
+                    })
+                    .reconnect_stop(stop)
+            })
+            .unwrap();
+    });
+    peer.write_all(&greeting("NULL")).unwrap();
+    peer.write_all(dealer_says).unwrap();
+    assert_eq!(next(&mut monitor).kind, EventKind::HandshakeSucceeded);
+    is_disconnected(&mut monitor);
+    is_retried(&mut monitor);
+    listener.accept().unwrap();
 }

@@ -124,7 +124,10 @@ static void proxy (const char *in, const char *out)
         set (proxy.back, ZMQ_LINGER, 0);
         bind_again (proxy.front, ins);
         bind_again (proxy.back, outs);
-        CHECK (zmq_bind (proxy.control, "inproc://control") == 0 && zmq_connect (control, "inproc://control") == 0);
+        /* libzmq frees the name of a socket that is closed in another thread, a little later. */
+        char name[32];
+        snprintf (name, sizeof name, "inproc://control %d", round);
+        CHECK (zmq_bind (proxy.control, name) == 0 && zmq_connect (control, name) == 0);
         if (round == 0) {
             last_endpoint (proxy.front, ins);
             last_endpoint (proxy.back, outs);

@@ -5,7 +5,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use ringmq::{Kind, Socket, SocketOptions};
+use ringmq::{Kind, Socket, SocketOptions, Vow};
 
 use crate::arguments;
 use crate::boundary::catch;
@@ -146,7 +146,11 @@ unsafe extern "C" fn zmq_socket(context: *mut c_void, kind: c_int) -> *mut c_voi
             options = options.linger(Duration::ZERO);
             stored.lingers_not();
         }
-        let socket = held.context.socket_with(kind, &options)?;
+        let mut socket = held.context.socket_with(kind, &options)?;
+        if held.context.is_asked_for_in_place() {
+            // SAFETY: the user who sets the variable vouches for all peers of this process.
+            socket.set_in_place(unsafe { Vow::new() });
+        }
         Ok(Slot::make(Open { socket, stored }))
     })
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::foreign::{Foreign, ForeignMemory, LARGE, large_memory};
 use crate::payload::{INLINE, Payload};
 use crate::properties::{InvalidGroup, Properties};
 use crate::spare::body_memory;
@@ -47,6 +48,8 @@ impl Frame {
     pub fn copy_from_slice(bytes: &[u8]) -> Frame {
         if bytes.len() <= INLINE {
             Frame::of(Payload::inline(bytes))
+        } else if let Some(frame) = Frame::large(bytes.len(), |to| to.copy_from_slice(bytes)) {
+            frame
         } else {
             Frame::of(Payload::shared(Bytes::copy_from_slice(bytes)))
         }
@@ -61,6 +64,9 @@ impl Frame {
     pub fn try_copy(bytes: &[u8]) -> Result<Frame, TryReserveError> {
         if bytes.len() <= INLINE {
             return Ok(Frame::of(Payload::inline(bytes)));
+        }
+        if let Some(frame) = Frame::large(bytes.len(), |to| to.copy_from_slice(bytes)) {
+            return Ok(frame);
         }
         let mut copy = body_memory(bytes.len())?;
         copy.extend_from_slice(bytes);
@@ -121,6 +127,9 @@ impl Frame {
         if len <= INLINE {
             return Ok(Frame::of(Payload::inline(&[0; INLINE][..len])));
         }
+        if let Some(frame) = Frame::large(len, |bytes| bytes.fill(0)) {
+            return Ok(frame);
+        }
         let mut bytes = body_memory(len)?;
         bytes.resize(len, 0);
         Ok(Frame::of(Payload::owned(bytes)))
@@ -149,6 +158,9 @@ impl Frame {
     pub unsafe fn unwritten(len: usize) -> Result<Frame, TryReserveError> {
         if len <= INLINE {
             return Ok(Frame::small(len, |_| {}));
+        }
+        if let Some(frame) = Frame::large(len, |_| {}) {
+            return Ok(frame);
         }
         // SAFETY: there is room for as many, and the caller vouches for the rest.
         Ok(Frame::of(unsafe {
@@ -186,6 +198,29 @@ impl Frame {
     /// A frame over bytes that live for ever. Copies nothing.
     pub const fn from_static(bytes: &'static [u8]) -> Frame {
         Frame::of(Payload::shared(Bytes::from_static(bytes)))
+    }
+
+    /// A frame over the first `len` bytes of memory that something else owns. The last frame that shares it drops the
+    /// `Arc`. `None` if there are fewer bytes.
+    pub fn from_foreign(memory: Arc<dyn ForeignMemory>, len: usize) -> Option<Frame> {
+        Foreign::new(memory, len).map(|foreign| Frame::of(Payload::foreign(foreign)))
+    }
+
+    /// The owner of the memory, if it is neither the allocator's nor a `Bytes`.
+    #[inline(always)]
+    pub fn foreign_memory(&self) -> Option<&Arc<dyn ForeignMemory>> {
+        self.payload.as_foreign().map(Foreign::memory)
+    }
+
+    /// A frame in the memory that the process provides for long bodies, which `fill` writes; `None` if it provides none.
+    #[inline]
+    fn large(len: usize, fill: impl FnOnce(&mut [u8])) -> Option<Frame> {
+        if len < LARGE {
+            return None;
+        }
+        let mut frame = Frame::from_foreign(large_memory(len)?, len)?;
+        fill(frame.payload.as_mut_slice());
+        Some(frame)
     }
 
     #[inline(always)]
@@ -244,9 +279,9 @@ impl Frame {
 
     /// Whether others may own the bytes, too.
     pub fn is_shared(&self) -> bool {
-        self.payload
-            .as_shared()
-            .is_some_and(|bytes| !bytes.is_unique())
+        let shared = self.payload.as_shared();
+        let foreign = self.payload.as_foreign();
+        shared.is_some_and(|bytes| !bytes.is_unique()) || foreign.is_some_and(Foreign::is_shared)
     }
 
     /// Whether another part of the same message follows.

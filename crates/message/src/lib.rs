@@ -23,6 +23,7 @@
 //! assert_eq!(large.as_ptr(), again.as_ptr());
 //! ```
 
+mod foreign;
 mod frame;
 mod kind;
 mod message;
@@ -30,6 +31,7 @@ mod payload;
 mod properties;
 mod spare;
 
+pub use foreign::{ForeignMemory, LARGE, LargeMemory, provide_large_memory};
 pub use frame::Frame;
 pub use kind::{Kind, ParseKindError};
 pub use message::Message;

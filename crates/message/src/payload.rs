@@ -5,6 +5,7 @@
 //!   inline   | up to 45 bytes ...                                                 | len | more| tag |
 //!   owned    | Vec<MaybeUninit<u8>>     |                             |           |     | more| tag |
 //!   shared   | Bytes                                   |              |           |     | more| tag |
+//!   foreign  | Arc of the memory     | length |                                     |     | more| tag |
 //!            |                      body                              |          head word          |
 //! ```
 //!
@@ -23,6 +24,7 @@ use std::{fmt, ptr, slice};
 
 use bytes::Bytes;
 
+use crate::foreign::Foreign;
 use crate::spare::{self, LONG};
 
 /// The longest payload, in bytes, that a frame holds in itself.
@@ -67,18 +69,20 @@ unsafe fn assume_init(bytes: Owned) -> Vec<u8> {
 const _: () = assert!(INLINE == LEN_AT);
 const _: () = assert!(size_of::<Owned>() <= 8 * WORDS && align_of::<Owned>() <= 8);
 const _: () = assert!(size_of::<Bytes>() <= 8 * WORDS && align_of::<Bytes>() <= 8);
+const _: () = assert!(size_of::<Foreign>() <= 8 * WORDS && align_of::<Foreign>() <= 8);
 const _: () = assert!(size_of::<Payload>() == ALL && align_of::<Payload>() == 8);
 
 /// Each tag is one bit, so that a look at it is one test. This one is the sign of the head word on most processors.
 const INLINE_TAG: u8 = 0x80;
 const OWNED_TAG: u8 = 0x40;
 const SHARED_TAG: u8 = 0x20;
+const FOREIGN_TAG: u8 = 0x10;
 
 /// The bytes of a frame, and whether more frames follow.
 ///
 /// Invariants: the last byte of `head` is one of the tags. Of an inline payload the byte at [`LEN_AT`] is its length, at
 /// most [`INLINE`], and as many bytes from the first on are initialised. With the owned tag the body holds an [`Owned`],
-/// with the shared tag a `Bytes`; it is this payload's to drop. All bytes of an `Owned` are initialised, but for those of
+/// with the shared tag a `Bytes`, with the foreign tag a [`Foreign`]; it is this payload's to drop. All bytes of an `Owned` are initialised, but for those of
 /// a payload that [`unwritten`](Payload::unwritten) made.
 #[repr(C)]
 pub(crate) struct Payload {
@@ -86,7 +90,7 @@ pub(crate) struct Payload {
     head: NonZeroU64,
 }
 
-// SAFETY: what is in the body is `Send` and `Sync`, as `Owned` and `Bytes` are; the rest are numbers.
+// SAFETY: what is in the body is `Send` and `Sync`, as `Owned`, `Bytes` and `Foreign` are; the rest are numbers.
 unsafe impl Send for Payload {}
 // SAFETY: as above.
 unsafe impl Sync for Payload {}
@@ -207,6 +211,33 @@ impl Payload {
         }
     }
 
+    /// Memory of another owner than the allocator.
+    #[inline(always)]
+    pub(crate) fn foreign(foreign: Foreign) -> Payload {
+        let mut body = [MaybeUninit::uninit(); WORDS];
+        // SAFETY: as in `owned`.
+        unsafe { body.as_mut_ptr().cast::<Foreign>().write(foreign) };
+        Payload {
+            body,
+            head: tagged(FOREIGN_TAG),
+        }
+    }
+
+    /// The memory, if it is foreign.
+    #[inline(always)]
+    pub(crate) fn as_foreign(&self) -> Option<&Foreign> {
+        // SAFETY: the tag says that there is one.
+        self.is(FOREIGN_TAG)
+            .then(|| unsafe { &*self.body.as_ptr().cast::<Foreign>() })
+    }
+
+    /// As [`as_foreign`](Payload::as_foreign), to ask whether it may be written.
+    fn as_foreign_mut(&mut self) -> Option<&mut Foreign> {
+        // SAFETY: the tag says that there is one.
+        self.is(FOREIGN_TAG)
+            .then(|| unsafe { &mut *self.body.as_mut_ptr().cast::<Foreign>() })
+    }
+
     /// The memory, if it is of one owner.
     #[inline(always)]
     fn as_owned(&self) -> Option<&Owned> {
@@ -240,7 +271,11 @@ impl Payload {
         if let Some(bytes) = self.as_owned() {
             return (bytes.as_ptr().cast(), bytes.len());
         }
-        // SAFETY: neither of the other tags, so this one, which says that there is one.
+        if let Some(foreign) = self.as_foreign() {
+            let bytes = foreign.bytes();
+            return (bytes.as_ptr(), bytes.len());
+        }
+        // SAFETY: none of the other tags, so this one, which says that there is one.
         let bytes = unsafe { &*self.body.as_ptr().cast::<Bytes>() };
         (bytes.as_ptr(), bytes.len())
     }
@@ -262,6 +297,11 @@ impl Payload {
     pub(crate) fn as_mut_ptr(&mut self) -> *mut u8 {
         if self.is(INLINE_TAG) {
             return ptr::from_mut(self).cast();
+        }
+        if let Some(foreign) = self.as_foreign_mut()
+            && let Some(bytes) = foreign.bytes_mut()
+        {
+            return bytes.as_mut_ptr();
         }
         match self.as_owned_mut() {
             Some(bytes) => bytes.as_mut_ptr().cast(),
@@ -291,6 +331,14 @@ impl Payload {
 
     /// The bytes, to write to. Those that others share are copied.
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
+        if self
+            .as_foreign_mut()
+            .is_some_and(|foreign| foreign.bytes_mut().is_none())
+        {
+            let more = self.more();
+            *self = Payload::owned(self.as_slice().to_vec());
+            self.set_more(more);
+        }
         if self.is(SHARED_TAG) {
             let more = self.more();
             let bytes = mem::replace(self, Payload::EMPTY).into_bytes();
@@ -348,6 +396,11 @@ impl Payload {
             }
             // SAFETY: as above.
             SHARED_TAG => unsafe { this.body.as_ptr().cast::<Bytes>().read() },
+            FOREIGN_TAG => {
+                // SAFETY: as above.
+                let foreign = unsafe { this.body.as_ptr().cast::<Foreign>().read() };
+                Bytes::from_owner(foreign)
+            }
             _ => Bytes::copy_from_slice(this.as_slice()),
         }
     }
@@ -358,6 +411,8 @@ impl Clone for Payload {
     fn clone(&self) -> Payload {
         let mut clone = if let Some(bytes) = self.as_shared() {
             Payload::shared(bytes.clone())
+        } else if let Some(foreign) = self.as_foreign() {
+            Payload::foreign(foreign.clone())
         } else if self.is(OWNED_TAG) {
             Payload::owned(self.as_slice().to_vec())
         } else {
@@ -394,6 +449,8 @@ impl Payload {
                     spare::keep(unsafe { assume_init(bytes) });
                 }
             }
+            // SAFETY: as above.
+            FOREIGN_TAG => unsafe { body.cast::<Foreign>().drop_in_place() },
             // SAFETY: as above.
             _ => unsafe { body.cast::<Bytes>().drop_in_place() },
         }

@@ -59,6 +59,8 @@
 
 mod bare;
 #[doc(hidden)] // For ringmq: it may change at any time.
+pub mod blocks;
+#[doc(hidden)] // As above.
 pub mod local;
 mod maps;
 #[doc(hidden)] // As above.
@@ -68,15 +70,17 @@ mod refusal;
 pub mod remote;
 #[doc(hidden)] // As above.
 pub mod sleeper;
+mod vow;
 #[doc(hidden)] // As above.
 pub mod waiting;
 
 pub use bare::{
     Claim, ConnectError, Lent, ListenError, Listener, OfferError, Options, OptionsError, Pipe,
-    Receiver, RecvError, SendError, Sender, Stats, Vow,
+    Receiver, RecvError, SendError, Sender, Stats,
 };
 pub use maps::{has_mappings_for_connections, mappings};
 pub use refusal::RefusalReason as Reason;
 pub use ringmq_ring::Corrupt;
 pub use ringmq_sys::Credentials as PeerCredentials;
+pub use vow::Vow;
 pub use waiting::Wait;

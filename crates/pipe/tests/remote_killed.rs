@@ -14,7 +14,10 @@ use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ringmq_pipe::remote::{Carry, Descriptor, FRAME, Offer, OfferFrame, Sender, Unread};
+use ringmq_pipe::blocks::{Arena, Block, Keep};
+use ringmq_pipe::remote::{
+    Carry, Descriptor, FRAME, Offer, OfferFrame, OutPart, PartPlace, Sender, Unread,
+};
 use ringmq_sys::{Ancillary, Credentials, Stream};
 use ringmq_testing::{Tracee, stop, watchdog};
 
@@ -28,9 +31,11 @@ fn take_frames(side: &Agreed) {
             Ok(came) if came.bytes == 0 => return,
             Ok(mut came) => {
                 assert_eq!(came.bytes, FRAME);
-                if let OfferFrame::Segment(note) = OfferFrame::decode(&frame).unwrap() {
-                    let fd = came.ancillary.fds.pop().unwrap();
-                    side.courier.deliver(note, Descriptor::Came(fd)).unwrap();
+                let mut fd = || Descriptor::Came(came.ancillary.fds.pop().unwrap());
+                match OfferFrame::decode(&frame).unwrap() {
+                    OfferFrame::Segment(note) => side.courier.deliver(note, fd()).unwrap(),
+                    OfferFrame::Blocks(note) => side.courier.deliver_blocks(note, fd()).unwrap(),
+                    _ => {}
                 }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return,
@@ -75,31 +80,49 @@ struct Script {
     name: &'static str,
     lens: &'static [usize],
     from: usize,
+    /// Messages from this length on are sent as blocks.
+    blocks_from: usize,
 }
 
 /// So many of them take few enough steps for a test that is always run.
-const SHORT: usize = 2;
-const SCRIPTS: [Script; 4] = [
+const SHORT: usize = 3;
+const SCRIPTS: [Script; 6] = [
     Script {
         name: "the first segment",
         lens: &[100],
         from: 0,
+        blocks_from: usize::MAX,
     },
     // The first three leave no room for the last in 64 KiB.
     Script {
         name: "a jump for room",
         lens: &[24_000, 24_000, 15_000, 3_000],
         from: 3,
+        blocks_from: usize::MAX,
+    },
+    Script {
+        name: "the first block",
+        lens: &[100, 2_000, 100],
+        from: 1,
+        blocks_from: 1000,
     },
     Script {
         name: "a jump for length",
         lens: &[100, 100, 25_000, 100],
         from: 2,
+        blocks_from: usize::MAX,
     },
     Script {
         name: "two jumps",
         lens: &[100, 25_000, 50_000, 100],
         from: 1,
+        blocks_from: usize::MAX,
+    },
+    Script {
+        name: "a later block",
+        lens: &[2_000, 2_000, 100],
+        from: 1,
+        blocks_from: 1000,
     },
 ];
 
@@ -114,9 +137,18 @@ fn messages(script: &Script) -> Vec<Vec<u8>> {
     lens.map(|(number, len)| message(number, *len)).collect()
 }
 
-fn send(sender: &mut Sender, messages: &[Vec<u8>]) {
+fn send(sender: &mut Sender, messages: &[Vec<u8>], script: &Script) {
     for message in messages {
-        sender.push(message).unwrap();
+        if message.len() < script.blocks_from {
+            sender.push(message).unwrap();
+            continue;
+        }
+        let mut block = Arena::current().unwrap().allocate(message.len()).unwrap();
+        block.as_mut_slice()[..message.len()].copy_from_slice(message);
+        let block = Arc::new(block);
+        let keep = Arc::clone(&block) as Keep;
+        let part = OutPart::Block(&block, message.len(), &keep);
+        sender.push_blocks(&[part]).unwrap();
     }
 }
 
@@ -130,8 +162,10 @@ fn receive_all(side: &mut Agreed, script: &Script) -> usize {
     let mut count = 0;
     while let Some(incoming) = receiver.peek() {
         let mut bytes = Vec::new();
-        let len = incoming.size();
-        receiver.append_to(&incoming, 0, len, &mut bytes).unwrap();
+        let contents = receiver.contents(&incoming).unwrap();
+        let (place, len) = contents.parts().next().unwrap();
+        let appended = receiver.append_to(&incoming, place, len, &mut bytes);
+        appended.unwrap();
         receiver.done(incoming);
         assert!(
             bytes == message(count, script.lens[count]),
@@ -149,9 +183,9 @@ fn kill_sender(script: &Script, steps: u64) -> (usize, u64) {
     kill_sending(script, steps, |stream, script| {
         let mut side = agree(stream);
         let messages = messages(script);
-        send(&mut side.sender, &messages[..script.from]);
+        send(&mut side.sender, &messages[..script.from], script);
         stop();
-        send(&mut side.sender, &messages[script.from..]);
+        send(&mut side.sender, &messages[script.from..], script);
         stop();
         // What is published stays without an end, too.
         mem::forget(side);
@@ -177,7 +211,14 @@ fn first_unread(unread: &mut Unread, script: &Script) -> usize {
     let mut first = None;
     let mut next = 0;
     while let Some(incoming) = unread.peek() {
-        let bytes = unread.copy(&incoming, 0, incoming.size()).unwrap();
+        let contents = unread.contents(&incoming).unwrap();
+        let bytes = match contents.parts().next().unwrap() {
+            (PartPlace::Record(at), len) => unread.copy(&incoming, at, len).unwrap(),
+            (place, len) => {
+                let kept = unread.kept(place).expect("the loan has it");
+                kept.downcast::<Block>().unwrap().as_slice()[..len].to_vec()
+            }
+        };
         unread.done(incoming);
         let number = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
         assert!(
@@ -210,7 +251,7 @@ fn kill_receiver(script: &Script, steps: u64) -> (usize, u64) {
         mem::forget(side);
     });
     let mut side = agree(ours);
-    send(&mut side.sender, &messages(script));
+    send(&mut side.sender, &messages(script), script);
     tracee.until_stop();
     let taken = tracee.step_on(steps);
     tracee.kill();

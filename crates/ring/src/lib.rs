@@ -69,6 +69,7 @@ mod atomics;
 mod copy;
 mod error;
 mod heap;
+mod lending;
 mod mapped;
 mod memory;
 #[cfg(loom)]
@@ -84,6 +85,7 @@ mod writer;
 pub use announcement::{Generation, GenerationSeen, Look, Owed, Wanted, WantedSeen};
 pub use error::{BadCapacity, ClaimError, Corrupt};
 pub use heap::{Consumer, Producer, elements};
+pub use lending::{ENTRIES, Lending, LendingSeen, Lent};
 pub use mapped::{Mapped, MappedMut};
 pub use memory::{Contiguous, Memory, MemoryMut};
 pub use reader::{Reader, Record};

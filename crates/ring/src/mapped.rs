@@ -25,6 +25,8 @@ pub struct MappedMut(Mapped);
 // SAFETY: the pointer is to shared memory; every access is atomic, or a copy that is sound when the bytes
 // change underneath. Nothing in it belongs to a thread.
 unsafe impl Send for Mapped {}
+// SAFETY: as above: what a clone may do in another thread, a shared reference may.
+unsafe impl Sync for Mapped {}
 // SAFETY: as above; `MappedMut` is not `Clone`, so there is one writer, which may move between threads.
 unsafe impl Send for MappedMut {}
 
@@ -50,6 +52,21 @@ impl Mapped {
         // SAFETY: inside of this memory by the check above, so the sum does not overflow or leave it.
         let base = unsafe { self.base.add(offset) };
         Some(Mapped { base, len })
+    }
+
+    /// Copies bytes from `offset` on, a multiple of 8, into all of `into`. They may change meanwhile. Returns false, and
+    /// copies nothing, if they do not lie inside of this memory.
+    pub fn copy_to(&self, offset: usize, into: &mut [MaybeUninit<u8>]) -> bool {
+        let end = into
+            .len()
+            .checked_next_multiple_of(8)
+            .and_then(|len| len.checked_add(offset));
+        let inside = end.is_some_and(|end| end <= self.len) && offset.is_multiple_of(8);
+        if inside {
+            // SAFETY: a multiple of 8, and in bounds with the length rounded up to 8 (just checked).
+            unsafe { self.copy_out(offset, into) };
+        }
+        inside
     }
 
     #[inline(always)]

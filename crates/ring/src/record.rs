@@ -52,6 +52,19 @@ pub enum Kind {
     /// A whole message of two parts, the first of which is empty, and the second the payload: a request, or a reply.
     /// Sockets only.
     Enveloped = 8,
+    /// A whole message, behind a table of its parts. Long parts lie in other memory, which the table names. Sockets only.
+    Blocks = 9,
+}
+
+impl Kind {
+    /// Returns true if the record is a whole message.
+    #[inline(always)]
+    pub fn is_message(self) -> bool {
+        matches!(
+            self,
+            Kind::Last | Kind::Parts | Kind::Enveloped | Kind::Blocks
+        )
+    }
 }
 
 /// A header that has been checked: kind and length agree with each other and with the ring.
@@ -80,6 +93,7 @@ impl Header {
             6 if grows => Kind::Jump,
             7 if grows => Kind::Parts,
             8 if grows => Kind::Enveloped,
+            9 if grows => Kind::Blocks,
             _ => return Err(Corrupt::Header { position, word }),
         };
         let len = word as u32;

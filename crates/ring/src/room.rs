@@ -60,7 +60,7 @@ impl Room<'_> {
 
     /// The memory. Only initialised bytes may be written there.
     #[inline(always)]
-    pub(crate) fn bytes(&mut self) -> &mut [MaybeUninit<u8>] {
+    pub fn bytes(&mut self) -> &mut [MaybeUninit<u8>] {
         self.bytes
     }
 }

@@ -77,6 +77,7 @@
 #![forbid(unsafe_code)]
 
 mod authenticator;
+mod block;
 mod context;
 mod error;
 mod mail;
@@ -95,6 +96,7 @@ mod udp;
 pub use authenticator::{
     AuthenticationRequest, Authenticator, AuthenticatorError, RunningAuthenticator,
 };
+pub use block::BlockMut;
 pub use context::Context;
 pub use error::{
     EndpointError, OptionError, RecvError, SendError, SocketError, TerminateError, UnsentError,
@@ -105,8 +107,8 @@ pub use poller::{Interest, Item, PollError, Poller, Readiness};
 pub use proxy::{Proxy, ProxyEnd, ProxyError, proxy};
 pub use ringmq_message::{Frame, InvalidGroup, Kind, Message, ParseKindError, Properties};
 pub use ringmq_pattern::SetOption;
-pub use ringmq_pipe::Wait;
 pub use ringmq_pipe::remote::RefusalReason;
+pub use ringmq_pipe::{Vow, Wait};
 pub use ringmq_sys::{Credentials, ErrorNumber, ThreadOptions};
 pub use ringmq_transport::{
     AddressError, BindError, IpcFilter, Keepalive, ListenError, ParseEndpointError, ReconnectStop,

@@ -84,7 +84,7 @@ pub use listener::{BindError, ListenOptions, Steal, UnixListener};
 pub use mapping::{Mapping, can_map};
 pub use memory::{CreateError, OwnMemory};
 pub use page::page_size;
-pub use process::has_ended;
+pub use process::{has_ended, is_running};
 pub use readiness::{Epoll, Readiness, Wake, wait_poll};
 pub use reserve::Reserve;
 pub use ringer::{AdoptRingerError, Ringer};

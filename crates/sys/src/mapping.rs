@@ -90,6 +90,22 @@ impl Mapping {
         Ok(mapping)
     }
 
+    /// Lets a forked child have the mapping, too: it can read there, and so find what this process wrote before and after
+    /// the fork. Dropping the value does nothing there.
+    ///
+    /// # Errors
+    /// What madvise(2) answers.
+    pub fn let_children_read(&self) -> io::Result<()> {
+        if !self.mark.is_here() {
+            return Err(io::Error::from_raw_os_error(libc::ENOMEM));
+        }
+        let start = self.start.as_ptr().cast::<c_void>();
+        // SAFETY: invariant M: the range is exactly our mapping, and the advice changes only what a
+        // child will see.
+        unsafe { rustix::mm::madvise(start, self.len, Advice::LinuxDoFork) }?;
+        Ok(())
+    }
+
     /// Where the memory starts: aligned to a page, valid for [`len`](Self::len) bytes for as long as
     /// this value lives, in the process that made it.
     #[inline]

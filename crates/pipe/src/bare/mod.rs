@@ -24,5 +24,5 @@ pub use options::Options;
 pub use pipe::Pipe;
 pub use receiver::Receiver;
 pub use sender::Sender;
-pub use slot::{Claim, Lent, Vow};
+pub use slot::{Claim, Lent};
 pub use stats::Stats;

@@ -5,6 +5,8 @@ use std::collections::TryReserveError;
 use ringmq_ring::{Kind, Mapped, MemoryMut, Reader, Record, Room};
 use smallvec::SmallVec;
 
+use crate::blocks::BlockName;
+
 /// A message that is there: its parts are still to be copied out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Incoming {
@@ -28,6 +30,15 @@ impl Incoming {
 /// Parts that a message may have. Each costs its receiver some 64 bytes of memory, and may cost its sender 4.
 pub const PARTS_MOST: usize = 1 << 20;
 
+/// Where a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartPlace {
+    /// In the record, from this byte on.
+    Record(usize),
+    /// In a block of the sender's arena.
+    Block(BlockName),
+}
+
 /// The parts of a message: where they are in its record, and how long they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Contents {
@@ -35,20 +46,27 @@ pub enum Contents {
     One(usize),
     /// Several: where the first begins, and all lengths. Each begins at a multiple of 8.
     Several(usize, SmallVec<[u32; 6]>),
+    /// Each part by itself: some are in blocks.
+    Blocks(SmallVec<[(PartPlace, usize); 2]>),
 }
 
 impl Contents {
     /// Where each part is, and how long.
-    pub fn parts(&self) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
-        let (mut at, one, several) = match self {
-            Contents::One(len) => (0, Some(*len), &[][..]),
-            Contents::Several(at, lens) => (*at, None, &lens[..]),
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = (PartPlace, usize)> + '_ {
+        let (mut at, count) = match self {
+            Contents::One(_) => (0, 1),
+            Contents::Several(at, lens) => (*at, lens.len()),
+            Contents::Blocks(parts) => (0, parts.len()),
         };
-        (0..several.len() + usize::from(one.is_some())).map(move |number| {
-            let len = one.unwrap_or_else(|| several[number] as usize);
+        (0..count).map(move |number| {
+            let len = match self {
+                Contents::One(len) => *len,
+                Contents::Several(_, lens) => lens[number] as usize,
+                Contents::Blocks(parts) => return parts[number],
+            };
             let here = at;
             at += len.next_multiple_of(8);
-            (here, len)
+            (PartPlace::Record(here), len)
         })
     }
 }
@@ -65,6 +83,9 @@ pub(super) fn contents<P: MemoryMut>(
     if record.kind() == Kind::Enveloped {
         let len = u32::try_from(record.len()).ok()?;
         return Some(Contents::Several(0, SmallVec::from_slice(&[0, len])));
+    }
+    if record.kind() == Kind::Blocks {
+        return blocks(reader, incoming);
     }
     let count = u32::from_ne_bytes(array(reader, incoming, 0)?) as usize;
     let table = count.checked_add(1)?.checked_mul(4)?;
@@ -89,6 +110,41 @@ pub(super) fn contents<P: MemoryMut>(
         lens.push(len);
     }
     (end == record.len()).then_some(Contents::Several(start, lens))
+}
+
+/// The table of a record with blocks: the number of parts, and for each its length and the name of its block, or 0 for one
+/// in the record. Whether the blocks exist is not known here.
+fn blocks<P: MemoryMut>(reader: &Reader<Mapped, P>, incoming: &Incoming) -> Option<Contents> {
+    let len = incoming.record.len();
+    let count = usize::try_from(u64::from_ne_bytes(array(reader, incoming, 0)?)).ok()?;
+    let mut at = table_of_blocks(count)?;
+    if count == 0 || count > PARTS_MOST || at > len {
+        return None;
+    }
+    let mut parts = SmallVec::new();
+    parts.try_reserve(count).ok()?;
+    for number in 0..count {
+        // What is read here is what is used.
+        let entry: [u8; 16] = array(reader, incoming, 8 + number * 16)?;
+        let (size, name) = entry.split_at(8);
+        let size = usize::try_from(u64::from_ne_bytes(size.try_into().ok()?)).ok()?;
+        let name = u64::from_ne_bytes(name.try_into().ok()?);
+        let place = match name {
+            0 => {
+                let here = at;
+                at = at.checked_add(size.checked_next_multiple_of(8)?)?;
+                PartPlace::Record(here)
+            }
+            name => PartPlace::Block(BlockName::decode(name)?),
+        };
+        parts.push((place, size));
+    }
+    (at == len).then_some(Contents::Blocks(parts))
+}
+
+/// Bytes of the table of a record with blocks.
+pub(super) fn table_of_blocks(count: usize) -> Option<usize> {
+    count.checked_mul(16)?.checked_add(8)
 }
 
 fn array<P: MemoryMut, const N: usize>(

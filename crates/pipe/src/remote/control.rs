@@ -209,7 +209,8 @@ impl Control {
                 slot.page.close();
             }
         }
-        for word in (0..SLOT).step_by(8) {
+        // The epoch stays: an earlier peer may still look at it.
+        for word in (0..SLOT).step_by(8).filter(|word| *word != layout::EPOCH) {
             slot.own(word).publish(0);
         }
         Ok((slot, fds))
@@ -273,6 +274,9 @@ impl Drop for Slot {
         if !self.control.mark.is_here() {
             return;
         }
+        // Neither this side's ends nor blocks of the peer use the words any more.
+        let epoch = self.own(layout::EPOCH);
+        epoch.publish(epoch.load().wrapping_add(1));
         let (page, at) = (&self.page, self.at);
         // A page without a descriptor cannot be offered. It is unmapped with its last slot.
         if page.is_closed() {

@@ -25,6 +25,7 @@ use ringmq_sys::{AdoptMemoryError, ForkMark, Ringer, adopt};
 use super::control::Slot;
 use super::frame::{FRAME, OfferFrame, SegmentNote};
 use super::segment;
+use crate::blocks::SEGMENTS_MOST;
 use crate::local::Waker;
 use crate::maps::{Map, has_mappings_for_growth};
 
@@ -71,6 +72,10 @@ struct Inside {
     /// The peer is to be woken by a frame, which waits.
     rings: bool,
     came: VecDeque<Result<Map, Missing>>,
+    /// The segments of the peer's arena that hold blocks, by their numbers.
+    blocks: Vec<(u64, Result<Arc<Map>, Missing>)>,
+    /// The receiver reads no more of them.
+    gave_up_blocks: bool,
     /// Segments that came so far.
     count: u64,
     session: Waker,
@@ -158,6 +163,8 @@ impl Courier {
                 behind: VecDeque::new(),
                 rings: false,
                 came: VecDeque::new(),
+                blocks: Vec::new(),
+                gave_up_blocks: false,
                 count: 0,
                 session,
                 socket,
@@ -209,6 +216,35 @@ impl Courier {
             }
             Err(error) => Sent::Failed(error),
         }
+    }
+
+    /// Sends a segment of the arena, or says that one is gone, if the stream has room now. A block in that segment may be
+    /// named afterwards.
+    pub(super) fn send_now(&self, frame: OfferFrame, descriptor: Option<BorrowedFd<'_>>) -> bool {
+        let mut inside = self.lock();
+        // Those that wait come first.
+        inside.behind.is_empty()
+            && !inside.waits()
+            && inside.carry(&frame.encode(), descriptor).is_ok()
+    }
+
+    /// A segment of the peer's arena. It may still be on its way.
+    pub(super) fn blocks(&self, number: u64) -> Result<Arc<Map>, Missing> {
+        let inside = self.lock();
+        let mut blocks = inside.blocks.iter();
+        match blocks.find(|(other, _)| *other == number) {
+            Some((_, memory)) => memory.clone(),
+            None if inside.carry.is_some() => Err(Missing::Yet),
+            None => Err(Missing::Wrong),
+        }
+    }
+
+    /// The receiver reads nothing more in shared memory: what it had mapped for blocks is free for other use.
+    pub(super) fn give_up_blocks(&self) {
+        let mut inside = self.lock();
+        inside.gave_up_blocks = true;
+        // What could not be mapped is still the reason.
+        inside.blocks.retain(|(_, memory)| memory.is_err());
     }
 
     /// What became of the segment that had to wait.
@@ -364,11 +400,56 @@ impl Courier {
         Ok(())
     }
 
+    /// Takes a segment of the peer's arena, as [`deliver`](Courier::deliver) does.
+    ///
+    /// # Errors
+    ///
+    /// [`SegmentError::TooMany`]: the connection ends.
+    pub fn deliver_blocks(
+        &self,
+        note: SegmentNote,
+        descriptor: Descriptor,
+    ) -> Result<(), SegmentError> {
+        let memory = match descriptor {
+            Descriptor::None => Err(Missing::Wrong),
+            Descriptor::Lost => Err(Missing::Short),
+            Descriptor::Came(_) if !has_mappings_for_growth() => Err(Missing::Short),
+            Descriptor::Came(fd) => match adopt(fd, note.capacity, &self.mark) {
+                Ok(memory) => {
+                    // Without these advices reading is slower, and a forked child cannot read what it has of it.
+                    let _ = memory.let_children_read();
+                    let _ = memory.prefault();
+                    Ok(Arc::new(Map::from(memory)))
+                }
+                Err(AdoptMemoryError::Os { .. }) => Err(Missing::Short),
+                Err(_) => Err(Missing::Wrong),
+            },
+        };
+        let mut inside = self.lock();
+        if inside.gave_up_blocks {
+            return Ok(());
+        }
+        inside.blocks.retain(|(number, _)| *number != note.number);
+        if inside.blocks.len() >= SEGMENTS_MOST {
+            return Err(SegmentError::TooMany(inside.blocks.len()));
+        }
+        inside.blocks.push((note.number, memory));
+        inside.wake_socket();
+        Ok(())
+    }
+
+    /// The peer's arena has given a segment back. Blocks that are held keep the memory.
+    pub fn blocks_gone(&self, number: u64) {
+        self.lock().blocks.retain(|(other, _)| *other != number);
+    }
+
     /// Returns true if a segment waits that this process has no mapping or descriptor for.
     pub fn is_short(&self) -> bool {
         let inside = self.lock();
         let mut came = inside.came.iter();
+        let mut blocks = inside.blocks.iter();
         came.any(|came| matches!(came, Err(Missing::Short)))
+            || blocks.any(|(_, memory)| matches!(memory, Err(Missing::Short)))
     }
 
     /// Wakes the socket of this side, if it sleeps: the peer has asked for it.

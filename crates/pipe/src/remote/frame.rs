@@ -2,24 +2,24 @@
 //!
 //! ```text
 //!  0  kind       u8     1 offer, 2 accept, 3 refuse, 4 switch, 5 back, 6 take back, 7 taken back, 8 segment, 9 ring,
-//!                   10 back accepted, 11 yield
-//!  1  version    u8     2
+//!                   10 back accepted, 11 yield, 12 blocks, 13 blocks gone
+//!  1  version    u8     3
 //!  2  zero       u16
 //!  4  reason     u32    refuse: why; otherwise 0
-//!  8  number     u64    segment: its number, from 0 on
+//!  8  number     u64    segment: its number, from 0 on; blocks, blocks gone: the number of a segment of the arena
 //! 16  slot       u32    offer: where our slot for this connection is in its page, in bytes
 //! 20  flags      u32    offer: bit 0, the slot is in a page of its own; back: bit 0, the socket has closed
-//! 24  capacity   u64    segment: its bytes
+//! 24  capacity   u64    segment, blocks: its bytes
 //! ```
 
-use ringmq_sys::{AdoptMemoryError, AdoptRingerError};
+use ringmq_sys::{AdoptMemoryError, AdoptRingerError, page_size};
 
 use super::{layout, segment};
 use crate::refusal::RefusalReason;
 
 /// Bytes of every frame.
 pub const FRAME: usize = 32;
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const OTHER_PAGE: u32 = 1;
 const HAS_CLOSED: u32 = 1;
 
@@ -50,6 +50,10 @@ pub enum OfferFrame {
     TakenBack,
     /// The descriptor of a segment comes with it.
     Segment(SegmentNote),
+    /// The descriptor of a segment of the sender's arena comes with it.
+    Blocks(SegmentNote),
+    /// The segment of the arena with this number holds no blocks any more.
+    BlocksGone(u64),
     /// The receiver of this frame is to wake its socket, for the sender has no descriptor of its bell.
     Ring,
 }
@@ -149,6 +153,15 @@ impl OfferFrame {
                 bytes[8..16].copy_from_slice(&note.number.to_le_bytes());
                 bytes[24..].copy_from_slice(&(note.capacity as u64).to_le_bytes());
             }
+            OfferFrame::Blocks(note) => {
+                bytes[0] = 12;
+                bytes[8..16].copy_from_slice(&note.number.to_le_bytes());
+                bytes[24..].copy_from_slice(&(note.capacity as u64).to_le_bytes());
+            }
+            OfferFrame::BlocksGone(number) => {
+                bytes[0] = 13;
+                bytes[8..16].copy_from_slice(&number.to_le_bytes());
+            }
             OfferFrame::Ring => bytes[0] = 9,
             OfferFrame::BackAccepted => bytes[0] = 10,
             OfferFrame::Yield => bytes[0] = 11,
@@ -193,12 +206,25 @@ impl OfferFrame {
                 let number = quad(8);
                 Ok(OfferFrame::Segment(SegmentNote { number, capacity }))
             }
+            12 => {
+                let capacity = blocks_capacity(quad(24)).ok_or(MeetError::Frame)?;
+                let number = quad(8);
+                Ok(OfferFrame::Blocks(SegmentNote { number, capacity }))
+            }
+            13 => Ok(OfferFrame::BlocksGone(quad(8))),
             9 => Ok(OfferFrame::Ring),
             10 => Ok(OfferFrame::BackAccepted),
             11 => Ok(OfferFrame::Yield),
             _ => Err(MeetError::Frame),
         }
     }
+}
+
+/// A size that a segment of an arena can have.
+fn blocks_capacity(capacity: u64) -> Option<usize> {
+    let capacity = usize::try_from(capacity).ok()?;
+    let fits = capacity > 0 && isize::try_from(capacity).is_ok();
+    (fits && capacity.is_multiple_of(page_size())).then_some(capacity)
 }
 
 impl Offer {
@@ -220,34 +246,45 @@ mod tests {
             other_page: true,
         };
         let mut golden = [0; FRAME];
-        golden[..2].copy_from_slice(&[1, 2]);
+        golden[..2].copy_from_slice(&[1, 3]);
         golden[16..18].copy_from_slice(&[0, 3]);
         golden[20] = 1;
         let note = SegmentNote {
             number: 0x102,
             capacity: 1 << 16,
         };
-        let mut segment = head(&[8, 2]);
+        let mut segment = head(&[8, 3]);
         segment[8..10].copy_from_slice(&[2, 1]);
         segment[26] = 1;
-        let mut closing = head(&[5, 2]);
+        let blocks = SegmentNote {
+            number: 0x102,
+            capacity: 3 << 16,
+        };
+        let mut blocks_frame = head(&[12, 3]);
+        blocks_frame[8..10].copy_from_slice(&[2, 1]);
+        blocks_frame[26] = 3;
+        let mut gone = head(&[13, 3]);
+        gone[8..10].copy_from_slice(&[2, 1]);
+        let mut closing = head(&[5, 3]);
         closing[20] = 1;
         let frames = [
             (OfferFrame::Offer(offer), golden),
-            (OfferFrame::Accept, head(&[2, 2])),
+            (OfferFrame::Accept, head(&[2, 3])),
             (
                 OfferFrame::Refuse(RefusalReason::Descriptor),
-                head(&[3, 2, 0, 0, 4]),
+                head(&[3, 3, 0, 0, 4]),
             ),
-            (OfferFrame::Switch, head(&[4, 2])),
-            (OfferFrame::Back, head(&[5, 2])),
+            (OfferFrame::Switch, head(&[4, 3])),
+            (OfferFrame::Back, head(&[5, 3])),
             (OfferFrame::Closing, closing),
-            (OfferFrame::TakeBack, head(&[6, 2])),
-            (OfferFrame::TakenBack, head(&[7, 2])),
+            (OfferFrame::TakeBack, head(&[6, 3])),
+            (OfferFrame::TakenBack, head(&[7, 3])),
             (OfferFrame::Segment(note), segment),
-            (OfferFrame::Ring, head(&[9, 2])),
-            (OfferFrame::BackAccepted, head(&[10, 2])),
-            (OfferFrame::Yield, head(&[11, 2])),
+            (OfferFrame::Blocks(blocks), blocks_frame),
+            (OfferFrame::BlocksGone(0x102), gone),
+            (OfferFrame::Ring, head(&[9, 3])),
+            (OfferFrame::BackAccepted, head(&[10, 3])),
+            (OfferFrame::Yield, head(&[11, 3])),
         ];
         for (frame, bytes) in frames {
             assert_eq!(frame.encode(), bytes);
@@ -267,16 +304,16 @@ mod tests {
         let refused = |bytes: &[u8]| OfferFrame::decode(bytes).unwrap_err().refuse();
         assert_eq!(refused(&[]), RefusalReason::Offer);
         assert_eq!(refused(&head(&[2, 1])), RefusalReason::Version);
-        assert_eq!(refused(&head(&[99, 2])), RefusalReason::Offer);
+        assert_eq!(refused(&head(&[99, 3])), RefusalReason::Offer);
         // A slot in the midst of another, before the first, behind the last.
         for slot in [0x208_u32, 0x180, 4096] {
-            let mut offer = head(&[1, 2]);
+            let mut offer = head(&[1, 3]);
             offer[16..20].copy_from_slice(&slot.to_le_bytes());
             assert_eq!(refused(&offer), RefusalReason::Offer);
         }
         // Sizes that no segment has.
         for capacity in [0, 2048, (1 << 16) + 1, 1_u64 << 32] {
-            let mut segment = head(&[8, 2]);
+            let mut segment = head(&[8, 3]);
             segment[24..].copy_from_slice(&capacity.to_le_bytes());
             assert_eq!(refused(&segment), RefusalReason::Offer);
         }

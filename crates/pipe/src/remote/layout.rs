@@ -7,27 +7,34 @@
 //!  0x100    CPU + 1                       the socket           a peer, before it waits for us      (first page only)
 //!  0x200    slot 0, of 256 bytes, and 13 more, one for each connection:
 //!    +00    position                      our receiver         sender, when it runs out of room
+//!    +08    entries in use, a bit each    our receiver         sender, when it looks for blocks that came home
+//!    +10    14 entries: blocks that our   our receiver         sender, as above
+//!           side holds
 //!    +80    messages received             our receiver         sender, when it runs out of credit
 //!    +c0    wanted position               our sender           receiver, eight times a lap
 //!    +c8    wanted count                  our sender           receiver, when it gives credit
 //!    +d0    segments sent                 our sender           receiver, before the first
 //!    +d8    mark for sending              the socket           receiver, when it gives credit
 //!    +e0    mark for receiving            the socket           sender, when it runs out of credit
+//!    +e8    epoch: changes when the slot  the socket           sender, once the connection has ended
+//!           is given up
 //! ```
 //!
 //! The position has lines of its own: a sender that waits for credit looks at the count again and again, and would take
 //! the line from the receiver's hands with each message otherwise.
 //!
+//! The table of blocks lies behind the position, because the sender reads both together.
+//!
 //! Words are 64 bits in native byte order; marks of 0 stand for no limit. Everything else is zero.
 
-use ringmq_ring::{Mapped, MappedMut, Word};
+use ringmq_ring::{ENTRIES, Mapped, MappedMut, Word};
 use ringmq_sys::Mapping;
 
 /// Bytes of a page.
 pub(super) const PAGE: usize = 4096;
 
-/// First word of a page: layout version 1.
-pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"ringmqS\x01");
+/// First word of a page: layout version 2.
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"ringmqS\x02");
 
 pub(super) const IDENTITY: usize = 0x000;
 pub(super) const GENERATION: usize = 0x080;
@@ -38,12 +45,17 @@ pub(super) const SLOTS: usize = (PAGE - SLOTS_AT) / SLOT;
 
 // Words of a slot.
 pub(super) const POSITION: usize = 0x00;
+pub(super) const LENT_USED: usize = 0x08;
+pub(super) const LENT: usize = 0x10;
 pub(super) const RECEIVED: usize = 0x80;
 pub(super) const WANTED_POSITION: usize = 0xc0;
 pub(super) const WANTED_COUNT: usize = 0xc8;
 pub(super) const SEGMENTS: usize = 0xd0;
 pub(super) const SENDING_MARK: usize = 0xd8;
 pub(super) const RECEIVING_MARK: usize = 0xe0;
+pub(super) const EPOCH: usize = 0xe8;
+
+const _: () = assert!(LENT + 8 * ENTRIES == RECEIVED);
 
 /// Whether a slot may begin there.
 pub(super) fn is_slot(at: usize) -> bool {

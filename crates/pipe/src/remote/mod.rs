@@ -34,10 +34,10 @@ mod unread;
 
 use std::sync::Arc;
 
-use ringmq_ring::{Mapped, MappedMut, Word};
+use ringmq_ring::{Lending, LendingSeen, Mapped, MappedMut, Word};
 use ringmq_sys::ForkMark;
 
-pub use contents::{Contents, Incoming, PARTS_MOST};
+pub use contents::{Contents, Incoming, PARTS_MOST, PartPlace};
 pub use control::{Control, LateControl};
 pub use courier::{Carry, Courier, Descriptor, SegmentError};
 pub use frame::{FRAME, MeetError, Offer, OfferFrame, SegmentNote};
@@ -47,11 +47,12 @@ pub use receiver::{Broken, One, Receiver};
 pub use ringers::Ringers;
 pub use ringmq_ring::Room;
 pub use segment::{FIRST, LONGEST};
-pub use sender::{PushError, Sender};
+pub use sender::{OutPart, PushError, Sender};
 pub use unread::{Unread, Witness};
 
 pub use crate::refusal::RefusalReason;
 
+use crate::blocks::{Arena, LentTable, Loan, RingsOwner, Words};
 use crate::maps::Map;
 use control::Slot;
 
@@ -70,11 +71,13 @@ struct Common {
     mark: ForkMark,
     slot: Arc<Slot>,
     /// The peer's first page, and the one with its slot for us, if that is another.
-    page: Map,
-    slot_page: Option<Map>,
+    page: Arc<Map>,
+    slot_page: Option<Arc<Map>>,
     /// Where that slot is.
     slot_at: usize,
     courier: Arc<Courier>,
+    /// The process of the peer; 0 if it has no number in this pid namespace.
+    pid: i32,
 }
 
 impl Common {
@@ -95,7 +98,42 @@ impl Common {
         u32::try_from(told.checked_sub(1)?).ok()
     }
 
+    /// The blocks that this side sends and the peer may use.
+    fn loan(&self) -> Arc<Loan> {
+        let entries = std::array::from_fn(|entry| self.seen(layout::LENT + 8 * entry));
+        let words = Words {
+            page: Arc::clone(self.slot_page.as_ref().unwrap_or(&self.page)),
+            lending: LendingSeen::new(
+                self.seen(layout::POSITION),
+                self.seen(layout::LENT_USED),
+                entries,
+            ),
+            epoch: self.seen(layout::EPOCH),
+            pid: self.pid,
+            total: Arc::clone(self.slot.control().memory()),
+        };
+        let loan = Loan::new(words);
+        if let Some(arena) = Arena::current() {
+            arena.add(&loan);
+        }
+        loan
+    }
+
+    /// The table of the peer's blocks that this side holds. To be made once: it is the writer of its words.
+    fn lent_table(&self) -> Arc<LentTable> {
+        let entries = std::array::from_fn(|entry| self.own(layout::LENT + 8 * entry));
+        let table = Lending::new(self.own(layout::LENT_USED), entries);
+        let wanted = self.seen(layout::WANTED_POSITION);
+        Arc::new(LentTable::new(self.mark.clone(), table, wanted))
+    }
+
     fn generation(&self) -> Word<Mapped> {
         layout::seen(&self.page, layout::GENERATION)
+    }
+}
+
+impl RingsOwner for Common {
+    fn ring_owner(&self) {
+        self.courier.ring();
     }
 }

@@ -158,8 +158,9 @@ impl Own {
         let common = Arc::new(Common {
             mark,
             slot_at: peer.slot as usize,
-            page: peer.page,
-            slot_page: peer.slot_page,
+            page: Arc::new(peer.page),
+            slot_page: peer.slot_page.map(Arc::new),
+            pid: peer.pid,
             courier: Arc::clone(&courier),
             slot,
         });

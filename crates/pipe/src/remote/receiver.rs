@@ -1,16 +1,19 @@
 //! The end that receives.
 
-use std::sync::Arc;
+use std::mem::MaybeUninit;
+use std::sync::{Arc, Weak};
 
 use ringmq_ring::{
     Corrupt, Kind, Look, Mapped, MappedMut, Reader, Record, Room, WantedSeen, Word, words,
 };
 
-use super::contents::{Contents, Incoming, append, contents};
+use super::contents::{Contents, Incoming, PartPlace, append, contents};
 use super::courier::Missing;
 use super::{Common, layout, segment};
+use crate::blocks::{BlockName, Keeps, LentBlock, LentTable};
 use crate::maps::{Counted, Map};
 use crate::marks::{step, together};
+use crate::vow::Vow;
 
 /// The most jumps in a row that a receiver follows. An honest sender publishes at most two: to a small segment, where it
 /// waits for the reader, and from there to a segment for a message longer than its limit. Each jump costs a system call
@@ -32,6 +35,12 @@ pub struct Receiver {
     /// The number of segments that the sender has made.
     made: Word<Mapped>,
     state: State,
+    /// The segments of the sender's arena that this end has seen.
+    blocks: Vec<(u32, Weak<Map>)>,
+    /// The position and the parts of a record with blocks that was checked. They are not read again.
+    checked: Option<(u64, Contents)>,
+    /// Names the blocks that this side holds.
+    table: Arc<LentTable>,
 
     received: u64,
     reported: u64,
@@ -109,6 +118,9 @@ impl Receiver {
             jumped: (0, 0),
             made: common.seen(layout::SEGMENTS),
             state: State::Flowing,
+            blocks: Vec::new(),
+            checked: None,
+            table: common.lent_table(),
             received: 0,
             reported: 0,
             step: 1,
@@ -209,7 +221,7 @@ impl Receiver {
         let mut count = 0;
         while ahead.position() < end
             && let Ok(Some(record)) = ahead.peek()
-            && matches!(record.kind(), Kind::Last | Kind::Enveloped | Kind::Parts)
+            && record.kind().is_message()
         {
             let _passed = ahead.release(record);
             count += 1;
@@ -279,6 +291,15 @@ impl Receiver {
                         Kind::Last | Kind::Enveloped | Kind::Parts => {
                             return Some(Incoming { record });
                         }
+                        Kind::Blocks => {
+                            let incoming = Incoming { record };
+                            match self.check_blocks(&incoming) {
+                                Ok(()) => return Some(incoming),
+                                Err(Missing::Yet) => return None,
+                                Err(Missing::Wrong) => self.state = State::Broken(None),
+                                Err(Missing::Short) => self.state = State::Short,
+                            }
+                        }
                         Kind::Jump => {
                             let (behind, row) = self.jumped;
                             let here = reader.position();
@@ -301,6 +322,47 @@ impl Receiver {
             }
         }
         None
+    }
+
+    /// Checks a record with blocks: its table, and that the blocks lie in segments that are here.
+    fn check_blocks(&mut self, incoming: &Incoming) -> Result<(), Missing> {
+        let reader = self.reader.as_ref().map_err(|_| Missing::Wrong)?;
+        let here = reader.position();
+        if matches!(self.checked, Some((position, _)) if position == here) {
+            return Ok(());
+        }
+        let contents = contents(reader, incoming).ok_or(Missing::Wrong)?;
+        for (place, len) in contents.parts() {
+            if let PartPlace::Block(name) = place {
+                let memory = self.segment_of(name)?;
+                let end = usize::try_from(name.offset)
+                    .ok()
+                    .and_then(|at| at.checked_add(len));
+                let fits = end.is_some_and(|end| end <= memory.len());
+                if !fits || !name.offset.is_multiple_of(8) {
+                    return Err(Missing::Wrong);
+                }
+            }
+        }
+        self.checked = Some((here, contents));
+        Ok(())
+    }
+
+    /// The memory that a block lies in.
+    fn segment_of(&mut self, name: BlockName) -> Result<Arc<Map>, Missing> {
+        let known = self.blocks.iter();
+        let known = known
+            .rev()
+            .find(|(number, _)| *number == name.segment)
+            .and_then(|(_, memory)| memory.upgrade());
+        if let Some(memory) = known {
+            return Ok(memory);
+        }
+        let memory = self.common.courier.blocks(name.segment.into())?;
+        self.blocks
+            .retain(|(number, memory)| *number != name.segment && memory.strong_count() > 0);
+        self.blocks.push((name.segment, Arc::downgrade(&memory)));
+        Ok(memory)
     }
 
     /// Moves on to the next segment, which the session has received or is about to receive. Returns true if the state has
@@ -384,6 +446,10 @@ impl Receiver {
     /// [`Broken`] if the peer broke the protocol. Nothing can be received any more.
     pub fn contents(&mut self, incoming: &Incoming) -> Result<Contents, Broken> {
         let found = match &self.reader {
+            Ok(_) if incoming.record.kind() == Kind::Blocks => {
+                let checked = self.checked.as_ref();
+                checked.map(|(_, contents)| contents.clone())
+            }
             Ok(reader) => contents(reader, incoming),
             Err(_) => None,
         };
@@ -393,22 +459,92 @@ impl Receiver {
         })
     }
 
-    /// Appends a part to `bytes`: `len` bytes from offset `at` of the record.
+    /// Appends a part of `len` bytes to `bytes`.
     ///
     /// # Errors
     ///
     /// If `bytes` cannot grow for want of memory.
     pub fn append_to(
-        &self,
+        &mut self,
         incoming: &Incoming,
-        at: usize,
+        place: PartPlace,
         len: usize,
         bytes: &mut Vec<u8>,
     ) -> Result<(), std::collections::TryReserveError> {
-        match &self.reader {
-            Ok(reader) => append(reader, &incoming.record, at, len, bytes),
-            Err(_) => Ok(()),
+        match (place, &self.reader) {
+            (PartPlace::Record(at), Ok(reader)) => append(reader, &incoming.record, at, len, bytes),
+            (PartPlace::Record(_), Err(_)) => Ok(()),
+            (PartPlace::Block(name), _) => {
+                bytes.try_reserve_exact(len)?;
+                let before = bytes.len();
+                let room = &mut bytes.spare_capacity_mut()[..len];
+                if self.copy_block(name, room) {
+                    // SAFETY: all bytes of the room behind those that were there are initialised.
+                    unsafe { bytes.set_len(before + len) };
+                }
+                Ok(())
+            }
         }
+    }
+
+    /// Copies as much of a block as there is room for. Returns false if the block is not there: then the message was not
+    /// checked.
+    fn copy_block(&mut self, name: BlockName, into: &mut [MaybeUninit<u8>]) -> bool {
+        match self.segment_of(name) {
+            Ok(memory) => segment::readable(&memory).copy_to(name.offset as usize, into),
+            Err(_) => false,
+        }
+    }
+
+    /// Copies a part of `len` bytes to `room`. Bytes that do not fit are left out.
+    pub fn copy_part(
+        &mut self,
+        incoming: &Incoming,
+        place: PartPlace,
+        len: usize,
+        room: &mut Room<'_>,
+    ) {
+        let into = room.bytes();
+        let take = len.min(into.len());
+        match (place, &self.reader) {
+            (PartPlace::Record(at), Ok(reader)) => {
+                reader.copy_out(&incoming.record, at, &mut into[..take]);
+            }
+            (PartPlace::Record(_), Err(_)) => {}
+            (PartPlace::Block(name), _) => {
+                self.copy_block(name, &mut into[..take]);
+            }
+        }
+    }
+
+    /// Reads nothing more, for want of memory. What was mapped for blocks is free: the way that messages take instead
+    /// needs memory, too.
+    pub fn give_up(&mut self) {
+        self.common.courier.give_up_blocks();
+        self.blocks.clear();
+        self.checked = None;
+    }
+
+    /// Holds a part of `len` bytes where it lies, until the value is dropped. `None` if it does not lie in a block, or this
+    /// side holds as many blocks as it may.
+    pub fn hold(&mut self, place: PartPlace, len: usize, _vow: Vow) -> Option<LentBlock> {
+        let PartPlace::Block(name) = place else {
+            return None;
+        };
+        let memory = self.segment_of(name).ok()?;
+        let offset = usize::try_from(name.offset).ok()?;
+        if offset.checked_add(len)? > memory.len() {
+            return None;
+        }
+        // The vow is what makes `LentBlock::as_slice` sound.
+        // SAFETY: within the mapping (just checked).
+        let first = unsafe { memory.as_ptr().add(offset) };
+        let common = Arc::clone(&self.common);
+        let keeps = Keeps {
+            words: common,
+            _memory: memory,
+        };
+        self.table.lend(name.encode(), keeps, first, len)
     }
 
     /// Copies a part, from offset `at` of the record, into `into`. Bytes that do not fit are left out.
@@ -426,7 +562,8 @@ impl Receiver {
             return;
         };
         let passed = reader.release(incoming.record);
-        self.taken_one(passed);
+        // A sender may wait for a block, which is much larger than its record.
+        self.taken_one(passed || incoming.record.kind() == Kind::Blocks);
     }
 
     #[cold]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use ringmq_ring::{Kind, Mapped, Reader, WordsMut, words};
 
-use super::contents::{Contents, Incoming, append, contents};
+use super::contents::{Contents, Incoming, PartPlace, append, contents};
 use super::segment::{self, Segments};
 use super::{Common, layout};
+use crate::blocks::{Arena, Keep, Loan};
 use crate::maps::Map;
 
 /// Finds what the receiver has not taken, for another thread than the sender's.
@@ -15,6 +16,8 @@ use crate::maps::Map;
 pub struct Witness {
     common: Arc<Common>,
     segments: Segments,
+    /// `None` when this is dropped.
+    loan: Option<Arc<Loan>>,
 }
 
 /// The messages that the receiver has not taken, read from the sender's own memory, the oldest first. The sender may still
@@ -31,10 +34,11 @@ pub struct Unread {
 }
 
 impl Witness {
-    pub(super) fn new(common: &Arc<Common>, segments: &Segments) -> Witness {
+    pub(super) fn new(common: &Arc<Common>, segments: &Segments, loan: &Arc<Loan>) -> Witness {
         Witness {
             common: Arc::clone(common),
             segments: Arc::clone(segments),
+            loan: Some(Arc::clone(loan)),
         }
     }
 
@@ -74,7 +78,12 @@ impl Witness {
 
     /// Reads from where the receiver is now, and takes nothing from it.
     fn look_ahead(&self) -> Unread {
-        Witness::new(&self.common, &self.segments).into_unread()
+        let witness = Witness {
+            common: Arc::clone(&self.common),
+            segments: Arc::clone(&self.segments),
+            loan: self.loan.clone(),
+        };
+        witness.into_unread()
     }
 
     /// Takes over from a receiver that is gone.
@@ -89,6 +98,18 @@ impl Witness {
     }
 }
 
+impl Drop for Witness {
+    fn drop(&mut self) {
+        // A forked child has a copy of the arena's state, and perhaps of a lock that another thread held.
+        if self.common.mark.is_here()
+            && let Some(loan) = self.loan.take()
+            && let Some(arena) = Arena::current()
+        {
+            arena.let_go(loan);
+        }
+    }
+}
+
 impl Unread {
     /// The next message, if there is one.
     pub fn peek(&mut self) -> Option<Incoming> {
@@ -98,7 +119,7 @@ impl Unread {
             }
             let record = self.reader.as_ref()?.peek().ok()??;
             match record.kind() {
-                Kind::Last | Kind::Enveloped | Kind::Parts => return Some(Incoming { record }),
+                kind if kind.is_message() => return Some(Incoming { record }),
                 Kind::Jump => self.jump()?,
                 _ => return None,
             }
@@ -134,7 +155,15 @@ impl Unread {
         contents(self.reader.as_ref()?, incoming)
     }
 
-    /// Copies a part out.
+    /// What keeps a part that is in a block; `None` for one that is in a record.
+    pub fn kept(&self, place: PartPlace) -> Option<Keep> {
+        match place {
+            PartPlace::Record(_) => None,
+            PartPlace::Block(name) => self.witness.loan.as_ref()?.kept(name.encode()),
+        }
+    }
+
+    /// Copies a part out of the record.
     ///
     /// # Errors
     ///

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod blocks;
 mod jammed;
 mod lost;
 mod memory;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringmq_pipe::Wait;
-use ringmq_pipe::remote::{LONGEST, Marks, MeetError, Own, PushError, Ringers};
+use ringmq_pipe::remote::{LONGEST, Marks, MeetError, Own, PartPlace, PushError, Ringers};
 use ringmq_pipe::sleeper::Sleeper;
 use ringmq_pipe::waiting::Slept;
 use ringmq_sys::Credentials;
@@ -237,7 +238,9 @@ fn what_a_receiver_that_is_gone_had_not_taken_is_there() {
     let mut next = |number: usize| {
         let incoming = unread.peek().unwrap();
         let contents = unread.contents(&incoming).unwrap();
-        let (at, len) = contents.parts().next().unwrap();
+        let (PartPlace::Record(at), len) = contents.parts().next().unwrap() else {
+            panic!("the part is in the record");
+        };
         assert_eq!(
             unread.copy(&incoming, at, len).unwrap(),
             pattern(number, 3000)

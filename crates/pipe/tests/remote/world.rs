@@ -48,6 +48,16 @@ impl Carry for ToTheOther {
                 };
                 courier.deliver(note, came).unwrap();
             }
+            OfferFrame::Blocks(note) => {
+                let descriptor = descriptor.unwrap().try_clone_to_owned().unwrap();
+                // ORDERING: one thread.
+                let came = match self.1.loses.load(Ordering::Relaxed) {
+                    true => Descriptor::Lost,
+                    false => Descriptor::Came(descriptor),
+                };
+                courier.deliver_blocks(note, came).unwrap();
+            }
+            OfferFrame::BlocksGone(number) => courier.blocks_gone(number),
             OfferFrame::Ring => courier.wake_socket(),
             other => panic!("{other:?}"),
         }
@@ -175,9 +185,9 @@ pub(crate) fn take(receiver: &mut Receiver) -> Option<Vec<Vec<u8>>> {
     let incoming = receiver.peek()?;
     let contents = receiver.contents(&incoming).unwrap();
     let parts = contents.parts();
-    let parts = parts.map(|(at, len)| {
+    let parts = parts.map(|(place, len)| {
         let mut part = Vec::new();
-        let copied = receiver.append_to(&incoming, at, len, &mut part);
+        let copied = receiver.append_to(&incoming, place, len, &mut part);
         copied.unwrap();
         part
     });

@@ -34,6 +34,8 @@ pub(crate) struct Environment {
     /// `RINGMQ_WAIT`: how calls wait; adaptive by default. `RINGMQ_SHM`: whether ipc connections use shared memory; they
     /// do by default. `RINGMQ_ZMTP`: whether older peers are accepted; they are not by default.
     pub(crate) defaults: Defaults,
+    /// `RINGMQ_IN_PLACE`: whether a C program reads long messages where its peers have put them; it does not by default.
+    pub(crate) in_place: bool,
     /// `RINGMQ_LOG`: whether events are printed; `None` if the variable is not set.
     pub(crate) log: Option<bool>,
     /// A line for each variable with an unknown value, which is not used.
@@ -50,6 +52,7 @@ impl Environment {
         let mut refused = Vec::new();
         let mut switch = |name| choose(name, value(name), &SWITCH, &mut refused);
         let (share, log) = (switch("RINGMQ_SHM"), switch("RINGMQ_LOG"));
+        let in_place = switch("RINGMQ_IN_PLACE");
         let wait = choose("RINGMQ_WAIT", value("RINGMQ_WAIT"), &WAITS, &mut refused);
         let older = choose("RINGMQ_ZMTP", value("RINGMQ_ZMTP"), &VERSIONS, &mut refused);
         Environment {
@@ -58,6 +61,7 @@ impl Environment {
                 share: share.unwrap_or(true),
                 accept_older: older.unwrap_or(false),
             },
+            in_place: in_place.unwrap_or(false),
             log,
             refused,
         }
@@ -146,6 +150,7 @@ mod tests {
                 share: true,
                 accept_older: false,
             },
+            in_place: false,
             log: None,
             refused: Vec::new(),
         };

@@ -7,6 +7,7 @@ use ringmq_pattern::Kind;
 use ringmq_pipe::Wait;
 use ringmq_sys::ThreadOptions;
 
+use crate::block::BlockMut;
 use crate::context::environment::Environment;
 use crate::error::{SocketError, TerminateError};
 use crate::registry::Registry;
@@ -33,6 +34,7 @@ use crate::socket::{Socket, SocketOptions};
 #[derive(Debug, Clone)]
 pub struct Context {
     registry: Registry,
+    asked_for_in_place: bool,
 }
 
 impl Context {
@@ -45,7 +47,10 @@ impl Context {
         let environment = Environment::read();
         log::begin(&environment);
         let registry = Registry::new(environment.defaults)?;
-        Ok(Context { registry })
+        Ok(Context {
+            registry,
+            asked_for_in_place: environment.in_place,
+        })
     }
 
     /// Makes a socket with the default options.
@@ -77,6 +82,25 @@ impl Context {
     /// ```
     pub fn socket_with(&self, kind: Kind, options: &SocketOptions) -> Result<Socket, SocketError> {
         Socket::new(&self.registry, kind, options)
+    }
+
+    /// Memory for a body of `len` bytes, which peers in shared memory will read where it lies. Its bytes are zeros or those
+    /// of an earlier body. Without memory for blocks it is ordinary memory, which is copied when it is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::Os`]: there is no memory.
+    ///
+    /// [`BlockMut`] has an example.
+    pub fn block(&self, len: usize) -> Result<BlockMut, SocketError> {
+        BlockMut::new(len)
+    }
+
+    /// Whether the environment vouches for the peers of this process: `RINGMQ_IN_PLACE`. For the C library, whose programs
+    /// cannot give a [`Vow`](crate::Vow) by themselves.
+    #[doc(hidden)]
+    pub fn is_asked_for_in_place(&self) -> bool {
+        self.asked_for_in_place
     }
 
     /// Sets how many sockets there may be at a time; 1,023 by default.

@@ -105,7 +105,7 @@ impl Peers {
         // The session knows the marks that the socket had when it bound or connected.
         if let Some(mut receiver) = upgrade.receiver {
             receiver.set_mark(own.receiving);
-            let inlet = Inlet::shared(receiver, upgrade.properties, upgrade.bounds);
+            let inlet = Inlet::shared(receiver, upgrade.properties, upgrade.bounds, self.vow);
             entry.receiver.then(inlet);
         }
         if let Some(mut sender) = upgrade.sender {

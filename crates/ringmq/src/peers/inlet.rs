@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ringmq_message::{Frame, Properties};
+use ringmq_pipe::Vow;
 use ringmq_pipe::remote::{self, Room};
 
 use crate::mail::{Bounds, Failure};
@@ -18,8 +19,9 @@ impl Inlet {
         receiver: remote::Receiver,
         properties: Option<Arc<Properties>>,
         bounds: Bounds,
+        vow: Option<Vow>,
     ) -> Inlet {
-        let shared = SharedSource::new(receiver, properties, bounds);
+        let shared = SharedSource::new(receiver, properties, bounds, vow);
         Chain::of(Source::Memory(Box::new(shared)))
     }
 
@@ -98,6 +100,13 @@ impl Inlet {
         }
         *frame = self.pop()?;
         Some(frame.more())
+    }
+
+    /// Sets whether parts that lie in blocks are not copied out.
+    pub(crate) fn set_vow(&mut self, vow: Option<Vow>) {
+        for shared in self.shared_sources() {
+            shared.set_vow(vow);
+        }
     }
 
     /// Sets this side's part of the high-water mark of shared memory.

@@ -1,5 +1,6 @@
 //! The peers of a socket, and its ends of their pipes.
 
+pub(crate) mod blocks;
 pub(crate) mod carriers;
 pub(crate) mod chain;
 pub(crate) mod duties;
@@ -20,6 +21,7 @@ pub(crate) mod unread_source;
 use std::time::Duration;
 
 use ringmq_pattern::Peer;
+use ringmq_pipe::Vow;
 use ringmq_pipe::local::Post;
 use ringmq_pipe::remote::LatePolicy;
 use slab::Slab;
@@ -54,9 +56,19 @@ pub(crate) struct Peers {
     received: u64,
     /// What a send does for a late reader before a ring grows.
     late_policy: LatePolicy,
+    /// With it, long bodies are received where the peer has put them.
+    vow: Option<Vow>,
 }
 
 impl Peers {
+    /// Sets whether long bodies are received where the peers have put them.
+    pub(crate) fn set_vow(&mut self, vow: Option<Vow>) {
+        self.vow = vow;
+        for (_, entry) in &mut self.entries {
+            entry.receiver.set_vow(vow);
+        }
+    }
+
     /// Asks the sessions to report how many messages wait. Returns the number of sessions.
     pub(crate) fn ask_for_stats(&self) -> usize {
         // A peer that is gone stays while there is something to read. A new connection has the same id.

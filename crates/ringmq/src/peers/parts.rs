@@ -1,14 +1,14 @@
 //! Messages of several parts, read from shared memory.
 
 use ringmq_message::Frame;
-use ringmq_pipe::remote::Contents;
+use ringmq_pipe::remote::{Contents, PartPlace};
 
 /// Copies all parts of a message out. Returns the first one, and keeps the others in `rest`, the last part first.
 /// `rest` has to be empty. Returns `None` if `copy` does, for want of memory: then `rest` is empty again.
 pub(crate) fn take_parts(
     contents: &Contents,
     rest: &mut Vec<Frame>,
-    mut copy: impl FnMut(usize, usize) -> Option<Frame>,
+    mut copy: impl FnMut(PartPlace, usize) -> Option<Frame>,
 ) -> Option<Frame> {
     for (at, len) in contents.parts() {
         match copy(at, len) {

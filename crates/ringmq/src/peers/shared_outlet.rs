@@ -3,10 +3,11 @@
 use std::collections::TryReserveError;
 use std::mem;
 
-use ringmq_message::Frame;
+use ringmq_message::{Frame, LARGE};
 use ringmq_pipe::remote;
 
 use crate::mail::{Failure, Unsent};
+use crate::peers::blocks;
 use crate::peers::health::Health;
 
 /// The sending end of a pipe in shared memory, where a record is a whole message.
@@ -119,6 +120,10 @@ impl SharedOutlet {
     /// are more parts. If the message is refused, the part before is still there.
     #[inline(always)]
     fn send_last(&mut self, bytes: &[u8]) -> Option<Result<(), remote::PushError>> {
+        if bytes.len() >= LARGE {
+            // They are put into a block.
+            return None;
+        }
         if self.delimited {
             let sent = self.sender.push_enveloped(bytes);
             self.delimited = sent.is_err();
@@ -136,8 +141,11 @@ impl SharedOutlet {
     }
 
     fn send(&mut self) {
-        let sent = match &self.parts[..] {
+        let sent = match &mut self.parts[..] {
             [] => Ok(()),
+            parts if parts.iter().any(|part| part.len() >= LARGE) => {
+                blocks::send(&mut self.sender, parts)
+            }
             [one] => self.sender.push(one),
             [first, second] if first.is_empty() => self.sender.push_enveloped(second),
             parts => self.sender.push_parts(parts.iter().map(Frame::as_slice)),

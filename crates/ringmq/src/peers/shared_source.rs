@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use ringmq_message::{Frame, INLINE, Properties, body_memory};
-use ringmq_pipe::remote::{self, Room};
+use ringmq_pipe::Vow;
+use ringmq_pipe::remote::{self, PartPlace, Room};
 
+use crate::block;
 use crate::mail::{Bounds, Failure};
 use crate::peers::chain::Memory;
 use crate::peers::health::Health;
@@ -34,6 +36,8 @@ pub(crate) struct SharedSource {
     properties: Option<Arc<Properties>>,
     /// The peer is gone, or has gone back to ZMTP.
     gone: bool,
+    /// With it, parts that lie in blocks are not copied out.
+    vow: Option<Vow>,
     /// Nothing more is read: the peer sends the rest again, or the rest breaks the protocol.
     stopped: bool,
     /// Whether more can be read.
@@ -91,6 +95,7 @@ impl SharedSource {
         receiver: remote::Receiver,
         properties: Option<Arc<Properties>>,
         bounds: Bounds,
+        vow: Option<Vow>,
     ) -> SharedSource {
         SharedSource {
             receiver,
@@ -101,6 +106,7 @@ impl SharedSource {
             below: [false, true].map(|enveloped| bounds.below(enveloped)),
             properties,
             gone: false,
+            vow,
             stopped: false,
             health: Health::Sound,
         }
@@ -131,6 +137,11 @@ impl SharedSource {
     #[inline(always)]
     pub(super) fn may_be_ready(&mut self) -> bool {
         !self.receiver.is_quiet() && !self.stopped
+    }
+
+    /// Sets whether parts that lie in blocks are not copied out.
+    pub(super) fn set_vow(&mut self, vow: Option<Vow>) {
+        self.vow = vow;
     }
 
     /// Sets this side's part of the high-water mark.
@@ -183,6 +194,7 @@ impl SharedSource {
                 self.health.fail(Failure::Corrupt);
             } else if self.receiver.is_short() {
                 self.health.fail(Failure::CannotReceive);
+                self.receiver.give_up();
             }
         }
         self.delimited
@@ -269,7 +281,13 @@ impl SharedSource {
         if self.stopped {
             return false;
         }
-        let cost = self.receiver.peek().map(|next| next.size() + COST);
+        let cost = self.receiver.peek().map(|next| {
+            // What is wrong with a message is found when it is received.
+            let contents = self.receiver.contents(&next).ok();
+            let parts = contents.iter().flat_map(remote::Contents::parts);
+            let bytes = parts.map(|(_, len)| len.saturating_add(COST));
+            bytes.fold(COST, usize::saturating_add)
+        });
         match cost.and_then(|cost| room.checked_sub(cost)) {
             Some(rest) => *room = rest,
             None => return false,
@@ -316,7 +334,7 @@ impl SharedSource {
         }
         match contents {
             remote::Contents::One(len) => {
-                let frame = self.copy(&incoming, 0, len)?;
+                let frame = self.copy(&incoming, PartPlace::Record(0), len)?;
                 self.receiver.done(incoming);
                 Some(frame)
             }
@@ -331,8 +349,8 @@ impl SharedSource {
         contents: &remote::Contents,
     ) -> Option<Frame> {
         let mut parts = std::mem::take(&mut self.parts);
-        let first = take_parts(contents, &mut parts, |at, len| {
-            self.copy(&incoming, at, len)
+        let first = take_parts(contents, &mut parts, |place, len| {
+            self.copy(&incoming, place, len)
         });
         self.parts = parts;
         if first.is_some() {
@@ -345,19 +363,29 @@ impl SharedSource {
     fn break_off(&mut self, why: Failure) {
         self.health.fail(why);
         self.stopped = true;
+        if why == Failure::CannotReceive {
+            self.receiver.give_up();
+        }
     }
 
     /// Copies a part to a frame. Without memory for it nothing more is read here, and the peer is asked to send it by
     /// ZMTP.
     #[inline]
-    fn copy(&mut self, incoming: &remote::Incoming, at: usize, len: usize) -> Option<Frame> {
+    fn copy(&mut self, incoming: &remote::Incoming, place: PartPlace, len: usize) -> Option<Frame> {
+        let receiver = &mut self.receiver;
         let mut frame = if len <= INLINE {
-            let receiver = &self.receiver;
-            Frame::small(len, |into| receiver.copy_into(incoming, at, into))
+            let to = |into: &mut [u8]| {
+                receiver.copy_part(incoming, place, len, &mut Room::from(into));
+            };
+            Frame::small(len, to)
+        } else if let Some(vow) = self.vow
+            && let Some(held) = receiver.hold(place, len, vow)
+            && let Some(frame) = block::held_frame(held, len)
+        {
+            frame
         } else {
-            let receiver = &self.receiver;
             let copied = body_memory(len).and_then(|mut bytes| {
-                receiver.append_to(incoming, at, len, &mut bytes)?;
+                receiver.append_to(incoming, place, len, &mut bytes)?;
                 Ok(bytes)
             });
             match copied {

@@ -1,8 +1,9 @@
 //! What a peer that is gone has not read of this side's shared memory.
 
 use ringmq_message::Frame;
-use ringmq_pipe::remote::Unread;
+use ringmq_pipe::remote::{PartPlace, Unread};
 
+use crate::block;
 use crate::peers::chain::Memory;
 use crate::peers::parts::take_parts;
 
@@ -37,8 +38,14 @@ impl Memory for UnreadSource {
         let contents = self.unread.contents(&incoming)?;
         let unread = &self.unread;
         // A message for which there is no memory stays. The connection will not last long.
-        let first = take_parts(&contents, &mut self.parts, |at, len| {
-            unread.copy(&incoming, at, len).ok().map(Frame::from)
+        let first = take_parts(&contents, &mut self.parts, |place, len| {
+            if let Some(keep) = unread.kept(place) {
+                return block::frame_of(keep, len);
+            }
+            match place {
+                PartPlace::Record(at) => unread.copy(&incoming, at, len).ok().map(Frame::from),
+                PartPlace::Block(_) => None,
+            }
         })?;
         self.unread.done(incoming);
         Some(first)

@@ -1,5 +1,6 @@
 //! The event loop of an I/O thread: orders, events of the kernel, timers, and the sessions that have work.
 
+mod block_care;
 mod datagrams;
 mod dialing;
 mod listening;
@@ -18,6 +19,7 @@ use slab::Slab;
 
 use crate::mail::{Order, PipeId};
 use crate::names::SharedNames;
+use crate::reactor::event_loop::block_care::BlockCare;
 use crate::reactor::numbers::{
     NUMBERS, listener_number, process_number, session_number, udp_number,
 };
@@ -69,6 +71,7 @@ pub(crate) struct EventLoop {
     pub(crate) short_until: Option<Instant>,
     /// When connections were last asked to go back to ZMTP.
     pub(crate) relieved: Option<Instant>,
+    blocks: BlockCare,
 }
 
 impl EventLoop {
@@ -105,6 +108,7 @@ impl EventLoop {
             stopping: false,
             short_until: None,
             relieved: None,
+            blocks: BlockCare::new(beginning.waker),
         }
     }
 
@@ -150,7 +154,10 @@ impl EventLoop {
             self.announcement.disarm();
             return Some(Duration::ZERO);
         }
-        self.timers.left(Instant::now())
+        let now = Instant::now();
+        let care = self.blocks.left(now);
+        let left = self.timers.left(now);
+        left.into_iter().chain(care).min()
     }
 
     pub(crate) fn slots(&self) -> Vec<usize> {

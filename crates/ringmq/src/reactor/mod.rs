@@ -70,6 +70,7 @@ struct Beginning {
     poll: Poll,
     announcement: Announcement,
     mailbox: Mailbox<Order>,
+    waker: Waker,
 }
 
 impl Beginning {
@@ -77,11 +78,13 @@ impl Beginning {
         let poll = Poll::new()?;
         let bell: Arc<dyn Bell> = Arc::new(PollBell(MioWaker::new(poll.registry(), WAKE)?));
         let announcement = Announcement::new();
-        let mailbox = Mailbox::new(announcement.bellpull(bell).into());
+        let waker = Waker::from(announcement.bellpull(bell));
+        let mailbox = Mailbox::new(waker.clone());
         Ok(Beginning {
             poll,
             announcement,
             mailbox,
+            waker,
         })
     }
 }

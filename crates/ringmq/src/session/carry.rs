@@ -9,7 +9,7 @@ use ringmq_zmtp::command_bytes;
 
 /// The property of a READY by which a side says that it can share memory. Its value is the version.
 pub(crate) const PROPERTY: &str = "X-Ringmq-Shm";
-pub(crate) const VERSION: &[u8] = b"2";
+pub(crate) const VERSION: &[u8] = b"3";
 /// The ZMTP command that carries the frames.
 pub(crate) const COMMAND: &str = "X-RINGMQ-SHM";
 

@@ -4,16 +4,18 @@
 use std::io;
 use std::sync::Arc;
 
+use ringmq_message::provide_large_memory;
 use ringmq_pipe::has_mappings_for_connections;
 use ringmq_pipe::local::Waker;
 use ringmq_pipe::remote::{
     Courier, Descriptor, Lines, MeetError, Offer, OfferFrame, Own, Peer, Receiver, RefusalReason,
-    SegmentNote, Sender, Witness,
+    SegmentError, SegmentNote, Sender, Witness,
 };
 use ringmq_sys::Ancillary;
 use ringmq_transport::Stream;
 use ringmq_zmtp::Connection;
 
+use crate::block;
 use crate::mail::{Link, SharedOffer};
 use crate::session::broken::Broken;
 use crate::session::carry::{COMMAND, OverStream, VERSION};
@@ -225,7 +227,15 @@ impl Handoff {
             OfferFrame::TakeBack => Frame::TakeBack,
             OfferFrame::TakenBack => Frame::TakenBack,
             OfferFrame::Segment(note) => {
-                self.deliver(note, supplies)?;
+                self.deliver(note, supplies, Courier::deliver)?;
+                return Ok(None);
+            }
+            OfferFrame::Blocks(note) => {
+                self.deliver(note, supplies, Courier::deliver_blocks)?;
+                return Ok(None);
+            }
+            OfferFrame::BlocksGone(number) => {
+                self.courier().ok_or(Broken::Handoff)?.blocks_gone(number);
                 return Ok(None);
             }
             OfferFrame::Ring => {
@@ -243,7 +253,12 @@ impl Handoff {
     }
 
     /// Gives a segment, with the descriptor that came with it, to the courier.
-    fn deliver(&mut self, note: SegmentNote, supplies: &mut Supplies) -> Result<(), Broken> {
+    fn deliver(
+        &mut self,
+        note: SegmentNote,
+        supplies: &mut Supplies,
+        to: fn(&Courier, SegmentNote, Descriptor) -> Result<(), SegmentError>,
+    ) -> Result<(), Broken> {
         let mut fds = self.came.take().unwrap_or_default().fds;
         let courier = self.courier.as_deref().ok_or(Broken::Handoff)?;
         let lost = std::mem::take(&mut self.lost);
@@ -252,7 +267,7 @@ impl Handoff {
             None if lost => Descriptor::Lost,
             _ => Descriptor::None,
         };
-        let delivered = courier.deliver(note, descriptor);
+        let delivered = to(courier, note, descriptor);
         supplies.reserve.refill();
         delivered.map_err(|_| Broken::Handoff)
     }
@@ -314,6 +329,8 @@ impl Handoff {
             socket: Waker::from(link.bellpull.clone()),
         };
         let parts = own.meet(peer, lines, limit);
+        // From now on long bodies are made where such a peer can read them.
+        provide_large_memory(block::large_for_peers);
         self.courier = Some(parts.courier);
         let mut sender = parts.sender;
         sender.set_patient(blocks(link.kind));

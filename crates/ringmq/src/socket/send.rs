@@ -3,7 +3,7 @@
 use std::mem;
 use std::time::Instant;
 
-use ringmq_message::{Frame, Message};
+use ringmq_message::{Frame, LARGE, Message};
 use ringmq_pattern::{Kind, Ready, SendPartError};
 
 use crate::error::{SendError, UnsentError};
@@ -156,6 +156,10 @@ impl Socket {
             frame.set_properties(None);
             if self.distributes {
                 frame.share();
+                if frame.len() >= LARGE {
+                    // One copy for all peers in shared memory.
+                    self.peers.put_in_block(&mut frame);
+                }
             }
             let sent = self.pattern.send(frame, &mut self.peers);
             debug_assert!(sent.is_ok(), "a part in the middle was refused: {sent:?}");

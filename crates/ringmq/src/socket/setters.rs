@@ -4,8 +4,8 @@ use std::mem;
 use std::time::Duration;
 
 use ringmq_pattern::{Kind, SetOption};
-use ringmq_pipe::Wait;
 use ringmq_pipe::remote::{LatePolicy, LateReader};
+use ringmq_pipe::{Vow, Wait};
 
 use crate::error::OptionError;
 use crate::mail::Connection;
@@ -127,6 +127,24 @@ impl Socket {
     /// ```
     pub fn set_recv_timeout(&mut self, timeout: impl Into<Option<Duration>>) {
         self.options.recv_timeout = timeout.into();
+    }
+
+    /// Sets whether long bodies are received where a peer in shared memory has put them, instead of copied: with a vow the
+    /// frames refer to the peer's memory until they are dropped, and can outlive the socket, the connection and the peer.
+    /// They cannot be written; [`Frame::as_mut_slice`](crate::Frame::as_mut_slice) copies. A peer's memory is lent for at
+    /// most 14 bodies of one connection at a time; more are copied. By default all are copied.
+    ///
+    /// ```
+    /// use ringmq::{Context, Kind, Vow};
+    ///
+    /// let context = Context::new()?;
+    /// let mut pull = context.socket(Kind::Pull)?;
+    /// // SAFETY: the peers are programs of ours, which do not write to a message that they have sent.
+    /// pull.set_in_place(unsafe { Vow::new() });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_in_place(&mut self, vow: impl Into<Option<Vow>>) {
+        self.peers.set_vow(vow.into());
     }
 
     /// Sets how long messages that were sent may wait to leave after the socket is closed, for the connections that end

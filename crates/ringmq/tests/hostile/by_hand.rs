@@ -27,6 +27,7 @@ pub(crate) const RECEIVING_MARK: usize = 0xe0;
 pub(crate) const LAST: u64 = 1;
 pub(crate) const JUMP: u64 = 6;
 pub(crate) const PARTS: u64 = 7;
+pub(crate) const BLOCKS: u64 = 9;
 
 /// The frame that asks for the socket to be woken.
 const RING: u8 = 9;
@@ -110,8 +111,16 @@ fn segment(number: u64, bytes: usize) -> Vec<u8> {
     framed(8, data)
 }
 
+/// The command that comes with a segment of an arena, or says that it is gone.
+fn blocks(kind: u8, number: u64, bytes: usize) -> Vec<u8> {
+    let mut data = [0; 32];
+    data[8..16].copy_from_slice(&number.to_le_bytes());
+    data[24..].copy_from_slice(&(bytes as u64).to_le_bytes());
+    framed(kind, data)
+}
+
 fn framed(kind: u8, mut data: [u8; 32]) -> Vec<u8> {
-    (data[0], data[1]) = (kind, 2);
+    (data[0], data[1]) = (kind, 3);
     [&[4, (NAME.len() + data.len()) as u8], NAME, &data].concat()
 }
 
@@ -121,12 +130,12 @@ impl ByHand {
         let stream = Stream::try_connect(&Address::from(Path::new(path))).unwrap();
         let mark = ForkMark::current().unwrap();
         let page = memory(PAGE);
-        store(&page, 0, u64::from_le_bytes(*b"ringmqS\x01"));
+        store(&page, 0, u64::from_le_bytes(*b"ringmqS\x02"));
         // Awake.
         store(&page, GENERATION, 2);
         let own_bell = Event::new().unwrap();
         write(&stream, &zmtp_greeting(1));
-        write(&stream, &zmtp_ready(kind, &[("X-Ringmq-Shm", b"2")]));
+        write(&stream, &zmtp_ready(kind, &[("X-Ringmq-Shm", b"3")]));
         let bell = own_bell.share().unwrap().unwrap();
         let fds: [BorrowedFd<'_>; 2] = [page.fd(), bell.as_fd()];
         let (mut bytes, mut fds_of_peer) = (VecDeque::new(), Vec::new());
@@ -192,6 +201,23 @@ impl ByHand {
         let sent = self.stream.send_now(&frame, &[memory.fd()]).is_ok();
         self.sent += u64::from(sent);
         sent
+    }
+
+    /// Hands a segment of an arena over. Says whether there was room for it on the way.
+    pub(crate) fn send_blocks(&self, number: u64, memory: &OwnMemory) -> bool {
+        self.send_blocks_as(number, memory, memory.mapping().len())
+    }
+
+    /// The same, with this size.
+    pub(crate) fn send_blocks_as(&self, number: u64, memory: &OwnMemory, bytes: usize) -> bool {
+        let frame = blocks(12, number, bytes);
+        let sent = self.stream.send_now(&frame, &[memory.fd()]);
+        sent.is_ok_and(|sent| sent == frame.len())
+    }
+
+    /// Says that a segment of an arena is gone.
+    pub(crate) fn blocks_gone(&self, number: u64) {
+        write(&self.stream, &blocks(13, number, 0));
     }
 
     /// Hands the first segment over, and says that it is there.

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, and shows what it has seen"
 )]
 
+mod blocks;
 mod by_hand;
 mod credit;
 mod filters;

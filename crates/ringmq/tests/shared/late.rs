@@ -11,7 +11,7 @@ use crate::parts::{is_shared, last, socket};
 /// Messages that fill the memory, and their bytes. One more, larger than what is free, has to wait.
 const FILL: usize = 100;
 const SMALL: usize = 1000;
-const LARGE: usize = 60_000;
+const LARGE: usize = 70_000;
 
 /// How the sender waits for the answer.
 type Waiting = fn(&mut Socket);

@@ -187,6 +187,6 @@ pub(crate) fn shared_and_short(socket: &mut Socket) -> (usize, usize) {
 
 /// Greeting of ZMTP 3 and READY, of a socket that can have shared memory.
 pub(crate) fn hello(kind: &str, minor: u8) -> Vec<u8> {
-    let ready = zmtp_ready(kind, &[("X-Ringmq-Shm", b"2")]);
+    let ready = zmtp_ready(kind, &[("X-Ringmq-Shm", b"3")]);
     [zmtp_greeting(minor), ready].concat()
 }

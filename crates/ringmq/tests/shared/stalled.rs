@@ -31,13 +31,23 @@ impl Taken {
     fn now() -> (Taken, usize) {
         let maps = fs::read_to_string("/proc/self/maps").unwrap();
         let ours = maps.lines().filter(|line| line.contains("/memfd:ringmq-"));
+        // The memory for blocks is the process's, not that of a receiver.
+        let ours = ours.filter(|line| !line.contains("ringmq-blocks"));
         let rings = ours.clone().filter(|line| line.contains("ring "));
         let taken = Taken {
-            descriptors: Counters::now().fds,
+            descriptors: Counters::now().fds - blocks(),
             mappings: ours.count(),
         };
         (taken, rings.map(bytes).sum())
     }
+}
+
+/// Descriptors of the memory for blocks.
+fn blocks() -> usize {
+    let open = fs::read_dir("/proc/self/fd").unwrap();
+    let names = open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+    let blocks = names.filter(|name| name.to_string_lossy().contains("ringmq-blocks"));
+    blocks.count()
 }
 
 /// Bytes that a line of `/proc/PID/maps` is about.

@@ -59,7 +59,7 @@ fn one_that_waits() {
     let mut stream = UnixStream::connect(&path).unwrap();
     // It can share memory, so that an offer is due soon after the handshake; the socket closes before that.
     let mut ready = b"\x05READY\x0bSocket-Type\0\0\0\x04PULL".to_vec();
-    ready.extend_from_slice(b"\x0cX-Ringmq-Shm\0\0\0\x012");
+    ready.extend_from_slice(b"\x0cX-Ringmq-Shm\0\0\0\x013");
     let hello = [&zmtp_greeting(1)[..], &frame(4, &ready)].concat();
     stream.write_all(&hello).unwrap();
     push.send("hello").unwrap();

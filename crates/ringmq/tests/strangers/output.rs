@@ -17,7 +17,7 @@ const MOST: usize = 1 << 20;
 const LAST: &[u8] = b"the last one";
 
 /// The present version of the handoff.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// A command frame.
 fn command(name: &[u8], data: &[u8]) -> Vec<u8> {
@@ -38,7 +38,7 @@ fn exchange(path: &str, kind: &str, repeated: &[u8]) -> Vec<u8> {
     let mut stream = UnixStream::connect(path).unwrap();
     let hello = [
         &zmtp_greeting(1)[..],
-        &zmtp_ready(kind, &[("X-Ringmq-Shm", b"2")]),
+        &zmtp_ready(kind, &[("X-Ringmq-Shm", b"3")]),
     ]
     .concat();
     stream.write_all(&hello).unwrap();

@@ -1,5 +1,6 @@
 //! The end that sends.
 
+mod block;
 mod growth;
 
 use std::io;
@@ -17,6 +18,9 @@ use super::frame::SegmentNote;
 use super::patience::{LatePolicy, LatePolicySeen, LateReader, Patience, Seen};
 use super::segment::{self, Charge, Segment, Segments};
 use super::unread::Witness;
+use block::BlockFlow;
+pub use block::OutPart;
+
 use super::{Common, layout};
 use crate::maps::{Counted, Map, has_mappings_for_growth};
 use crate::marks::{limit, together};
@@ -39,6 +43,7 @@ pub struct Sender {
     /// The most bytes of memory that may hold unread messages, for all peers of the socket together.
     limit: u64,
     growth: Growth,
+    blocks: BlockFlow,
     /// For a late reader. `None` if the sender never waits for its reader.
     patience: Option<Patience>,
     late: LatePolicySeen,
@@ -121,7 +126,8 @@ const SELDOM_BYTES: usize = 64 << 10;
 impl Sender {
     pub(super) fn new(common: &Arc<Common>, limit: u64, reserved: Counted) -> (Sender, Witness) {
         let segments = Segments::default();
-        let witness = Witness::new(common, &segments);
+        let loan = common.loan();
+        let witness = Witness::new(common, &segments, &loan);
         let own_mark = common.own(layout::SENDING_MARK);
         let own_mark_is = own_mark.load();
         let mut sender = Sender {
@@ -140,6 +146,7 @@ impl Sender {
                 full: None,
                 keep: Duration::ZERO,
             },
+            blocks: BlockFlow::new(loan, limit),
             patience: None,
             late: LatePolicy::default().seen(),
             hurried: false,
@@ -166,6 +173,7 @@ impl Sender {
     /// sends block at the mark: there a slow reader delays no other peer. By default a sender makes memory at once.
     pub fn set_patient(&mut self, waits: bool) {
         self.patience = waits.then(Patience::default);
+        self.blocks.set_patient(waits);
     }
 
     // --- The mark
@@ -631,6 +639,7 @@ impl Drop for Sender {
             writer.end();
             self.wake();
         }
+        self.blocks.end();
         segment::lock(&self.segments).closed = true;
     }
 }

@@ -77,12 +77,12 @@ const TAKE_BACK: [Script; 2] = [
 ];
 
 pub(super) const SMALL: usize = 40;
-/// A message that the first segment has no room for, and one whose segment is too large for a process of little memory,
-/// which has enough for the message itself.
+/// A message that the first segment has no room for, and one that a process of little memory has room for, but not for
+/// the memory of its sender that it lies in.
 const NO_ROOM: usize = 60_000;
-const LONG: usize = 2 << 20;
+const LONG: usize = 100_000;
 /// Memory and descriptors of a process of little.
-pub(super) const MEMORY: u64 = 7 << 20;
+pub(super) const MEMORY: u64 = 3 << 20;
 pub(super) const DESCRIPTORS: u64 = 100;
 /// Messages that the victim sends before it looks at whether it is in shared memory, and after it has gone over.
 const FIRST: u64 = 3;

@@ -1,0 +1,112 @@
+//! Blocks that a reader holds where they lie.
+
+use std::ptr::NonNull;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ringmq_ring::{Lending, Mapped, MappedMut, Word};
+use ringmq_sys::ForkMark;
+
+use crate::maps::Map;
+
+/// The table of the blocks that this side holds of one peer. The owner reads it.
+#[derive(Debug)]
+pub(crate) struct LentTable {
+    mark: ForkMark,
+    inside: Mutex<Inside>,
+}
+
+#[derive(Debug)]
+struct Inside {
+    table: Lending<MappedMut>,
+    /// The owner may wait for memory.
+    wanted: Word<Mapped>,
+}
+
+/// A block of a peer, which is not written as long as this lives, if the peer is honest.
+#[derive(Debug)]
+pub struct LentBlock {
+    table: Arc<LentTable>,
+    /// What else has to stay until the entry is given up.
+    keep: Keeps,
+    entry: usize,
+    first: NonNull<u8>,
+    len: usize,
+}
+
+/// The words of the table and the memory of the block.
+#[derive(Debug)]
+pub(crate) struct Keeps {
+    pub(crate) words: Arc<dyn RingsOwner>,
+    pub(crate) _memory: Arc<Map>,
+}
+
+/// Wakes the owner of blocks. Keeps the words of the table where they are.
+pub(crate) trait RingsOwner: Send + Sync + std::fmt::Debug {
+    fn ring_owner(&self);
+}
+
+// SAFETY: an address within a mapping that the value keeps; nothing is tied to a thread.
+unsafe impl Send for LentBlock {}
+// SAFETY: as above; by shared reference it is only read.
+unsafe impl Sync for LentBlock {}
+
+impl LentTable {
+    /// The words have to be those of one slot, and nothing else writes them. `wanted` is the peer's word.
+    pub(crate) fn new(
+        mark: ForkMark,
+        table: Lending<MappedMut>,
+        wanted: Word<Mapped>,
+    ) -> LentTable {
+        LentTable {
+            mark,
+            inside: Mutex::new(Inside { table, wanted }),
+        }
+    }
+
+    /// Names a block in the table, before the position passes its record. `None` if the table is full.
+    pub(crate) fn lend(
+        self: &Arc<LentTable>,
+        name: u64,
+        keep: Keeps,
+        first: NonNull<u8>,
+        len: usize,
+    ) -> Option<LentBlock> {
+        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = inside.table.lend(name)?;
+        Some(LentBlock {
+            table: Arc::clone(self),
+            keep,
+            entry,
+            first,
+            len,
+        })
+    }
+
+    /// Gives an entry up. Returns true if the owner waits for memory.
+    fn give_up(&self, entry: usize) -> bool {
+        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        inside.table.give_up(entry);
+        // ORDERING: the bit before the look; pairs with the fence in `Wanted::arm`. Each entry that is given up rings a
+        // sender that waits: which of them it needs is not known here.
+        ringmq_ring::order();
+        inside.wanted.load() & 1 != 0
+    }
+}
+
+impl LentBlock {
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        // SAFETY: within a mapping that the value keeps, which is initialised. The caller of `Receiver::hold` has vouched
+        // that the owner does not write there as long as this is in the table.
+        unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for LentBlock {
+    fn drop(&mut self) {
+        // The table is the parent's, and so is the block.
+        if self.table.mark.is_here() && self.table.give_up(self.entry) {
+            self.keep.words.ring_owner();
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The blocks of this side that one reader may use.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::maps::Map;
+use ringmq_ring::{LendingSeen, Mapped, Tally, Word};
+
+/// What keeps a block from being written again.
+pub type Keep = Arc<dyn Any + Send + Sync>;
+
+/// Time between two looks whether the process of a reader has ended.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The blocks that were sent on one connection and may still be used by their reader.
+pub(crate) struct Loan {
+    /// The reader's words are in it.
+    _page: Arc<Map>,
+    lending: LendingSeen<Mapped>,
+    /// Changes when the reader gives up the words.
+    epoch: Word<Mapped>,
+    epoch_then: u64,
+    /// The process of the reader; 0 if it has no number here.
+    pid: i32,
+    /// The bytes that the sending socket uses for all peers together, rings included.
+    total: Arc<Tally>,
+    inside: Mutex<Inside>,
+}
+
+#[derive(Default)]
+struct Inside {
+    /// In the order in which they were sent.
+    sent: VecDeque<Held>,
+    /// Those whose record was passed, and that the reader held when it was last looked at.
+    lent: Vec<Held>,
+    bytes: u64,
+    looked: Option<Instant>,
+}
+
+struct Held {
+    /// The position behind the record that names it.
+    position: u64,
+    name: u64,
+    bytes: u64,
+    keep: Keep,
+}
+
+/// The reader's words.
+#[derive(Debug)]
+pub(crate) struct Words {
+    pub(crate) page: Arc<Map>,
+    pub(crate) lending: LendingSeen<Mapped>,
+    pub(crate) epoch: Word<Mapped>,
+    pub(crate) pid: i32,
+    pub(crate) total: Arc<Tally>,
+}
+
+impl Loan {
+    pub(crate) fn new(words: Words) -> Arc<Loan> {
+        Arc::new(Loan {
+            _page: words.page,
+            lending: words.lending,
+            epoch_then: words.epoch.load(),
+            epoch: words.epoch,
+            pid: words.pid,
+            total: words.total,
+            inside: Mutex::default(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A block that a record will name.
+    pub(crate) fn send(&self, name: u64, bytes: u64, keep: Keep) {
+        self.total.add(bytes);
+        let mut inside = self.lock();
+        inside.bytes += bytes;
+        inside.sent.push_back(Held {
+            position: u64::MAX,
+            name,
+            bytes,
+            keep,
+        });
+    }
+
+    /// The record of the last `count` blocks ends at `position`, or was not sent.
+    pub(crate) fn settle(&self, count: usize, position: Option<u64>) {
+        let inside = &mut *self.lock();
+        let first = inside.sent.len().saturating_sub(count);
+        match position {
+            Some(position) => {
+                for held in inside.sent.range_mut(first..) {
+                    held.position = position;
+                }
+            }
+            None => {
+                for held in inside.sent.drain(first..) {
+                    inside.bytes -= held.bytes;
+                    self.total.subtract(held.bytes);
+                }
+            }
+        }
+    }
+
+    /// Lets go of blocks that came home. Returns their bytes.
+    pub(crate) fn collect(&self) -> u64 {
+        let inside = &mut *self.lock();
+        if inside.bytes == 0 {
+            return 0;
+        }
+        let before = inside.bytes;
+        let seen = self.lending.look();
+        // Words that the reader has given up say nothing of these blocks.
+        if self.is_given_up() {
+            return 0;
+        }
+        let bytes = &mut inside.bytes;
+        let mut is_home = |held: &Held| {
+            let is_home = seen.is_home(held.position, held.name);
+            if is_home {
+                *bytes -= held.bytes;
+            }
+            is_home
+        };
+        let passed = inside.sent.iter();
+        let passed = passed
+            .take_while(|held| held.position <= seen.position())
+            .count();
+        inside.lent.retain(|held| !is_home(held));
+        for held in inside.sent.drain(..passed) {
+            if !is_home(&held) {
+                inside.lent.push(held);
+            }
+        }
+        let came = before - inside.bytes;
+        self.total.subtract(came);
+        came
+    }
+
+    /// As [`collect`](Loan::collect), of a connection that has ended.
+    pub(crate) fn collect_orphan(self: &Arc<Loan>) -> u64 {
+        let now = Instant::now();
+        let seldom = |looked: Option<Instant>| looked.is_some_and(|looked| now - looked < LOOK);
+        if seldom(self.lock().looked) {
+            return self.collect();
+        }
+        self.lock().looked = Some(now);
+        self.collect_ended()
+    }
+
+    /// As [`collect_orphan`](Loan::collect_orphan), which asks the kernel for the process now and then only.
+    pub(crate) fn collect_ended(self: &Arc<Loan>) -> u64 {
+        let came = self.collect();
+        let mut inside = self.lock();
+        if inside.bytes == 0 {
+            return came;
+        }
+        // The session may still send again what was not read.
+        if Arc::strong_count(self) > 1 {
+            return came;
+        }
+        if self.is_given_up() || ringmq_sys::is_running(self.pid) == Some(false) {
+            let rest = inside.bytes;
+            *inside = Inside::default();
+            self.total.subtract(rest);
+            return came + rest;
+        }
+        came
+    }
+
+    /// Returns true if the reader's words belong to nothing any more, or to another connection: neither the reader nor a
+    /// block that it holds needs them.
+    fn is_given_up(&self) -> bool {
+        self.epoch.load() != self.epoch_then
+    }
+
+    /// Bytes of blocks that have not come home.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.lock().bytes
+    }
+
+    /// Bytes that the sending socket uses for all of its peers.
+    pub(crate) fn total(&self) -> u64 {
+        self.total.get()
+    }
+
+    /// The position behind the first record that was not passed when the loan was last looked at.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.lock().sent.front().map(|held| held.position)
+    }
+
+    pub(crate) fn is_home(&self) -> bool {
+        self.bytes() == 0
+    }
+
+    /// What keeps the block of this name that a record up to `position` names.
+    pub(crate) fn kept(&self, name: u64) -> Option<Keep> {
+        let inside = self.lock();
+        let mut all = inside.sent.iter().chain(&inside.lent);
+        let held = all.find(|held| held.name == name)?;
+        Some(Arc::clone(&held.keep))
+    }
+}
+
+impl fmt::Debug for Loan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loan").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,152 @@
+//! Long bodies in memory that peers of this machine can read.
+
+use std::any::Any;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use ringmq_message::{ForeignMemory, Frame};
+use ringmq_pipe::blocks::{Arena, Block, Keep, LentBlock};
+
+use crate::error::SocketError;
+
+/// Memory for a body, to be written before it is sent: [`Context::block`](crate::Context::block).
+///
+/// Peers in shared memory read it where it lies. It can be sent by any socket, also of another context, and any number of
+/// times.
+///
+/// ```
+/// use ringmq::{Context, Kind};
+///
+/// let context = Context::new()?;
+/// let (mut pull, mut push) = (context.socket(Kind::Pull)?, context.socket(Kind::Push)?);
+/// pull.bind("inproc://images")?;
+/// push.connect("inproc://images")?;
+/// let mut image = context.block(1920 * 1080 * 3)?;
+/// image.fill(0x80);
+/// let image = image.freeze();
+/// push.send(image.clone())?;
+/// push.send(image)?;
+/// assert!(pull.recv()?[0].iter().all(|byte| *byte == 0x80));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct BlockMut {
+    frame: Frame,
+}
+
+impl BlockMut {
+    /// Of `len` bytes. They are those of an earlier block, or zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::Os`]: there is no memory.
+    pub(crate) fn new(len: usize) -> Result<BlockMut, SocketError> {
+        let frame = match large(len).and_then(|memory| Frame::from_foreign(memory, len)) {
+            Some(frame) => frame,
+            None => Frame::zeroed(len)
+                .map_err(|_| SocketError::Os(std::io::ErrorKind::OutOfMemory.into()))?,
+        };
+        Ok(BlockMut { frame })
+    }
+
+    /// Ends writing: a frame of all bytes, which is sent without a copy, and of which clones share the memory.
+    pub fn freeze(mut self) -> Frame {
+        self.frame.share();
+        self.frame
+    }
+
+    /// The number of bytes.
+    pub fn len(&self) -> usize {
+        self.frame.len()
+    }
+
+    /// Returns true if there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.frame.is_empty()
+    }
+}
+
+impl Deref for BlockMut {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.frame
+    }
+}
+
+impl DerefMut for BlockMut {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        self.frame.as_mut_slice()
+    }
+}
+
+impl fmt::Debug for BlockMut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockMut")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A block of this process.
+#[derive(Debug)]
+pub(crate) struct Body(pub(crate) Block);
+
+/// A block of a peer, read where it lies.
+#[derive(Debug)]
+struct Held(LentBlock);
+
+impl ForeignMemory for Body {
+    fn bytes(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+
+    fn bytes_mut(&mut self) -> Option<&mut [u8]> {
+        Some(self.0.as_mut_slice())
+    }
+}
+
+impl ForeignMemory for Held {
+    fn bytes(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+
+    fn bytes_mut(&mut self) -> Option<&mut [u8]> {
+        None
+    }
+}
+
+/// As [`large`], if there is a peer that could read it.
+pub(crate) fn large_for_peers(len: usize) -> Option<Arc<dyn ForeignMemory>> {
+    Arena::current()?.is_connected().then(|| large(len))?
+}
+
+/// Memory for a body of so many bytes, which peers of this machine can read; `None` if there is none.
+fn large(len: usize) -> Option<Arc<dyn ForeignMemory>> {
+    Some(Arc::new(Body(Arena::current()?.allocate(len)?)))
+}
+
+/// A frame over a block that was sent and not read.
+pub(crate) fn frame_of(keep: Keep, len: usize) -> Option<Frame> {
+    Frame::from_foreign(keep.downcast::<Body>().ok()?, len)
+}
+
+/// A frame over a block of a peer.
+pub(crate) fn held_frame(held: LentBlock, len: usize) -> Option<Frame> {
+    Frame::from_foreign(Arc::new(Held(held)), len)
+}
+
+/// The block that a frame is in; `None` if it is in other memory.
+pub(crate) fn body_of(frame: &Frame) -> Option<Arc<Body>> {
+    let memory: Arc<dyn Any + Send + Sync> = Arc::clone(frame.foreign_memory()?) as _;
+    memory.downcast::<Body>().ok()
+}
+
+/// The same frame, in a block. `None` if there is no memory for it.
+pub(crate) fn copy_to_block(frame: &Frame) -> Option<Frame> {
+    let mut block = Arena::current()?.allocate(frame.len())?;
+    block.as_mut_slice()[..frame.len()].copy_from_slice(frame);
+    let mut copy = Frame::from_foreign(Arc::new(Body(block)), frame.len())?.with_more(frame.more());
+    copy.set_properties(frame.properties().cloned());
+    Some(copy)
+}

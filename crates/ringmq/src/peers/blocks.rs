@@ -1,0 +1,53 @@
+//! Sending long bodies to peers in shared memory.
+
+use std::sync::Arc;
+
+use ringmq_message::{Frame, LARGE};
+use ringmq_pipe::blocks::Keep;
+use ringmq_pipe::remote::{OutPart, PushError, Sender};
+use smallvec::SmallVec;
+
+use crate::block::{Body, body_of, copy_to_block};
+use crate::mail::Carrier;
+use crate::peers::Peers;
+
+/// Sends parts, of which some are long. Those that are not in a block are copied to one, and become frames over it.
+#[inline(never)]
+pub(super) fn send(sender: &mut Sender, parts: &mut [Frame]) -> Result<(), PushError> {
+    let mut keeps = SmallVec::<[Option<(Arc<Body>, Keep)>; 2]>::new();
+    for part in &mut *parts {
+        let mut body = None;
+        if part.len() >= LARGE {
+            body = body_of(part);
+            if body.is_none()
+                && let Some(copy) = copy_to_block(part)
+            {
+                *part = copy;
+                body = body_of(part);
+            }
+        }
+        keeps.push(body.map(|body| (Arc::clone(&body), body as Keep)));
+    }
+    let out: SmallVec<[OutPart<'_>; 2]> = parts
+        .iter()
+        .zip(&keeps)
+        .map(|(part, body)| match body {
+            Some((body, keep)) => OutPart::Block(&body.0, part.len(), keep),
+            None => OutPart::Bytes(part),
+        })
+        .collect();
+    sender.push_blocks(&out)
+}
+
+impl Peers {
+    /// Copies a long body to a block, if it is in none and any peer can read it there.
+    pub(crate) fn put_in_block(&mut self, frame: &mut Frame) {
+        let mut entries = self.entries.iter();
+        if body_of(frame).is_none()
+            && entries.any(|(_, entry)| entry.carrier == Carrier::SharedMemory)
+            && let Some(copy) = copy_to_block(frame)
+        {
+            *frame = copy;
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Gives the memory of blocks back while no socket sends.
+
+use std::time::{Duration, Instant};
+
+use ringmq_pipe::blocks::Arena;
+use ringmq_pipe::local::Waker;
+
+/// Pauses between two looks: from the first to the longest, each twice the one before.
+const SHORTEST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// When to look again for blocks that came home.
+#[derive(Debug)]
+pub(super) struct BlockCare {
+    /// The arena, and this thread's number there. `None` if the process has no memory for one.
+    arena: Option<(&'static Arena, u64)>,
+    /// The time of the next look, and the pause before it.
+    next: Option<(Instant, Duration)>,
+}
+
+impl BlockCare {
+    /// For the thread that `waker` wakes.
+    pub(super) fn new(waker: Waker) -> BlockCare {
+        let arena = Arena::current().map(|arena| (arena, arena.add_carer(waker)));
+        BlockCare { arena, next: None }
+    }
+
+    /// How long until the next look. Looks if it is time. `None` if there is nothing to look for.
+    pub(super) fn left(&mut self, now: Instant) -> Option<Duration> {
+        let (arena, _) = self.arena?;
+        if !arena.needs_care() {
+            self.next = None;
+            return None;
+        }
+        let (mut at, mut pause) = self.next.unwrap_or((now + SHORTEST, SHORTEST));
+        if now >= at {
+            arena.tidy();
+            pause = (pause * 2).min(LONGEST);
+            at = now + pause;
+        }
+        self.next = Some((at, pause));
+        Some(at - now)
+    }
+}
+
+impl Drop for BlockCare {
+    fn drop(&mut self) {
+        if let Some((arena, number)) = self.arena {
+            arena.remove_carer(number);
+        }
+    }
+}

@@ -27,6 +27,9 @@ const KEPT: usize = 16 << 20;
 const IDLE: Duration = Duration::from_millis(250);
 /// Times between two looks for such segments, and for blocks that came home.
 const LOOK: Duration = Duration::from_millis(50);
+/// Looks of the last thread that looks after blocks, and the pause behind each.
+const LAST_LOOKS: u32 = 20;
+const LAST_PAUSE: Duration = Duration::from_millis(1);
 /// Tries to lock what threads look for the arena in.
 const TRIES: u32 = 1000;
 /// Blocks in a segment at most, in units: each costs the allocator a node.
@@ -161,6 +164,15 @@ impl Arena {
         self.lock().bytes()
     }
 
+    fn has_no_orphans(&self) -> bool {
+        let mut inside = self.lock();
+        inside.orphans.retain(|loan| {
+            loan.collect_ended();
+            !loan.is_home()
+        });
+        inside.orphans.is_empty()
+    }
+
     /// Returns true if blocks or memory may have to be given back later, without another call that sends.
     pub fn needs_care(&self) -> bool {
         let inside = self.lock();
@@ -212,9 +224,20 @@ impl Arena {
         number
     }
 
-    /// The thread ends.
+    /// The thread ends. The last one waits a little for readers that are about to end: no thread would look after their
+    /// blocks later.
     pub fn remove_carer(&self, number: u64) {
-        self.lock().carers.retain(|(other, _)| *other != number);
+        let is_last = {
+            let mut inside = self.lock();
+            inside.carers.retain(|(other, _)| *other != number);
+            inside.carers.is_empty()
+        };
+        for _ in 0..if is_last { LAST_LOOKS } else { 0 } {
+            if self.has_no_orphans() {
+                return;
+            }
+            ringmq_sys::rest(LAST_PAUSE);
+        }
     }
 
     /// Nothing reads again what the reader of this loan did not read: looks whether its blocks are home.

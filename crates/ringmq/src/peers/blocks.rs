@@ -11,13 +11,26 @@ use crate::block::{Body, body_of, copy_to_block};
 use crate::mail::Carrier;
 use crate::peers::Peers;
 
+/// Bytes of the shortest body that is copied to a block when it is sent to one peer. The ring is faster for shorter ones
+/// (docs/performance.md, "large bodies").
+pub(super) const COPIED_LEAST: usize = 1 << 20;
+
+/// Bytes from which on a body like that of this frame is sent as a block.
+#[inline(always)]
+pub(super) fn least(frame: &Frame) -> usize {
+    match frame.foreign_memory() {
+        Some(_) => LARGE,
+        None => COPIED_LEAST,
+    }
+}
+
 /// Sends parts, of which some are long. Those that are not in a block are copied to one, and become frames over it.
 #[inline(never)]
 pub(super) fn send(sender: &mut Sender, parts: &mut [Frame]) -> Result<(), PushError> {
     let mut keeps = SmallVec::<[Option<(Arc<Body>, Keep)>; 2]>::new();
     for part in &mut *parts {
         let mut body = None;
-        if part.len() >= LARGE {
+        if part.len() >= least(part) {
             body = body_of(part);
             if body.is_none()
                 && let Some(copy) = copy_to_block(part)

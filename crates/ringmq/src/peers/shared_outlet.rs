@@ -3,11 +3,11 @@
 use std::collections::TryReserveError;
 use std::mem;
 
-use ringmq_message::{Frame, LARGE};
+use ringmq_message::Frame;
 use ringmq_pipe::remote;
 
 use crate::mail::{Failure, Unsent};
-use crate::peers::blocks;
+use crate::peers::blocks::{self, COPIED_LEAST};
 use crate::peers::health::Health;
 
 /// The sending end of a pipe in shared memory, where a record is a whole message.
@@ -82,7 +82,7 @@ impl SharedOutlet {
             self.parts().push(frame);
             return;
         }
-        match self.send_last(&frame) {
+        match self.send_last(&frame, blocks::least(&frame)) {
             Some(Ok(())) => {}
             unsent => self.keep(frame, unsent),
         }
@@ -109,19 +109,19 @@ impl SharedOutlet {
 
     #[inline(always)]
     pub(super) fn push_slice(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
-        match self.send_last(bytes) {
+        match self.send_last(bytes, COPIED_LEAST) {
             Some(Ok(())) => {}
             unsent => self.keep(Frame::try_copy(bytes)?, unsent),
         }
         Ok(())
     }
 
-    /// Sends a message with this last part, if it has no other part, or an empty one before. Returns `None` if there
+    /// Sends a message with this last part of fewer than `block` bytes, if it has no other part, or an empty one before. Returns `None` if there
     /// are more parts. If the message is refused, the part before is still there.
     #[inline(always)]
-    fn send_last(&mut self, bytes: &[u8]) -> Option<Result<(), remote::PushError>> {
-        if bytes.len() >= LARGE {
-            // They are put into a block.
+    fn send_last(&mut self, bytes: &[u8], block: usize) -> Option<Result<(), remote::PushError>> {
+        if bytes.len() >= block {
+            // It is in a block, or goes to one.
             return None;
         }
         if self.delimited {
@@ -143,7 +143,7 @@ impl SharedOutlet {
     fn send(&mut self) {
         let sent = match &mut self.parts[..] {
             [] => Ok(()),
-            parts if parts.iter().any(|part| part.len() >= LARGE) => {
+            parts if parts.iter().any(|part| part.len() >= blocks::least(part)) => {
                 blocks::send(&mut self.sender, parts)
             }
             [one] => self.sender.push(one),
@@ -191,7 +191,7 @@ impl SharedOutlet {
     /// empty part: then it is to be added as a frame.
     #[inline(always)]
     pub(super) fn push_last_from(&mut self, frame: &mut Frame) -> bool {
-        let Some(sent) = self.send_last(frame) else {
+        let Some(sent) = self.send_last(frame, blocks::least(frame)) else {
             return false;
         };
         if sent.is_err() {

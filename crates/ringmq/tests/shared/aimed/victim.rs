@@ -80,7 +80,7 @@ pub(super) const SMALL: usize = 40;
 /// A message that the first segment has no room for, and one that a process of little memory has room for, but not for
 /// the memory of its sender that it lies in.
 const NO_ROOM: usize = 60_000;
-const LONG: usize = 100_000;
+const LONG: usize = 1 << 20;
 /// Memory and descriptors of a process of little.
 pub(super) const MEMORY: u64 = 3 << 20;
 pub(super) const DESCRIPTORS: u64 = 100;

@@ -145,7 +145,7 @@ impl Arena {
         let mut inside = self.lock();
         if let Some(block) = inside.allocate(units) {
             if inside.is_large() || !inside.orphans.is_empty() {
-                inside.tidy();
+                inside.tidy_seldom();
             }
             return Some(block);
         }
@@ -164,7 +164,8 @@ impl Arena {
         self.lock().bytes()
     }
 
-    fn has_no_orphans(&self) -> bool {
+    /// Looks for blocks of connections that have ended. Returns true if all have come home.
+    fn collect_orphans(&self) -> bool {
         let mut inside = self.lock();
         inside.orphans.retain(|loan| {
             loan.collect_ended();
@@ -176,16 +177,12 @@ impl Arena {
     /// Returns true if blocks or memory may have to be given back later, without another call that sends.
     pub fn needs_care(&self) -> bool {
         let inside = self.lock();
-        let empty = inside.segments.iter().filter(|segment| segment.is_empty());
-        let free: usize = empty.map(|segment| segment.memory.len()).sum();
-        !inside.orphans.is_empty() || (free > KEPT && inside.is_large())
+        !inside.orphans.is_empty() || (inside.is_large() && inside.free() > KEPT)
     }
 
     /// Looks for blocks that came home, and gives memory back that is not needed.
     pub fn tidy(&self) {
-        let mut inside = self.lock();
-        inside.collect();
-        inside.tidy();
+        self.lock().tidy(Instant::now());
     }
 
     /// Knows of a connection's loan, to look for blocks that came home when memory is needed.
@@ -233,7 +230,7 @@ impl Arena {
             inside.carers.is_empty()
         };
         for _ in 0..if is_last { LAST_LOOKS } else { 0 } {
-            if self.has_no_orphans() {
+            if self.collect_orphans() {
                 return;
             }
             ringmq_sys::rest(LAST_PAUSE);
@@ -264,6 +261,12 @@ impl Inside {
     fn bytes(&self) -> usize {
         let segments = self.segments.iter();
         segments.map(|segment| segment.memory.len()).sum()
+    }
+
+    /// Bytes of the segments without blocks.
+    fn free(&self) -> usize {
+        let free = self.segments.iter().filter(|segment| segment.is_empty());
+        free.map(|segment| segment.memory.len()).sum()
     }
 
     fn is_large(&self) -> bool {
@@ -326,12 +329,17 @@ impl Inside {
         Some(())
     }
 
-    /// Gives segments without blocks back to the kernel, if there is more free memory than the arena keeps.
-    fn tidy(&mut self) {
+    /// As [`tidy`](Inside::tidy), if the last time was not just now.
+    fn tidy_seldom(&mut self) {
         let now = Instant::now();
-        if self.looked.is_some_and(|looked| now - looked < LOOK) {
-            return;
+        if self.looked.is_none_or(|looked| now - looked >= LOOK) {
+            self.tidy(now);
         }
+    }
+
+    /// Gives segments without blocks back to the kernel, if there is more free memory than the arena keeps.
+    /// Looks for blocks that came home first.
+    fn tidy(&mut self, now: Instant) {
         self.looked = Some(now);
         self.collect();
         let mut kept = 0;

@@ -6,8 +6,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::maps::Map;
 use ringmq_ring::{LendingSeen, Mapped, Tally, Word};
+
+use crate::maps::Map;
 
 /// What keeps a block from being written again.
 pub type Keep = Arc<dyn Any + Send + Sync>;
@@ -142,7 +143,7 @@ impl Loan {
         came
     }
 
-    /// As [`collect`](Loan::collect), of a connection that has ended.
+    /// As [`collect_ended`](Loan::collect_ended), but asks the kernel for the process of the reader now and then only.
     pub(crate) fn collect_orphan(self: &Arc<Loan>) -> u64 {
         let now = Instant::now();
         let seldom = |looked: Option<Instant>| looked.is_some_and(|looked| now - looked < LOOK);
@@ -153,7 +154,7 @@ impl Loan {
         self.collect_ended()
     }
 
-    /// As [`collect_orphan`](Loan::collect_orphan), which asks the kernel for the process now and then only.
+    /// As [`collect`](Loan::collect), of a connection that has ended: all blocks are home if the reader has ended, too.
     pub(crate) fn collect_ended(self: &Arc<Loan>) -> u64 {
         let came = self.collect();
         let mut inside = self.lock();

@@ -377,19 +377,9 @@ impl Courier {
         if got != want {
             return Err(SegmentError::Number { got, want });
         }
-        let memory = match descriptor {
-            Descriptor::None => Err(Missing::Wrong),
-            Descriptor::Lost => Err(Missing::Short),
-            // One was reserved for the first.
-            Descriptor::Came(_) if note.number > 0 && !has_mappings_for_growth() => {
-                Err(Missing::Short)
-            }
-            Descriptor::Came(fd) => match adopt(fd, note.capacity, &self.mark) {
-                Ok(memory) => Ok(Map::from(memory)),
-                Err(AdoptMemoryError::Os { .. }) => Err(Missing::Short),
-                Err(_) => Err(Missing::Wrong),
-            },
-        };
+        // A mapping was reserved for the first.
+        let may_map = note.number == 0 || has_mappings_for_growth();
+        let memory = self.map(note.capacity, descriptor, may_map);
         let mut inside = self.lock();
         if inside.came.len() >= segment::MOST {
             return Err(SegmentError::TooMany(inside.came.len()));
@@ -398,6 +388,20 @@ impl Courier {
         inside.came.push_back(memory);
         inside.wake_socket();
         Ok(())
+    }
+
+    /// Checks memory of the peer's and maps it, if there may be a mapping for it.
+    fn map(&self, bytes: usize, descriptor: Descriptor, may_map: bool) -> Result<Map, Missing> {
+        match descriptor {
+            Descriptor::None => Err(Missing::Wrong),
+            Descriptor::Lost => Err(Missing::Short),
+            Descriptor::Came(_) if !may_map => Err(Missing::Short),
+            Descriptor::Came(fd) => match adopt(fd, bytes, &self.mark) {
+                Ok(memory) => Ok(Map::from(memory)),
+                Err(AdoptMemoryError::Os { .. }) => Err(Missing::Short),
+                Err(_) => Err(Missing::Wrong),
+            },
+        }
     }
 
     /// Takes a segment of the peer's arena, as [`deliver`](Courier::deliver) does.
@@ -410,21 +414,13 @@ impl Courier {
         note: SegmentNote,
         descriptor: Descriptor,
     ) -> Result<(), SegmentError> {
-        let memory = match descriptor {
-            Descriptor::None => Err(Missing::Wrong),
-            Descriptor::Lost => Err(Missing::Short),
-            Descriptor::Came(_) if !has_mappings_for_growth() => Err(Missing::Short),
-            Descriptor::Came(fd) => match adopt(fd, note.capacity, &self.mark) {
-                Ok(memory) => {
-                    // Without these advices reading is slower, and a forked child cannot read what it has of it.
-                    let _ = memory.let_children_read();
-                    let _ = memory.prefault();
-                    Ok(Arc::new(Map::from(memory)))
-                }
-                Err(AdoptMemoryError::Os { .. }) => Err(Missing::Short),
-                Err(_) => Err(Missing::Wrong),
-            },
-        };
+        let memory = self.map(note.capacity, descriptor, has_mappings_for_growth());
+        let memory = memory.map(|memory| {
+            // Without these advices reading is slower, and a forked child cannot read what it has of it.
+            let _ = memory.let_children_read();
+            let _ = memory.prefault();
+            Arc::new(memory)
+        });
         let mut inside = self.lock();
         if inside.gave_up_blocks {
             return Ok(());

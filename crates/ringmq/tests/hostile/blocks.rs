@@ -6,7 +6,9 @@ use ringmq::{Kind, RecvError, Socket, Vow};
 use ringmq_sys::OwnMemory;
 use ringmq_testing::{Scratch, soon, watchdog};
 
-use crate::by_hand::{BLOCKS, ByHand, LAST, POSITION, SEGMENT, bound, header, memory, store};
+use crate::by_hand::{
+    BLOCKS, ByHand, POSITION, SEGMENT, bound, header, memory, serves_another, store,
+};
 
 /// Bytes of the segment of the arena, which has number 0.
 const ARENA: usize = 64 << 10;
@@ -31,17 +33,6 @@ fn arena() -> OwnMemory {
         store(&arena, page, WORD);
     }
     arena
-}
-
-/// Whether a message of another peer comes.
-fn serves(pull: &mut Socket, path: &str) {
-    let mut other = ByHand::connect(path, "PUSH");
-    let segment = memory(SEGMENT);
-    store(&segment, 8, u64::from_ne_bytes(*b"greeting"));
-    store(&segment, 0, header(LAST, 8));
-    other.begin(&segment);
-    let message = pull.recv_deadline(soon()).unwrap();
-    assert_eq!(message[0].as_slice(), b"greeting");
 }
 
 /// The socket waits a little for what does not come, so that it looks at its peers.
@@ -93,7 +84,7 @@ fn a_record_that_names_what_is_not_there_ends_the_connection() {
                 look(&mut pull);
                 assert!(std::time::Instant::now() < until, "{what}: it goes on");
             }
-            serves(&mut pull, &path);
+            serves_another(&mut pull, &path);
         }
     }
 }
@@ -111,7 +102,7 @@ fn a_record_is_waited_for_until_its_memory_comes() {
     // Another segment is not the one.
     assert!(peer.send_blocks(4, &arena));
     look(&mut pull);
-    serves(&mut pull, &path);
+    serves_another(&mut pull, &path);
     assert!(peer.send_blocks(5, &arena));
     let message = pull.recv_deadline(soon()).unwrap();
     assert_eq!(message[0].as_slice(), WORD.to_ne_bytes());
@@ -153,7 +144,7 @@ fn memory_that_is_gone_stays_for_the_frames_that_refer_to_it() {
     let message = pull.recv_deadline(soon()).unwrap();
     peer.blocks_gone(0);
     peer.blocks_gone(99);
-    serves(&mut pull, &path);
+    serves_another(&mut pull, &path);
     drop((peer, arena, ring));
     look(&mut pull);
     drop(pull);
@@ -177,7 +168,7 @@ fn a_peer_has_so_many_segments_of_its_arena_and_no_more() {
     }
     // Some were on their way when the connection ended.
     assert!(sent > 64, "{sent} segments");
-    serves(&mut pull, &path);
+    serves_another(&mut pull, &path);
 }
 
 #[test]
@@ -196,5 +187,5 @@ fn memory_that_is_no_memory_ends_the_connection_with_the_record_that_names_it() 
         look(&mut pull);
         assert!(std::time::Instant::now() < until);
     }
-    serves(&mut pull, &path);
+    serves_another(&mut pull, &path);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ringmq::{Context, Kind, Socket};
 use ringmq_sys::{Address, Event, ForkMark, Mapping, OwnMemory, Ringer, Stream, adopt};
-use ringmq_testing::{Scratch, zmtp_greeting, zmtp_ready};
+use ringmq_testing::{Scratch, soon, zmtp_greeting, zmtp_ready};
 
 const PAGE: usize = 4096;
 const SLOT: usize = 0x200;
@@ -105,14 +105,11 @@ fn command(kind: u8) -> Vec<u8> {
 
 /// The command that comes with a segment.
 fn segment(number: u64, bytes: usize) -> Vec<u8> {
-    let mut data = [0; 32];
-    data[8..16].copy_from_slice(&number.to_le_bytes());
-    data[24..].copy_from_slice(&(bytes as u64).to_le_bytes());
-    framed(8, data)
+    numbered(8, number, bytes)
 }
 
-/// The command that comes with a segment of an arena, or says that it is gone.
-fn blocks(kind: u8, number: u64, bytes: usize) -> Vec<u8> {
+/// A command about a segment: one of a ring, or one of an arena.
+fn numbered(kind: u8, number: u64, bytes: usize) -> Vec<u8> {
     let mut data = [0; 32];
     data[8..16].copy_from_slice(&number.to_le_bytes());
     data[24..].copy_from_slice(&(bytes as u64).to_le_bytes());
@@ -210,14 +207,14 @@ impl ByHand {
 
     /// The same, with this size.
     pub(crate) fn send_blocks_as(&self, number: u64, memory: &OwnMemory, bytes: usize) -> bool {
-        let frame = blocks(12, number, bytes);
+        let frame = numbered(12, number, bytes);
         let sent = self.stream.send_now(&frame, &[memory.fd()]);
         sent.is_ok_and(|sent| sent == frame.len())
     }
 
     /// Says that a segment of an arena is gone.
     pub(crate) fn blocks_gone(&self, number: u64) {
-        write(&self.stream, &blocks(13, number, 0));
+        write(&self.stream, &numbered(13, number, 0));
     }
 
     /// Hands the first segment over, and says that it is there.
@@ -260,6 +257,18 @@ impl ByHand {
             }
         }
     }
+}
+
+/// Sees that the socket receives a message of another peer.
+#[track_caller]
+pub(crate) fn serves_another(pull: &mut Socket, path: &str) {
+    let mut other = ByHand::connect(path, "PUSH");
+    let segment = memory(SEGMENT);
+    store(&segment, 8, u64::from_ne_bytes(*b"greeting"));
+    store(&segment, 0, header(LAST, 8));
+    other.begin(&segment);
+    let message = pull.recv_deadline(soon()).unwrap();
+    assert_eq!(message[0].as_slice(), b"greeting");
 }
 
 /// Reads until so many bytes are there, and takes them.

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use ringmq::{EventKind, Interest, Item, Kind, Poller, Socket};
-use ringmq_testing::{Counters, Scratch, in_own_process, soon, watchdog};
+use ringmq_testing::{Counters, Scratch, in_own_process, watchdog};
 
-use crate::by_hand::{ByHand, LAST, SEGMENT, SEGMENTS, bound, header, memory, store};
+use crate::by_hand::{ByHand, SEGMENTS, bound, serves_another};
 
 /// Segments that may wait for their receiver.
 const MOST: u64 = 16;
@@ -118,13 +118,7 @@ fn segments_without_descriptors_end_their_connection() {
                 "{before:?}, {after:?}"
             );
             // Others are served.
-            let mut other = ByHand::connect(&path, "PUSH");
-            let segment = memory(SEGMENT);
-            store(&segment, 8, u64::from_ne_bytes(*b"greeting"));
-            store(&segment, 0, header(LAST, 8));
-            other.begin(&segment);
-            let message = pull.recv_deadline(soon()).unwrap();
-            assert_eq!(message[0].as_slice(), b"greeting");
+            serves_another(&mut pull, &path);
         }
     });
 }

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use ringmq::{Interest, Item, Kind, Poller, RecvError};
 use ringmq_testing::{Scratch, soon, watchdog};
 
-use crate::by_hand::{ByHand, JUMP, LAST, POSITION, SEGMENT, bound, header, memory, store};
+use crate::by_hand::{
+    ByHand, JUMP, LAST, POSITION, SEGMENT, bound, header, memory, serves_another, store,
+};
 
 /// Segments that are under way when the first look comes: as many as may wait for their receiver.
 const STORM: usize = 16;
@@ -57,13 +59,7 @@ fn a_look_follows_two_jumps_and_no_more() {
         look(&mut pull, Instant::now() + Duration::from_millis(50));
         assert!(peer.seen(POSITION) / SEGMENT as u64 <= 2, "{name}");
         // Others are served meanwhile.
-        let mut other = ByHand::connect(&path, "PUSH");
-        let segment = memory(SEGMENT);
-        store(&segment, 8, u64::from_ne_bytes(*b"greeting"));
-        store(&segment, 0, header(LAST, 8));
-        other.begin(&segment);
-        let message = pull.recv_deadline(soon()).unwrap();
-        assert_eq!(message[0].as_slice(), b"greeting");
+        serves_another(&mut pull, &path);
     }
 }
 
@@ -99,10 +95,5 @@ fn segments_that_the_receiver_has_not_taken_are_few() {
     while !pull.connections().is_empty() {
         assert!(pull.try_recv().is_err());
     }
-    let mut other = ByHand::connect(&path, "PUSH");
-    store(&segment, 8, u64::from_ne_bytes(*b"greeting"));
-    store(&segment, 0, header(LAST, 8));
-    other.begin(&segment);
-    let message = pull.recv_deadline(soon()).unwrap();
-    assert_eq!(message[0].as_slice(), b"greeting");
+    serves_another(&mut pull, &path);
 }

@@ -10,7 +10,7 @@ use ringmq_testing::{
     watchdog, zmtp_greeting,
 };
 
-use super::{Stream, stranger};
+use super::{Stream, answer_until_end, stranger};
 
 /// Strangers, and descriptors of the process that they connect to.
 const STRANGERS: usize = 2000;
@@ -27,14 +27,7 @@ fn serves() {
     rep.change_options(|options| options.backlog(4096)).unwrap();
     rep.bind(&role_args()[0]).unwrap();
     say(rep.last_endpoint());
-    loop {
-        let question = rep.recv().unwrap();
-        let ends = question[0].as_slice() == b"end";
-        rep.send(question).unwrap();
-        if ends {
-            return;
-        }
-    }
+    answer_until_end(&mut rep);
 }
 
 /// Opens many connections and keeps them. Half of the strangers send a byte at each command.

@@ -65,6 +65,18 @@ impl Stream for UnixStream {
     }
 }
 
+/// Answers every question with itself, up to the question "end".
+fn answer_until_end(rep: &mut Socket) {
+    loop {
+        let question = rep.recv().unwrap();
+        let ends = question[0].as_slice() == b"end";
+        rep.send(question).unwrap();
+        if ends {
+            return;
+        }
+    }
+}
+
 /// Connects as a stranger.
 fn stranger(endpoint: &str) -> Box<dyn Stream> {
     let stream: Box<dyn Stream> = match endpoint.split_once("://").unwrap() {

@@ -13,7 +13,7 @@ use ringmq_testing::{
 };
 use ringmq_zmtp::{Connection, CurveClient, Mechanism, NoRandom, SecretKey, Settings};
 
-use super::{Stream, stranger, until_closed};
+use super::{Stream, answer_until_end, stranger, until_closed};
 
 /// Strangers that come and go, those that stay until the server closes their connections, and how many of either are
 /// there at a time.
@@ -43,14 +43,7 @@ fn serves() {
         rep.bind(&role_args()[0]).unwrap();
         say(rep.last_endpoint());
     }
-    loop {
-        let question = rep.recv().unwrap();
-        let ends = question[0].as_slice() == b"end";
-        rep.send(question).unwrap();
-        if ends {
-            return;
-        }
-    }
+    answer_until_end(&mut rep);
 }
 
 /// Asks one question, as a client that keeps to the protocol.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use ringmq_ring::Kind;
 use ringmq_sys::cpu;
+use smallvec::SmallVec;
 
 use super::super::contents::table_of_blocks;
 use super::super::frame::{OfferFrame, SegmentNote};
@@ -75,11 +76,11 @@ impl BlockFlow {
     }
 }
 
-impl OutPart<'_> {
-    fn bytes(&self) -> &[u8] {
-        match self {
+impl<'a> OutPart<'a> {
+    fn bytes(&self) -> &'a [u8] {
+        match *self {
             OutPart::Bytes(bytes) => bytes,
-            OutPart::Block(block, len, _) => &block.as_slice()[..*len],
+            OutPart::Block(block, len, _) => &block.as_slice()[..len],
         }
     }
 }
@@ -93,11 +94,21 @@ impl Sender {
     /// [`PushError`].
     pub fn push_blocks(&mut self, parts: &[OutPart<'_>]) -> Result<(), PushError> {
         let table = table_of_blocks(parts.len()).ok_or(PushError::TooLong(usize::MAX))?;
+        // What is still a block behind this is sent as one.
+        let parts: SmallVec<[OutPart<'_>; 2]> = parts
+            .iter()
+            .map(|part| match part {
+                OutPart::Block(block, ..) if !self.tell(block) => OutPart::Bytes(part.bytes()),
+                part => *part,
+            })
+            .collect();
         let (mut len, mut bytes) = (table, 0);
-        for part in parts {
+        for part in &parts {
             match part {
-                OutPart::Block(block, size, _) if self.tell(block) => bytes += *size as u64,
-                part => len = len.saturating_add(part.bytes().len().next_multiple_of(8)),
+                OutPart::Bytes(copied) => {
+                    len = len.saturating_add(copied.len().next_multiple_of(8));
+                }
+                OutPart::Block(_, size, _) => bytes += *size as u64,
             }
         }
         if u32::try_from(len).is_err() {
@@ -107,54 +118,36 @@ impl Sender {
         // The session may read the record as soon as it is published.
         let loan = Arc::clone(&self.blocks.loan);
         let mut lent = 0;
-        for part in parts {
-            if let OutPart::Block(block, size, keep) = part
-                && self.blocks.is_told(block)
-            {
+        for part in &parts {
+            if let OutPart::Block(block, size, keep) = part {
                 loan.send(block.name().encode(), *size as u64, Arc::clone(keep));
                 lent += 1;
             }
         }
-        let told = std::mem::take(&mut self.blocks.told);
-        let in_record = |part: &OutPart<'_>| match part {
-            OutPart::Block(block, _, _) => {
-                let number = block.segment().number();
-                !told.iter().rev().any(|(other, _)| *other == number)
-            }
-            OutPart::Bytes(_) => true,
-        };
         let pushed = self.push_slowly(Kind::Blocks, len, &mut |claim| {
             claim.fill(0, &(parts.len() as u64).to_ne_bytes());
             let (mut entry, mut at) = (8, table);
-            for part in parts {
-                let mut words = [0; 16];
-                let size = match part {
-                    OutPart::Bytes(bytes) => bytes.len(),
-                    OutPart::Block(_, size, _) => *size,
+            for part in &parts {
+                let (size, name) = match part {
+                    OutPart::Bytes(copied) => {
+                        claim.fill(at, copied);
+                        at += copied.len().next_multiple_of(8);
+                        (copied.len(), 0)
+                    }
+                    OutPart::Block(block, size, _) => (*size, block.name().encode()),
                 };
+                let mut words = [0; 16];
                 words[..8].copy_from_slice(&(size as u64).to_ne_bytes());
-                match part {
-                    OutPart::Block(block, _, _) if !in_record(part) => {
-                        words[8..].copy_from_slice(&block.name().encode().to_ne_bytes());
-                    }
-                    part => {
-                        claim.fill(at, part.bytes());
-                        at += size.next_multiple_of(8);
-                    }
-                }
+                words[8..].copy_from_slice(&name.to_ne_bytes());
                 claim.fill(entry, &words);
                 entry += 16;
             }
         });
-        self.blocks.told = told;
         let position = self
             .writer
             .as_ref()
             .map_or(0, ringmq_ring::Writer::position);
-        match pushed {
-            Ok(()) => loan.settle(lent, Some(position)),
-            Err(_) => loan.settle(lent, None),
-        }
+        loan.settle(lent, pushed.is_ok().then_some(position));
         self.blocks.sent += bytes;
         pushed
     }
@@ -298,10 +291,5 @@ impl Sender {
             })
         });
         waited == Ok(true)
-    }
-
-    /// Bytes of blocks that the reader may still use.
-    pub fn blocks_out(&self) -> u64 {
-        self.blocks.loan.bytes()
     }
 }

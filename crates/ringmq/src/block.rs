@@ -126,6 +126,12 @@ fn large(len: usize) -> Option<Arc<dyn ForeignMemory>> {
     Some(Arc::new(Body(Arena::current()?.allocate(len)?)))
 }
 
+/// A frame of `len` bytes for a peer in shared memory, to be written. They are those of an earlier body, or zeros. `None`
+/// if there is no memory for a block.
+pub(crate) fn unwritten(len: usize) -> Option<Frame> {
+    Frame::from_foreign(large(len)?, len)
+}
+
 /// A frame over a block that was sent and not read.
 pub(crate) fn frame_of(keep: Keep, len: usize) -> Option<Frame> {
     Frame::from_foreign(keep.downcast::<Body>().ok()?, len)

@@ -10,6 +10,7 @@ use ringmq_pipe::remote::Room;
 use crate::peers::Peers;
 use crate::peers::entry::Entry;
 use crate::peers::inlet::Inlet;
+use crate::peers::outlet::filled;
 
 impl Peers {
     /// Writes the last part of a message to a peer: a copy of these bytes.
@@ -26,6 +27,30 @@ impl Peers {
             entry.sender.push_slice(bytes)?;
         } else {
             entry.push_to_next(Frame::try_copy(bytes)?, true);
+        }
+        self.wrote(peer);
+        Ok(())
+    }
+
+    /// Writes the last part of a message to a peer: `len` bytes, to which `fill` writes where they are sent from.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes have to become a frame, and there is no memory for it. `fill` was not called, and the parts before it
+    /// are still there.
+    pub(crate) fn write_with(
+        &mut self,
+        peer: Peer,
+        len: usize,
+        fill: &mut dyn FnMut(&mut [u8]),
+    ) -> Result<(), TryReserveError> {
+        let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
+            return filled(len, fill).map(drop);
+        };
+        if entry.next.is_none() {
+            entry.sender.push_with(len, fill)?;
+        } else {
+            entry.push_to_next(filled(len, fill)?, true);
         }
         self.wrote(peer);
         Ok(())

@@ -125,6 +125,23 @@ impl Outlet {
         }
     }
 
+    /// Adds a last part of `len` bytes that `fill` writes, and sends the message.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for a frame that is needed. `fill` was not called.
+    pub(crate) fn push_with(
+        &mut self,
+        len: usize,
+        fill: &mut dyn FnMut(&mut [u8]),
+    ) -> Result<(), TryReserveError> {
+        if let Outlet::Shared(shared) = self {
+            return shared.push_with(len, fill);
+        }
+        self.push(filled(len, fill)?, true);
+        Ok(())
+    }
+
     /// Takes back the parts of a message that has had no last one.
     pub(crate) fn rollback(&mut self) {
         match self {
@@ -233,4 +250,18 @@ impl Outlet {
             _ => None,
         }
     }
+}
+
+/// A frame of `len` zeros, to which `fill` writes.
+///
+/// # Errors
+///
+/// If there is no memory for it. `fill` was not called.
+pub(crate) fn filled(
+    len: usize,
+    fill: &mut dyn FnMut(&mut [u8]),
+) -> Result<Frame, TryReserveError> {
+    let mut frame = Frame::zeroed(len)?;
+    fill(frame.as_mut_slice());
+    Ok(frame)
 }

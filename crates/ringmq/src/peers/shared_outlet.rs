@@ -6,6 +6,7 @@ use std::mem;
 use ringmq_message::Frame;
 use ringmq_pipe::remote;
 
+use crate::block;
 use crate::mail::{Failure, Unsent};
 use crate::peers::blocks::{self, COPIED_LEAST};
 use crate::peers::health::Health;
@@ -114,6 +115,50 @@ impl SharedOutlet {
             unsent => self.keep(Frame::try_copy(bytes)?, unsent),
         }
         Ok(())
+    }
+
+    /// Adds a last part of `len` bytes that `fill` writes, and sends the message: in the ring, if the message goes there
+    /// now, or else in a frame. A long part goes to a block.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for the frame. `fill` was not called.
+    pub(super) fn push_with(
+        &mut self,
+        len: usize,
+        fill: &mut dyn FnMut(&mut [u8]),
+    ) -> Result<(), TryReserveError> {
+        let sent = self.send_last_with(len, fill);
+        if !matches!(sent, Some(Ok(()))) {
+            let block = (len >= COPIED_LEAST).then(|| block::unwritten(len));
+            let mut frame = block.flatten().map_or_else(|| Frame::zeroed(len), Ok)?;
+            fill(frame.as_mut_slice());
+            self.keep(frame, sent);
+        }
+        Ok(())
+    }
+
+    /// As [`send_last`](SharedOutlet::send_last), of bytes that `fill` writes in the ring. If the message is refused,
+    /// `fill` was not called.
+    fn send_last_with(
+        &mut self,
+        len: usize,
+        fill: &mut dyn FnMut(&mut [u8]),
+    ) -> Option<Result<(), remote::PushError>> {
+        if len >= COPIED_LEAST {
+            return None;
+        }
+        let sent = match &self.parts[..] {
+            [] if !self.delimited => return Some(self.sender.push_with(len, fill)),
+            [] => self.sender.push_enveloped_with(len, fill),
+            [first] if first.is_empty() => self.sender.push_enveloped_with(len, fill),
+            _ => return None,
+        };
+        if sent.is_ok() {
+            self.delimited = false;
+            self.parts.clear();
+        }
+        Some(sent)
     }
 
     /// Sends a message with this last part of fewer than `block` bytes, if it has no other part, or an empty one before. Returns `None` if there

@@ -200,7 +200,11 @@ impl Socket {
 
     /// The peer that gets the next part; `None` if the peer of this message has gone and the part is dropped.
     #[inline(always)]
-    fn route(&mut self, more: bool, mut patience: Patience) -> Result<Option<Peer>, SendError> {
+    pub(super) fn route(
+        &mut self,
+        more: bool,
+        mut patience: Patience,
+    ) -> Result<Option<Peer>, SendError> {
         self.begin_to_send()?;
         loop {
             match self.pattern.route(more, &mut self.peers) {
@@ -393,6 +397,6 @@ impl Socket {
     }
 }
 
-fn no_memory(_: TryReserveError) -> SendError {
+pub(super) fn no_memory(_: TryReserveError) -> SendError {
     SendError::Os(io::ErrorKind::OutOfMemory.into())
 }

@@ -12,6 +12,7 @@ pub(crate) mod pause;
 pub(crate) mod readiness;
 pub(crate) mod recv;
 pub(crate) mod send;
+pub(crate) mod send_with;
 pub(crate) mod setters;
 pub(crate) mod transports;
 pub(crate) mod udp;

@@ -44,6 +44,7 @@ macro_rules! rules {
 
 mod endings;
 mod endpoints;
+mod filling;
 mod groups;
 mod marks;
 mod messages;
@@ -62,6 +63,7 @@ fn each_exception_is_of_a_rule() {
     let rules = [
         endings::RULES,
         endpoints::RULES,
+        filling::RULES,
         groups::RULES,
         marks::RULES,
         messages::RULES,

@@ -17,7 +17,7 @@ rules!(
 );
 
 /// Types whose messages differ in what goes with them: nothing, an empty part, and a topic.
-const KINDS: [(Kind, Kind); 6] = [
+pub(crate) const KINDS: [(Kind, Kind); 6] = [
     (Kind::Pull, Kind::Push),
     (Kind::Pair, Kind::Pair),
     (Kind::Dealer, Kind::Dealer),
@@ -27,7 +27,7 @@ const KINDS: [(Kind, Kind); 6] = [
 ];
 
 /// Two that have met, the first of which receives. A SUB has subscribed to everything.
-fn pair(world: &World, kinds: (Kind, Kind)) -> (Socket, Socket) {
+pub(crate) fn pair(world: &World, kinds: (Kind, Kind)) -> (Socket, Socket) {
     let (mut to, mut from) = (world.socket(kinds.0), world.socket(kinds.1));
     if kinds.0 == Kind::Sub {
         to.subscribe("").unwrap();
@@ -40,21 +40,21 @@ fn pair(world: &World, kinds: (Kind, Kind)) -> (Socket, Socket) {
 }
 
 /// What every type but a DEALER to a REP can send as it is.
-fn envelope(from: &mut Socket, kinds: (Kind, Kind)) {
+pub(crate) fn envelope(from: &mut Socket, kinds: (Kind, Kind)) {
     if kinds == (Kind::Rep, Kind::Dealer) {
         from.send_part(Frame::new().with_more(true)).unwrap();
     }
 }
 
 /// A REP answers before it receives again.
-fn answer(to: &mut Socket, from: &mut Socket) {
+pub(crate) fn answer(to: &mut Socket, from: &mut Socket) {
     if to.kind() == Kind::Rep {
         put(to, &["thanks"]);
         from.recv_deadline(soon()).unwrap();
     }
 }
 
-fn filled(seed: usize, len: usize) -> Vec<u8> {
+pub(crate) fn filled(seed: usize, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     Bytes::new(seed as u64).fill(0, &mut bytes);
     bytes

@@ -2,6 +2,7 @@
 
 mod block;
 mod growth;
+mod written;
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -19,7 +19,7 @@ use crate::maps::{Map, has_mappings_for_growth};
 const UNIT: usize = 4096;
 /// Bytes of the smallest segment.
 const SEGMENT_LEAST: usize = 4 << 20;
-/// An arena grows by half of what it has, but by no more than this, unless one block needs more.
+/// An arena grows by no more than this, unless one block needs more.
 const STEP_MOST: usize = 256 << 20;
 /// Bytes of free segments that an arena keeps.
 const KEPT: usize = 16 << 20;
@@ -155,7 +155,7 @@ impl Arena {
         {
             return Some(block);
         }
-        inside.grow(units.checked_mul(UNIT)?, &self.mark)?;
+        inside.grow(units, &self.mark)?;
         inside.allocate(units)
     }
 
@@ -293,11 +293,16 @@ impl Inside {
         any
     }
 
-    fn grow(&mut self, needed: usize, mark: &ForkMark) -> Option<()> {
+    /// Adds a segment with room for a block of so many units.
+    fn grow(&mut self, units: usize, mark: &ForkMark) -> Option<()> {
         if self.segments.len() >= SEGMENTS_MOST || !has_mappings_for_growth() {
             return None;
         }
-        let step = (self.bytes() / 2).clamp(SEGMENT_LEAST, STEP_MOST);
+        let needed = capacity_for(units)?.checked_mul(UNIT)?;
+        // The part of all bytes that it grows by rises with the number of segments, up to a quarter: few bytes are free in a
+        // small arena, and a large one has not too many segments.
+        let part = self.bytes() / (4 * SEGMENTS_MOST) * self.segments.len();
+        let step = part.clamp(SEGMENT_LEAST, STEP_MOST);
         let step = step.next_multiple_of(UNIT);
         let sizes = [needed.max(step), needed];
         let (memory, descriptor) = sizes
@@ -352,6 +357,13 @@ impl Inside {
             kept <= KEPT || idle.is_some_and(|idle| idle < IDLE)
         });
     }
+}
+
+/// Units of the smallest segment that the allocator finds room in for so many: it sorts free parts by the four highest
+/// bits of their sizes, and looks among those of at least the size that is asked for.
+fn capacity_for(units: usize) -> Option<usize> {
+    let granule = 1 << units.checked_ilog2()?.saturating_sub(3);
+    units.checked_next_multiple_of(granule)
 }
 
 impl ArenaSegment {
@@ -517,6 +529,18 @@ mod tests {
         arena.tidy();
         assert_eq!(arena.bytes(), SEGMENT_LEAST);
         drop(first);
+    }
+
+    #[test]
+    fn a_new_segment_has_room_for_the_block_that_it_was_made_for() {
+        // Sizes that the allocator knows, and those just above and below.
+        for units in [1, 2, 1024, 1025, 1279, 1281, 1519, 2047, 2049, 16_385] {
+            let arena = arena();
+            let block = arena.allocate(units * UNIT - 1).unwrap();
+            assert_eq!(block.as_slice().len(), units * UNIT);
+            let most = (units * UNIT / 8 * 9).max(SEGMENT_LEAST);
+            assert!(arena.bytes() <= most, "{units}: {} bytes", arena.bytes());
+        }
     }
 
     #[test]

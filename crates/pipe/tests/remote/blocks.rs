@@ -21,6 +21,16 @@ fn block(number: usize, len: usize) -> (Arc<Block>, Keep) {
     (Arc::clone(&block), block as Keep)
 }
 
+/// A block that begins and ends with a number, and what keeps it.
+pub(crate) fn numbered(number: usize, len: usize) -> (Arc<Block>, Keep) {
+    let mut block = Arena::current().unwrap().allocate(len).unwrap();
+    let bytes = &mut block.as_mut_slice()[..len];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    bytes[len - 8..].copy_from_slice(&number.to_le_bytes());
+    let block = Arc::new(block);
+    (Arc::clone(&block), block as Keep)
+}
+
 fn send(sender: &mut Sender, number: usize, len: usize) -> Result<Arc<Block>, PushError> {
     let (block, keep) = block(number, len);
     sender.push_blocks(&[OutPart::Block(&block, len, &keep)])?;

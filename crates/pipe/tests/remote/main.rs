@@ -1,8 +1,10 @@
 //! Pipes between sockets of two processes, with both ends here: messages, marks, growth, and what is left behind.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "a test says how far it came")]
 
 mod blocks;
+mod churn;
 mod jammed;
 mod lost;
 mod memory;

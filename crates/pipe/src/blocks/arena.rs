@@ -2,25 +2,25 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::ptr::NonNull;
+use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use offset_allocator::{Allocation, Allocator};
 use ringmq_sys::{ForkMark, OwnMemory, most_descriptors};
 
+use super::SEGMENTS_MOST;
 use super::loan::Loan;
-use super::{BlockName, SEGMENTS_MOST};
+use super::segment::{ArenaSegment, Block, UNIT, capacity_for};
+use super::told::Told;
 use crate::local::Waker;
-use crate::maps::{Map, has_mappings_for_growth};
+use crate::maps::has_mappings_for_growth;
 
-/// Blocks begin and end at multiples of this, so that programs may read any kind of number where they lie.
-const UNIT: usize = 4096;
 /// Bytes of the smallest segment.
 const SEGMENT_LEAST: usize = 4 << 20;
 /// An arena grows by no more than this, unless one block needs more.
 const STEP_MOST: usize = 256 << 20;
+/// Numbers of segments. None is used twice: a name has room for so many (docs/handoff.md, section 11).
+const NUMBERS: u32 = (1 << 24) - 1;
 /// Bytes of free segments that an arena keeps.
 const KEPT: usize = 16 << 20;
 /// A larger arena gives a free segment back to the kernel when no block was in it for this long.
@@ -32,8 +32,6 @@ const LAST_LOOKS: u32 = 20;
 const LAST_PAUSE: Duration = Duration::from_millis(1);
 /// Tries to lock what threads look for the arena in.
 const TRIES: u32 = 1000;
-/// Blocks in a segment at most, in units: each costs the allocator a node.
-const NODE_UNITS: usize = 4;
 
 /// The memory of this process for blocks. It grows as blocks are allocated, and shrinks when they are free.
 pub struct Arena {
@@ -50,35 +48,15 @@ struct Inside {
     loans: Vec<Weak<Loan>>,
     /// Those of connections that have ended.
     orphans: Vec<Arc<Loan>>,
+    /// What the peers know of the segments.
+    told: Vec<Weak<Told>>,
+    /// A peer has to be told that a segment is gone.
+    untold: bool,
     /// Connections that may send blocks.
     connections: usize,
     /// Threads that look after orphans while no socket sends, by their numbers.
     carers: Vec<(u64, Waker)>,
     next_carer: u64,
-}
-
-/// One memfd of an arena.
-pub(crate) struct ArenaSegment {
-    number: u32,
-    memory: Map,
-    descriptor: OwnedFd,
-    space: Mutex<Space>,
-}
-
-/// The free parts of a segment.
-struct Space {
-    allocator: Allocator<u32>,
-    /// Units in use.
-    used: usize,
-    /// When the last block was freed.
-    emptied: Option<Instant>,
-}
-
-/// A part of an arena, of one owner. When it is dropped, the memory is free again.
-pub struct Block {
-    segment: Arc<ArenaSegment>,
-    allocation: Allocation<u32>,
-    units: usize,
 }
 
 impl Arena {
@@ -127,6 +105,8 @@ impl Arena {
                 looked: None,
                 loans: Vec::new(),
                 orphans: Vec::new(),
+                told: Vec::new(),
+                untold: false,
                 connections: 0,
                 carers: Vec::new(),
                 next_carer: 0,
@@ -144,8 +124,10 @@ impl Arena {
         let units = len.max(1).div_ceil(UNIT);
         let mut inside = self.lock();
         if let Some(block) = inside.allocate(units) {
-            if inside.is_large() || !inside.orphans.is_empty() {
-                inside.tidy_seldom();
+            if inside.is_large() || !inside.orphans.is_empty() || inside.untold {
+                let peers = inside.tidy_seldom();
+                drop(inside);
+                self.tell_gone(&peers);
             }
             return Some(block);
         }
@@ -177,12 +159,27 @@ impl Arena {
     /// Returns true if blocks or memory may have to be given back later, without another call that sends.
     pub fn needs_care(&self) -> bool {
         let inside = self.lock();
-        !inside.orphans.is_empty() || (inside.is_large() && inside.free() > KEPT)
+        let has_more = || inside.free() > KEPT || inside.has_blocks_out();
+        !inside.orphans.is_empty()
+            || inside.untold
+            || (inside.is_large() && inside.bytes() > KEPT && has_more())
     }
 
     /// Looks for blocks that came home, and gives memory back that is not needed.
     pub fn tidy(&self) {
-        self.lock().tidy(Instant::now());
+        let peers = self.lock().tidy(Instant::now());
+        self.tell_gone(&peers);
+    }
+
+    /// Tells peers which segments are gone. Not under the lock: each is told by a system call.
+    fn tell_gone(&self, peers: &[Arc<Told>]) {
+        let mut all = true;
+        for peer in peers {
+            all &= peer.tell_gone();
+        }
+        if !all {
+            self.lock().untold = true;
+        }
     }
 
     /// Knows of a connection's loan, to look for blocks that came home when memory is needed.
@@ -190,6 +187,8 @@ impl Arena {
         let mut inside = self.lock();
         inside.loans.retain(|other| other.strong_count() > 0);
         inside.loans.push(Arc::downgrade(loan));
+        inside.told.retain(|other| other.strong_count() > 0);
+        inside.told.push(Arc::downgrade(loan.told()));
         inside.connections += 1;
     }
 
@@ -200,10 +199,7 @@ impl Arena {
         let mut inside = self.lock();
         if !loan.is_home() {
             inside.orphans.push(Arc::clone(loan));
-            for (_, waker) in &mut inside.carers {
-                // A thread that cannot be woken has ended.
-                let _ = waker.wake();
-            }
+            inside.wake_carers();
         }
         inside.connections = inside.connections.saturating_sub(1);
         if inside.connections == 0 {
@@ -260,13 +256,26 @@ impl Arena {
 impl Inside {
     fn bytes(&self) -> usize {
         let segments = self.segments.iter();
-        segments.map(|segment| segment.memory.len()).sum()
+        segments.map(|segment| segment.capacity()).sum()
     }
 
     /// Bytes of the segments without blocks.
     fn free(&self) -> usize {
         let free = self.segments.iter().filter(|segment| segment.is_empty());
-        free.map(|segment| segment.memory.len()).sum()
+        free.map(|segment| segment.capacity()).sum()
+    }
+
+    /// Returns true if a reader may use blocks.
+    fn has_blocks_out(&self) -> bool {
+        let loans = self.loans.iter().filter_map(Weak::upgrade);
+        loans.into_iter().any(|loan| !loan.is_home())
+    }
+
+    fn wake_carers(&mut self) {
+        for (_, waker) in &mut self.carers {
+            // A thread that cannot be woken has ended.
+            let _ = waker.wake();
+        }
     }
 
     fn is_large(&self) -> bool {
@@ -295,7 +304,8 @@ impl Inside {
 
     /// Adds a segment with room for a block of so many units.
     fn grow(&mut self, units: usize, mark: &ForkMark) -> Option<()> {
-        if self.segments.len() >= SEGMENTS_MOST || !has_mappings_for_growth() {
+        let has_number = self.segments.len() < SEGMENTS_MOST && self.next < NUMBERS;
+        if !has_number || !has_mappings_for_growth() {
             return None;
         }
         let needed = capacity_for(units)?.checked_mul(UNIT)?;
@@ -305,158 +315,52 @@ impl Inside {
         let step = part.clamp(SEGMENT_LEAST, STEP_MOST);
         let step = step.next_multiple_of(UNIT);
         let sizes = [needed.max(step), needed];
-        let (memory, descriptor) = sizes
+        let memory = sizes
             .into_iter()
-            .find_map(|len| OwnMemory::create("ringmq-blocks", len, mark).ok())?
-            .into_parts();
+            .find_map(|len| OwnMemory::create("ringmq-blocks", len, mark).ok())?;
         // The program and later connections need the rest.
-        let number = u64::try_from(descriptor.as_raw_fd()).ok()?;
+        let number = u64::try_from(memory.fd().as_raw_fd()).ok()?;
         if number >= most_descriptors() / 2 {
             return None;
         }
-        // Without these advices it is slower, and a forked child has no blocks.
-        let _ = memory.let_children_read();
-        let _ = memory.prefault();
-        let units = u32::try_from(memory.len() / UNIT).ok()?;
-        let nodes = u32::try_from(memory.len() / UNIT / NODE_UNITS + 64).ok()?;
-        let space = Space {
-            allocator: Allocator::with_max_allocs(units, nodes),
-            used: 0,
-            emptied: None,
-        };
-        self.segments.push(Arc::new(ArenaSegment {
-            number: self.next,
-            memory: memory.into(),
-            descriptor,
-            space: Mutex::new(space),
-        }));
-        self.next = self.next.checked_add(1)?;
+        let segment = ArenaSegment::new(self.next, memory)?;
+        self.segments.push(Arc::new(segment));
+        self.next += 1;
+        if self.bytes() > KEPT {
+            // No socket may send again when the memory is not needed any more.
+            self.wake_carers();
+        }
         Some(())
     }
 
     /// As [`tidy`](Inside::tidy), if the last time was not just now.
-    fn tidy_seldom(&mut self) {
+    fn tidy_seldom(&mut self) -> Vec<Arc<Told>> {
         let now = Instant::now();
-        if self.looked.is_none_or(|looked| now - looked >= LOOK) {
-            self.tidy(now);
+        match self.looked {
+            Some(looked) if now - looked < LOOK => Vec::new(),
+            _ => self.tidy(now),
         }
     }
 
     /// Gives segments without blocks back to the kernel, if there is more free memory than the arena keeps.
-    /// Looks for blocks that came home first.
-    fn tidy(&mut self, now: Instant) {
+    /// Looks for blocks that came home first. Returns the peers that are to be told of segments that are gone.
+    fn tidy(&mut self, now: Instant) -> Vec<Arc<Told>> {
         self.looked = Some(now);
         self.collect();
-        let mut kept = 0;
+        let (mut kept, before) = (0, self.segments.len());
         self.segments.retain(|segment| {
             let idle = segment.idle(now);
             if idle.is_none() {
                 return true;
             }
-            kept += segment.memory.len();
+            kept += segment.capacity();
             kept <= KEPT || idle.is_some_and(|idle| idle < IDLE)
         });
-    }
-}
-
-/// Units of the smallest segment that the allocator finds room in for so many: it sorts free parts by the four highest
-/// bits of their sizes, and looks among those of at least the size that is asked for.
-fn capacity_for(units: usize) -> Option<usize> {
-    let granule = 1 << units.checked_ilog2()?.saturating_sub(3);
-    units.checked_next_multiple_of(granule)
-}
-
-impl ArenaSegment {
-    fn lock(&self) -> MutexGuard<'_, Space> {
-        self.space.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn allocate(self: &Arc<ArenaSegment>, units: usize) -> Option<Block> {
-        let mut space = self.lock();
-        if space.used + units > self.memory.len() / UNIT {
-            return None;
+        if self.segments.len() == before && !self.untold {
+            return Vec::new();
         }
-        let allocation = space.allocator.allocate(u32::try_from(units).ok()?)?;
-        space.used += units;
-        Some(Block {
-            segment: Arc::clone(self),
-            allocation,
-            units,
-        })
-    }
-
-    fn is_empty(&self) -> bool {
-        self.lock().used == 0
-    }
-
-    /// How long no block has been in it; `None` if one is, or none ever was.
-    fn idle(&self, now: Instant) -> Option<Duration> {
-        let space = self.lock();
-        let emptied = space.emptied.filter(|_| space.used == 0)?;
-        Some(now.saturating_duration_since(emptied))
-    }
-
-    pub(crate) fn number(&self) -> u32 {
-        self.number
-    }
-
-    pub(crate) fn capacity(&self) -> usize {
-        self.memory.len()
-    }
-
-    pub(crate) fn descriptor(&self) -> &OwnedFd {
-        &self.descriptor
-    }
-}
-
-impl Block {
-    /// The first byte, and the number of bytes, which may be more than was asked for. They are initialised.
-    pub fn place(&self) -> (NonNull<u8>, usize) {
-        let memory = self.segment.memory.as_ptr();
-        // SAFETY: the allocator gives out offsets within the segment.
-        let first = unsafe { memory.add(self.allocation.offset as usize * UNIT) };
-        (first, self.units * UNIT)
-    }
-
-    /// The bytes, to write to.
-    pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        let (first, len) = self.place();
-        // SAFETY: this part of the mapping is this block's alone: no other code of this process has a reference to it, and
-        // no other process can write it. Whether peers read meanwhile does not concern this process.
-        unsafe { std::slice::from_raw_parts_mut(first.as_ptr(), len) }
-    }
-
-    /// The bytes.
-    pub fn as_slice(&self) -> &[u8] {
-        let (first, len) = self.place();
-        // SAFETY: as in `as_mut_slice`; borrowed from the block.
-        unsafe { std::slice::from_raw_parts(first.as_ptr(), len) }
-    }
-
-    pub(crate) fn name(&self) -> BlockName {
-        BlockName {
-            segment: self.segment.number,
-            offset: u64::from(self.allocation.offset) * UNIT as u64,
-        }
-    }
-
-    pub(crate) fn segment(&self) -> &Arc<ArenaSegment> {
-        &self.segment
-    }
-}
-
-impl Drop for Block {
-    fn drop(&mut self) {
-        // A forked child has a copy of the allocator's state, and perhaps of a lock that another thread held.
-        if !self.segment.memory.mark().is_here() {
-            return;
-        }
-        let mut space = self.segment.lock();
-        space.allocator.free(self.allocation);
-        space.used -= self.units;
-        if space.used == 0 {
-            space.emptied = Some(Instant::now());
-        }
+        self.untold = false;
+        self.told.iter().filter_map(Weak::upgrade).collect()
     }
 }
 
@@ -466,27 +370,10 @@ impl fmt::Debug for Arena {
     }
 }
 
-impl fmt::Debug for ArenaSegment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ArenaSegment")
-            .field("number", &self.number)
-            .field("len", &self.memory.len())
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Block {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Block")
-            .field("name", &self.name())
-            .field("len", &(self.units * UNIT))
-            .finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blocks::BlockName;
 
     fn arena() -> Arena {
         Arena::new(ForkMark::current().unwrap())
@@ -541,6 +428,18 @@ mod tests {
             let most = (units * UNIT / 8 * 9).max(SEGMENT_LEAST);
             assert!(arena.bytes() <= most, "{units}: {} bytes", arena.bytes());
         }
+    }
+
+    #[test]
+    fn no_number_of_a_segment_is_used_twice() {
+        let arena = arena();
+        arena.lock().next = NUMBERS - 1;
+        let last = arena.allocate(SEGMENT_LEAST).unwrap();
+        let name = last.name();
+        assert_eq!(BlockName::decode(name.encode()), Some(name));
+        assert!(arena.allocate(SEGMENT_LEAST).is_none());
+        drop(last);
+        assert!(arena.allocate(SEGMENT_LEAST).is_some());
     }
 
     #[test]

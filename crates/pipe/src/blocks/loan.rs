@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use ringmq_ring::{LendingSeen, Mapped, Tally, Word};
 
+use super::told::Told;
 use crate::maps::Map;
 
 /// What keeps a block from being written again.
@@ -28,6 +29,7 @@ pub(crate) struct Loan {
     pid: i32,
     /// The bytes that the sending socket uses for all peers together, rings included.
     total: Arc<Tally>,
+    told: Arc<Told>,
     inside: Mutex<Inside>,
 }
 
@@ -57,6 +59,7 @@ pub(crate) struct Words {
     pub(crate) epoch: Word<Mapped>,
     pub(crate) pid: i32,
     pub(crate) total: Arc<Tally>,
+    pub(crate) told: Arc<Told>,
 }
 
 impl Loan {
@@ -68,8 +71,14 @@ impl Loan {
             epoch: words.epoch,
             pid: words.pid,
             total: words.total,
+            told: words.told,
             inside: Mutex::default(),
         })
+    }
+
+    /// The segments that the reader's process has.
+    pub(crate) fn told(&self) -> &Arc<Told> {
+        &self.told
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {

@@ -17,14 +17,18 @@
 mod arena;
 mod lent;
 mod loan;
+mod segment;
+mod told;
 
-pub use arena::{Arena, Block};
+pub use arena::Arena;
 pub use lent::LentBlock;
 
-pub(crate) use arena::ArenaSegment;
 pub(crate) use lent::{Keeps, LentTable, RingsOwner};
 pub use loan::Keep;
 pub(crate) use loan::{Loan, Words};
+pub(crate) use segment::ArenaSegment;
+pub use segment::Block;
+pub(crate) use told::{TellsPeer, Told};
 
 /// Where a block is: the number of its segment in its arena, and the offset in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

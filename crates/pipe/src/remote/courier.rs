@@ -25,7 +25,7 @@ use ringmq_sys::{AdoptMemoryError, ForkMark, Ringer, adopt};
 use super::control::Slot;
 use super::frame::{FRAME, OfferFrame, SegmentNote};
 use super::segment;
-use crate::blocks::SEGMENTS_MOST;
+use crate::blocks::{ArenaSegment, SEGMENTS_MOST, TellsPeer};
 use crate::local::Waker;
 use crate::maps::{Map, has_mappings_for_growth};
 
@@ -218,9 +218,8 @@ impl Courier {
         }
     }
 
-    /// Sends a segment of the arena, or says that one is gone, if the stream has room now. A block in that segment may be
-    /// named afterwards.
-    pub(super) fn send_now(&self, frame: OfferFrame, descriptor: Option<BorrowedFd<'_>>) -> bool {
+    /// Sends a segment of the arena, or says that one is gone, if the stream has room now.
+    fn send_now(&self, frame: OfferFrame, descriptor: Option<BorrowedFd<'_>>) -> bool {
         let mut inside = self.lock();
         // Those that wait come first.
         inside.behind.is_empty()
@@ -465,6 +464,21 @@ impl Courier {
         inside.leaving = Leaving::None;
         inside.behind.clear();
         self.left.notify_all();
+    }
+}
+
+impl TellsPeer for Courier {
+    fn tell(&self, segment: &ArenaSegment) -> bool {
+        let note = SegmentNote {
+            number: segment.number().into(),
+            capacity: segment.capacity(),
+        };
+        self.send_now(OfferFrame::Blocks(note), Some(segment.descriptor().as_fd()))
+    }
+
+    fn tell_gone(&self, number: u32) -> bool {
+        // A peer whose stream has ended is not told of anything.
+        self.send_now(OfferFrame::BlocksGone(number.into()), None) || self.lock().carry.is_none()
     }
 }
 

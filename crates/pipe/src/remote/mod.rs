@@ -52,7 +52,7 @@ pub use unread::{Unread, Witness};
 
 pub use crate::refusal::RefusalReason;
 
-use crate::blocks::{Arena, LentTable, Loan, RingsOwner, Words};
+use crate::blocks::{Arena, LentTable, Loan, RingsOwner, TellsPeer, Told, Words};
 use crate::maps::Map;
 use control::Slot;
 
@@ -101,6 +101,8 @@ impl Common {
     /// The blocks that this side sends and the peer may use.
     fn loan(&self) -> Arc<Loan> {
         let entries = std::array::from_fn(|entry| self.seen(layout::LENT + 8 * entry));
+        let courier: Arc<dyn TellsPeer> = Arc::clone(&self.courier) as _;
+        let courier = Arc::downgrade(&courier);
         let words = Words {
             page: Arc::clone(self.slot_page.as_ref().unwrap_or(&self.page)),
             lending: LendingSeen::new(
@@ -111,6 +113,7 @@ impl Common {
             epoch: self.seen(layout::EPOCH),
             pid: self.pid,
             total: Arc::clone(self.slot.control().memory()),
+            told: Told::new(courier),
         };
         let loan = Loan::new(words);
         if let Some(arena) = Arena::current() {

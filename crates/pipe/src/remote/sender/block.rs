@@ -1,19 +1,17 @@
 //! Messages whose long parts are blocks of the arena.
 
-use std::os::fd::AsFd;
-use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use ringmq_ring::Kind;
 use ringmq_sys::cpu;
 use smallvec::SmallVec;
 
 use super::super::contents::table_of_blocks;
-use super::super::frame::{OfferFrame, SegmentNote};
 use super::super::patience::{LateReader, Patience, Seen};
 use super::super::segment::FIRST;
 use super::{AGAIN, DEAR, PushError, Sender};
-use crate::blocks::{Arena, ArenaSegment, Block, Keep, Loan, SEGMENTS_MOST};
+use crate::blocks::{Arena, Block, Keep, Loan};
 
 /// A part of a message to be sent.
 #[derive(Debug, Clone, Copy)]
@@ -24,16 +22,12 @@ pub enum OutPart<'a> {
     Block(&'a Block, usize, &'a Keep),
 }
 
-/// Time between two looks for segments that the arena has given back.
-const LOOK: Duration = Duration::from_millis(100);
-
 /// What a sender knows of the blocks that it sends.
 #[derive(Debug)]
 pub(super) struct BlockFlow {
     loan: Arc<Loan>,
-    /// The segments of the arena that the peer has.
-    told: Vec<(u32, Weak<ArenaSegment>)>,
-    looked: Option<Instant>,
+    /// The numbers of segments of the arena that the peer has. No number is used twice.
+    told: Vec<u32>,
     /// Bytes that may be with the reader before the sender waits for a late one. At most the limit.
     window: u64,
     /// When that was last not enough.
@@ -50,7 +44,6 @@ impl BlockFlow {
         BlockFlow {
             loan,
             told: Vec::new(),
-            looked: None,
             window: limit.min(DEAR as u64),
             full: None,
             sent: 0,
@@ -72,7 +65,7 @@ impl BlockFlow {
 
     fn is_told(&self, block: &Block) -> bool {
         let number = block.segment().number();
-        self.told.iter().rev().any(|(other, _)| *other == number)
+        self.told.iter().rev().any(|other| *other == number)
     }
 }
 
@@ -154,45 +147,14 @@ impl Sender {
 
     /// Makes sure that the peer has the memory that a block lies in. Returns false if it cannot have it now.
     fn tell(&mut self, block: &Block) -> bool {
-        if self.blocks.told.len() > 1 {
-            self.tell_of_gone();
-        }
-        if self.blocks.is_told(block) {
+        let flow = &mut self.blocks;
+        if flow.is_told(block) {
             return true;
         }
-        if self.blocks.told.len() >= SEGMENTS_MOST {
-            return false;
-        }
-        let segment = block.segment();
-        let note = SegmentNote {
-            number: segment.number().into(),
-            capacity: segment.capacity(),
-        };
-        let descriptor = Some(segment.descriptor().as_fd());
-        let told = self
-            .common
-            .courier
-            .send_now(OfferFrame::Blocks(note), descriptor);
-        if told {
-            let known = (segment.number(), Arc::downgrade(segment));
-            self.blocks.told.push(known);
-        }
-        told
-    }
-
-    /// Tells the peer which segments the arena has given back, so that the peer's mappings go, too.
-    fn tell_of_gone(&mut self) {
-        let now = Instant::now();
-        let looked = self.blocks.looked;
-        if looked.is_some_and(|looked| now - looked < LOOK) {
-            return;
-        }
-        self.blocks.looked = Some(now);
-        let courier = &self.common.courier;
-        self.blocks.told.retain(|(number, segment)| {
-            let gone = OfferFrame::BlocksGone((*number).into());
-            segment.strong_count() > 0 || !courier.send_now(gone, None)
-        });
+        let told = flow.loan.told();
+        let has_it = told.tell(block.segment());
+        told.numbers(&mut flow.told);
+        has_it
     }
 
     /// Waits a little for a late reader, and refuses more blocks than the limit allows.

@@ -16,19 +16,32 @@ pub(super) struct BlockCare {
     arena: Option<(&'static Arena, u64)>,
     /// The time of the next look, and the pause before it.
     next: Option<(Instant, Duration)>,
+    /// Bytes of the arena when it was last looked at.
+    bytes: usize,
 }
 
 impl BlockCare {
     /// For the thread that `waker` wakes.
     pub(super) fn new(waker: Waker) -> BlockCare {
         let arena = Arena::current().map(|arena| (arena, arena.add_carer(waker)));
-        BlockCare { arena, next: None }
+        BlockCare {
+            arena,
+            next: None,
+            bytes: 0,
+        }
     }
 
     /// How long until the next look. Looks if it is time. `None` if there is nothing to look for.
     pub(super) fn left(&mut self, now: Instant) -> Option<Duration> {
         let (arena, _) = self.arena?;
-        if !arena.needs_care() {
+        let bytes = arena.bytes();
+        if bytes > self.bytes {
+            // The pause is for what was there before.
+            self.next = None;
+        }
+        self.bytes = bytes;
+        let is_early = self.next.is_some_and(|(at, _)| now < at);
+        if !is_early && !arena.needs_care() {
             self.next = None;
             return None;
         }

@@ -1,0 +1,181 @@
+//! One memfd of an arena, and the blocks in it.
+
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::ptr::NonNull;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use offset_allocator::{Allocation, Allocator};
+use ringmq_sys::OwnMemory;
+
+use super::BlockName;
+use crate::maps::Map;
+
+/// Blocks begin and end at multiples of this, so that programs may read any kind of number where they lie.
+pub(super) const UNIT: usize = 4096;
+/// Blocks in a segment at most, in units: each costs the allocator a node.
+const NODE_UNITS: usize = 4;
+
+/// One memfd of an arena.
+pub(crate) struct ArenaSegment {
+    number: u32,
+    memory: Map,
+    descriptor: OwnedFd,
+    space: Mutex<Space>,
+}
+
+/// The free parts of a segment.
+struct Space {
+    allocator: Allocator<u32>,
+    /// Units in use.
+    used: usize,
+    /// When the last block was freed.
+    emptied: Option<Instant>,
+}
+
+/// A part of an arena, of one owner. When it is dropped, the memory is free again.
+pub struct Block {
+    segment: Arc<ArenaSegment>,
+    allocation: Allocation<u32>,
+    units: usize,
+}
+/// Units of the smallest segment that the allocator finds room in for so many: it sorts free parts by the four highest
+/// bits of their sizes, and looks among those of at least the size that is asked for.
+pub(super) fn capacity_for(units: usize) -> Option<usize> {
+    let granule = 1 << units.checked_ilog2()?.saturating_sub(3);
+    units.checked_next_multiple_of(granule)
+}
+
+impl ArenaSegment {
+    /// The segment of this number in new memory. `None` if there are more units than the allocator can count.
+    pub(super) fn new(number: u32, memory: OwnMemory) -> Option<ArenaSegment> {
+        let (memory, descriptor) = memory.into_parts();
+        // Without these advices it is slower, and a forked child has no blocks.
+        let _ = memory.let_children_read();
+        let _ = memory.prefault();
+        let units = u32::try_from(memory.len() / UNIT).ok()?;
+        let nodes = u32::try_from(memory.len() / UNIT / NODE_UNITS + 64).ok()?;
+        let space = Space {
+            allocator: Allocator::with_max_allocs(units, nodes),
+            used: 0,
+            emptied: None,
+        };
+        Some(ArenaSegment {
+            number,
+            memory: memory.into(),
+            descriptor,
+            space: Mutex::new(space),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Space> {
+        self.space.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn allocate(self: &Arc<ArenaSegment>, units: usize) -> Option<Block> {
+        let mut space = self.lock();
+        if space.used + units > self.memory.len() / UNIT {
+            return None;
+        }
+        let allocation = space.allocator.allocate(u32::try_from(units).ok()?)?;
+        space.used += units;
+        Some(Block {
+            segment: Arc::clone(self),
+            allocation,
+            units,
+        })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().used == 0
+    }
+
+    /// How long no block has been in it; `None` if one is, or none ever was.
+    pub(super) fn idle(&self, now: Instant) -> Option<Duration> {
+        let space = self.lock();
+        let emptied = space.emptied.filter(|_| space.used == 0)?;
+        Some(now.saturating_duration_since(emptied))
+    }
+
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.memory.len()
+    }
+
+    pub(crate) fn descriptor(&self) -> &OwnedFd {
+        &self.descriptor
+    }
+}
+
+impl Block {
+    /// The first byte, and the number of bytes, which may be more than was asked for. They are initialised.
+    pub fn place(&self) -> (NonNull<u8>, usize) {
+        let memory = self.segment.memory.as_ptr();
+        // SAFETY: the allocator gives out offsets within the segment.
+        let first = unsafe { memory.add(self.allocation.offset as usize * UNIT) };
+        (first, self.units * UNIT)
+    }
+
+    /// The bytes, to write to.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        let (first, len) = self.place();
+        // SAFETY: this part of the mapping is this block's alone: no other code of this process has a reference to it, and
+        // no other process can write it. Whether peers read meanwhile does not concern this process.
+        unsafe { std::slice::from_raw_parts_mut(first.as_ptr(), len) }
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        let (first, len) = self.place();
+        // SAFETY: as in `as_mut_slice`; borrowed from the block.
+        unsafe { std::slice::from_raw_parts(first.as_ptr(), len) }
+    }
+
+    pub(crate) fn name(&self) -> BlockName {
+        BlockName {
+            segment: self.segment.number,
+            offset: u64::from(self.allocation.offset) * UNIT as u64,
+        }
+    }
+
+    pub(crate) fn segment(&self) -> &Arc<ArenaSegment> {
+        &self.segment
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // A forked child has a copy of the allocator's state, and perhaps of a lock that another thread held.
+        if !self.segment.memory.mark().is_here() {
+            return;
+        }
+        let mut space = self.segment.lock();
+        space.allocator.free(self.allocation);
+        space.used -= self.units;
+        if space.used == 0 {
+            space.emptied = Some(Instant::now());
+        }
+    }
+}
+
+impl fmt::Debug for ArenaSegment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArenaSegment")
+            .field("number", &self.number)
+            .field("len", &self.memory.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Block")
+            .field("name", &self.name())
+            .field("len", &(self.units * UNIT))
+            .finish_non_exhaustive()
+    }
+}

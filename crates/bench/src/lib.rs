@@ -18,7 +18,8 @@
 //! # The contract
 //!
 //! * **Two processes, never threads.** The supervisor starts this program twice ([`Program`]) and sleeps during the run.
-//!   The sides read the clock. The one exception is inproc, where the sides are two threads of the near process.
+//!   The sides read the clock. The one exception is inproc, where the sides are two threads of the near process. A
+//!   publisher has a process for each subscriber.
 //! * **Both libraries take the same path.** The sockets of ringmq and of stock libzmq, which is loaded at run time
 //!   ([`Libraries`]), are driven by the same code. Only the calls of the library differ.
 //! * **A run ends.** A side that dies, or makes no progress for ten seconds, ends the run with an error that names the
@@ -58,6 +59,7 @@ mod run;
 
 pub use error::Error;
 pub use plan::cpu::{Pin, allowed_cpus, apart};
+pub use plan::large::{Bodies, FarSides, Large, Touch};
 pub use plan::libraries::{Described, Libraries};
 pub use plan::mechanism::Mechanism;
 pub use plan::pause::Pause;

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ringmq_bench::compare::{Comparison, Effort, Part, Plan, Step};
+use ringmq_bench::{Bodies, Face, FarSides, Large, Mechanism, Pattern, Sockets, Touch};
 use ringmq_bench::{
     Error, Libraries, Measured, Outcome, PEER_MARK, Pin, Program, Report, Rtt, Size, Spec,
     Transport, Work, allowed_cpus, run,
 };
-use ringmq_bench::{Face, Mechanism, Pattern, Sockets};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 /// Not a test: what a side of a measurement runs.
@@ -125,7 +125,7 @@ fn of_each_library(work: Work, transports: &[Transport], pattern: Pattern) -> Ve
 
 #[test]
 fn sockets_of_each_library_carry_what_they_are_given() {
-    for pattern in Pattern::ALL {
+    for pattern in [Pattern::Pair, Pattern::ReqRep, Pattern::PushPull] {
         for spec in of_each_library(Work::Latency, &Transport::ZMQ, pattern) {
             latency(&spec.clone().with_count(100));
             latency(&spec.with_size(Size(1 << 20)).with_count(5));
@@ -140,6 +140,92 @@ fn sockets_of_each_library_carry_what_they_are_given() {
             }
         }
     }
+}
+
+/// The ways of bodies that a library and the pipe have.
+fn ways(spec: &Spec) -> impl Iterator<Item = Spec> {
+    let ways = Bodies::ALL.into_iter().flat_map(|bodies| {
+        let way = move |touch| Large {
+            bodies,
+            touch,
+            ..Large::default()
+        };
+        Touch::ALL.map(way)
+    });
+    let specs = ways.map(|large| spec.clone().with_large(large));
+    let possible: Vec<_> = specs.filter(|spec| spec.check().is_ok()).collect();
+    assert!(possible.len() >= 2, "{spec}");
+    possible.into_iter()
+}
+
+#[test]
+fn large_bodies_go_there_and_back_however_they_are_copied() {
+    let transports = [Transport::ZmqIpc, Transport::ZmqTcp];
+    let mut specs = of_each_library(Work::Latency, &transports, Pattern::ReqRep);
+    specs.extend(of_each_library(Work::Latency, &transports, Pattern::Pair));
+    specs.push(Spec::new(Work::Latency, Transport::Pipe));
+    for spec in specs.iter().flat_map(ways) {
+        for size in [16, 5000, 1 << 20] {
+            latency(&spec.clone().with_size(Size(size)).with_count(5));
+        }
+    }
+}
+
+/// Runs messages in one direction. The sides check that each one arrives.
+fn one_way(spec: &Spec) {
+    let measured = run(spec, &program()).unwrap();
+    let rate = Outcome::of(spec, &measured).rate();
+    assert!(rate.unwrap().msgs_per_s > 0.0, "{spec}");
+}
+
+#[test]
+fn large_bodies_one_way_all_arrive() {
+    let transports = [Transport::ZmqIpc, Transport::ZmqTcp];
+    let mut specs = of_each_library(Work::Throughput, &transports, Pattern::PushPull);
+    specs.push(Spec::new(Work::Throughput, Transport::Pipe));
+    for spec in specs.iter().flat_map(ways) {
+        for (size, count) in [(4096, 500), (1 << 20, 50)] {
+            one_way(&spec.clone().with_size(Size(size)).with_count(count));
+        }
+    }
+}
+
+#[test]
+fn each_subscriber_gets_every_large_body() {
+    let transports = [Transport::ZmqIpc, Transport::ZmqTcp];
+    let specs = of_each_library(Work::Throughput, &transports, Pattern::PubSub);
+    for spec in specs.iter().flat_map(ways) {
+        let spec = spec.with_size(Size(1 << 20)).with_pin(Pin::None);
+        let large = spec.large.unwrap();
+        for count in [1, 4] {
+            let far_sides = FarSides::new(count).unwrap();
+            let spec = spec.clone().with_large(Large { far_sides, ..large });
+            one_way(&spec.with_count(40));
+        }
+    }
+}
+
+#[test]
+fn each_of_several_sides_is_named_when_it_fails() {
+    let mute = Program::this(["no_such_test", "--exact"]).unwrap();
+    let large = Large {
+        far_sides: FarSides::new(3).unwrap(),
+        ..Large::default()
+    };
+    let spec = Spec::new(Work::Throughput, Transport::ZmqIpc).with_large(large);
+    let pattern = Pattern::PubSub;
+    let spec = spec.with_sockets(Sockets {
+        pattern,
+        face: Face::Rust,
+    });
+    let error = run(&spec, &mute).unwrap_err();
+    assert!(matches!(error, Error::Side { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("copied, ends, to 3"), "{text}");
+    assert!(
+        text.contains("the far side ended without an answer"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -203,14 +289,14 @@ fn a_side_that_does_not_answer_is_named() {
     );
 }
 
-/// Starts a run that takes hours, sends `signal` to its far side, and says how the run ended.
-fn disturb(mark: &'static str, signal: Signal) -> String {
+/// Starts a run that takes hours, sends `signal` to a far side of it, and says how the run ended.
+fn disturb(spec: Spec, mark: &'static str, signal: Signal) -> String {
     // A mark among the arguments, by which the side is found; the harness makes nothing of it.
     let args = ["role_peer", "--exact", "--nocapture", "--skip", mark];
     let program = Program::this(args)
         .unwrap()
         .with_patience(Duration::from_secs(1));
-    let spec = Spec::new(Work::Latency, Transport::Eventfd).with_count(1 << 40);
+    let spec = spec.with_count(1 << 40);
     let run = std::thread::spawn(move || run(&spec, &program).unwrap_err().to_string());
     // A watchdog of this test.
     let until = Instant::now() + Duration::from_secs(60);
@@ -247,7 +333,27 @@ fn find_far_side(mark: &str) -> Option<Pid> {
 
 #[test]
 fn a_side_that_is_killed_ends_the_run() {
-    let error = disturb("mark_killed", Signal::KILL);
+    let spec = Spec::new(Work::Latency, Transport::Eventfd);
+    let error = disturb(spec, "mark_killed", Signal::KILL);
+    assert!(
+        error.contains("the far side was killed by signal 9"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_subscriber_that_is_killed_ends_the_run() {
+    let large = Large {
+        bodies: Bodies::InPlace,
+        far_sides: FarSides::new(3).unwrap(),
+        ..Large::default()
+    };
+    let spec = Spec::new(Work::Throughput, Transport::ZmqIpc).with_size(Size(4096));
+    let spec = spec.with_large(large).with_sockets(Sockets {
+        pattern: Pattern::PubSub,
+        face: Face::Rust,
+    });
+    let error = disturb(spec, "mark_subscriber", Signal::KILL);
     assert!(
         error.contains("the far side was killed by signal 9"),
         "{error}"
@@ -256,7 +362,8 @@ fn a_side_that_is_killed_ends_the_run() {
 
 #[test]
 fn a_side_that_hangs_ends_the_run() {
-    let error = disturb("mark_stopped", Signal::STOP);
+    let spec = Spec::new(Work::Latency, Transport::Eventfd);
+    let error = disturb(spec, "mark_stopped", Signal::STOP);
     assert!(error.contains("hangs: no message for 1 s"), "{error}");
 }
 

@@ -2,6 +2,7 @@
 
 mod checks;
 pub(crate) mod cpu;
+pub(crate) mod large;
 pub(crate) mod libraries;
 pub(crate) mod mechanism;
 pub(crate) mod part;

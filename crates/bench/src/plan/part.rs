@@ -11,7 +11,7 @@ use crate::plan::words::by_name;
 pub enum Part {
     /// The bare pipe and its floors.
     Pipe,
-    /// All measurements of sockets: the parts below.
+    /// All measurements of sockets: the parts below, but for [`Large`](Part::Large).
     Sockets,
     /// Round trips.
     Latency,
@@ -25,11 +25,13 @@ pub enum Part {
     Connect,
     /// The memory of an idle connection.
     Memory,
+    /// Large bodies, copied and in place.
+    Large,
 }
 
 impl Part {
     /// All parts.
-    pub const ALL: [Part; 8] = [
+    pub const ALL: [Part; 9] = [
         Part::Pipe,
         Part::Sockets,
         Part::Latency,
@@ -38,6 +40,7 @@ impl Part {
         Part::Busy,
         Part::Connect,
         Part::Memory,
+        Part::Large,
     ];
 
     /// The name on the command line.
@@ -51,6 +54,7 @@ impl Part {
             Part::Busy => "busy",
             Part::Connect => "connect",
             Part::Memory => "memory",
+            Part::Large => "large",
         }
     }
 
@@ -58,7 +62,7 @@ impl Part {
     pub fn is_among(self, only: &[Part]) -> bool {
         only.is_empty()
             || only.contains(&self)
-            || self != Part::Pipe && only.contains(&Part::Sockets)
+            || !matches!(self, Part::Pipe | Part::Large) && only.contains(&Part::Sockets)
     }
 }
 

@@ -15,6 +15,9 @@ pub enum Pattern {
     ReqRep,
     /// PUSH on the near side, PULL on the far one, and a second such pair for the other direction.
     PushPull,
+    /// An XPUB on the near side, which distributes as PUB does and tells of its subscribers. A SUB on each far side.
+    /// The publisher waits for subscribers instead of dropping messages. Only for [large bodies](crate::Large).
+    PubSub,
 }
 
 /// The library of the sockets, and its interface.
@@ -53,7 +56,12 @@ impl Sockets {
 
 impl Pattern {
     /// All patterns.
-    pub const ALL: [Pattern; 3] = [Pattern::Pair, Pattern::ReqRep, Pattern::PushPull];
+    pub const ALL: [Pattern; 4] = [
+        Pattern::Pair,
+        Pattern::ReqRep,
+        Pattern::PushPull,
+        Pattern::PubSub,
+    ];
 
     /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
@@ -61,6 +69,7 @@ impl Pattern {
             Pattern::Pair => "pair",
             Pattern::ReqRep => "req-rep",
             Pattern::PushPull => "push-pull",
+            Pattern::PubSub => "pub-sub",
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::plan::cpu::{self, Pin};
+use crate::plan::large::{FarSides, Large, in_flight};
 use crate::plan::mechanism::Mechanism;
 use crate::plan::pause::{self, Pause};
 use crate::plan::size::Size;
@@ -33,6 +34,8 @@ pub struct Spec {
     pub pin: Pin,
     /// How long the near side sleeps before each message. With a pause, latency is measured in one direction.
     pub pause: Option<Pause>,
+    /// How bodies are made and read, if they are large ones.
+    pub large: Option<Large>,
 }
 
 impl Spec {
@@ -55,6 +58,7 @@ impl Spec {
             warmup: 0,
             pin: cpu::default_pin(),
             pause: None,
+            large: None,
         };
         let count = spec.default_count();
         spec.with_count(count)
@@ -68,7 +72,8 @@ impl Spec {
         spec.with_count(count)
     }
 
-    /// Sets the count. A tenth of it warms up, but at most 10,000 round trips.
+    /// Sets the count. A tenth of it warms up, but at most 10,000 round trips, and in one direction at least as many
+    /// large bodies as may be on their way.
     #[must_use]
     pub fn with_count(self, count: u64) -> Spec {
         let most = if self.work == Work::Latency {
@@ -79,6 +84,10 @@ impl Spec {
         let warmup = match self.pause {
             Some(_) => pause::WARMUP,
             None => (count / 10).clamp(1, most),
+        };
+        let warmup = match (self.work, self.large) {
+            (Work::Throughput, Some(_)) => warmup.max(in_flight(self.size)),
+            _ => warmup,
         };
         Spec {
             count,
@@ -124,6 +133,19 @@ impl Spec {
         Spec { mechanism, ..self }
     }
 
+    /// Sets how large bodies are made and read. The count stays.
+    #[must_use]
+    pub fn with_large(self, large: Large) -> Spec {
+        let (large, count) = (Some(large), self.count);
+        Spec { large, ..self }.with_count(count)
+    }
+
+    /// The number of far sides.
+    pub(crate) fn far_sides(&self) -> usize {
+        let far_sides = self.large.map(|large| large.far_sides);
+        far_sides.unwrap_or_default().get()
+    }
+
     /// The choices below work and transport, to be printed.
     pub(crate) fn choices(&self) -> Choices<'_> {
         Choices(self)
@@ -166,6 +188,7 @@ impl fmt::Display for Choices<'_> {
             size,
             pin,
             pause,
+            large,
             ..
         } = self.0;
         if transport.is_zmq() {
@@ -177,6 +200,17 @@ impl fmt::Display for Choices<'_> {
         write!(f, "{wait}, {size}, pin {pin}")?;
         if let Some(pause) = pause {
             write!(f, ", after {pause}")?;
+        }
+        if let Some(Large {
+            bodies,
+            touch,
+            far_sides,
+        }) = large
+        {
+            write!(f, ", {bodies}, {touch}")?;
+            if *far_sides != FarSides::default() {
+                write!(f, ", to {far_sides}")?;
+            }
         }
         Ok(())
     }

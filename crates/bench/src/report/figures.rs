@@ -29,7 +29,16 @@ pub(crate) fn figures(number: f64) -> String {
         n if n >= 99.95 => format!("{n:.0}"),
         n if n >= 9.995 => format!("{n:.1}"),
         n if n >= 0.0995 => format!("{n:.2}"),
-        n => format!("{n:.3}"),
+        n if n >= 0.000_995 || n == 0.0 => format!("{n:.3}"),
+        n => format!("{n:.6}"),
+    }
+}
+
+/// A ratio for programs, with four decimals, or eight if it is small.
+pub(crate) fn decimal(ratio: f64) -> String {
+    match ratio {
+        n if n < 0.01 => format!("{n:.8}"),
+        n => format!("{n:.4}"),
     }
 }
 
@@ -48,8 +57,11 @@ mod tests {
             figures(12.34),
             figures(1.234),
             figures(0.0123),
+            figures(0.000_012_3),
         ];
-        assert_eq!(rounded, ["123", "12.3", "1.23", "0.012"]);
+        assert_eq!(rounded, ["123", "12.3", "1.23", "0.012", "0.000012"]);
+        let ratios = [1.5, 0.000_012_3].map(decimal);
+        assert_eq!(ratios, ["1.5000", "0.00001230"]);
         let all = [
             scaled(1.5e9),
             scaled(2e6),

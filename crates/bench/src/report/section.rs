@@ -7,7 +7,7 @@ use crate::plan::rows::planned::PAYLOAD;
 use crate::plan::sockets::Pattern;
 use crate::plan::spec::Spec;
 use crate::plan::words::{Transport, Work};
-use crate::report::figures::{figures, grouped, scaled};
+use crate::report::figures::{decimal, figures, grouped, scaled};
 use crate::report::histogram::Samples;
 use crate::report::outcome::{Memory, Outcome};
 use crate::report::plot::Curve;
@@ -53,8 +53,11 @@ impl Finished {
             };
             // These words of ours need no escapes in JSON.
             report.json_with(&format!(
-                r#""section":"{}","row":"{}","floor":"{}","ratio":{:.4},"#,
-                self.title, row.name, row.floor, row.ratio
+                r#""section":"{}","row":"{}","floor":"{}","ratio":{},"#,
+                self.title,
+                row.name,
+                row.floor,
+                decimal(row.ratio)
             ))
         })
     }
@@ -104,7 +107,9 @@ impl fmt::Display for Finished {
             Some(row) if row.spec.pause.is_some()
         );
         let times = format!("× {base}");
+        let is_large = self.rows.iter().any(|row| row.spec.large.is_some());
         let (one, two, three, four) = match () {
+            () if is_rate && is_large => ("", "msg/s", "B/s", times),
             () if is_rate => ("", "msg/s", "B/s", format!("of {base}")),
             () if of(Work::Memory) => ("B, connects", "B, bound", "B, both", times),
             () if paused => ("ns, p50", "p99", "p99.9", times),
@@ -133,7 +138,7 @@ impl fmt::Display for Finished {
             };
             let four = match row.is_floor {
                 true => base.to_owned(),
-                false if is_rate => format!("{} %", figures(row.ratio * 100.0)),
+                false if is_rate && !is_large => format!("{} %", figures(row.ratio * 100.0)),
                 false => figures(row.ratio),
             };
             writeln!(
@@ -149,8 +154,10 @@ impl fmt::Display for Finished {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::large::Large;
     use crate::plan::words::Transport;
-    use crate::report::outcome::Rtt;
+    use crate::report::outcome::{Rate, Rtt};
+    use std::time::Duration;
 
     fn finished() -> Finished {
         let row = |name: &str, p50, is_floor| FinishedRow {
@@ -209,6 +216,24 @@ mod tests {
         );
         assert!(
             lines[2].contains("25,000") && lines[2].ends_with("libzmq"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn rates_of_large_bodies_are_multiples() {
+        let mut finished = finished();
+        finished.base = "libzmq";
+        for row in &mut finished.rows {
+            row.spec = Spec::new(Work::Throughput, Transport::ZmqIpc).with_large(Large::default());
+            row.outcome = Outcome::Rate(Rate::of(1, 1 << 20, Duration::from_millis(1)));
+            row.ratio = 63.0;
+        }
+        let text = finished.to_string();
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines[1].ends_with("× libzmq"), "{text}");
+        assert!(
+            lines[3].contains("1.00 k") && lines[3].ends_with("63.0"),
             "{text}"
         );
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::plan::large::Large;
 use crate::plan::pause::Pause;
 use crate::plan::sockets::Sockets;
 use crate::plan::spec::Spec;
@@ -29,7 +30,7 @@ impl Report {
     }
 
     /// One JSON object on one line. Its members are `work`, `transport`, for ZeroMQ sockets `pattern`, `library`
-    /// and `mechanism`, `wait`, `size`, `count`, `pin`, `pause_ns` if there is a pause, and the figures of the work: `rtt_ns`
+    /// and `mechanism`, `wait`, `size`, `count`, `pin`, `pause_ns` if there is a pause, `bodies`, `touch` and `far_sides` of large bodies, and the figures of the work: `rtt_ns`
     /// (`one_way_ns` after a pause), `msgs_per_s` and `bytes_per_s`, `first_reply_ns` and
     /// `cpu_ns_per_peer`, or `bytes_per_connection`.
     pub fn json(&self) -> String {
@@ -48,6 +49,7 @@ impl Report {
             count,
             pin,
             pause,
+            large,
             ..
         } = &self.spec;
         let size = size.0;
@@ -89,8 +91,16 @@ impl Report {
             Some(Pause(pause)) => format!(r#""pause_ns":{},"#, pause.as_nanos()),
             None => String::new(),
         };
+        let large = match large {
+            Some(Large {
+                bodies,
+                touch,
+                far_sides,
+            }) => format!(r#""bodies":"{bodies}","touch":"{touch}","far_sides":{far_sides},"#),
+            None => String::new(),
+        };
         format!(
-            r#"{{{more}"work":"{work}","transport":"{transport}",{sockets}"wait":"{wait}","size":{size},"count":{count},"pin":"{pin}",{pause}{figures}}}"#
+            r#"{{{more}"work":"{work}","transport":"{transport}",{sockets}"wait":"{wait}","size":{size},"count":{count},"pin":"{pin}",{pause}{large}{figures}}}"#
         )
     }
 }
@@ -231,6 +241,17 @@ mod tests {
             text.contains("push-pull, ringmq, adaptive") && text.contains("15,000 where it"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn json_of_large_bodies_says_what_is_copied() {
+        let spec = spec(Work::Throughput).with_large(Large::default());
+        let took = Measured::Throughput(Duration::from_millis(1));
+        let report = Report::new(&spec, &took);
+        let json = report.json();
+        let words = r#""pin":"0,1","bodies":"copied","touch":"ends","far_sides":1,"msgs_per_s""#;
+        assert!(json.contains(words), "{json}");
+        assert!(report.to_string().contains("pin 0,1, copied, ends"));
     }
 
     #[test]

@@ -61,11 +61,13 @@ fn tick(size: usize) -> u64 {
     ((1 << 20) / size.max(1) as u64).clamp(1, 1024)
 }
 
-/// The descriptors of both sides, and the address at which they meet.
+/// The descriptors of all sides, and the address at which they meet.
 #[derive(Debug, Default)]
 pub(crate) struct Wires {
     pub(crate) near: Vec<OwnedFd>,
     pub(crate) far: Vec<OwnedFd>,
+    /// Those of further far sides.
+    pub(crate) others: Vec<Vec<OwnedFd>>,
     pub(crate) address: String,
 }
 
@@ -77,7 +79,7 @@ impl Wires {
         Ok(Wires {
             near: fds,
             far,
-            address: String::new(),
+            ..Wires::default()
         })
     }
 }

@@ -28,7 +28,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// Five rounds. The pipe takes about a minute, the sockets about six.
+    /// Five rounds. The pipe takes about a minute, the sockets about six, large bodies about six.
     pub const FULL: Effort = Effort {
         rounds: 5,
         time: Duration::from_millis(150),
@@ -45,6 +45,7 @@ impl Effort {
             return pause.fill(self.time, 4, 1000);
         }
         let least = match spec.work {
+            Work::Latency | Work::Throughput if spec.large.is_some() => 5,
             Work::Latency => 1000,
             Work::Throughput => 8,
             Work::Connect => 50,
@@ -177,6 +178,10 @@ fn first(spec: &Spec) -> Spec {
     let count = match spec.work {
         // The pause says how long a message takes. This run only warms up.
         Work::Latency if spec.pause.is_some() => 1,
+        // 32 MiB, or more where a few bodies are more.
+        Work::Latency | Work::Throughput if spec.large.is_some() => {
+            ((32 << 20) / spec.size.max(Size(1)).0 as u64).clamp(2, 500)
+        }
         Work::Latency => 500,
         Work::Connect => 20,
         Work::Memory => spec.count,

@@ -12,6 +12,7 @@ use rustix::net::{
 };
 
 use crate::error::Error;
+use crate::plan::large::Large;
 use crate::plan::pause::Pause;
 use crate::plan::size::Size;
 use crate::plan::sockets::Sockets;
@@ -46,8 +47,10 @@ pub(crate) struct Job {
     pub(crate) address: String,
 }
 
+/// The word for what a job has not.
+const NONE: &str = "-";
 /// The room for descriptors. Each transport has fewer.
-const MOST_DESCRIPTORS: usize = 8;
+const MOST_DESCRIPTORS: usize = 24;
 /// The room for the text. Each job is shorter.
 const MOST_TEXT: usize = 1024;
 
@@ -70,11 +73,20 @@ impl fmt::Display for Job {
             warmup,
             pin,
             pause,
+            large,
         } = spec;
         let pause = pause.map_or(0, |pause| pause.0.as_nanos());
+        let large = large.map_or(NONE.to_owned(), |large| {
+            let Large {
+                bodies,
+                touch,
+                far_sides,
+            } = large;
+            format!("{bodies}/{touch}/{far_sides}")
+        });
         write!(
             f,
-            "{side} {work} {transport} {pattern} {face} {mechanism} {wait} {size} {count} {warmup} {pin} {pause} {supervisor} @{address}"
+            "{side} {work} {transport} {pattern} {face} {mechanism} {wait} {size} {count} {warmup} {pin} {pause} {large} {supervisor} @{address}"
         )
     }
 }
@@ -95,6 +107,7 @@ impl Job {
             warmup,
             pin,
             pause,
+            large,
             supervisor,
             address,
         ] = *words.as_array()?;
@@ -116,6 +129,10 @@ impl Job {
             warmup: warmup.parse().ok()?,
             pin: pin.parse().ok()?,
             pause: (pause != 0).then_some(Pause(Duration::from_nanos(pause))),
+            large: match large {
+                NONE => None,
+                large => Some(parse_large(large)?),
+            },
         };
         let supervisor = supervisor.parse().ok()?;
         let address = address.strip_prefix('@')?.to_owned();
@@ -167,10 +184,22 @@ impl Job {
     }
 }
 
+/// The choices of large bodies, as `Display` of a job writes them.
+fn parse_large(text: &str) -> Option<Large> {
+    let words: Vec<_> = text.split('/').collect();
+    let [bodies, touch, far_sides] = *words.as_array()?;
+    Some(Large {
+        bodies: bodies.parse().ok()?,
+        touch: touch.parse().ok()?,
+        far_sides: far_sides.parse().ok()?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::plan::cpu::Pin;
+    use crate::plan::large::{Bodies, FarSides, Touch};
     use crate::plan::mechanism::Mechanism;
     use crate::plan::words::{Transport, Work};
     use std::os::unix::net::UnixStream;
@@ -203,6 +232,14 @@ mod tests {
         assert_eq!(descriptors.len(), 2);
         job().send(&one, &[one.as_fd()]).unwrap();
         assert_eq!(Job::recv(&other).unwrap().0, job());
+        let mut large = job();
+        large.spec = large.spec.with_large(Large {
+            bodies: Bodies::SentInPlace,
+            touch: Touch::Pages,
+            far_sides: FarSides::new(8).unwrap(),
+        });
+        large.send(&one, &[]).unwrap();
+        assert_eq!(Job::recv(&other).unwrap().0, large);
     }
 
     #[test]

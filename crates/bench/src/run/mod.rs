@@ -4,6 +4,7 @@ mod carrier;
 mod choose;
 pub(crate) mod compare;
 mod job;
+mod large;
 mod latency;
 mod load;
 mod memory;

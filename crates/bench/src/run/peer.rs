@@ -17,7 +17,8 @@ use crate::run::protocol::{DONE, FAILED, PEER_MARK, tell};
 use crate::run::side::Run;
 use crate::run::sockets::joint::{Joint, within};
 use crate::run::sockets::talk::Sockets;
-use crate::run::sockets::{connect, memory};
+use crate::run::sockets::{connect, large, memory};
+use crate::run::transports::pipe;
 
 /// Does the job that the supervisor sends: the whole work of a process that [`run`](crate::run()) started as a
 /// [`Program`](crate::Program). The standard input of this process is a socket to the supervisor.
@@ -64,6 +65,9 @@ fn work(job: Job, mut descriptors: Vec<OwnedFd>) -> Result<String, Error> {
         ends,
         progress: &progress,
     };
+    if let (Some(large), Transport::Pipe) = (job.spec.large, job.spec.transport) {
+        return pipe::in_place(run, large);
+    }
     if job.spec.transport.is_zmq() {
         return choose::with_sockets(job.spec.sockets.face, OfSockets(run));
     }
@@ -82,6 +86,7 @@ impl VisitSockets for OfSockets<'_> {
         match run.spec.work {
             Work::Connect => connect::side::<C>(run),
             Work::Memory => memory::side::<C>(run),
+            _ if let Some(large) = run.spec.large => large::side::<C>(run, large),
             _ if run.spec.transport == Transport::ZmqInproc => within::<C>(run),
             _ => run.visit::<Joint<C>>(),
         }

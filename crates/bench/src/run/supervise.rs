@@ -1,4 +1,4 @@
-//! Starts the two sides of a run, and watches them.
+//! Starts the sides of a run, and watches them.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::{Error, SHORT_OF};
+use crate::plan::large::Bodies;
 use crate::plan::spec::Spec;
 use crate::plan::words::Work;
 use crate::report::histogram::Samples;
@@ -23,27 +24,42 @@ use crate::run::protocol::{DONE, FAILED, PEER_MARK};
 
 /// How often progress is checked. Rarely, because each check takes the CPU of a side for a moment.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long the second side may take to say why it failed, after the first.
+/// The variable by which a loaded library of ringmq receives in place.
+const IN_PLACE: &str = "RINGMQ_IN_PLACE";
+/// How long the other sides may take to say why they failed, after the first.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
-/// Measures `spec` between two new processes.
+/// Measures `spec` between two new processes, or more if a message goes to several.
 ///
 /// # Errors
 ///
 /// The errors of [`Spec::check`]; [`Error::Os`] if the kernel refuses a process or a descriptor; [`Error::Side`] if a
-/// side fails or dies; [`Error::Stalled`] if the near side makes no progress. Both processes have ended in each case.
+/// side fails or dies, or if a message is lost; [`Error::Stalled`] if the near side makes no progress. All processes have
+/// ended in each case.
 pub fn run(spec: &Spec, program: &Program) -> Result<Measured, Error> {
     spec.check()?;
     let wires = choose::with(spec, Prepare(spec))?;
     let (progress, told) = Progress::create()?;
-    let Wires { near, far, address } = wires;
-    // The far side starts first, because it does not wait for the near side.
-    let mut far = Running::start(program, spec, Side::Far, &address, &told, &far)?;
-    let mut near = Running::start(program, spec, Side::Near, &address, &told, &near)?;
+    let Wires {
+        near,
+        far,
+        others,
+        address,
+    } = wires;
+    let start = |side, fds: &[OwnedFd]| Running::start(program, spec, side, &address, &told, fds);
+    // A far side starts first, because it does not wait for the near side. The near side is the last.
+    let mut sides = vec![start(Side::Far, &far)?];
+    for far in &others {
+        sides.push(start(Side::Far, far)?);
+    }
+    sides.push(start(Side::Near, &near)?);
     drop(told);
-    watch(spec, program.patience, &progress, &mut near, &mut far)?;
-    let [near, far] = [near, far].map(|side| side.answer().unwrap_or_default().to_owned());
-    decode(spec, &near, &far).ok_or_else(|| Error::Side {
+    watch(spec, program.patience, &progress, &mut sides)?;
+    let answers: Vec<_> = sides
+        .iter()
+        .map(|side| side.answer().unwrap_or_default())
+        .collect();
+    decode(spec, &answers).ok_or_else(|| Error::Side {
         run: spec.to_string(),
         causes: "what the sides answer makes no sense".to_owned(),
         remedy: "this is a bug",
@@ -59,10 +75,21 @@ impl Visit for Prepare<'_> {
     }
 }
 
-/// Reads the answers of both sides.
-fn decode(spec: &Spec, answer: &str, far: &str) -> Option<Measured> {
+/// Reads the answers of all sides, that of the near side last.
+fn decode(spec: &Spec, answers: &[&str]) -> Option<Measured> {
+    let [far_sides @ .., answer] = answers else {
+        return None;
+    };
+    let far = *far_sides.first()?;
+    if spec.large.is_some() {
+        // Each far side says how many messages have arrived.
+        let all = (spec.warmup + spec.count).to_string();
+        if far_sides.iter().any(|arrived| **arrived != all) {
+            return None;
+        }
+    }
     // With pauses, the far side has the samples. Over inproc, both sides are in the near process.
-    let answer = match answer {
+    let answer = match *answer {
         "" if spec.pause.is_some() => far,
         answer => answer,
     };
@@ -90,30 +117,29 @@ fn decode(spec: &Spec, answer: &str, far: &str) -> Option<Measured> {
     }
 }
 
-/// Waits until both sides have ended well. Fails as soon as one side fails.
+/// Waits until all sides have ended well. Fails as soon as one side fails.
 fn watch(
     spec: &Spec,
     patience: Duration,
     progress: &Progress,
-    near: &mut Running,
-    far: &mut Running,
+    sides: &mut [Running],
 ) -> Result<(), Error> {
     let (mut done, mut moved) = (progress.get(), Instant::now());
     loop {
-        listen(near, far, LOOK)?;
-        if near.failed() || far.failed() {
+        listen(sides, LOOK)?;
+        if sides.iter().any(Running::failed) {
             let until = Instant::now() + LAST_WORDS;
-            while !(near.ended() && far.ended()) && Instant::now() < until {
-                listen(near, far, until.saturating_duration_since(Instant::now()))?;
+            while !sides.iter().all(Running::ended) && Instant::now() < until {
+                listen(sides, until.saturating_duration_since(Instant::now()))?;
             }
-            let causes: Vec<_> = [far, near].into_iter().filter_map(Running::cause).collect();
+            let causes: Vec<_> = sides.iter_mut().filter_map(Running::cause).collect();
             return Err(Error::Side {
                 run: spec.to_string(),
                 causes: causes.join("; "),
                 remedy: "if it was killed, look for what kills it (the out-of-memory killer?); else run it once more",
             });
         }
-        if near.ended() && far.ended() {
+        if sides.iter().all(Running::ended) {
             return Ok(());
         }
         if progress.get() != done {
@@ -130,11 +156,8 @@ fn watch(
 }
 
 /// Sleeps until a side writes or ends, but at most for `most`.
-fn listen(near: &mut Running, far: &mut Running, most: Duration) -> Result<(), Error> {
-    let mut speaking: Vec<_> = [near, far]
-        .into_iter()
-        .filter(|side| !side.ended())
-        .collect();
+fn listen(sides: &mut [Running], most: Duration) -> Result<(), Error> {
+    let mut speaking: Vec<_> = sides.iter_mut().filter(|side| !side.ended()).collect();
     let mut polled: Vec<_> = speaking
         .iter()
         .map(|side| PollFd::new(&side.socket, PollFlags::IN))
@@ -145,7 +168,7 @@ fn listen(near: &mut Running, far: &mut Running, most: Duration) -> Result<(), E
     };
     match poll(&mut polled, Some(&timeout)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
-        Err(error) => return Err(Error::os("wait for the two sides", SHORT_OF)(error)),
+        Err(error) => return Err(Error::os("wait for the sides", SHORT_OF)(error)),
     }
     let ready: Vec<_> = polled.iter().map(|one| !one.revents().is_empty()).collect();
     for (side, _) in speaking.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
@@ -175,8 +198,12 @@ impl Running {
     ) -> Result<Running, Error> {
         let (socket, stdin) =
             UnixStream::pair().map_err(Error::os("create a pair of Unix sockets", SHORT_OF))?;
-        let child = program
-            .command()
+        let mut command = program.command();
+        if let Some(large) = spec.large {
+            let in_place = large.bodies == Bodies::InPlace;
+            command.env(IN_PLACE, if in_place { "on" } else { "off" });
+        }
+        let child = command
             .env(PEER_MARK, side.to_string())
             .stdin(Stdio::from(OwnedFd::from(stdin)))
             .stdout(Stdio::null())

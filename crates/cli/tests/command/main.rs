@@ -4,6 +4,7 @@
 
 mod keygen;
 mod perf;
+mod perf_large;
 mod perf_sockets;
 mod pipe;
 

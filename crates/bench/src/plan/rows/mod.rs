@@ -1,6 +1,7 @@
 //! The rows of a comparison, one file for each part of it.
 
 mod busy;
+mod large;
 mod names;
 mod pauses;
 mod pipe;
@@ -22,6 +23,20 @@ impl Plan {
     /// All that can be measured on `pair`, or on one CPU if there is no pair. Only the parts in `only`, unless it is
     /// empty, and only the libraries that can be loaded.
     pub fn new(pair: Option<(usize, usize)>, only: &[Part], libraries: &Libraries) -> Plan {
+        Plan::with(pair, only, large::Range::FULL, libraries)
+    }
+
+    /// As [`new`](Plan::new), with fewer sizes of large bodies.
+    pub fn quick(pair: Option<(usize, usize)>, only: &[Part], libraries: &Libraries) -> Plan {
+        Plan::with(pair, only, large::Range::QUICK, libraries)
+    }
+
+    fn with(
+        pair: Option<(usize, usize)>,
+        only: &[Part],
+        range: large::Range,
+        libraries: &Libraries,
+    ) -> Plan {
         let one = pair.map_or_else(|| cpu::allowed_cpus()[0], |(near, _)| near);
         let two = pair.filter(|(near, far)| near != far);
         let mut sections = Vec::new();
@@ -36,6 +51,9 @@ impl Plan {
             && Part::Busy.is_among(only)
         {
             sections.extend(busy::sections(two, one, libraries));
+        }
+        if Part::Large.is_among(only) {
+            sections.extend(large::sections(two, one, range, libraries));
         }
         Plan { sections }
     }

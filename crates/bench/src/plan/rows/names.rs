@@ -1,5 +1,6 @@
 //! The names of rows.
 
+use crate::plan::large::{Bodies, Large};
 use crate::plan::size::Size;
 use crate::plan::sockets::{Face, Pattern};
 use crate::plan::spec::Spec;
@@ -27,6 +28,9 @@ fn what(spec: &Spec) -> String {
         (Transport::ZmqInproc | Transport::ZmqIpc | Transport::ZmqTcp, ..) => {
             return sockets(spec);
         }
+        (Transport::Pipe, ..) if spec.large.is_some() => {
+            return format!("ringmq pipe {}, in place", spec.size);
+        }
         (Transport::Pipe, ..) => return format!("ringmq pipe, {}, {}", spec.wait, spec.size),
     };
     format!("{what} {}", spec.size)
@@ -38,8 +42,17 @@ fn sockets(spec: &Spec) -> String {
         Pattern::Pair => "PAIR",
         Pattern::ReqRep => "REQ/REP",
         Pattern::PushPull => "PUSH/PULL",
+        Pattern::PubSub => "PUB",
     };
     let over = spec.transport.name().trim_start_matches("zmq-");
+    if let Some(large) = &spec.large {
+        let to = match spec.sockets.pattern {
+            Pattern::PubSub => format!(" to {}", large.far_sides),
+            _ => String::new(),
+        };
+        let whose = large_bodies(spec.sockets.face, large);
+        return format!("{pattern} {over} {}{to}, {whose}", spec.size);
+    }
     let whose = match spec.sockets.face {
         Face::Rust => format!("ringmq {}", spec.wait),
         Face::Plain => "ringmq without shared memory".to_owned(),
@@ -47,4 +60,20 @@ fn sockets(spec: &Spec) -> String {
         Face::Stock => "libzmq".to_owned(),
     };
     format!("{pattern} {over} {}, {whose}", spec.size)
+}
+
+/// Whose sockets they are, and which ends copy.
+fn large_bodies(face: Face, large: &Large) -> String {
+    let whose = match face {
+        Face::Rust => "ringmq",
+        Face::Plain => "ringmq without shared memory",
+        Face::C => "ringmq C",
+        Face::Stock => return "libzmq".to_owned(),
+    };
+    let how = match large.bodies {
+        Bodies::Copied => "copied",
+        Bodies::SentInPlace => "sent in place",
+        Bodies::InPlace => "in place",
+    };
+    format!("{whose} {how}")
 }

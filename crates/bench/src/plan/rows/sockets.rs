@@ -42,10 +42,7 @@ pub(super) fn sections(
         let blocks = loadable(spinning(Pin::Cpus(near, far)), libraries);
         sections.push(Planned::new(title, FLOOR, blocks));
     }
-    let base = match libraries.has(Face::Stock) {
-        true => STOCK,
-        false => "first",
-    };
+    let base = base(libraries);
     for place in &places {
         let works = [
             (Part::Latency, "round trips", round_trips as fn(Place) -> _),
@@ -66,8 +63,16 @@ pub(super) fn sections(
     sections
 }
 
+/// What the table calls the base of a block.
+pub(super) fn base(libraries: &Libraries) -> &'static str {
+    match libraries.has(Face::Stock) {
+        true => STOCK,
+        false => "first",
+    }
+}
+
 /// The rows whose library can be loaded, in the blocks that are not empty then.
-fn loadable(blocks: Vec<Vec<Spec>>, libraries: &Libraries) -> Vec<Vec<Spec>> {
+pub(super) fn loadable(blocks: Vec<Vec<Spec>>, libraries: &Libraries) -> Vec<Vec<Spec>> {
     let rows = |block: Vec<Spec>| {
         let rows = block.into_iter();
         let rows = rows.filter(|spec| libraries.has(spec.sockets.face));

@@ -35,6 +35,7 @@ fn near<C: Sockets>(run: Run<'_>) -> Result<String, Error> {
     let choice = Choice {
         wait: spec.wait,
         security: security(spec, Side::Near),
+        large: None,
     };
     let mut samples = Samples::new();
     let mut before = cpu_time();
@@ -74,6 +75,7 @@ fn far<C: Sockets>(run: Run<'_>) -> Result<String, Error> {
     let choice = Choice {
         wait: spec.wait,
         security: security(spec, Side::Far),
+        large: None,
     };
     let authenticator = authenticator(&context, spec, Side::Far);
     let authenticator = authenticator.map_err(Error::os("start an authenticator", SOCKETS))?;

@@ -58,6 +58,8 @@ fn kinds(pattern: Pattern, side: Side) -> (Kind, Option<Kind>) {
         (Pattern::ReqRep, Side::Near) => (Kind::Req, None),
         (Pattern::ReqRep, Side::Far) => (Kind::Rep, None),
         (Pattern::PushPull, _) => (Kind::Push, Some(Kind::Pull)),
+        (Pattern::PubSub, Side::Near) => (Kind::Xpub, None),
+        (Pattern::PubSub, Side::Far) => (Kind::Sub, None),
     }
 }
 
@@ -69,6 +71,7 @@ impl<S: Talk, A> Joined<S, A> {
         let choice = Choice {
             wait: spec.wait,
             security: security(spec, side),
+            large: None,
         };
         let authenticator = authenticator(context, spec, side)?;
         let (out, back) = kinds(spec.sockets.pattern, side);
@@ -130,21 +133,28 @@ impl<S, A> Drop for Joined<S, A> {
 impl<C: Sockets> Carrier for Joint<C> {
     type End = Joined<C::Socket, C::Authenticator>;
 
-    /// Creates the wire between both sides, and a name that no other run has.
-    fn prepare(_: &Spec) -> Result<Wires, Error> {
+    /// Creates the wires between the near side and each far one, and a name that no other run has.
+    fn prepare(spec: &Spec) -> Result<Wires, Error> {
         static RUNS: AtomicU64 = AtomicU64::new(0);
         if matches!(C::FACE, Face::C | Face::Stock) {
             Library::open(C::FACE)?;
         }
         // ORDERING: relaxed; the numbers only have to differ.
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
-        let (near, far) =
-            UnixStream::pair().map_err(Error::os("create a pair of Unix sockets", SHORT_OF))?;
-        Ok(Wires {
-            near: vec![near.into()],
-            far: vec![far.into()],
+        let mut wires = Wires {
             address: format!("ringmq-perf-{}-{run}", process::id()),
-        })
+            ..Wires::default()
+        };
+        let mut fars = Vec::new();
+        for _ in 0..spec.far_sides() {
+            let (near, far) =
+                UnixStream::pair().map_err(Error::os("create a pair of Unix sockets", SHORT_OF))?;
+            wires.near.push(near.into());
+            fars.push(vec![far.into()]);
+        }
+        wires.others = fars.split_off(1);
+        wires.far = fars.remove(0);
+        Ok(wires)
     }
 
     fn attach(spec: &Spec, side: Side, ends: Ends) -> Result<Self::End, Error> {

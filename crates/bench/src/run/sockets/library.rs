@@ -1,7 +1,9 @@
 //! A libzmq that is loaded at run time: the machine's own, or ringmq's under the same interface.
 //!
-//! This is the only file that calls the library. The manual page of each function has its contract
+//! This file and `library/message.rs` are the only ones that call the library. The manual page of each function has its contract
 //! (<https://libzmq.readthedocs.io/>). The comment at each call says why the contract holds.
+
+mod message;
 
 use std::env;
 use std::ffi::{CStr, CString, OsString, c_char, c_int, c_void};
@@ -48,6 +50,7 @@ pub(crate) struct Library {
     set: Set,
     send: Send,
     recv: Recv,
+    message: message::Functions,
     errno: Errno,
     strerror: Strerror,
 }
@@ -70,6 +73,16 @@ pub(super) const CURVE_PUBLICKEY: c_int = 48;
 pub(super) const CURVE_SECRETKEY: c_int = 49;
 /// `ZMQ_CURVE_SERVERKEY`, whose value is 32 bytes, or text.
 pub(super) const CURVE_SERVERKEY: c_int = 50;
+/// `ZMQ_SUBSCRIBE`, whose value is bytes.
+pub(super) const SUBSCRIBE: c_int = 6;
+/// `ZMQ_SNDHWM`, whose value is an `int`.
+pub(super) const SNDHWM: c_int = 23;
+/// `ZMQ_RCVHWM`, whose value is an `int`.
+pub(super) const RCVHWM: c_int = 24;
+/// `ZMQ_XPUB_VERBOSE`, whose value is an `int`.
+pub(super) const XPUB_VERBOSE: c_int = 40;
+/// `ZMQ_XPUB_NODROP`, whose value is an `int`.
+pub(super) const XPUB_NODROP: c_int = 69;
 /// `ZMQ_RCVMORE`, whose value is an `int`.
 const RCVMORE: c_int = 13;
 /// `ZMQ_SNDMORE`, a flag of `zmq_send`.
@@ -187,6 +200,15 @@ impl Library {
             set: find!(c"zmq_setsockopt"),
             send: find!(c"zmq_send"),
             recv: find!(c"zmq_recv"),
+            message: message::Functions {
+                init: find!(c"zmq_msg_init"),
+                init_size: find!(c"zmq_msg_init_size"),
+                data: find!(c"zmq_msg_data"),
+                size: find!(c"zmq_msg_size"),
+                send: find!(c"zmq_msg_send"),
+                recv: find!(c"zmq_msg_recv"),
+                close: find!(c"zmq_msg_close"),
+            },
             errno: find!(c"zmq_errno"),
             strerror: find!(c"zmq_strerror"),
         })

@@ -1,4 +1,5 @@
-//! The sockets of a loaded library, as a C program uses them: `zmq_send` and `zmq_recv`.
+//! The sockets of a loaded library, as a C program uses them: `zmq_send` and `zmq_recv`, or `zmq_msg_send` and
+//! `zmq_msg_recv`.
 
 use std::io;
 use std::sync::OnceLock;
@@ -6,9 +7,10 @@ use std::sync::OnceLock;
 use ringmq::{Kind, Login, Security};
 
 use crate::error::Error;
+use crate::plan::large::Bodies;
 use crate::plan::sockets::Face;
 use crate::run::sockets::library::{self, Context, Library, Socket};
-use crate::run::sockets::talk::{Choice, SOCKETS, Sockets, Talk};
+use crate::run::sockets::talk::{Body, Choice, SOCKETS, Sockets, Talk};
 use crate::run::sockets::zap::Handler;
 
 /// A context of stock libzmq.
@@ -52,7 +54,45 @@ fn socket(context: &Context, kind: Kind, choice: &Choice) -> io::Result<Socket> 
         }
         _ => return Err(io::Error::other("a mechanism that libzmq has not")),
     }
+    if let Some(large) = choice.large {
+        let mark = i32::try_from(large.mark).unwrap_or(i32::MAX);
+        socket.set_number(library::SNDHWM, mark)?;
+        socket.set_number(library::RCVHWM, mark)?;
+        match kind {
+            Kind::Xpub => {
+                socket.set_number(library::XPUB_VERBOSE, 1)?;
+                socket.set_number(library::XPUB_NODROP, 1)?;
+            }
+            Kind::Sub => socket.set_bytes(library::SUBSCRIBE, b"")?,
+            _ => {}
+        }
+    }
     Ok(socket)
+}
+
+/// Sends from a buffer of the program, or a message that the library has made.
+#[inline]
+fn send_body(socket: &mut Socket, body: Body, buffer: &mut Vec<u8>, stamp: u64) -> io::Result<()> {
+    if body.bodies == Bodies::Copied {
+        buffer.resize(body.size, 0);
+        body.write(buffer, stamp);
+        return socket.send(buffer);
+    }
+    socket.send_message(body.size, |room| {
+        body.touch.write(body.size, stamp, |at, word| {
+            room[at..at + word.len()].write_copy_of_slice(word);
+        });
+    })
+}
+
+/// Receives to a buffer of the program, or a message of the library.
+#[inline]
+fn recv_body(socket: &mut Socket, body: Body, buffer: &mut Vec<u8>, stamp: u64) -> io::Result<u64> {
+    if body.bodies == Bodies::Copied {
+        Talk::recv(socket, buffer, body.size)?;
+        return body.read(buffer, stamp);
+    }
+    socket.recv_message(|bytes| body.read(bytes, stamp))?
 }
 
 impl Sockets for Stock {
@@ -68,6 +108,28 @@ impl Sockets for Stock {
 
     fn socket(&self, kind: Kind, choice: &Choice) -> io::Result<Socket> {
         socket(&self.0, kind, choice)
+    }
+
+    #[inline]
+    fn send_body(
+        &self,
+        socket: &mut Socket,
+        body: Body,
+        buffer: &mut Vec<u8>,
+        stamp: u64,
+    ) -> io::Result<()> {
+        send_body(socket, body, buffer, stamp)
+    }
+
+    #[inline]
+    fn recv_body(
+        &self,
+        socket: &mut Socket,
+        body: Body,
+        buffer: &mut Vec<u8>,
+        stamp: u64,
+    ) -> io::Result<u64> {
+        recv_body(socket, body, buffer, stamp)
     }
 
     fn authenticate(&self, login: Login) -> io::Result<Handler> {
@@ -88,6 +150,28 @@ impl Sockets for OwnC {
 
     fn socket(&self, kind: Kind, choice: &Choice) -> io::Result<Socket> {
         socket(&self.0, kind, choice)
+    }
+
+    #[inline]
+    fn send_body(
+        &self,
+        socket: &mut Socket,
+        body: Body,
+        buffer: &mut Vec<u8>,
+        stamp: u64,
+    ) -> io::Result<()> {
+        send_body(socket, body, buffer, stamp)
+    }
+
+    #[inline]
+    fn recv_body(
+        &self,
+        socket: &mut Socket,
+        body: Body,
+        buffer: &mut Vec<u8>,
+        stamp: u64,
+    ) -> io::Result<u64> {
+        recv_body(socket, body, buffer, stamp)
     }
 
     fn authenticate(&self, login: Login) -> io::Result<Handler> {

@@ -34,6 +34,7 @@ pub(crate) fn side<C: Sockets>(run: Run<'_>) -> Result<String, Error> {
     let choice = Choice {
         wait: run.spec.wait,
         security: security(run.spec, side),
+        large: None,
     };
     let authenticator = authenticator(&context, run.spec, side);
     let authenticator = authenticator.map_err(Error::os("start an authenticator", SOCKETS))?;

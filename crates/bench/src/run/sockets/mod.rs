@@ -2,6 +2,7 @@
 
 pub(crate) mod connect;
 pub(crate) mod joint;
+pub(crate) mod large;
 mod libraries;
 pub(crate) mod library;
 pub(crate) mod loaded;

@@ -2,12 +2,13 @@
 
 use std::io;
 
-use ringmq::{Authenticator, Kind, Login, RunningAuthenticator};
+use ringmq::{Authenticator, Frame, Kind, Login, RunningAuthenticator, SetOption, Vow};
 
 use crate::error::Error;
+use crate::plan::large::Bodies;
 use crate::plan::sockets::Face;
 use crate::plan::words::Wait;
-use crate::run::sockets::talk::{Choice, SOCKETS, Sockets, Talk};
+use crate::run::sockets::talk::{Body, Choice, SOCKETS, Sockets, Talk};
 
 /// A context of `ringmq`.
 #[derive(Debug, Clone)]
@@ -31,6 +32,28 @@ impl Sockets for Ours {
         socket(&self.0, kind, choice)
     }
 
+    #[inline]
+    fn send_body(
+        &self,
+        socket: &mut ringmq::Socket,
+        body: Body,
+        buffer: &mut Vec<u8>,
+        stamp: u64,
+    ) -> io::Result<()> {
+        send_body(&self.0, socket, body, buffer, stamp)
+    }
+
+    #[inline]
+    fn recv_body(
+        &self,
+        socket: &mut ringmq::Socket,
+        body: Body,
+        _: &mut Vec<u8>,
+        stamp: u64,
+    ) -> io::Result<u64> {
+        recv_body(socket, body, stamp)
+    }
+
     fn authenticate(&self, login: Login) -> io::Result<RunningAuthenticator> {
         authenticate(&self.0, login)
     }
@@ -50,6 +73,28 @@ impl Sockets for Plain {
 
     fn socket(&self, kind: Kind, choice: &Choice) -> io::Result<ringmq::Socket> {
         socket(&self.0, kind, choice)
+    }
+
+    #[inline]
+    fn send_body(
+        &self,
+        socket: &mut ringmq::Socket,
+        body: Body,
+        buffer: &mut Vec<u8>,
+        stamp: u64,
+    ) -> io::Result<()> {
+        send_body(&self.0, socket, body, buffer, stamp)
+    }
+
+    #[inline]
+    fn recv_body(
+        &self,
+        socket: &mut ringmq::Socket,
+        body: Body,
+        _: &mut Vec<u8>,
+        stamp: u64,
+    ) -> io::Result<u64> {
+        recv_body(socket, body, stamp)
     }
 
     fn authenticate(&self, login: Login) -> io::Result<RunningAuthenticator> {
@@ -74,9 +119,64 @@ fn socket(context: &ringmq::Context, kind: Kind, choice: &Choice) -> io::Result<
         Wait::Adaptive => ringmq::Wait::Adaptive,
     });
     let options = options.security(choice.security.clone());
-    context
-        .socket_with(kind, &options)
-        .map_err(io::Error::other)
+    let Some(large) = choice.large else {
+        return context
+            .socket_with(kind, &options)
+            .map_err(io::Error::other);
+    };
+    let options = options.send_hwm(large.mark).recv_hwm(large.mark);
+    let socket = context.socket_with(kind, &options);
+    let mut socket = socket.map_err(io::Error::other)?;
+    let set: &[_] = match kind {
+        Kind::Xpub => &[SetOption::XpubVerbose(true), SetOption::XpubNodrop(true)],
+        Kind::Sub => &[SetOption::Subscribe(b"")],
+        _ => &[],
+    };
+    for option in set {
+        socket.set(*option).map_err(io::Error::other)?;
+    }
+    if large.in_place {
+        // SAFETY: the peers are sides of the same run, which do not write to a message that they have sent.
+        socket.set_in_place(unsafe { Vow::new() });
+    }
+    Ok(socket)
+}
+
+/// Sends an ordinary frame, or a block.
+#[inline]
+fn send_body(
+    context: &ringmq::Context,
+    socket: &mut ringmq::Socket,
+    body: Body,
+    buffer: &mut Vec<u8>,
+    stamp: u64,
+) -> io::Result<()> {
+    let frame = match body.bodies {
+        Bodies::Copied => {
+            buffer.resize(body.size, 0);
+            body.write(buffer, stamp);
+            Frame::copy_from_slice(buffer)
+        }
+        Bodies::SentInPlace | Bodies::InPlace => {
+            let mut block = context.block(body.size).map_err(io::Error::other)?;
+            body.write(&mut block, stamp);
+            block.freeze()
+        }
+    };
+    socket.send(frame).map_err(io::Error::other)
+}
+
+/// Receives a message of one part, copied or in place as the socket is set.
+#[inline]
+fn recv_body(socket: &mut ringmq::Socket, body: Body, stamp: u64) -> io::Result<u64> {
+    let message = socket.recv().map_err(io::Error::other)?;
+    match &message[..] {
+        [frame] => body.read(frame, stamp),
+        parts => Err(io::Error::other(format!(
+            "a message of {} parts where one was sent",
+            parts.len()
+        ))),
+    }
 }
 
 impl Talk for ringmq::Socket {

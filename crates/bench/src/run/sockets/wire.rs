@@ -21,6 +21,13 @@ impl Wire {
         Ok((Wire(UnixStream::from(wire)), address))
     }
 
+    /// All wires of a side, and the name of this run.
+    pub(crate) fn all(ends: Ends) -> (Vec<Wire>, String) {
+        let wires = ends.fds.into_iter();
+        let wires = wires.map(|wire| Wire(UnixStream::from(wire)));
+        (wires.collect(), ends.address)
+    }
+
     /// Sends the endpoints that this side is bound to.
     pub(crate) fn send_endpoints(&mut self, endpoints: &[String]) -> io::Result<()> {
         self.0

@@ -22,7 +22,7 @@ impl Carrier for OsPipe {
         Ok(Wires {
             near: vec![near_read, near_write],
             far: vec![far_read, far_write],
-            address: String::new(),
+            ..Wires::default()
         })
     }
 

@@ -61,7 +61,7 @@ impl<S: StreamSocket> Carrier for Duplex<S> {
         Ok(Wires {
             near: vec![near.into()],
             far: vec![far.into()],
-            address: String::new(),
+            ..Wires::default()
         })
     }
 

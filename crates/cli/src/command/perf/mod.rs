@@ -11,7 +11,8 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use ringmq_bench::{
-    Face, Mechanism, Pattern, Pin, Program, Size, Sockets, Spec, Transport, Wait, Work,
+    Bodies, Face, FarSides, Large, Mechanism, Pattern, Pin, Program, Size, Sockets, Spec, Touch,
+    Transport, Wait, Work,
 };
 
 /// The verbs of `ringmq perf`.
@@ -122,6 +123,45 @@ struct Choices {
     /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
+}
+
+/// How large bodies are made and read.
+#[derive(Debug, Args)]
+struct LargeBodies {
+    /// Make each body anew, write and read parts of it: copied at both ends (send and recv, or zmq_send and zmq_recv),
+    /// sent in place (blocks, or zmq_msg_send and zmq_msg_recv), or received in place as well (a vow, or
+    /// RINGMQ_IN_PLACE=1). Of zmq-ipc and zmq-tcp; the pipe has in-place. [default: one buffer for all messages]
+    #[arg(long, value_parser = words::<Bodies>(Bodies::ALL.map(Bodies::name)))]
+    bodies: Option<Bodies>,
+    /// The parts of large bodies that are written and read: the first and the last 8 bytes, or 8 bytes of each page.
+    /// [default: ends]
+    #[arg(long, value_parser = words::<Touch>(Touch::ALL.map(Touch::name)))]
+    touch: Option<Touch>,
+    /// The number of processes that pub-sub publishes to. [default: 1]
+    #[arg(long, value_name = "N")]
+    subscribers: Option<FarSides>,
+}
+
+impl LargeBodies {
+    /// Adds what was asked for to `spec`. Any of the arguments asks for large bodies, and pub-sub does.
+    fn of(&self, spec: Spec) -> Spec {
+        let asked = self.bodies.is_some()
+            || self.touch.is_some()
+            || self.subscribers.is_some()
+            || spec.sockets.pattern == Pattern::PubSub;
+        if !asked {
+            return spec;
+        }
+        let bodies = match spec.transport {
+            Transport::Pipe => Bodies::InPlace,
+            _ => Bodies::default(),
+        };
+        spec.with_large(Large {
+            bodies: self.bodies.unwrap_or(bodies),
+            touch: self.touch.unwrap_or_default(),
+            far_sides: self.subscribers.unwrap_or_default(),
+        })
+    }
 }
 
 impl Choices {

@@ -7,13 +7,15 @@ use clap::Args;
 use ringmq_bench::plot::{Curve, check, draw};
 use ringmq_bench::{Measured, Pause, Program, Report, Spec, Work, run};
 
-use super::{Choices, Failure};
+use super::{Choices, Failure, LargeBodies};
 
 /// Arguments of `ringmq perf latency`.
 #[derive(Debug, Args)]
 pub(crate) struct Latency {
     #[command(flatten)]
     choices: Choices,
+    #[command(flatten)]
+    large: LargeBodies,
     /// Sleep so long before each message, such as 100us or 10ms, and measure how long it takes one way, to a receiver
     /// that has slept meanwhile.
     #[arg(long, value_name = "TIME")]
@@ -28,6 +30,8 @@ pub(crate) struct Latency {
 pub(crate) struct Throughput {
     #[command(flatten)]
     choices: Choices,
+    #[command(flatten)]
+    large: LargeBodies,
 }
 
 /// Arguments of `ringmq perf connect`.
@@ -61,7 +65,7 @@ impl Memory {
 impl Latency {
     pub(super) fn run(&self, program: &Program) -> Result<(), Failure> {
         self.plot.as_deref().map_or(Ok(()), check)?;
-        let mut spec = self.choices.spec(Work::Latency)?;
+        let mut spec = self.large.of(self.choices.spec(Work::Latency)?);
         if let Some(pause) = self.pause {
             spec = spec.with_pause(pause);
             spec = self.choices.counted(spec);
@@ -84,7 +88,7 @@ impl Latency {
 
 impl Throughput {
     pub(super) fn run(&self, program: &Program) -> Result<(), Failure> {
-        let spec = self.choices.spec(Work::Throughput)?;
+        let spec = self.large.of(self.choices.spec(Work::Throughput)?);
         measure(&spec, self.choices.json, program).map(drop)
     }
 }

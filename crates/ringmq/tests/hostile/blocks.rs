@@ -111,22 +111,82 @@ fn a_record_is_waited_for_until_its_memory_comes() {
 #[test]
 fn a_table_that_changes_after_it_was_read_is_not_read_again() {
     let _guard = watchdog(Duration::from_secs(60));
+    for in_place in [false, true] {
+        let scratch = Scratch::new();
+        let (mut pull, path) = bound(&scratch, Kind::Pull);
+        // SAFETY: this test writes nothing to the block that it has sent.
+        pull.set_in_place(in_place.then(|| unsafe { Vow::new() }));
+        let mut peer = ByHand::connect(&path, "PUSH");
+        let (ring, arena) = (memory(SEGMENT), arena());
+        record(&ring, &[1, 4096, name(0, 8192)]);
+        assert!(peer.send_blocks(0, &arena));
+        peer.begin(&ring);
+        let until = soon();
+        while !pull.events().unwrap().readable {
+            assert!(std::time::Instant::now() < until);
+        }
+        // It has been checked.
+        record(&ring, &[1, u64::MAX, name(3, ARENA as u64)]);
+        let message = pull.recv_deadline(soon()).unwrap();
+        assert_eq!(message[0].len(), 4096);
+        assert!(message[0].starts_with(&WORD.to_ne_bytes()));
+        assert!(peer.seen(POSITION) > 0);
+    }
+}
+
+#[test]
+fn names_that_overlap_are_read_as_they_are() {
+    let _guard = watchdog(Duration::from_secs(60));
+    for in_place in [false, true] {
+        let scratch = Scratch::new();
+        let (mut pull, path) = bound(&scratch, Kind::Pull);
+        // SAFETY: this test writes nothing to what it has sent.
+        pull.set_in_place(in_place.then(|| unsafe { Vow::new() }));
+        let mut peer = ByHand::connect(&path, "PUSH");
+        let (ring, arena) = (memory(SEGMENT), arena());
+        let (all, page) = (ARENA as u64, 4096);
+        record(
+            &ring,
+            &[3, all, name(0, 0), page, name(0, page), page, name(0, page)],
+        );
+        assert!(peer.send_blocks(0, &arena));
+        peer.begin(&ring);
+        let message = pull.recv_deadline(soon()).unwrap();
+        let lens: Vec<usize> = message.iter().map(|part| part.len()).collect();
+        assert_eq!(lens, [ARENA, 4096, 4096]);
+        for part in message.iter() {
+            for page in part.chunks(4096) {
+                assert_eq!(page[..8], WORD.to_ne_bytes());
+                assert!(page[8..].iter().all(|byte| *byte == 0));
+            }
+        }
+        serves_another(&mut pull, &path);
+    }
+}
+
+/// Nothing is read, and the memory of another peer least of all.
+#[test]
+fn names_of_memory_that_is_gone_or_of_another_peer_are_waited_for() {
+    let _guard = watchdog(Duration::from_secs(60));
     let scratch = Scratch::new();
     let (mut pull, path) = bound(&scratch, Kind::Pull);
-    let mut peer = ByHand::connect(&path, "PUSH");
+    let owner = ByHand::connect(&path, "PUSH");
+    let mut thief = ByHand::connect(&path, "PUSH");
     let (ring, arena) = (memory(SEGMENT), arena());
-    record(&ring, &[1, 8, name(0, 8192)]);
-    assert!(peer.send_blocks(0, &arena));
-    peer.begin(&ring);
-    let until = soon();
-    while !pull.events().unwrap().readable {
-        assert!(std::time::Instant::now() < until);
+    assert!(owner.send_blocks(7, &arena));
+    assert!(thief.send_blocks(3, &arena));
+    thief.blocks_gone(3);
+    record(&ring, &[2, 8, name(7, 0), 8, name(3, 0)]);
+    thief.begin(&ring);
+    for _ in 0..5 {
+        look(&mut pull);
     }
-    // It has been checked.
-    record(&ring, &[1, u64::MAX, name(3, ARENA as u64)]);
-    let message = pull.recv_deadline(soon()).unwrap();
-    assert_eq!(message[0].as_slice(), WORD.to_ne_bytes());
-    assert!(peer.seen(POSITION) > 0);
+    assert_eq!(thief.seen(POSITION), 0);
+    // A number that is used again is another memory.
+    assert!(thief.send_blocks(3, &arena));
+    look(&mut pull);
+    serves_another(&mut pull, &path);
+    assert!(!owner.is_closed() && !thief.is_closed());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use ringmq::{Context, Kind, Socket};
+use ringmq::{Context, Kind, Socket, SocketOptions};
 use ringmq_sys::{Address, Event, ForkMark, Mapping, OwnMemory, Ringer, Stream, adopt};
 use ringmq_testing::{Scratch, soon, zmtp_greeting, zmtp_ready};
 
@@ -19,9 +19,12 @@ const GENERATION: usize = 0x80;
 
 /// Words of a slot.
 pub(crate) const POSITION: usize = 0x00;
+pub(crate) const LENT_USED: usize = 0x08;
+pub(crate) const LENT: usize = 0x10;
 pub(crate) const RECEIVED: usize = 0x80;
 pub(crate) const SEGMENTS: usize = 0xd0;
 pub(crate) const RECEIVING_MARK: usize = 0xe0;
+pub(crate) const EPOCH: usize = 0xe8;
 
 /// Kinds of records.
 pub(crate) const LAST: u64 = 1;
@@ -87,8 +90,18 @@ pub(crate) fn bound(scratch: &Scratch, kind: Kind) -> (Socket, String) {
 
 /// The same, in this context.
 pub(crate) fn bound_in(context: &Context, scratch: &Scratch, kind: Kind) -> (Socket, String) {
+    bound_with(context, scratch, kind, &SocketOptions::new())
+}
+
+/// The same, with these options.
+pub(crate) fn bound_with(
+    context: &Context,
+    scratch: &Scratch,
+    kind: Kind,
+    options: &SocketOptions,
+) -> (Socket, String) {
     let path = scratch.path("s");
-    let mut socket = context.socket(kind).unwrap();
+    let mut socket = context.socket_with(kind, options).unwrap();
     socket.set_linger(Duration::ZERO);
     socket.bind(&format!("ipc://{path}")).unwrap();
     (socket, path)

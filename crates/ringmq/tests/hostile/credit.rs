@@ -9,7 +9,7 @@ use ringmq_testing::{Scratch, in_own_process, watchdog};
 use crate::by_hand::{ByHand, RECEIVED, SEGMENTS, bound};
 
 /// Bytes of the memory that this process sends by: of all its sockets.
-fn memory() -> u64 {
+pub(crate) fn memory() -> u64 {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let ours = |line: &&str| line.contains("/memfd:ringmq-") && line.contains(" rw-s ");
     let bytes = |line: &str| {
@@ -21,7 +21,7 @@ fn memory() -> u64 {
 }
 
 /// Sends until all of them are sent to in shared memory.
-fn go_over(publisher: &mut Socket, peers: &[ByHand]) {
+pub(crate) fn go_over(publisher: &mut Socket, peers: &[ByHand]) {
     peers.iter().for_each(ByHand::subscribe);
     while peers.iter().any(|peer| peer.seen(SEGMENTS) == 0) {
         publisher.send("hello").unwrap();

@@ -13,5 +13,7 @@ mod credit;
 mod filters;
 mod frames;
 mod jumps;
+mod lending;
 mod parts;
 mod storms;
+mod vow;

@@ -117,6 +117,19 @@ fn printed(program: &mut Command, folder: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Compiles an example in C, linked with our library, into a folder.
+fn in_c(name: &str, library: &Path, folder: &Path) -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let program = folder.join(name);
+    let mut compile = Command::new("cc");
+    compile.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-I"]);
+    compile.arg(here.join("../include"));
+    compile.arg(here.join("c").join(name).with_extension("c"));
+    compile.arg(library).arg("-o").arg(&program);
+    assert!(compile.status().unwrap().success(), "{name}.c");
+    program
+}
+
 #[test]
 fn curve_in_rust() {
     assert_eq!(lines("curve", &[]), ["The server says: alice"]);
@@ -126,18 +139,59 @@ fn curve_in_rust() {
 fn examples_in_c() {
     let scratch = tempfile::tempdir().unwrap();
     let library = library_in(scratch.path());
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     for (name, expected) in [("hello", "hello\n"), ("curve", "The server says: alice\n")] {
-        let program = scratch.path().join(name);
-        let mut compile = Command::new("cc");
-        compile.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-I"]);
-        compile.arg(here.join("../include"));
-        compile.arg(here.join("c").join(name).with_extension("c"));
-        compile.arg(&library).arg("-o").arg(&program);
-        assert!(compile.status().unwrap().success(), "{name}.c");
+        let program = in_c(name, &library, scratch.path());
         let printed = printed(&mut Command::new(program), scratch.path());
         assert_eq!(printed, expected, "{name}.c");
     }
+}
+
+/// Where Debian has libzmq.
+const STOCK: &str = "/usr/lib/x86_64-linux-gnu/libzmq.so.5";
+
+#[test]
+fn frames_are_streamed_with_each_library() {
+    let scratch = tempfile::tempdir().unwrap();
+    let ours = library_in(scratch.path());
+    let program = in_c("frames", &ours, scratch.path());
+    let ours = ours.to_str().unwrap();
+    let (mut libraries, mut names) = (vec![ours], vec!["ringmq", "ringmq in place"]);
+    if Path::new(STOCK).is_file() {
+        libraries.insert(0, STOCK);
+        names.insert(0, "libzmq");
+    }
+    let mut frames = Command::new(&program);
+    let text = printed(frames.arg("0.2").args(libraries), scratch.path());
+    let rows: Vec<_> = text.lines().skip(1).collect();
+    assert_eq!(rows.len(), names.len(), "{text}");
+    for (row, name) in rows.into_iter().zip(names) {
+        let figures = row.split_whitespace().rev().take(5);
+        let figures: Vec<f64> = figures.map(|word| word.parse().unwrap()).collect();
+        let [ratio, together, viewers, camera, frames] = figures[..] else {
+            panic!("{text}");
+        };
+        assert!(row.starts_with(name) && frames == 12.0, "{text}");
+        assert!(ratio > 0.0 && together > 0.0, "{text}");
+        // Each figure is rounded, and the whole has the start of the program, too.
+        assert!(together + 2.0 >= viewers + camera, "{text}");
+    }
+    // One run, with the library that the loader finds.
+    let text = printed(Command::new(&program).arg("0.1"), scratch.path());
+    assert!(
+        text.lines().last().unwrap().starts_with("ringmq "),
+        "{text}"
+    );
+    let nowhere = scratch.path().join("libnone.so");
+    let mut frames = Command::new(&program);
+    frames.arg("0.1").arg(nowhere);
+    let output = frames.env("LD_LIBRARY_PATH", scratch.path()).output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.stdout.is_empty() && said.contains("libnone.so"),
+        "{said}"
+    );
 }
 
 #[test]

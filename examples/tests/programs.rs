@@ -209,3 +209,12 @@ fn curve_in_python() {
     let printed = printed(python.arg("-B").arg(program), scratch.path());
     assert_eq!(printed, "The server says: alice\n");
 }
+
+#[test]
+fn pictures_arrive_where_they_were_drawn() {
+    let lines = lines("blocks", &[]);
+    assert_eq!(
+        lines,
+        ["300 pictures of 6220800 bytes; the brightness changed by 1104"]
+    );
+}

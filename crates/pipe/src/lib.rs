@@ -4,6 +4,7 @@
 //!        process A                     Unix socket, once                process B
 //!                         ── offer: 2 memfds, 2 doorbells ──▶
 //!                         ◀─ offer: 2 memfds, 2 doorbells ───
+//!                          (memory for blocks, where there is some)
 //!
 //!   Sender ──▶ [ ring of A ] ═════════ A writes, B reads ═════════▶ Receiver
 //!   Receiver ◀═════════ B writes, A reads ═════════ [ ring of B ] ◀── Sender
@@ -12,13 +13,17 @@
 //! No thread stands between: the sender's thread writes the ring, and the receiver's thread reads it. A system call is
 //! made only to wake a peer that sleeps. A small message costs the time that one cache line takes to travel.
 //!
-//! # Three faces
+//! # Four faces
 //!
 //! | face | send | receive |
 //! | --- | --- | --- |
 //! | bytes | [`Write`](std::io::Write), [`try_write`](Sender::try_write) | [`Read`](std::io::Read), [`try_read`](Receiver::try_read) |
 //! | messages | [`send`](Sender::send), [`send_batch`](Sender::send_batch) | [`recv`](Receiver::recv) |
 //! | slots | [`claim`](Sender::claim), then [`commit`](Claim::commit) | [`recv_in_place`](Receiver::recv_in_place), for a [`Vow`] |
+//! | blocks | [`block`](Sender::block), then [`send_block`](Sender::send_block) | [`recv_block`](Receiver::recv_block), for a [`Vow`] |
+//!
+//! A block is memory beside the ring ([`Options::block_capacity`]): a message in it is never copied, may be as long as that
+//! memory, and may be kept by its receiver for any time.
 //!
 //! Each waits (as [`Wait`] says), has a deadline, or does not wait: then [`AsFd`](std::os::fd::AsFd)
 //! gives a descriptor for poll, epoll or an async runtime.
@@ -75,8 +80,8 @@ mod vow;
 pub mod waiting;
 
 pub use bare::{
-    Claim, ConnectError, Lent, ListenError, Listener, OfferError, Options, OptionsError, Pipe,
-    Receiver, RecvError, SendError, Sender, Stats,
+    Block, Claim, ConnectError, HeldBlock, Lent, ListenError, Listener, OfferError, Options,
+    OptionsError, Pipe, Receiver, RecvError, SendError, Sender, Stats, UnsentBlock,
 };
 pub use maps::{has_mappings_for_connections, mappings};
 pub use refusal::RefusalReason as Reason;

@@ -47,6 +47,24 @@ pub enum Corrupt {
         /// The most that it can be at its position.
         most: u64,
     },
+    /// A message in a block whose table does not have one part, or is no whole table.
+    Table {
+        /// Where its record was read.
+        position: u64,
+        /// The parts that it names; 0 if there is no room for a table.
+        parts: u64,
+    },
+    /// A message in a block that does not lie in the memory for blocks, or whose name is none.
+    Block {
+        /// Where its record was read.
+        position: u64,
+        /// The name of the block.
+        name: u64,
+        /// The length of the message, in bytes.
+        len: u64,
+        /// The bytes of the memory for blocks.
+        memory: u64,
+    },
 }
 
 impl fmt::Display for Corrupt {
@@ -85,6 +103,23 @@ impl fmt::Display for Corrupt {
                 write!(
                     f,
                     "the reader reports {reported} messages, of which it can have passed {most}"
+                )
+            }
+            Corrupt::Table { position, parts } => {
+                write!(
+                    f,
+                    "a message in a block at position {position} has a table of {parts} parts, not of one"
+                )
+            }
+            Corrupt::Block {
+                position,
+                name,
+                len,
+                memory,
+            } => {
+                write!(
+                    f,
+                    "a message of {len} bytes at position {position} is in the block {name:#x}, which the {memory} bytes for blocks do not have"
                 )
             }
         }

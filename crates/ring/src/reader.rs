@@ -5,7 +5,7 @@ use core::mem::MaybeUninit;
 use crate::check_capacity;
 use crate::error::{BadCapacity, Corrupt};
 use crate::memory::{Contiguous, Memory, MemoryMut};
-use crate::record::{self, HEADER, Header, Kind};
+use crate::record::{self, Admits, HEADER, Header, Kind};
 use crate::room::Room;
 use crate::word::Word;
 
@@ -28,8 +28,8 @@ pub struct Reader<R, P> {
     capacity: u64,
     /// Where the next header lies. Invariant: a multiple of 8.
     position: u64,
-    /// Whether the writer may jump to other memory, and publish messages of several parts.
-    grows: bool,
+    /// Records that the writer may publish.
+    admits: Admits,
 }
 
 /// A record that was found and checked: it lies within the memory in one piece.
@@ -82,14 +82,21 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
             report,
             capacity,
             position,
-            grows: false,
+            admits: Admits::Plain,
         })
     }
 
     /// The same, of a ring that may grow by jumps and may hold messages of several parts: one between sockets.
     #[must_use]
     pub fn growing(mut self) -> Self {
-        self.grows = true;
+        self.admits = Admits::All;
+        self
+    }
+
+    /// The same, of a ring that does not grow, and whose messages may lie in blocks.
+    #[must_use]
+    pub fn with_blocks(mut self) -> Self {
+        self.admits = Admits::Blocks;
         self
     }
 
@@ -142,7 +149,7 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
 
     #[inline(always)]
     fn check(&self, position: u64, word: u64) -> Result<Record, Corrupt> {
-        let header = Header::decode(word, position, self.grows)?;
+        let header = Header::decode(word, position, self.admits)?;
         if header.kind == Kind::Pad {
             return self.check_behind_pad(position, word, header.len);
         }
@@ -164,7 +171,7 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
         if behind == 0 {
             return Err(Corrupt::Pad { position, word });
         }
-        let header = Header::decode(behind, start, self.grows)?;
+        let header = Header::decode(behind, start, self.admits)?;
         if header.kind == Kind::Pad {
             return Err(Corrupt::Pad {
                 position: start,

@@ -52,7 +52,8 @@ pub enum Kind {
     /// A whole message of two parts, the first of which is empty, and the second the payload: a request, or a reply.
     /// Sockets only.
     Enveloped = 8,
-    /// A whole message, behind a table of its parts. Long parts lie in other memory, which the table names. Sockets only.
+    /// A whole message, behind a table of its parts. Long parts lie in other memory, which the table names. Only where both
+    /// sides have such memory.
     Blocks = 9,
 }
 
@@ -65,6 +66,17 @@ impl Kind {
             Kind::Last | Kind::Parts | Kind::Enveloped | Kind::Blocks
         )
     }
+}
+
+/// Kinds that a reader admits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admits {
+    /// Those of a bare pipe.
+    Plain,
+    /// These, and messages in blocks.
+    Blocks,
+    /// All: those of sockets.
+    All,
 }
 
 /// A header that has been checked: kind and length agree with each other and with the ring.
@@ -80,20 +92,19 @@ impl Header {
         (kind as u64) << 32 | len as u64
     }
 
-    /// Checks a word that was loaded once from the peer's memory at `position`. What is of sockets only is known where
-    /// `grows` says so.
+    /// Checks a word that was loaded once from the peer's memory at `position`.
     #[inline(always)]
-    pub(crate) fn decode(word: u64, position: u64, grows: bool) -> Result<Header, Corrupt> {
+    pub(crate) fn decode(word: u64, position: u64, admits: Admits) -> Result<Header, Corrupt> {
         let kind = match word >> 32 {
             1 => Kind::Last,
             2 => Kind::More,
             3 => Kind::Pad,
             4 => Kind::End,
             5 => Kind::Abort,
-            6 if grows => Kind::Jump,
-            7 if grows => Kind::Parts,
-            8 if grows => Kind::Enveloped,
-            9 if grows => Kind::Blocks,
+            6 if admits == Admits::All => Kind::Jump,
+            7 if admits == Admits::All => Kind::Parts,
+            8 if admits == Admits::All => Kind::Enveloped,
+            9 if admits != Admits::Plain => Kind::Blocks,
             _ => return Err(Corrupt::Header { position, word }),
         };
         let len = word as u32;
@@ -183,13 +194,13 @@ mod tests {
             Kind::Enveloped,
         ] {
             for len in [0, 1, 8, u32::MAX] {
-                let header = Header::decode(Header::encode(kind, len), 0, true);
+                let header = Header::decode(Header::encode(kind, len), 0, Admits::All);
                 assert_eq!(header, Ok(Header { kind, len }));
             }
         }
-        let wrong = |word, grows| {
+        let wrong = |word, admits| {
             let refused = Err(Corrupt::Header { position: 24, word });
-            assert_eq!(Header::decode(word, 24, grows), refused);
+            assert_eq!(Header::decode(word, 24, admits), refused);
         };
         for word in [
             0,
@@ -200,10 +211,17 @@ mod tests {
             5 << 32 | 8,
             6 << 32 | 1,
         ] {
-            wrong(word, true);
+            wrong(word, Admits::All);
         }
         for kind in [Kind::Jump, Kind::Parts, Kind::Enveloped] {
-            wrong(Header::encode(kind, 0), false);
+            wrong(Header::encode(kind, 0), Admits::Plain);
+            wrong(Header::encode(kind, 0), Admits::Blocks);
+        }
+        let blocks = Header::encode(Kind::Blocks, 24);
+        wrong(blocks, Admits::Plain);
+        for admits in [Admits::Blocks, Admits::All] {
+            let (kind, len) = (Kind::Blocks, 24);
+            assert_eq!(Header::decode(blocks, 24, admits), Ok(Header { kind, len }));
         }
     }
 }

@@ -110,13 +110,22 @@ impl Receiver {
                 Err(error) => return Err(error),
             };
             let mut rest = Room::from(&mut into[read..]);
-            let copied = self.reader().copy_to(&record, self.taken, &mut rest);
+            let copied = if record.kind() == Kind::Blocks {
+                match self.read_block(record, rest.bytes()) {
+                    // As above.
+                    Err(_) if read > 0 => break,
+                    copied => copied?,
+                }
+            } else {
+                let copied = self.reader().copy_to(&record, self.taken, &mut rest);
+                self.taken += copied;
+                if self.taken >= record.len() {
+                    self.taken = 0;
+                    self.release(record)?;
+                }
+                copied
+            };
             read += copied;
-            self.taken += copied;
-            if self.taken >= record.len() {
-                self.taken = 0;
-                self.release(record)?;
-            }
             if copied == 0 {
                 match self.go_round(&mut lap, patience) {
                     Err(_) if read > 0 => break,

@@ -25,6 +25,14 @@ pub enum OptionsError {
         /// The most.
         most: usize,
     },
+    /// More memory for blocks than there can be.
+    #[error("{bytes} bytes for blocks; {most} is the most")]
+    BlockCapacity {
+        /// What was asked for.
+        bytes: usize,
+        /// The most.
+        most: u64,
+    },
     /// The greatest message.
     #[error("a greatest message of 0 bytes: nothing could be received")]
     MaxMessage,
@@ -141,6 +149,12 @@ pub enum SendError {
         len: u64,
         /// The most that can be sent in this way, in bytes.
         most: u64,
+    },
+    /// There is no memory for a block, and none will come back: the program has it in blocks that it has not sent.
+    #[error("no memory for a block of {len} bytes")]
+    OutOfMemory {
+        /// What was asked for, in bytes.
+        len: u64,
     },
     /// The peer has closed its receiver.
     #[error("the peer has closed its receiver")]
@@ -262,6 +276,7 @@ impl From<SendError> for io::Error {
             SendError::TimedOut => io::ErrorKind::TimedOut,
             SendError::Interrupted => io::ErrorKind::Interrupted,
             SendError::TooLarge { .. } => io::ErrorKind::InvalidInput,
+            SendError::OutOfMemory { .. } => io::ErrorKind::OutOfMemory,
             SendError::Closed | SendError::PeerDied => io::ErrorKind::BrokenPipe,
             SendError::Corrupt(_) => io::ErrorKind::InvalidData,
             SendError::Forked => io::ErrorKind::PermissionDenied,

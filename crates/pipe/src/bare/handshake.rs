@@ -1,12 +1,13 @@
 //! Connection set-up: offer – offer – accept, over the Unix socket. docs/handoff.md specifies it.
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use ringmq_sys::{Address, AdoptMemoryError, Ancillary, Credentials, RecvError, Stream};
 
 use super::error::ConnectError;
-use super::meeting::Own;
+use super::meeting::{Own, take_blocks};
 use super::offer::{DESCRIPTORS, FRAME, Frame, Offer, OfferError};
 use super::options::Options;
 use super::pipe::Pipe;
@@ -48,12 +49,12 @@ impl Options {
             },
         })?;
         send_offer(&stream, &own, deadline)?;
-        let met = recv_offer(&stream, deadline)
+        let met = recv_offer(&stream, DESCRIPTORS + 1, deadline)
             .map_err(timed_out)
-            .and_then(|(offer, credentials, came)| own.meet(&offer, came, credentials));
+            .and_then(|offered| conclude(own, offered));
         match met {
-            Ok(pipe) => {
-                send(&stream, Frame::Accept, deadline)?;
+            Ok((pipe, blocks)) => {
+                accept(&stream, blocks, deadline)?;
                 Ok(pipe)
             }
             Err(error) => Err(refuse(&stream, error)),
@@ -70,14 +71,17 @@ impl Options {
         let deadline = self.handshake_ends(Instant::now());
         let (own_left, own_right) = (Own::make(self)?, Own::make(self)?);
         send_offer(&left, &own_left, deadline)?;
-        send_offer(&right, &own_right, deadline)?;
-        let meet = |own: Own, stream| {
-            let (offer, credentials, mut came) = recv_offer(stream, deadline)?;
-            // The peer is this process: there is no death to watch for.
-            came.pidfd = None;
-            own.meet(&offer, came, credentials)
-        };
-        Ok((meet(own_left, &left)?, meet(own_right, &right)?))
+        let mut offered = recv_offer(&right, DESCRIPTORS, deadline)?;
+        // The peer is this process: there is no death to watch for.
+        offered.came.pidfd = None;
+        let (mut right_pipe, blocks) = answer(&right, own_right, offered, deadline)?;
+        let mut offered = recv_offer(&left, DESCRIPTORS + 1, deadline)?;
+        offered.came.pidfd = None;
+        let (left_pipe, memory) = conclude(own_left, offered)?;
+        accept(&left, memory, deadline)?;
+        let (_, came) = recv(&right, 1, deadline)?;
+        take_blocks(&mut right_pipe, came.fds, blocks)?;
+        Ok((left_pipe, right_pipe))
     }
 }
 
@@ -85,13 +89,14 @@ impl Options {
 #[derive(Debug)]
 pub(crate) enum Accepting {
     Offer(Stream),
-    Accept(Stream, Box<Pipe>),
+    /// The bytes are those of its memory for blocks, which comes with its word.
+    Accept(Stream, Box<Pipe>, u64),
 }
 
 impl Accepting {
     pub(crate) fn stream(&self) -> &Stream {
         match self {
-            Accepting::Offer(stream) | Accepting::Accept(stream, _) => stream,
+            Accepting::Offer(stream) | Accepting::Accept(stream, ..) => stream,
         }
     }
 
@@ -101,35 +106,28 @@ impl Accepting {
         let now = Some(Instant::now());
         match self {
             Accepting::Offer(stream) => {
-                let met = recv_offer(&stream, now).and_then(|(offer, credentials, came)| {
-                    let own = Credentials::own().uid;
-                    if credentials.uid != own && !options.other_uids {
-                        return Err(ConnectError::OtherUser {
-                            peer: credentials.uid,
-                            own,
-                        });
+                let met = recv_offer(&stream, DESCRIPTORS, now).and_then(|offered| {
+                    let (peer, own) = (offered.credentials.uid, Credentials::own().uid);
+                    if peer != own && !options.other_uids {
+                        return Err(ConnectError::OtherUser { peer, own });
                     }
-                    let mine = Own::make(options)?;
-                    let frame = Frame::Offer(mine.offer()).encode();
-                    let sent: Vec<_> = mine
-                        .descriptors()
-                        .iter()
-                        .map(|fd| fd.try_clone_to_owned())
-                        .collect::<Result<_, _>>()
-                        .map_err(ConnectError::os("dup"))?;
-                    let pipe = mine.meet(&offer, came, credentials)?;
-                    let sent: Vec<_> = sent.iter().map(std::os::fd::AsFd::as_fd).collect();
-                    stream.send(&frame, &sent, now).map_err(not_sent)?;
-                    Ok(pipe)
+                    answer(&stream, Own::make(options)?, offered, now)
                 });
                 match met {
-                    Ok(pipe) => Ok(Advanced::Waiting(Accepting::Accept(stream, Box::new(pipe)))),
+                    Ok((pipe, blocks)) => {
+                        let pipe = Box::new(pipe);
+                        Ok(Advanced::Waiting(Accepting::Accept(stream, pipe, blocks)))
+                    }
                     Err(error) => Err(refuse(&stream, error)),
                 }
             }
-            Accepting::Accept(stream, pipe) => {
-                let error = match recv(&stream, 0, now) {
-                    Ok((Frame::Accept, _)) => return Ok(Advanced::Done(pipe)),
+            Accepting::Accept(stream, mut pipe, blocks) => {
+                let descriptors = usize::from(blocks > 0);
+                let error = match recv(&stream, descriptors, now) {
+                    Ok((Frame::Accept, came)) => match take_blocks(&mut pipe, came.fds, blocks) {
+                        Ok(()) => return Ok(Advanced::Done(pipe)),
+                        Err(error) => error,
+                    },
                     Ok((Frame::Refuse(reason), _)) => ConnectError::Refused(reason),
                     Ok((other @ Frame::Offer(_), _)) => OfferError::Kind(other.kind()).into(),
                     Err(error) => error,
@@ -180,18 +178,90 @@ fn recv(
     Ok((Frame::decode(&bytes)?, came))
 }
 
+/// What a peer has offered.
+struct Offered {
+    offer: Offer,
+    credentials: Credentials,
+    came: Ancillary,
+}
+
 fn recv_offer(
     stream: &Stream,
+    descriptors: usize,
     deadline: Option<Instant>,
-) -> Result<(Offer, Credentials, Ancillary), ConnectError> {
-    match recv(stream, DESCRIPTORS, deadline)? {
+) -> Result<Offered, ConnectError> {
+    match recv(stream, descriptors, deadline)? {
         (Frame::Offer(offer), came) => {
             let credentials = came.credentials.ok_or(OfferError::Anonymous)?;
-            Ok((offer, credentials, came))
+            Ok(Offered {
+                offer,
+                credentials,
+                came,
+            })
         }
         (Frame::Refuse(reason), _) => Err(ConnectError::Refused(reason)),
         (other @ Frame::Accept, _) => Err(OfferError::Kind(other.kind()).into()),
     }
+}
+
+/// Meets a peer that has connected, and sends it the own offer. Returns the bytes of its memory for blocks, too.
+fn answer(
+    stream: &Stream,
+    own: Own,
+    offered: Offered,
+    deadline: Option<Instant>,
+) -> Result<(Pipe, u64), ConnectError> {
+    let Offered {
+        offer,
+        credentials,
+        came,
+    } = offered;
+    let frame = Frame::Offer(own.offer()).encode();
+    let sent: Vec<_> = own
+        .descriptors()
+        .into_iter()
+        .chain(own.blocks_for(&offer))
+        .map(|fd| fd.try_clone_to_owned())
+        .collect::<Result<_, _>>()
+        .map_err(ConnectError::os("dup"))?;
+    let pipe = own.meet(&offer, came, credentials)?;
+    let sent: Vec<_> = sent.iter().map(OwnedFd::as_fd).collect();
+    stream.send(&frame, &sent, deadline).map_err(not_sent)?;
+    Ok((pipe, offer.blocks))
+}
+
+/// Meets a peer that has answered the own offer. Returns the memory for blocks that is to be sent with the acceptance.
+fn conclude(own: Own, offered: Offered) -> Result<(Pipe, Option<OwnedFd>), ConnectError> {
+    let Offered {
+        offer,
+        credentials,
+        mut came,
+    } = offered;
+    let own_blocks = own.blocks_for(&offer);
+    let own_blocks = own_blocks
+        .map(|fd| fd.try_clone_to_owned())
+        .transpose()
+        .map_err(ConnectError::os("dup"))?;
+    let got = came.fds.len();
+    let want = DESCRIPTORS + usize::from(offer.blocks > 0);
+    if got != want {
+        return Err(OfferError::Descriptors { got, want }.into());
+    }
+    let blocks = came.fds.split_off(DESCRIPTORS);
+    let mut pipe = own.meet(&offer, came, credentials)?;
+    take_blocks(&mut pipe, blocks, offer.blocks)?;
+    Ok((pipe, own_blocks))
+}
+
+fn accept(
+    stream: &Stream,
+    blocks: Option<OwnedFd>,
+    deadline: Option<Instant>,
+) -> Result<(), ConnectError> {
+    let blocks: Vec<_> = blocks.iter().map(OwnedFd::as_fd).collect();
+    stream
+        .send(&Frame::Accept.encode(), &blocks, deadline)
+        .map_err(not_sent)
 }
 
 fn timed_out(error: ConnectError) -> ConnectError {

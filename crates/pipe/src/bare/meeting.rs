@@ -10,6 +10,7 @@ use ringmq_sys::{
     Ancillary, Credentials, Doorbell, ForkMark, OwnMemory, Ringer, adopt, allow_other_uid, barrier,
 };
 
+use super::block::{OwnBlocks, round_up};
 use super::error::ConnectError;
 use super::layout::{self, CONTROL};
 use super::offer::{DESCRIPTORS, Offer, OfferError};
@@ -19,7 +20,7 @@ use super::receiver::Receiver;
 use super::sender::Sender;
 use super::shared::Shared;
 use super::wait::Waiter;
-use crate::maps::Counted;
+use crate::maps::Map;
 use crate::waiting::Wait;
 
 /// The part of an end that is made before the peer is known, and offered to it.
@@ -29,6 +30,8 @@ pub(crate) struct Own {
     mark: ForkMark,
     control: OwnMemory,
     ring: OwnMemory,
+    /// The memory for blocks.
+    blocks: Option<OwnMemory>,
     data: (Doorbell, OwnedFd),
     room: (Doorbell, OwnedFd),
     generation: Generation<MappedMut>,
@@ -41,10 +44,16 @@ impl Own {
         let mark = ForkMark::current().map_err(ConnectError::os("mmap"))?;
         let control = OwnMemory::create("ringmq-control", CONTROL, &mark)?;
         let ring = OwnMemory::create("ringmq-ring", options.capacity, &mark)?;
+        let blocks = match round_up(options.blocks) {
+            Some(0) => None,
+            Some(bytes) => Some(OwnMemory::create("ringmq-blocks", bytes, &mark)?),
+            None => return Err(options.too_many_blocks().into()),
+        };
         if options.prefault {
-            ring.mapping()
-                .prefault()
-                .map_err(ConnectError::os("madvise"))?;
+            for memory in [Some(&ring), blocks.as_ref()].into_iter().flatten() {
+                let mapping = memory.mapping();
+                mapping.prefault().map_err(ConnectError::os("madvise"))?;
+            }
         }
         let identity = layout::own(control.mapping(), layout::IDENTITY);
         identity.publish(layout::MAGIC);
@@ -62,6 +71,7 @@ impl Own {
             room: bell()?,
             control,
             ring,
+            blocks,
             generation,
             passes_barriers: barrier::register(),
             options: options.clone(),
@@ -75,7 +85,21 @@ impl Own {
             ring: self.options.capacity as u64,
             greatest: self.options.max_message,
             start: self.options.start,
+            reads_blocks: true,
+            blocks: self.blocks_len(),
         }
+    }
+
+    /// Bytes of the memory for blocks; 0 if there is none.
+    fn blocks_len(&self) -> u64 {
+        let memory = self.blocks.as_ref();
+        memory.map_or(0, |memory| memory.mapping().len() as u64)
+    }
+
+    /// The memory for blocks, to be sent to a peer that has made this offer, if it can read it.
+    pub(crate) fn blocks_for(&self, offer: &Offer) -> Option<BorrowedFd<'_>> {
+        let memory = self.blocks.as_ref().filter(|_| offer.reads_blocks);
+        memory.map(OwnMemory::fd)
     }
 
     pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; DESCRIPTORS] {
@@ -87,26 +111,16 @@ impl Own {
         ]
     }
 
-    /// Checks what the peer offers, and puts the end together.
+    /// Checks what the peer offers, and puts the end together. The receiver does not have the peer's memory for blocks yet.
     pub(crate) fn meet(
         self,
         offer: &Offer,
         came: Ancillary,
         credentials: Credentials,
     ) -> Result<Pipe, ConnectError> {
-        let got = came.fds.len();
-        let Ok([control, ring, data, room]) = <[OwnedFd; DESCRIPTORS]>::try_from(came.fds) else {
-            return Err(OfferError::Descriptors {
-                got,
-                want: DESCRIPTORS,
-            }
-            .into());
-        };
-        let memory = |fd, len: u64, what| {
-            adopt(fd, len as usize, &self.mark)
-                .map_err(|refusal| ConnectError::PeerMemory { what, refusal })
-        };
-        let peer_control = memory(control, offer.control, "control page")?;
+        let [control, ring, data, room] = exactly(came.fds)?;
+        let memory = |fd, len, what| adopt_as(what, fd, len, &self.mark);
+        let peer_control = Arc::new(memory(control, offer.control, "control page")?);
         let peer_ring = memory(ring, offer.ring, "ring")?;
         let identity = layout::seen(&peer_control, layout::IDENTITY);
         let magic = identity.load();
@@ -120,8 +134,8 @@ impl Own {
         let data_ringer = Ringer::adopt(data)?;
         let room_ringer = Ringer::adopt(room)?;
 
-        let own_control = self.control.into_mapping();
-        let own_ring = self.ring.into_mapping();
+        let own_control = Arc::new(Map::from(self.control.into_mapping()));
+        let own_ring = Map::from(self.ring.into_mapping());
         let own = |offset| layout::own(&own_control, offset);
         let seen = |offset| layout::seen(&peer_control, offset);
         // SAFETY: the mapping is `len` bytes of ours, kept by `Shared`; this is the only writer that is made of it.
@@ -141,8 +155,11 @@ impl Own {
             self.options.start,
         )
         .map_err(bad_ring)?;
-        let reader = Reader::new(readable, own(layout::POSITION).into_memory(), offer.start)
+        let mut reader = Reader::new(readable, own(layout::POSITION).into_memory(), offer.start)
             .map_err(bad_ring)?;
+        if offer.blocks > 0 {
+            reader = reader.with_blocks();
+        }
         let wanted = Wanted::new(own(layout::WANTED));
         let receiver_cpu = own(layout::RECEIVER_CPU);
         let sender_cpu = own(layout::SENDER_CPU);
@@ -159,12 +176,19 @@ impl Own {
             peer_greatest: offer.greatest,
             barrier_reaches_peer: self.passes_barriers && offer.passes_barriers,
             may_change_payment: self.options.fences.is_none(),
-            _own_control: own_control,
+            own_control,
+            peer_control,
             _own_ring: own_ring,
-            _peer_control: peer_control,
             _peer_ring: peer_ring,
-            _counted: Counted::new(4),
         });
+        let blocks = self.blocks.filter(|_| offer.reads_blocks);
+        let blocks = match blocks.map(OwnMemory::into_mapping) {
+            Some(memory) => Some(
+                OwnBlocks::new(memory.into(), &shared.peer_control)
+                    .ok_or_else(|| self.options.too_many_blocks())?,
+            ),
+            None => None,
+        };
         let mut generation = self.generation;
         let wait = self.options.wait;
         let fences = self.options.fences.unwrap_or(wait == Wait::Park);
@@ -178,8 +202,51 @@ impl Own {
         let for_data = waiter(self.data.0, receiver_cpu, peer_sender_cpu)?;
         let for_room = waiter(self.room.0, sender_cpu, peer_receiver_cpu)?;
         Ok(Pipe::new(
-            Sender::new(writer, generation_seen, data_ringer, wanted, for_room),
+            Sender::new(
+                writer,
+                generation_seen,
+                data_ringer,
+                wanted,
+                for_room,
+                blocks,
+            ),
             Receiver::new(reader, wanted_seen, room_ringer, generation, for_data),
         ))
     }
+}
+
+/// Takes the memory for blocks that the peer has sent, of as many bytes as its offer says.
+pub(crate) fn take_blocks(
+    pipe: &mut Pipe,
+    fds: Vec<OwnedFd>,
+    bytes: u64,
+) -> Result<(), ConnectError> {
+    if bytes == 0 {
+        let [] = exactly(fds)?;
+        return Ok(());
+    }
+    let [fd] = exactly(fds)?;
+    let receiver = pipe.receiver();
+    let memory = adopt_as("memory for blocks", fd, bytes, receiver.mark())?;
+    receiver.set_blocks(memory);
+    Ok(())
+}
+
+/// The descriptors, if there are exactly so many.
+fn exactly<const N: usize>(fds: Vec<OwnedFd>) -> Result<[OwnedFd; N], OfferError> {
+    let (got, want) = (fds.len(), N);
+    fds.try_into()
+        .map_err(|_| OfferError::Descriptors { got, want })
+}
+
+fn adopt_as(
+    what: &'static str,
+    fd: OwnedFd,
+    len: u64,
+    mark: &ForkMark,
+) -> Result<Map, ConnectError> {
+    let memory = adopt(fd, len as usize, mark);
+    memory
+        .map(Map::from)
+        .map_err(|refusal| ConnectError::PeerMemory { what, refusal })
 }

@@ -1,8 +1,11 @@
 //! The bare pipe: its set-up, and the two halves of an end.
 
+mod block;
+mod block_face;
 mod bytes;
 mod error;
 mod handshake;
+mod held;
 mod layout;
 mod listener;
 mod meeting;
@@ -17,7 +20,9 @@ mod slot;
 mod stats;
 mod wait;
 
+pub use block::{Block, UnsentBlock};
 pub use error::{ConnectError, ListenError, OptionsError, RecvError, SendError};
+pub use held::HeldBlock;
 pub use listener::Listener;
 pub use offer::OfferError;
 pub use options::Options;

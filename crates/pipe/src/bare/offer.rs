@@ -5,25 +5,31 @@
 //!   8  version    u16       1
 //!  10  kind       u16       1 offer, 2 accept, 3 refuse
 //!  12  reason     u32       refuse: why; otherwise 0
-//!  16  features   u64       offer: bit 0, this process passes the barriers of others
+//!  16  features   u64       offer: bit 0, this process passes the barriers of others; bit 1, this side reads blocks
 //!  24  control    u64       offer: bytes of the control page, 4096
 //!  32  ring       u64       offer: bytes of the ring, a power of two
 //!  40  greatest   u64       offer: the greatest message that is accepted, in bytes
 //!  48  start      u64       offer: the position at which the ring starts, a multiple of 8
-//!  56  zero       u64
+//!  56  blocks     u64       offer with bit 1: bytes of this side's memory for blocks, 0 for none
 //! ```
 
 use crate::refusal::RefusalReason;
 
 /// Bytes of every frame.
 pub(crate) const FRAME: usize = 64;
-/// Descriptors that travel with an offer: control page, ring, doorbell for data, doorbell for room.
+/// Descriptors that travel with an offer: control page, ring, doorbell for data, doorbell for room. The memory for blocks
+/// travels with the first frame that a side sends once it has the peer's offer.
 pub(crate) const DESCRIPTORS: usize = 4;
+
+/// Bytes of the most memory for blocks: their names have room for no more.
+pub(crate) const BLOCKS_MOST: u64 = 1 << 40;
 
 const MAGIC: [u8; 8] = *b"ringmqP\0";
 const VERSION: u16 = 1;
 /// Feature: registered for `membarrier(GLOBAL_EXPEDITED)`.
 const BARRIER: u64 = 1;
+/// Feature: reads blocks, and says in its last word how much memory for blocks it has.
+const BLOCKS: u64 = 2;
 
 /// What one end offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +39,10 @@ pub(crate) struct Offer {
     pub(crate) ring: u64,
     pub(crate) greatest: u64,
     pub(crate) start: u64,
+    /// Whether this side can read blocks.
+    pub(crate) reads_blocks: bool,
+    /// Bytes of its memory for blocks; 0 if it has none.
+    pub(crate) blocks: u64,
 }
 
 /// A frame of connection set-up.
@@ -94,7 +104,11 @@ impl Frame {
         match self {
             Frame::Offer(offer) => {
                 put(10, &1u16.to_le_bytes());
-                let features = if offer.passes_barriers { BARRIER } else { 0 };
+                let mut features = if offer.passes_barriers { BARRIER } else { 0 };
+                if offer.reads_blocks {
+                    features |= BLOCKS;
+                    put(56, &offer.blocks.to_le_bytes());
+                }
                 put(16, &features.to_le_bytes());
                 put(24, &offer.control.to_le_bytes());
                 put(32, &offer.ring.to_le_bytes());
@@ -110,8 +124,7 @@ impl Frame {
         bytes
     }
 
-    /// Features that this version does not know are ignored, and so is the zero at the end: a later
-    /// minor addition goes there.
+    /// Features that this version does not know are ignored, and so are the zeros.
     pub(crate) fn decode(bytes: &[u8; FRAME]) -> Result<Frame, OfferError> {
         let magic: [u8; 8] = word(bytes, 0);
         if magic != MAGIC {
@@ -149,12 +162,15 @@ impl Frame {
 impl Offer {
     fn decode(bytes: &[u8; FRAME]) -> Result<Offer, OfferError> {
         let number = |at| u64::from_le_bytes(word(bytes, at));
+        let reads_blocks = number(16) & BLOCKS != 0;
         let offer = Offer {
             passes_barriers: number(16) & BARRIER != 0,
             control: number(24),
             ring: number(32),
             greatest: number(40),
             start: number(48),
+            reads_blocks,
+            blocks: if reads_blocks { number(56) } else { 0 },
         };
         let wrong = |field, value| Err(OfferError::Field { field, value });
         if offer.control != super::layout::CONTROL as u64 {
@@ -170,6 +186,10 @@ impl Offer {
         // Positions count bytes and never come near the end of 64 bits; one that starts there would.
         if !offer.start.is_multiple_of(8) || offer.start >= 1 << 63 {
             return wrong("start", offer.start);
+        }
+        let page = ringmq_sys::page_size() as u64;
+        if !offer.blocks.is_multiple_of(page) || offer.blocks > BLOCKS_MOST {
+            return wrong("blocks", offer.blocks);
         }
         Ok(offer)
     }
@@ -189,6 +209,8 @@ mod tests {
         ring: 65536,
         greatest: 1 << 30,
         start: 0x1_0000_0008,
+        reads_blocks: false,
+        blocks: 0,
     };
 
     /// These bytes are a contract with every ringmq that was ever built.
@@ -203,6 +225,16 @@ mod tests {
         golden[48..53].copy_from_slice(&[8, 0, 0, 0, 1]);
         assert_eq!(Frame::Offer(OFFER).encode(), golden);
         assert_eq!(Frame::decode(&golden), Ok(Frame::Offer(OFFER)));
+
+        golden[16] = 3;
+        golden[58] = 0x40;
+        let with_blocks = Offer {
+            reads_blocks: true,
+            blocks: 4 << 20,
+            ..OFFER
+        };
+        assert_eq!(Frame::Offer(with_blocks).encode(), golden);
+        assert_eq!(Frame::decode(&golden), Ok(Frame::Offer(with_blocks)));
 
         let mut accept = [0u8; FRAME];
         accept[..12].copy_from_slice(b"ringmqP\0\x01\0\x02\0");
@@ -273,6 +305,14 @@ mod tests {
             }),
             field("greatest", 0)
         );
+        for blocks in [1, 4095, BLOCKS_MOST + 4096, u64::MAX] {
+            let offer = Offer {
+                reads_blocks: true,
+                blocks,
+                ..OFFER
+            };
+            assert_eq!(wrong(offer), field("blocks", blocks));
+        }
         assert_eq!(wrong(Offer { start: 7, ..OFFER }), field("start", 7));
         assert_eq!(
             wrong(Offer {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::error::OptionsError;
+use super::offer::BLOCKS_MOST;
 use crate::waiting::Wait;
 
 /// Options of an end of a pipe. Each end has its own. Only the greatest message length is sent to the peer.
@@ -21,6 +22,7 @@ use crate::waiting::Wait;
 #[derive(Debug, Clone)]
 pub struct Options {
     pub(crate) capacity: usize,
+    pub(crate) blocks: usize,
     pub(crate) max_message: u64,
     pub(crate) wait: Wait,
     pub(crate) prefault: bool,
@@ -44,6 +46,7 @@ impl Options {
     pub fn new() -> Options {
         Options {
             capacity: 1 << 20,
+            blocks: 0,
             max_message: 1 << 30,
             wait: Wait::default(),
             prefault: false,
@@ -61,6 +64,15 @@ impl Options {
     #[must_use]
     pub fn capacity(mut self, bytes: usize) -> Options {
         self.capacity = bytes;
+        self
+    }
+
+    /// Bytes of memory for [blocks](crate::Sender::block) that this end writes, up to 1 TiB, beside the ring; 0, which is
+    /// none, by default. It is rounded up a little, and allocated when the pipe is made. A peer that cannot read blocks
+    /// gets copies of them.
+    #[must_use]
+    pub fn block_capacity(mut self, bytes: usize) -> Options {
+        self.blocks = bytes;
         self
     }
 
@@ -140,6 +152,13 @@ impl Options {
         self
     }
 
+    pub(super) fn too_many_blocks(&self) -> OptionsError {
+        OptionsError::BlockCapacity {
+            bytes: self.blocks,
+            most: BLOCKS_MOST,
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), OptionsError> {
         let page = ringmq_sys::page_size();
         if !self.capacity.is_power_of_two()
@@ -151,6 +170,9 @@ impl Options {
                 least: page,
                 most: ringmq_ring::CAPACITY_MOST,
             });
+        }
+        if self.blocks as u64 > BLOCKS_MOST {
+            return Err(self.too_many_blocks());
         }
         if self.max_message == 0 {
             return Err(OptionsError::MaxMessage);

@@ -1,18 +1,22 @@
 //! The receiving half: the message face, and what its other faces stand on.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 use std::time::Instant;
 
 use ringmq_ring::{
     Corrupt, Generation, Kind, Look, Mapped, MappedMut, Owed, Reader, Record, WantedSeen,
 };
-use ringmq_sys::{Credentials as PeerCredentials, Ringer, barrier};
+use ringmq_sys::{Credentials as PeerCredentials, ForkMark, Ringer, barrier};
 
 use super::error::{RecvError, WaitError};
+use super::held::{PeerBlocks, Place};
 use super::patience::Patience;
 use super::stats::Stats;
 use super::wait::{Armed, Waiter};
+use crate::maps::Map;
 use crate::waiting::Awaited;
 
 /// The receiving half of a pipe.
@@ -25,7 +29,9 @@ pub struct Receiver {
     /// Whether the peer's sender waits for room.
     peer: WantedSeen<Mapped>,
     /// The peer's doorbell for room.
-    ringer: Ringer,
+    ringer: Arc<Ringer>,
+    /// The peer's memory for blocks.
+    blocks: Option<Box<PeerBlocks>>,
     generation: Generation<MappedMut>,
     waiter: Waiter,
     /// What has come of a message whose last piece has not.
@@ -81,7 +87,8 @@ impl Receiver {
         Receiver {
             reader,
             peer,
-            ringer,
+            ringer: Arc::new(ringer),
+            blocks: None,
             generation,
             waiter,
             partial: Vec::new(),
@@ -90,6 +97,16 @@ impl Receiver {
             payment: Payment::default(),
             stats: Stats::default(),
         }
+    }
+
+    pub(super) fn mark(&self) -> &ForkMark {
+        &self.waiter.shared().mark
+    }
+
+    /// Takes the peer's memory for blocks. To be called once, before anything is received.
+    pub(super) fn set_blocks(&mut self, memory: Map) {
+        let blocks = PeerBlocks::new(memory, self.waiter.shared(), &self.ringer);
+        self.blocks = Some(blocks);
     }
 
     /// Receives one message in place of what `message` held; waits until there is one.
@@ -132,7 +149,11 @@ impl Receiver {
     /// A whole message is received right here, be it there already or waited for; everything else is
     /// slow anyway.
     #[inline(always)]
-    fn recv_within(&mut self, message: &mut Vec<u8>, patience: Patience) -> Result<(), RecvError> {
+    pub(super) fn recv_within(
+        &mut self,
+        message: &mut Vec<u8>,
+        patience: Patience,
+    ) -> Result<(), RecvError> {
         while self.may_receive() && !self.in_midst() {
             match self.reader.peek() {
                 Ok(Some(record))
@@ -186,10 +207,82 @@ impl Receiver {
         self.waiter.shared().is_here()
     }
 
+    /// The place of a message in a block. Its length is accepted.
+    #[cold]
+    pub(super) fn place(&mut self, record: &Record) -> Result<Place, RecvError> {
+        let position = self.reader.position();
+        let found = match &self.blocks {
+            Some(blocks) if self.partial.is_empty() => blocks.find(&self.reader, record),
+            // It is a whole message, and no piece of one.
+            _ => Err(Corrupt::Table { position, parts: 0 }),
+        };
+        match found {
+            Ok(place) => {
+                self.check_length(place.len() as u64)?;
+                Ok(place)
+            }
+            Err(corrupt) => Err(self.over(Err(corrupt))),
+        }
+    }
+
+    pub(super) fn blocks(&self) -> Option<&PeerBlocks> {
+        self.blocks.as_deref()
+    }
+
+    /// Takes in a message in a block, behind what the byte face has taken of it.
+    #[cold]
+    fn copy_block(&mut self, record: Record) -> Result<bool, RecvError> {
+        let place = self.place(&record)?;
+        let taken = std::mem::take(&mut self.taken);
+        let len = place.len().saturating_sub(taken);
+        if let Some(blocks) = &self.blocks {
+            if self.partial.try_reserve(len).is_err() {
+                self.taken = taken;
+                return Err(RecvError::OutOfMemory { len: len as u64 });
+            }
+            let room = &mut self.partial.spare_capacity_mut()[..len];
+            let copied = blocks.copy_out(&place, taken, room);
+            // SAFETY: as many bytes of the spare capacity were just initialised; there were none before.
+            unsafe { self.partial.set_len(copied) };
+        }
+        self.release_block(record)?;
+        Ok(true)
+    }
+
+    /// Reads what there is room for of a message in a block, for the byte face. Returns how much that is.
+    #[cold]
+    pub(super) fn read_block(
+        &mut self,
+        record: Record,
+        into: &mut [MaybeUninit<u8>],
+    ) -> Result<usize, RecvError> {
+        let place = self.place(&record)?;
+        let copied = self
+            .blocks()
+            .map_or(0, |blocks| blocks.copy_out(&place, self.taken, into));
+        self.taken += copied;
+        if self.taken >= place.len() {
+            self.taken = 0;
+            self.release_block(record)?;
+        }
+        Ok(copied)
+    }
+
+    /// As [`release`](Receiver::release), of a message in a block. The peer may wait for the block, which is much larger
+    /// than its record.
+    pub(super) fn release_block(&mut self, record: Record) -> Result<(), RecvError> {
+        self.payment.records += 1;
+        self.reader.release(record);
+        self.wake_peer()
+    }
+
     /// Takes in one record of a message in pieces. Says whether the message is complete.
     #[cold]
     #[inline(never)]
     fn piece(&mut self, record: Record) -> Result<bool, RecvError> {
+        if record.kind() == Kind::Blocks {
+            return self.copy_block(record);
+        }
         if record.kind() == Kind::Abort {
             self.partial.clear();
         } else {

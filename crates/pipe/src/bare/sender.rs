@@ -9,6 +9,7 @@ use ringmq_ring::{
 };
 use ringmq_sys::{Credentials as PeerCredentials, Ringer};
 
+use super::block::OwnBlocks;
 use super::error::{SendError, WaitError};
 use super::patience::Patience;
 use super::stats::Stats;
@@ -25,6 +26,8 @@ pub(crate) const SPARE: u64 = HEADER;
 pub struct Sender {
     pub(crate) writer: Writer<MappedMut, Mapped>,
     pub(crate) peer: Peer,
+    /// The memory for blocks that the peer reads.
+    pub(super) blocks: Option<Box<OwnBlocks>>,
     wanted: Wanted<MappedMut>,
     /// The longest message that goes in one piece. Invariant: no longer than what the peer accepts.
     pub(crate) piece: usize,
@@ -40,6 +43,15 @@ pub(crate) struct Peer {
     waiter: Waiter,
     failed: Failed,
     stats: Stats,
+}
+
+/// What a sender waits for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Need {
+    /// The reader has passed this position.
+    Room(u64),
+    /// A block has come home.
+    Blocks,
 }
 
 /// Why nothing more can be sent.
@@ -58,6 +70,7 @@ impl Sender {
         ringer: Ringer,
         wanted: Wanted<MappedMut>,
         waiter: Waiter,
+        blocks: Option<Box<OwnBlocks>>,
     ) -> Sender {
         // Pieces of an eighth keep both sides copying at the same time. None is longer than a message may be: what one
         // `write` has sent may be received as one.
@@ -77,6 +90,7 @@ impl Sender {
             piece,
             writer,
             peer,
+            blocks,
             wanted,
         }
     }
@@ -161,7 +175,11 @@ impl Sender {
     }
 
     #[inline(always)]
-    fn send_within(&mut self, message: &[u8], patience: Patience) -> Result<(), SendError> {
+    pub(super) fn send_within(
+        &mut self,
+        message: &[u8],
+        patience: Patience,
+    ) -> Result<(), SendError> {
         self.peer.check()?;
         if message.len() <= self.piece && self.writer.push(Kind::Last, message).is_ok() {
             self.peer.count(1, message.len());
@@ -193,7 +211,7 @@ impl Sender {
             };
             let outcome = match self.push_sparing(kind, piece) {
                 Ok(()) => self.peer.wake(),
-                Err(ClaimError::Full { wanted }) => match self.wait_for_room(wanted, patience) {
+                Err(ClaimError::Full { wanted }) => match self.await_room(wanted, patience) {
                     Ok(()) => continue,
                     Err(error) => Err(error),
                 },
@@ -275,19 +293,20 @@ impl Sender {
 
     /// Waits until the reader has passed `wanted`; without patience, looks once more whether it has.
     pub(crate) fn await_room(&mut self, wanted: u64, patience: Patience) -> Result<(), SendError> {
+        self.await_need(Need::Room(wanted), patience)
+    }
+
+    /// As [`await_room`](Sender::await_room), until there is what is needed.
+    pub(crate) fn await_need(&mut self, need: Need, patience: Patience) -> Result<(), SendError> {
         match patience {
-            Patience::Until(_) => self.wait_for_room(wanted, patience),
-            Patience::None if self.arm_for_watcher(wanted)? => Ok(()),
+            Patience::Until(_) => self.wait_for(need, patience),
+            Patience::None if self.arm_for_watcher(need)? => Ok(()),
             Patience::None | Patience::Never => Err(SendError::WouldBlock),
         }
     }
 
-    /// Waits until the reader has passed `wanted`.
-    pub(crate) fn wait_for_room(
-        &mut self,
-        wanted: u64,
-        patience: Patience,
-    ) -> Result<(), SendError> {
+    /// Waits until there is what is needed.
+    fn wait_for(&mut self, need: Need, patience: Patience) -> Result<(), SendError> {
         let Patience::Until(deadline) = patience else {
             return Err(SendError::WouldBlock);
         };
@@ -297,7 +316,9 @@ impl Sender {
             writer: &mut self.writer,
             peer: &self.peer.generation,
             word: &mut self.wanted,
-            position: wanted,
+            blocks: self.blocks.as_deref(),
+            need,
+            found: false,
         };
         let outcome = self
             .peer
@@ -317,13 +338,15 @@ impl Sender {
         Ok(outcome?)
     }
 
-    /// Arms the descriptor for room, if the program polls it. Returns true if there is room after all.
-    pub(crate) fn arm_for_watcher(&mut self, wanted: u64) -> Result<bool, SendError> {
+    /// Arms the descriptor for what is needed, if the program polls it. Returns true if there is room after all.
+    fn arm_for_watcher(&mut self, need: Need) -> Result<bool, SendError> {
         let mut room = Room {
             writer: &mut self.writer,
             peer: &self.peer.generation,
             word: &mut self.wanted,
-            position: wanted,
+            blocks: self.blocks.as_deref(),
+            need,
+            found: false,
         };
         let outcome = self
             .peer
@@ -432,8 +455,8 @@ impl Peer {
 }
 
 /// Readable, strange as it sounds, while there is room again after [`try_send`](Sender::try_send) has
-/// said `WouldBlock`, and when the peer is gone. Poll it for input, and call `try_send` until it says
-/// `WouldBlock` again.
+/// said `WouldBlock`, or memory after [`try_block`](Sender::try_block) has, and when the peer is gone. Poll it for input,
+/// and call the same function until it says `WouldBlock` again.
 impl AsFd for Sender {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.peer.waiter.watch(&self.peer.ringer)
@@ -457,17 +480,31 @@ impl Drop for Sender {
     }
 }
 
-/// What a sender waits for: room.
+/// What a sender waits for, and where it looks.
 struct Room<'a> {
     writer: &'a mut Writer<MappedMut, Mapped>,
     peer: &'a GenerationSeen<Mapped>,
     word: &'a mut Wanted<MappedMut>,
-    position: u64,
+    blocks: Option<&'a OwnBlocks>,
+    need: Need,
+    /// A block has come home, which the next look is to say.
+    found: bool,
 }
 
 impl Armed for Room<'_> {
     fn arm(&mut self) -> io::Result<()> {
-        self.word.arm(self.position);
+        let position = match (self.need, self.blocks) {
+            (Need::Room(position), _) => position,
+            (Need::Blocks, Some(blocks)) => {
+                // ORDERING: the last disarming before this look. A reader that has rung for the last position that was wanted
+                // is seen behind it, and another position is wanted now: it rings once for each.
+                ringmq_ring::order();
+                self.found |= blocks.collect();
+                blocks.wanted()
+            }
+            (Need::Blocks, None) => 0,
+        };
+        self.word.arm(position);
         Ok(())
     }
 
@@ -481,13 +518,24 @@ impl Awaited for Room<'_> {
 
     fn look(&mut self) -> bool {
         self.peer.is_closed()
-            || !matches!(self.writer.look_at_reader(), Ok(at) if at < self.position)
+            || match self.need {
+                Need::Room(position) => {
+                    !matches!(self.writer.look_at_reader(), Ok(at) if at < position)
+                }
+                Need::Blocks => {
+                    std::mem::take(&mut self.found) || self.blocks.is_none_or(OwnBlocks::collect)
+                }
+            }
     }
 
     /// Each look takes the line of its position from the reader, which stores to it with every record:
     /// the further the reader has to go, the more seldom we look. About 1.5 µs at the most.
     fn pauses(&self) -> u32 {
-        let missing = self.position.saturating_sub(self.writer.seen_reader());
+        let missing = match self.need {
+            Need::Room(position) => position.saturating_sub(self.writer.seen_reader()),
+            // A message in a block is long.
+            Need::Blocks => u64::MAX,
+        };
         (missing / 256).clamp(32, 128) as u32
     }
 }

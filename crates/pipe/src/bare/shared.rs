@@ -1,10 +1,11 @@
 //! What both halves of an end hold in common: its mappings, and what it knows of its peer.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
-use ringmq_sys::{Credentials, ForkMark, Mapping};
+use ringmq_sys::{Credentials, ForkMark};
 
-use crate::maps::Counted;
+use crate::maps::Map;
 
 /// The mappings of an end, and what it knows of its peer. Both halves keep it alive: every `Mapped` of
 /// theirs points into it.
@@ -20,11 +21,11 @@ pub(crate) struct Shared {
     pub(crate) barrier_reaches_peer: bool,
     /// Whether this end may change between fences and barriers by itself.
     pub(crate) may_change_payment: bool,
-    pub(super) _own_control: Mapping,
-    pub(super) _own_ring: Mapping,
-    pub(super) _peer_control: Mapping,
-    pub(super) _peer_ring: Mapping,
-    pub(super) _counted: Counted,
+    /// Blocks that are held outlive the end, and need these two pages.
+    pub(super) own_control: Arc<Map>,
+    pub(super) peer_control: Arc<Map>,
+    pub(super) _own_ring: Map,
+    pub(super) _peer_ring: Map,
 }
 
 impl Shared {

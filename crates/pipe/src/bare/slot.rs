@@ -7,6 +7,7 @@ use std::time::Instant;
 use ringmq_ring::{self as ring, ClaimError, Kind, Mapped, MappedMut, Record};
 
 use super::error::{RecvError, SendError};
+use super::held::Place;
 use super::patience::Patience;
 use super::receiver::Receiver;
 use super::sender::{Peer, Sender};
@@ -154,8 +155,18 @@ impl fmt::Debug for Claim<'_> {
 #[derive(Debug)]
 pub struct Lent<'a> {
     receiver: &'a mut Receiver,
-    /// `None` if it came in pieces, which were gathered.
-    record: Option<Record>,
+    body: Body,
+}
+
+/// Where a message is.
+#[derive(Debug, Clone, Copy)]
+enum Body {
+    /// In the ring.
+    Record(Record),
+    /// In a block of the peer.
+    Block(Record, Place),
+    /// It came in pieces, which were gathered.
+    Gathered,
 }
 
 impl Receiver {
@@ -206,15 +217,23 @@ impl Receiver {
         let record = self.next(patience)?;
         if record.kind() == Kind::Last && !self.in_midst() {
             self.check_length(record.len() as u64)?;
+            let body = Body::Record(record);
             return Ok(Lent {
                 receiver: self,
-                record: Some(record),
+                body,
+            });
+        }
+        if record.kind() == Kind::Blocks && !self.in_midst() {
+            let body = Body::Block(record, self.place(&record)?);
+            return Ok(Lent {
+                receiver: self,
+                body,
             });
         }
         self.fill(patience)?;
         Ok(Lent {
             receiver: self,
-            record: None,
+            body: Body::Gathered,
         })
     }
 }
@@ -224,10 +243,15 @@ impl Deref for Lent<'_> {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        match &self.record {
+        match &self.body {
             // SAFETY: a `Lent` is made for a vow, which says that the peer does not write here.
-            Some(record) => unsafe { self.receiver.reader().in_place(record) },
-            None => self.receiver.gathered_ref(),
+            Body::Record(record) => unsafe { self.receiver.reader().in_place(record) },
+            Body::Block(_, place) => self
+                .receiver
+                .blocks()
+                // SAFETY: as above; the record that names the block is passed when this is dropped.
+                .map_or(&[], |blocks| unsafe { blocks.in_place(place) }),
+            Body::Gathered => self.receiver.gathered_ref(),
         }
     }
 }
@@ -238,10 +262,11 @@ impl Drop for Lent<'_> {
             return;
         }
         self.receiver.count(1, self.len());
-        match self.record.take() {
+        match self.body {
             // A doorbell that cannot be rung belongs to a peer that is gone; the next call says so.
-            Some(record) => drop(self.receiver.release(record)),
-            None => self.receiver.gathered().clear(),
+            Body::Record(record) => drop(self.receiver.release(record)),
+            Body::Block(record, _) => drop(self.receiver.release_block(record)),
+            Body::Gathered => self.receiver.gathered().clear(),
         }
     }
 }

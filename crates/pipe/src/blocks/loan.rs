@@ -22,9 +22,8 @@ pub(crate) struct Loan {
     /// The reader's words are in it.
     _page: Arc<Map>,
     lending: LendingSeen<Mapped>,
-    /// Changes when the reader gives up the words.
-    epoch: Word<Mapped>,
-    epoch_then: u64,
+    /// Changes when the reader gives up the words; with its first value. `None` if they are never given up.
+    epoch: Option<(Word<Mapped>, u64)>,
     /// The process of the reader; 0 if it has no number here.
     pid: i32,
     /// The bytes that the sending socket uses for all peers together, rings included.
@@ -56,7 +55,7 @@ struct Held {
 pub(crate) struct Words {
     pub(crate) page: Arc<Map>,
     pub(crate) lending: LendingSeen<Mapped>,
-    pub(crate) epoch: Word<Mapped>,
+    pub(crate) epoch: Option<Word<Mapped>>,
     pub(crate) pid: i32,
     pub(crate) total: Arc<Tally>,
     pub(crate) told: Arc<Told>,
@@ -67,8 +66,10 @@ impl Loan {
         Arc::new(Loan {
             _page: words.page,
             lending: words.lending,
-            epoch_then: words.epoch.load(),
-            epoch: words.epoch,
+            epoch: words.epoch.map(|word| {
+                let then = word.load();
+                (word, then)
+            }),
             pid: words.pid,
             total: words.total,
             told: words.told,
@@ -186,7 +187,8 @@ impl Loan {
     /// Returns true if the reader's words belong to nothing any more, or to another connection: neither the reader nor a
     /// block that it holds needs them.
     fn is_given_up(&self) -> bool {
-        self.epoch.load() != self.epoch_then
+        let epoch = self.epoch.as_ref();
+        epoch.is_some_and(|(word, then)| word.load() != *then)
     }
 
     /// Bytes of blocks that have not come home.

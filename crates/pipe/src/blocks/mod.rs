@@ -26,8 +26,8 @@ pub use lent::LentBlock;
 pub(crate) use lent::{Keeps, LentTable, RingsOwner};
 pub use loan::Keep;
 pub(crate) use loan::{Loan, Words};
-pub(crate) use segment::ArenaSegment;
 pub use segment::Block;
+pub(crate) use segment::{ArenaSegment, UNIT, capacity_for};
 pub(crate) use told::{TellsPeer, Told};
 
 /// Where a block is: the number of its segment in its arena, and the offset in bytes.

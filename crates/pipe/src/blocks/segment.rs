@@ -13,7 +13,7 @@ use super::BlockName;
 use crate::maps::Map;
 
 /// Blocks begin and end at multiples of this, so that programs may read any kind of number where they lie.
-pub(super) const UNIT: usize = 4096;
+pub(crate) const UNIT: usize = 4096;
 /// Blocks in a segment at most, in units: each costs the allocator a node.
 const NODE_UNITS: usize = 4;
 
@@ -21,7 +21,8 @@ const NODE_UNITS: usize = 4;
 pub(crate) struct ArenaSegment {
     number: u32,
     memory: Map,
-    descriptor: OwnedFd,
+    /// To send to peers. `None` if no further peer gets the memory.
+    descriptor: Option<OwnedFd>,
     space: Mutex<Space>,
 }
 
@@ -40,9 +41,10 @@ pub struct Block {
     allocation: Allocation<u32>,
     units: usize,
 }
+
 /// Units of the smallest segment that the allocator finds room in for so many: it sorts free parts by the four highest
 /// bits of their sizes, and looks among those of at least the size that is asked for.
-pub(super) fn capacity_for(units: usize) -> Option<usize> {
+pub(crate) fn capacity_for(units: usize) -> Option<usize> {
     let granule = 1 << units.checked_ilog2()?.saturating_sub(3);
     units.checked_next_multiple_of(granule)
 }
@@ -54,8 +56,27 @@ impl ArenaSegment {
         // Without these advices it is slower, and a forked child has no blocks.
         let _ = memory.let_children_read();
         let _ = memory.prefault();
+        let most = memory.len() / UNIT / NODE_UNITS;
+        ArenaSegment::with(number, memory.into(), Some(descriptor), most)
+    }
+
+    /// A segment that stands alone, in memory that one peer has already. `None` as in [`new`](ArenaSegment::new).
+    pub(crate) fn alone(memory: Map) -> Option<ArenaSegment> {
+        // A forked child reads the blocks that it has.
+        let _ = memory.let_children_read();
+        let most = memory.len() / UNIT;
+        ArenaSegment::with(0, memory, None, most)
+    }
+
+    /// For `most` blocks, and some more.
+    fn with(
+        number: u32,
+        memory: Map,
+        descriptor: Option<OwnedFd>,
+        most: usize,
+    ) -> Option<ArenaSegment> {
         let units = u32::try_from(memory.len() / UNIT).ok()?;
-        let nodes = u32::try_from(memory.len() / UNIT / NODE_UNITS + 64).ok()?;
+        let nodes = u32::try_from(most + 64).ok()?;
         let space = Space {
             allocator: Allocator::with_max_allocs(units, nodes),
             used: 0,
@@ -63,7 +84,7 @@ impl ArenaSegment {
         };
         Some(ArenaSegment {
             number,
-            memory: memory.into(),
+            memory,
             descriptor,
             space: Mutex::new(space),
         })
@@ -87,6 +108,11 @@ impl ArenaSegment {
         })
     }
 
+    /// A block of `len` bytes, whose contents are those of an earlier block or zeros. `None` if there is no room.
+    pub(crate) fn allocate_bytes(self: &Arc<ArenaSegment>, len: usize) -> Option<Block> {
+        self.allocate(len.max(1).div_ceil(UNIT))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.lock().used == 0
     }
@@ -106,8 +132,8 @@ impl ArenaSegment {
         self.memory.len()
     }
 
-    pub(crate) fn descriptor(&self) -> &OwnedFd {
-        &self.descriptor
+    pub(crate) fn descriptor(&self) -> Option<&OwnedFd> {
+        self.descriptor.as_ref()
     }
 }
 

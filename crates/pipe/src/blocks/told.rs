@@ -31,6 +31,21 @@ impl Told {
         })
     }
 
+    /// Of a reader that has the one segment that there is.
+    pub(crate) fn everything() -> Arc<Told> {
+        enum NoPeer {}
+        impl TellsPeer for NoPeer {
+            fn tell(&self, _: &ArenaSegment) -> bool {
+                false
+            }
+
+            fn tell_gone(&self, _: u32) -> bool {
+                true
+            }
+        }
+        Told::new(Weak::<NoPeer>::new())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<(u32, Weak<ArenaSegment>)>> {
         self.segments.lock().unwrap_or_else(PoisonError::into_inner)
     }

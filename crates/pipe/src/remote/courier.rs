@@ -473,7 +473,8 @@ impl TellsPeer for Courier {
             number: segment.number().into(),
             capacity: segment.capacity(),
         };
-        self.send_now(OfferFrame::Blocks(note), Some(segment.descriptor().as_fd()))
+        let descriptor = segment.descriptor().map(AsFd::as_fd);
+        descriptor.is_some() && self.send_now(OfferFrame::Blocks(note), descriptor)
     }
 
     fn tell_gone(&self, number: u32) -> bool {

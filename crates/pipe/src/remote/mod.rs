@@ -110,7 +110,7 @@ impl Common {
                 self.seen(layout::LENT_USED),
                 entries,
             ),
-            epoch: self.seen(layout::EPOCH),
+            epoch: Some(self.seen(layout::EPOCH)),
             pid: self.pid,
             total: Arc::clone(self.slot.control().memory()),
             told: Told::new(courier),

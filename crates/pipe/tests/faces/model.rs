@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::time::{Duration, Instant};
 
-use ringmq_pipe::{Pipe, RecvError, SendError, Wait};
+use ringmq_pipe::{HeldBlock, Pipe, RecvError, SendError, Wait};
 use ringmq_testing::{Bytes, Random, seed, watchdog};
 
 use crate::{WAITS, pair, small, vow};
@@ -22,6 +22,8 @@ struct Model {
     left: Pipe,
     right: Pipe,
     ring: VecDeque<Entry>,
+    /// Messages that the receiver keeps, and what they are.
+    held: Vec<(HeldBlock, Vec<u8>)>,
     content: Bytes,
     /// Bytes that were made for messages so far.
     made: u64,
@@ -30,6 +32,8 @@ struct Model {
 }
 
 const PIECE: usize = 512;
+/// Bytes of the memory for blocks: of the longest message there is room for eight.
+const BLOCKS: usize = 64 << 10;
 
 impl Model {
     fn new(seed: u64, wait: Wait) -> Model {
@@ -37,11 +41,13 @@ impl Model {
         // Just below some boundary, or anywhere.
         let boundary = [1 << 12, 1 << 16, 1 << 31, 1 << 32, 1 << 62][random.within(0..5)];
         let start = boundary - random.below(9000).min(boundary);
-        let (left, right) = pair(&small().wait(wait).start_position(start));
+        let options = small().wait(wait).start_position(start);
+        let (left, right) = pair(&options.block_capacity(BLOCKS));
         Model {
             left,
             right,
             ring: VecDeque::new(),
+            held: Vec::new(),
             content: Bytes::new(seed),
             made: 0,
             sent: (0, 0),
@@ -89,7 +95,7 @@ impl Model {
     fn send(&mut self) {
         let len = self.len();
         let message = self.message(len);
-        match self.random.below(6) {
+        match self.random.below(8) {
             0 | 1 => match self.left.sender().try_send(&message) {
                 Ok(()) => self.push(&message),
                 Err(error) => self.refused(&error, len),
@@ -116,6 +122,7 @@ impl Model {
                     Err(error) => self.refused(&error, len),
                 }
             }
+            6 | 7 => self.send_block(&message),
             4 => match self.left.sender().send_deadline(&message, Instant::now()) {
                 Ok(()) => self.push(&message),
                 Err(SendError::TimedOut) => self.withdraw(&message),
@@ -145,6 +152,40 @@ impl Model {
         }
     }
 
+    fn send_block(&mut self, message: &[u8]) {
+        match self.left.sender().try_block(message.len() + 10) {
+            Ok(mut block) => {
+                assert!(block.is_shared());
+                block.truncate(message.len());
+                block.copy_from_slice(message);
+                match self.left.sender().try_send_block(block) {
+                    Ok(()) => self.push(message),
+                    Err(unsent) => {
+                        assert!(unsent.block.is_some_and(|block| *block == *message));
+                        self.refused(&unsent.reason, 24);
+                    }
+                }
+            }
+            Err(SendError::WouldBlock) => {
+                assert!(
+                    !self.ring.is_empty() || self.held.iter().any(|(held, _)| held.is_in_place())
+                );
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Lets go of one of the messages that are kept, or of none. All are what they were.
+    fn let_go(&mut self) {
+        for (held, wanted) in &self.held {
+            assert!(**held == **wanted, "{held:?}");
+        }
+        if !self.held.is_empty() && self.random.one_in(2) {
+            let one = self.random.within(0..self.held.len());
+            self.held.swap_remove(one);
+        }
+    }
+
     /// As many pieces of a message as there was room for lie there, until they are passed over.
     fn withdraw(&mut self, message: &[u8]) {
         assert!(!self.ring.is_empty() || message.len() > 3000);
@@ -165,9 +206,22 @@ impl Model {
         None
     }
 
+    fn receive_block(&mut self) {
+        match (self.right.receiver().try_recv_block(vow()), self.next()) {
+            (Ok(held), Some(wanted)) => {
+                assert!(*held == *wanted, "{held:?}");
+                self.held.push((held, wanted));
+            }
+            (Err(RecvError::WouldBlock), None) => {}
+            (outcome, wanted) => panic!("{outcome:?}, where {wanted:?} is wanted"),
+        }
+    }
+
     fn receive(&mut self) {
-        let way = self.random.below(7);
+        self.let_go();
+        let way = self.random.below(9);
         match way {
+            7 | 8 => self.receive_block(),
             _ if way < 4 || self.ring.iter().any(|entry| entry.withdrawn) => {
                 // Some ways wait, where it is certain that there is a message.
                 let certain = self.ring.iter().any(|entry| !entry.withdrawn);

@@ -37,6 +37,9 @@ fn all_calls(pipe: &mut Pipe) {
             sender.try_write(b"x"),
             sender.try_write(b""),
             sender.check_peer(),
+            sender.block(1),
+            sender.block_deadline(1, soon),
+            sender.try_block(1),
         );
         let receiver = pipe.receiver();
         let mut message = b"untouched".to_vec();
@@ -48,6 +51,9 @@ fn all_calls(pipe: &mut Pipe) {
             receiver.recv_in_place(vow()),
             receiver.recv_in_place_deadline(vow(), soon),
             receiver.try_recv_in_place(vow()),
+            receiver.recv_block(vow()),
+            receiver.recv_block_deadline(vow(), soon),
+            receiver.try_recv_block(vow()),
             receiver.try_read(&mut [0; 9]),
             receiver.try_read(&mut []),
         );
@@ -74,6 +80,50 @@ fn all_calls(pipe: &mut Pipe) {
             pipe.peer_credentials(),
         );
     }
+}
+
+/// A child has the bytes of the blocks that its parent had, and may do what it likes with its copy of them.
+#[test]
+fn blocks_are_the_parents() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let options = Options::new().capacity(4096).block_capacity(64 << 10);
+    let mut listener = Listener::bind(&abstract_name("fork"), &options).unwrap();
+    let (mut left, mut right) = connected(&mut listener, &options);
+    let mut block = left.sender().block(10_000).unwrap();
+    block.fill(1);
+    left.sender().send_block(block).unwrap();
+    let held = right.receiver().recv_block(vow()).unwrap();
+    let mut own = left.sender().block(10_000).unwrap();
+    own.fill(2);
+    left.sender().send(b"waits").unwrap();
+    let mut all = Some((left, right, held, own));
+    Child::run(|| {
+        let (mut left, mut right, held, own) = all.take().unwrap();
+        assert!(held.is_in_place() && held.iter().all(|byte| *byte == 1));
+        assert!(own.iter().all(|byte| *byte == 2));
+        all_calls(&mut left);
+        all_calls(&mut right);
+        let unsent = left.sender().send_block(own).unwrap_err();
+        assert!(matches!(unsent.reason, SendError::Forked));
+        assert!(unsent.block.is_some());
+        let unsent = left
+            .sender()
+            .try_send_block(unsent.block.unwrap())
+            .unwrap_err();
+        drop((unsent, held, left, right));
+    })
+    .ends_well();
+    // What the child has dropped is not free here, and what it held is still held.
+    let (mut left, mut right, held, own) = all.unwrap();
+    assert_eq!(recv(&mut right), b"waits");
+    let rest = left.sender().try_block(40_000).unwrap();
+    assert!(left.sender().try_block(10_000).is_err());
+    assert!(held.iter().all(|byte| *byte == 1));
+    assert!(own.iter().all(|byte| *byte == 2));
+    left.sender().send_block(own).unwrap();
+    assert!(recv(&mut right) == [2; 10_000]);
+    drop((held, rest));
+    drop(left.sender().try_block(64 << 10).unwrap());
 }
 
 /// In whatever state the pipe is: empty, with something to receive, full, in the midst of a message.

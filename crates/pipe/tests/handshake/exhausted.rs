@@ -34,7 +34,7 @@ fn exhaust(leave: usize) -> Vec<OwnedFd> {
 #[track_caller]
 fn is_shortage(error: &ConnectError) -> bool {
     match error {
-        ConnectError::Exchange(RecvError::DescriptorsLost { got, max: 4 }) => *got <= 4,
+        ConnectError::Exchange(RecvError::DescriptorsLost { got, max: 4 | 5 }) => *got <= 4,
         other => other.to_string().contains("Too many open files"),
     }
 }

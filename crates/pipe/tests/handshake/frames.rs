@@ -40,7 +40,7 @@ fn golden_bytes_on_the_wire() {
     let golden = |offer: &[u8; 64]| {
         let mut golden = [0; 64];
         golden[..12].copy_from_slice(b"ringmqP\0\x01\0\x01\0");
-        golden[16] = offer[16] & 1;
+        golden[16] = offer[16] & 1 | 2;
         (golden[25], golden[34], golden[43]) = (0x10, 0x10, 0x40);
         golden
     };
@@ -301,7 +301,8 @@ fn what_is_not_known_is_ignored() {
     let _guard = watchdog(Duration::from_secs(60));
     let mut court = Court::open();
     let later_version = Raw {
-        features: u64::MAX,
+        // Bit 1 says that the last word is known.
+        features: !2,
         zero: u64::MAX,
         reason: 77,
         greatest: u64::MAX,

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and says what it skips"
 )]
 
+mod blocks;
 mod containers;
 mod descriptors;
 mod exhausted;

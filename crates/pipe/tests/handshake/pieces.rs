@@ -54,7 +54,7 @@ fn receive_as_sent() -> Raw {
     Raw {
         ring: 1 << 20,
         greatest: 1 << 30,
-        features: u64::from(ringmq_sys::barrier::register()),
+        features: u64::from(ringmq_sys::barrier::register()) | 2,
         ..Raw::offer()
     }
 }

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use ringmq_pipe::{Listener, Options, Pipe};
+use ringmq_ring::{Mapped, MappedMut, Reader};
 use ringmq_sys::{Doorbell, ForkMark, Mapping, OwnMemory, Ringer, Stream, adopt, barrier};
 use ringmq_testing::abstract_name;
 
@@ -23,12 +24,15 @@ pub(crate) const LAST: u64 = 1;
 pub(crate) const MORE: u64 = 2;
 pub(crate) const PAD: u64 = 3;
 pub(crate) const ABORT: u64 = 5;
+pub(crate) const BLOCKS: u64 = 9;
 
 /// An end that was made by hand.
 pub(crate) struct ByHand {
     /// What it writes.
     pub(crate) control: Mapping,
     pub(crate) ring: Mapping,
+    /// Its memory for blocks, if it has said that it has some.
+    blocks: Option<Mapping>,
     /// What it may only read.
     peer_control: Mapping,
     pub(crate) peer_ring: Mapping,
@@ -44,16 +48,18 @@ pub(crate) struct ByHand {
 struct Offer {
     control: OwnMemory,
     ring: OwnMemory,
+    blocks: Option<OwnMemory>,
     bells: [(Doorbell, OwnedFd); 2],
 }
 
 impl Offer {
-    fn new(capacity: usize, mark: &ForkMark) -> Offer {
+    fn new(capacity: usize, blocks: usize, mark: &ForkMark) -> Offer {
         let control = OwnMemory::create("by-hand", CONTROL, mark).unwrap();
         store(control.mapping(), 0, u64::from_le_bytes(*b"ringmq\0\x01"));
         Offer {
             control,
             ring: OwnMemory::create("by-hand", capacity, mark).unwrap(),
+            blocks: (blocks > 0).then(|| OwnMemory::create("by-hand", blocks, mark).unwrap()),
             bells: [Doorbell::new().unwrap(), Doorbell::new().unwrap()],
         }
     }
@@ -64,6 +70,10 @@ impl Offer {
         put(&mut frame, 24, CONTROL as u64);
         put(&mut frame, 32, self.ring.mapping().len() as u64);
         put(&mut frame, 40, 1 << 30);
+        if let Some(blocks) = &self.blocks {
+            frame[16] |= 2;
+            put(&mut frame, 56, blocks.mapping().len() as u64);
+        }
         let [data, room] = &self.bells;
         let fds = [
             self.control.fd(),
@@ -105,24 +115,33 @@ fn load(memory: &Mapping, offset: usize) -> u64 {
 impl ByHand {
     /// Connects to a listener, honestly. `None` if there is no listener any more.
     pub(crate) fn connect(address: &str, capacity: usize) -> Option<ByHand> {
+        ByHand::connect_with(address, capacity, 0)
+    }
+
+    /// As [`connect`](ByHand::connect), with memory for blocks.
+    pub(crate) fn connect_with(address: &str, capacity: usize, blocks: usize) -> Option<ByHand> {
         let until = Some(Instant::now() + Duration::from_secs(20));
         let mark = ForkMark::current().unwrap();
         let stream = Stream::connect(&address.parse().unwrap(), until).ok()?;
-        let own = Offer::new(capacity, &mark);
+        let own = Offer::new(capacity, blocks, &mark);
         // The listener may go after the connect.
         own.send(&stream, until).ok()?;
         let mut theirs = [0; FRAME];
-        let came = stream.recv_exact(&mut theirs, 4, until).ok()?;
+        let mut came = stream.recv_exact(&mut theirs, 5, until).ok()?;
         assert_eq!(theirs[10], 1, "an offer");
+        // Memory for blocks, which is not looked at here.
+        came.fds.truncate(4);
         let size = u64::from_le_bytes(theirs[32..40].try_into().unwrap());
         let [control, ring, data, room] = <[OwnedFd; 4]>::try_from(came.fds).unwrap();
         let peer_control = adopt(control, CONTROL, &mark).unwrap();
         let peer_ring = adopt(ring, size as usize, &mark).unwrap();
-        stream.send(&frame(2), &[], until).ok()?;
+        let blocks: Vec<_> = own.blocks.iter().map(OwnMemory::fd).collect();
+        stream.send(&frame(2), &blocks, until).ok()?;
         let [(data_bell, _), (room_bell, _)] = own.bells;
         Some(ByHand {
             control: own.control.into_mapping(),
             ring: own.ring.into_mapping(),
+            blocks: own.blocks.map(OwnMemory::into_mapping),
             peer_control,
             peer_ring,
             data: Ringer::adopt(data).unwrap(),
@@ -134,16 +153,39 @@ impl ByHand {
 
     /// An honest end with `options`, and one by hand at the other end, in this process.
     pub(crate) fn pair(options: &Options, capacity: usize) -> (Pipe, ByHand) {
+        ByHand::pair_with(options, capacity, 0)
+    }
+
+    /// As [`pair`](ByHand::pair), with memory for blocks at the end by hand.
+    pub(crate) fn pair_with(options: &Options, capacity: usize, blocks: usize) -> (Pipe, ByHand) {
         let mut listener = Listener::bind(&abstract_name("by-hand"), options).unwrap();
         let address = listener.address();
-        let connecting = std::thread::spawn(move || ByHand::connect(&address, capacity));
+        let connecting =
+            std::thread::spawn(move || ByHand::connect_with(&address, capacity, blocks));
         let pipe = listener.accept().unwrap();
         (pipe, connecting.join().unwrap().unwrap())
+    }
+
+    /// A reader of what the peer publishes. It reports its position as an honest one does.
+    pub(crate) fn consumer(&self) -> Reader<Mapped, MappedMut> {
+        let ring = &self.peer_ring;
+        // SAFETY: within the control page, at a multiple of 8.
+        let report = unsafe { self.control.as_ptr().add(POSITION) };
+        // SAFETY: the mapping was checked when it was adopted, and outlives the reader.
+        let ring = unsafe { Mapped::new(ring.as_ptr(), ring.len()) };
+        // SAFETY: our own word; that tests write it as well is the point, and each write is of a whole word.
+        let report = unsafe { MappedMut::new(report, 8) };
+        Reader::new(ring, report, 0).unwrap().with_blocks()
     }
 
     /// Writes a word into the ring, at an offset in bytes.
     pub(crate) fn scribble(&self, offset: usize, word: u64) {
         store(&self.ring, offset, word);
+    }
+
+    /// Writes a word into the memory for blocks.
+    pub(crate) fn fill(&self, offset: usize, word: u64) {
+        store(self.blocks.as_ref().unwrap(), offset, word);
     }
 
     /// Writes a word into the control page.

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and says what it saw"
 )]
 
+mod blocks;
 mod by_hand;
 mod changing;
 mod endless;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use ringmq_pipe::{Listener, Options, Pipe, RecvError, SendError};
-use ringmq_ring::{Mapped, MappedMut, Reader};
 use ringmq_testing::{Messages, Random, abstract_name, role, role_args, seed, watchdog};
 
 use crate::by_hand::{ABORT, ByHand, GENERATION, LAST, MORE, PAD, POSITION, WANTED, header};
@@ -18,7 +17,8 @@ const LONGEST: u64 = 16 << 10;
 fn scribble(wild: u64, seed: u64) {
     let mut random = Random::new(seed);
     while let Some(peer) = ByHand::connect(&role_args()[0], CAPACITY) {
-        let mut consumer = consumer(&peer);
+        // What an honest end would report, so that the peer's sender gets far.
+        let mut consumer = peer.consumer();
         while !peer.peer_has_closed() {
             for _ in 0..64 {
                 match random.below(100) {
@@ -38,18 +38,6 @@ fn scribble(wild: u64, seed: u64) {
             }
         }
     }
-}
-
-/// What an honest end would report, so that the peer's sender gets far.
-fn consumer(peer: &ByHand) -> Reader<Mapped, MappedMut> {
-    let ring = &peer.peer_ring;
-    // SAFETY: within the control page, at a multiple of 8.
-    let report = unsafe { peer.control.as_ptr().add(POSITION) };
-    // SAFETY: the mapping was checked when it was adopted, and outlives the reader.
-    let ring = unsafe { Mapped::new(ring.as_ptr(), ring.len()) };
-    // SAFETY: our own word; that `scribble` writes it as well is the point, and each write is of a whole word.
-    let report = unsafe { MappedMut::new(report, 8) };
-    Reader::new(ring, report, 0).unwrap()
 }
 
 fn any_word(peer: &ByHand, random: &mut Random) {

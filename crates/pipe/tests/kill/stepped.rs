@@ -103,7 +103,12 @@ fn kill_senders(limit: Duration, ways: &[(&str, u64)]) {
 
 #[test]
 fn a_killed_sender_leaves_whole_messages() {
-    let ways = [("small", 1), ("behind a pad", 1), ("claim and commit", 1)];
+    let ways = [
+        ("small", 1),
+        ("behind a pad", 1),
+        ("claim and commit", 1),
+        ("in a block", 2),
+    ];
     kill_senders(Duration::from_secs(300), &ways);
 }
 
@@ -116,7 +121,10 @@ fn a_killed_sender_leaves_whole_batches_and_pieces() {
 /// Between publication and ring, too: then it is the death that wakes the sleeper.
 #[test]
 fn a_killed_sender_leaves_no_sleeper_asleep() {
-    kill_senders(Duration::from_secs(300), &[("to a sleeper", 1)]);
+    kill_senders(
+        Duration::from_secs(300),
+        &[("to a sleeper", 1), ("in a block, to a sleeper", 3)],
+    );
 }
 
 /// The kills would find a sender that publishes a batch in two steps, if only a few instructions lie between them.

@@ -33,7 +33,7 @@ const SMALL: Way = Way {
 };
 
 /// Small ones first. Each may be killed after any instruction.
-pub(crate) const WAYS: [Way; 12] = [
+pub(crate) const WAYS: [Way; 14] = [
     SMALL,
     Way {
         name: "to a sleeper",
@@ -91,6 +91,17 @@ pub(crate) const WAYS: [Way; 12] = [
         ..SMALL
     },
     Way {
+        name: "in a block",
+        send: send_in_block,
+        ..SMALL
+    },
+    Way {
+        name: "in a block, to a sleeper",
+        to_sleeper: true,
+        send: send_in_block,
+        ..SMALL
+    },
+    Way {
         name: "now or never",
         len: 600,
         send: |pipe, messages| pipe.sender().try_send(&messages[0]).unwrap(),
@@ -111,6 +122,12 @@ pub(crate) const WAYS: [Way; 12] = [
         ..SMALL
     },
 ];
+
+fn send_in_block(pipe: &mut Pipe, messages: &[Vec<u8>]) {
+    let mut block = pipe.sender().block(messages[0].len()).unwrap();
+    block.copy_from_slice(&messages[0]);
+    pipe.sender().send_block(block).unwrap();
+}
 
 /// Not a way to send a batch: a sender that is killed between the two leaves one of two messages.
 pub(crate) const IN_TWO_STEPS: Way = Way {
@@ -133,6 +150,7 @@ impl Way {
     pub(crate) fn options(&self) -> Options {
         Options::new()
             .capacity(CAPACITY)
+            .block_capacity(CAPACITY)
             .start_position(self.start)
             .wait(Wait::Park)
     }

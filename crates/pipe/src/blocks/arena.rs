@@ -156,6 +156,13 @@ impl Arena {
         inside.orphans.is_empty()
     }
 
+    /// Connections of this process that have ended, and of which it may still use blocks.
+    pub(crate) fn orphans_of(&self, pid: i32) -> usize {
+        let inside = self.lock();
+        let orphans = inside.orphans.iter();
+        orphans.filter(|loan| loan.pid() == pid).count()
+    }
+
     /// Returns true if blocks or memory may have to be given back later, without another call that sends.
     pub fn needs_care(&self) -> bool {
         let inside = self.lock();

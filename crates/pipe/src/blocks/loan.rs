@@ -77,6 +77,11 @@ impl Loan {
         })
     }
 
+    /// The process of the reader; 0 if it has no number here.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid
+    }
+
     /// The segments that the reader's process has.
     pub(crate) fn told(&self) -> &Arc<Told> {
         &self.told

@@ -95,6 +95,9 @@ pub enum MeetError {
         /// How many should have.
         want: usize,
     },
+    /// The process keeps memory of ours that it used by connections that have ended.
+    #[error("its process keeps blocks of {0} connections that have ended")]
+    Keeps(usize),
     /// A process of another user, or one that the kernel does not name.
     #[error("a process of another user")]
     OtherUser,
@@ -116,6 +119,7 @@ impl MeetError {
             MeetError::Frame => RefusalReason::Offer,
             MeetError::Version { .. } => RefusalReason::Version,
             MeetError::OtherUser => RefusalReason::OtherUser,
+            MeetError::Keeps(_) => RefusalReason::Resources,
             MeetError::Page(AdoptMemoryError::Os { .. }) => RefusalReason::Resources,
             MeetError::Bell(AdoptRingerError::Reopen { .. }) => RefusalReason::Resources,
             _ => RefusalReason::Descriptor,

@@ -14,8 +14,13 @@ use super::ringers::Ringers;
 use super::sender::Sender;
 use super::unread::Witness;
 use super::{Common, Marks, Receiver};
+use crate::blocks::Arena;
 use crate::local::Waker;
 use crate::maps::{Counted, Map};
+
+/// Connections of a process that have ended, and of which it still uses blocks, at most. Then it has no other one in shared
+/// memory.
+const KEPT_MOST: usize = 64;
 
 /// The part of one side that is made before the peer is known, and offered to it.
 #[derive(Debug)]
@@ -120,6 +125,13 @@ impl Own {
         if came.credentials.is_none_or(|peer| peer.uid != own) {
             return Err(MeetError::OtherUser);
         }
+        let pid = came.credentials.map_or(0, |peer| peer.pid);
+        // Each connection may have a message beyond the limit of the socket.
+        let arena = Arena::current();
+        let kept = arena.map_or(0, |arena| arena.orphans_of(pid));
+        if kept >= KEPT_MOST {
+            return Err(MeetError::Keeps(kept));
+        }
         let mut fds = came.fds.into_iter();
         let missing = || MeetError::Descriptors { got, want };
         let mark = self.slot.control().mark();
@@ -139,7 +151,7 @@ impl Own {
             slot_page,
             slot: offer.slot,
             ringer,
-            pid: came.credentials.map_or(0, |peer| peer.pid),
+            pid,
             pidfd: came.pidfd,
         })
     }

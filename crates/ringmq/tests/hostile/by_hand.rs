@@ -137,6 +137,11 @@ fn framed(kind: u8, mut data: [u8; 32]) -> Vec<u8> {
 impl ByHand {
     /// Connects and agrees.
     pub(crate) fn connect(path: &str, kind: &str) -> ByHand {
+        ByHand::try_connect(path, kind).expect("it is accepted")
+    }
+
+    /// Connects; `None` if the other side refuses the offer.
+    pub(crate) fn try_connect(path: &str, kind: &str) -> Option<ByHand> {
         let stream = Stream::try_connect(&Address::from(Path::new(path))).unwrap();
         let mark = ForkMark::current().unwrap();
         let page = memory(PAGE);
@@ -168,6 +173,7 @@ impl ByHand {
                     write(&stream, &command(2));
                 }
                 2 => accepted = true,
+                3 => return None,
                 other => panic!("a frame of kind {other}"),
             }
         }
@@ -187,7 +193,7 @@ impl ByHand {
         if kind != "SUB" {
             write(&by_hand.stream, &command(4));
         }
-        by_hand
+        Some(by_hand)
     }
 
     /// Subscribes to everything.

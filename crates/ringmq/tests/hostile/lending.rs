@@ -147,6 +147,37 @@ fn a_table_that_lies_gives_away_no_block_that_another_reader_holds() {
     });
 }
 
+/// Each connection may have a message beyond the limit; a process that keeps them gets no other connection in shared memory.
+#[test]
+fn a_reader_that_connects_again_and_again_keeps_no_more_and_more() {
+    const TEST: &str = "lending::a_reader_that_connects_again_and_again_keeps_no_more_and_more";
+    /// Connections that may have ended with blocks.
+    const MOST: u64 = 64;
+    in_own_process(TEST, || {
+        let _guard = watchdog(Duration::from_secs(60));
+        let scratch = Scratch::new();
+        let context = Context::new().unwrap();
+        let options = SocketOptions::new().shared_limit(BYTES as u64);
+        let (mut publisher, path) = bound_with(&context, &scratch, Kind::Pub, &options);
+        let mut accepted = 0;
+        for number in 0..3 * MOST {
+            let Some(liar) = ByHand::try_connect(&path, "SUB") else {
+                continue;
+            };
+            accepted += 1;
+            let liars = [liar];
+            go_over(&mut publisher, &liars);
+            // The greeting is read: nothing is out, and one message is sent that is beyond the limit.
+            liars[0].set(POSITION, 16);
+            publisher.send(make(&context, number)).unwrap();
+        }
+        println!("{accepted} connections, {} bytes", memory());
+        // One that has ended may not have been noticed yet.
+        assert!((MOST..=2 * MOST).contains(&accepted), "{accepted}");
+        assert!(memory() <= 2 * MOST * BYTES as u64 + (16 << 20));
+    });
+}
+
 /// Asks whether a subscription has come.
 fn is_there(publisher: &mut Socket, sub: &mut Socket) -> bool {
     publisher.send("are you there?").unwrap();

@@ -14,6 +14,11 @@ pub trait ForeignMemory: Any + Send + Sync + fmt::Debug {
 
     /// The bytes, to write to; `None` if they may only be read.
     fn bytes_mut(&mut self) -> Option<&mut [u8]>;
+
+    /// Returns true in a forked child, if the memory is that of its parent, which a write would change.
+    fn is_inherited(&self) -> bool {
+        false
+    }
 }
 
 /// Provides memory for a body of so many bytes; `None` if there is none.
@@ -48,6 +53,10 @@ impl Foreign {
     #[inline(always)]
     pub(crate) fn memory(&self) -> &Arc<dyn ForeignMemory> {
         &self.memory
+    }
+
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.memory.is_inherited()
     }
 
     #[inline]

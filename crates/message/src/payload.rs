@@ -298,10 +298,13 @@ impl Payload {
         if self.is(INLINE_TAG) {
             return ptr::from_mut(self).cast();
         }
-        if let Some(foreign) = self.as_foreign_mut()
-            && let Some(bytes) = foreign.bytes_mut()
-        {
-            return bytes.as_mut_ptr();
+        if let Some(foreign) = self.as_foreign_mut() {
+            if let Some(bytes) = foreign.bytes_mut() {
+                return bytes.as_mut_ptr();
+            }
+            if foreign.is_inherited() {
+                self.copy_foreign();
+            }
         }
         match self.as_owned_mut() {
             Some(bytes) => bytes.as_mut_ptr().cast(),
@@ -329,15 +332,21 @@ impl Payload {
         self.head = word(head);
     }
 
+    /// Copies the bytes to memory of the allocator's.
+    #[cold]
+    fn copy_foreign(&mut self) {
+        let more = self.more();
+        *self = Payload::owned(self.as_slice().to_vec());
+        self.set_more(more);
+    }
+
     /// The bytes, to write to. Those that others share are copied.
     pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
         if self
             .as_foreign_mut()
             .is_some_and(|foreign| foreign.bytes_mut().is_none())
         {
-            let more = self.more();
-            *self = Payload::owned(self.as_slice().to_vec());
-            self.set_more(more);
+            self.copy_foreign();
         }
         if self.is(SHARED_TAG) {
             let more = self.more();

@@ -75,6 +75,7 @@ impl Deref for BlockMut {
 }
 
 impl DerefMut for BlockMut {
+    /// In a forked child the bytes are copied first: the block is its parent's.
     fn deref_mut(&mut self) -> &mut [u8] {
         self.frame.as_mut_slice()
     }
@@ -102,7 +103,12 @@ impl ForeignMemory for Body {
     }
 
     fn bytes_mut(&mut self) -> Option<&mut [u8]> {
-        Some(self.0.as_mut_slice())
+        // A forked child maps the memory of its parent, and would write there.
+        (!self.0.is_inherited()).then(|| self.0.as_mut_slice())
+    }
+
+    fn is_inherited(&self) -> bool {
+        self.0.is_inherited()
     }
 }
 
@@ -113,6 +119,10 @@ impl ForeignMemory for Held {
 
     fn bytes_mut(&mut self) -> Option<&mut [u8]> {
         None
+    }
+
+    fn is_inherited(&self) -> bool {
+        self.0.is_inherited()
     }
 }
 

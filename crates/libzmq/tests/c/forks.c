@@ -107,6 +107,43 @@ static void talk (int rounds)
     }
 }
 
+/* Large bodies that the parent has: one that it has made, and one that it has received. */
+enum { BYTES = 1 << 20 };
+static zmq_msg_t bodies[2];
+
+static void are_all (char byte)
+{
+    for (int at = 0; at < 2; at++) {
+        char *bytes = zmq_msg_data (&bodies[at]);
+        CHECK (zmq_msg_size (&bodies[at]) == BYTES);
+        for (int place = 0; place < BYTES; place++)
+            CHECK (bytes[place] == byte);
+    }
+}
+
+static void become_all (char byte)
+{
+    for (int at = 0; at < 2; at++)
+        memset (zmq_msg_data (&bodies[at]), byte, BYTES);
+    are_all (byte);
+}
+
+static void make_bodies (void)
+{
+    zmq_msg_t sent;
+    CHECK (zmq_msg_init_size (&bodies[0], BYTES) == 0 && zmq_msg_init_size (&sent, BYTES) == 0);
+    CHECK (zmq_msg_init (&bodies[1]) == 0);
+    memset (zmq_msg_data (&sent), 'p', BYTES);
+    memset (zmq_msg_data (&bodies[0]), 'p', BYTES);
+    CHECK (zmq_msg_send (&sent, near, 0) == BYTES && zmq_msg_recv (&bodies[1], far, 0) == BYTES);
+    are_all ('p');
+}
+
+static void close_bodies (void)
+{
+    CHECK (zmq_msg_close (&bodies[0]) == 0 && zmq_msg_close (&bodies[1]) == 0);
+}
+
 static void child (const char *transport, int first_ends)
 {
     char endpoint[64], server[64];
@@ -121,6 +158,7 @@ static void child (const char *transport, int first_ends)
     void *parents = made (context, ZMQ_DEALER);
     CHECK (zmq_bind (parents, "ipc://*") == 0);
     last_endpoint (parents, server);
+    make_bodies ();
     int lives[2];
     CHECK (pipe (lives) == 0);
     pid_t child = fork ();
@@ -130,10 +168,13 @@ static void child (const char *transport, int first_ends)
         prctl (PR_SET_PDEATHSIG, SIGKILL);
         alarm (40);
         answer = zmq_has ("ringmq") ? ETERM : EINTR;
+        are_all ('p');
+        become_all ('c');
         if (!first_ends)
             uses ();
         makes (server);
         CHECK (zmq_close (parents) == 0);
+        close_bodies ();
         ends ();
         exit (0);
     }
@@ -145,6 +186,8 @@ static void child (const char *transport, int first_ends)
     CHECK (WIFEXITED (status) && WEXITSTATUS (status) == 0 && close (lives[0]) == 0);
     /* The parent is as it was. */
     talk (3000);
+    are_all ('p');
+    close_bodies ();
     CHECK (zmq_unbind (far, endpoint) == 0);
     CHECK (zmq_close (near) == 0 && zmq_close (far) == 0 && zmq_close (parents) == 0);
     CHECK (zmq_close (within[0]) == 0 && zmq_close (within[1]) == 0 && zmq_ctx_term (context) == 0);

@@ -94,6 +94,11 @@ impl LentTable {
 }
 
 impl LentBlock {
+    /// Returns true in a forked child, if its parent holds the block: the owner may write there when the parent drops it.
+    pub fn is_inherited(&self) -> bool {
+        !self.table.mark.is_here()
+    }
+
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
         // SAFETY: within a mapping that the value keeps, which is initialised. The caller of `Receiver::hold` has vouched

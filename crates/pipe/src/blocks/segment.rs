@@ -146,6 +146,11 @@ impl Block {
         (first, self.units * UNIT)
     }
 
+    /// Returns true in a forked child, if the block is its parent's: a child that writes there changes it.
+    pub fn is_inherited(&self) -> bool {
+        !self.segment.memory.mark().is_here()
+    }
+
     /// The bytes, to write to.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         let (first, len) = self.place();

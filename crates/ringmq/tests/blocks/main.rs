@@ -7,6 +7,7 @@
 )]
 
 mod burst;
+mod forked;
 mod held;
 mod memory;
 #[allow(dead_code, reason = "tests/shared uses more of it")]

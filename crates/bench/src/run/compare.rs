@@ -28,7 +28,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// Five rounds. The pipe takes about a minute, the sockets about six, large bodies about six.
+    /// Five rounds. The pipe takes about a minute, the sockets about six, large bodies about seven.
     pub const FULL: Effort = Effort {
         rounds: 5,
         time: Duration::from_millis(150),
@@ -147,6 +147,8 @@ impl<'a> Comparison<'a> {
         if section.round == 0 {
             let measured = run(&first(spec), self.program)?;
             let ns = match &measured {
+                // The first bodies touch new memory, and a run has few of them.
+                Measured::Latency(samples) if spec.large.is_some() => samples.at(0.5) as f64,
                 Measured::Latency(samples) | Measured::Connect { samples, .. } => samples.mean(),
                 Measured::Memory { .. } => 0.0,
                 Measured::Throughput(took) => took.as_nanos() as f64 / first(spec).count as f64,
@@ -180,7 +182,7 @@ fn first(spec: &Spec) -> Spec {
         Work::Latency if spec.pause.is_some() => 1,
         // 32 MiB, or more where a few bodies are more.
         Work::Latency | Work::Throughput if spec.large.is_some() => {
-            ((32 << 20) / spec.size.max(Size(1)).0 as u64).clamp(2, 500)
+            ((32 << 20) / spec.size.max(Size(1)).0 as u64).clamp(5, 500)
         }
         Work::Latency => 500,
         Work::Connect => 20,

@@ -20,7 +20,7 @@ pub(crate) struct Compare {
     /// Only these parts: pipe (a minute, about), sockets, or of them latency, throughput, connect, memory (four minutes
     /// together, about), pauses (the first message after one: a minute), busy (round trips beside processes that
     /// compute: half a minute), large (bodies of 4 KiB to 64 MiB, copied and in place, and published to 1 to 8 processes:
-    /// six minutes; up to 1 GiB of memory). [default: all]
+    /// seven minutes; up to 1 GiB of memory). [default: all]
     #[arg(long, value_name = "PART,...", value_delimiter = ',')]
     #[arg(value_parser = words::<Part>(Part::ALL.map(Part::name)))]
     only: Vec<Part>,

@@ -157,6 +157,27 @@ fn messages_one_way_cost_chunks_at_most() {
     }
 }
 
+/// What is written in place in shared memory is written in the ring: there is no frame, and so no allocation.
+#[test]
+fn what_is_written_in_the_ring_costs_no_allocation() {
+    let _guard = watchdog(Duration::from_secs(300));
+    for (bound, connected) in [(Kind::Pair, Kind::Pair), (Kind::Rep, Kind::Req)] {
+        let (mut near, mut far) = pair(bound, connected, "ipc://*");
+        let mut room = vec![0; 20_000];
+        let count = least_count_of(|| {
+            for len in [45, 20_000] {
+                far.send_with(len, |bytes| bytes[len - 1] = 7).unwrap();
+                assert_eq!(near.recv_slice(&mut room).unwrap(), len);
+                assert_eq!(room[len - 1], 7);
+                near.send_with(1, |bytes| bytes[0] = 8).unwrap();
+                assert_eq!(far.recv_slice(&mut room).unwrap(), 1);
+                assert_eq!(room[0], 8);
+            }
+        });
+        assert_eq!(count, 0, "{bound:?}");
+    }
+}
+
 /// A long message uses the memory of one that was dropped before. An allocator gives long memory back to the kernel, and
 /// each page of the next one costs a page fault. The receiver keeps a message until it has copied it, as bindings of other
 /// languages do.

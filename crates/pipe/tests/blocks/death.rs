@@ -12,6 +12,9 @@ fn options(wait: Wait) -> Options {
     crate::options().wait(wait)
 }
 
+/// Messages that a receiver holds while it waits for the next one. There is room for that between them, wherever they lie.
+const HELD: usize = 3;
+
 /// Bytes of message `number`: all are its lowest byte.
 fn len(number: u64) -> usize {
     number as usize * 7919 % 100_000 + 1
@@ -30,7 +33,7 @@ fn receives(pipe: &mut Pipe, seed: u64) {
     let mut held = Vec::<HeldBlock>::new();
     loop {
         held.push(pipe.receiver().recv_block(vow()).unwrap());
-        while held.len() > 5 || (!held.is_empty() && random.one_in(2)) {
+        while held.len() > HELD || (!held.is_empty() && random.one_in(2)) {
             held.swap_remove(random.within(0..held.len()));
         }
     }
@@ -57,24 +60,33 @@ fn play() -> bool {
 
 #[test]
 fn what_a_killed_sender_has_sent_stays() {
-    const TEST: &str = "death::what_a_killed_sender_has_sent_stays";
+    senders_are_killed("death::what_a_killed_sender_has_sent_stays", 30);
+}
+
+#[test]
+#[ignore = "soak: 1,000 deaths"]
+fn what_many_killed_senders_have_sent_stays() {
+    senders_are_killed("death::what_many_killed_senders_have_sent_stays", 1000);
+}
+
+fn senders_are_killed(test: &str, rounds: usize) {
     if play() {
         return;
     }
-    let _guard = watchdog(Duration::from_secs(300));
+    let _guard = watchdog(Duration::from_secs(900));
     let mut random = Random::new(seed());
     let mut before = None;
-    for round in 0..30 {
+    for round in 0..rounds {
         let wait = crate::ends::STRATEGIES[round % 3];
         if round == 5 {
             before = Some(Counters::now());
         }
         let args = [name_of(wait)];
-        let (mut pipe, mut actor) = meet(TEST, "sends", &args, &options(wait));
+        let (mut pipe, mut actor) = meet(test, "sends", &args, &options(wait));
         let mut held = Vec::new();
         for number in 0..random.below(60) {
             let one = pipe.receiver().recv_block(vow()).unwrap();
-            if held.len() < 10 && random.one_in(3) {
+            if held.len() < HELD && random.one_in(3) {
                 held.push((one, number));
             }
         }
@@ -104,16 +116,25 @@ fn what_a_killed_sender_has_sent_stays() {
 
 #[test]
 fn a_killed_receiver_ends_its_sender() {
-    const TEST: &str = "death::a_killed_receiver_ends_its_sender";
+    receivers_are_killed("death::a_killed_receiver_ends_its_sender", 30);
+}
+
+#[test]
+#[ignore = "soak: 1,000 deaths"]
+fn many_killed_receivers_end_their_senders() {
+    receivers_are_killed("death::many_killed_receivers_end_their_senders", 1000);
+}
+
+fn receivers_are_killed(test: &str, rounds: usize) {
     if play() {
         return;
     }
-    let _guard = watchdog(Duration::from_secs(300));
+    let _guard = watchdog(Duration::from_secs(900));
     let mut random = Random::new(seed());
-    for round in 0..30 {
+    for round in 0..rounds {
         let wait = crate::ends::STRATEGIES[round % 3];
         let args = [name_of(wait), &round.to_string()];
-        let (mut pipe, mut actor) = meet(TEST, "receives", &args, &options(wait));
+        let (mut pipe, mut actor) = meet(test, "receives", &args, &options(wait));
         for number in 0..random.below(100) {
             send(&mut pipe, len(number), number as u8);
         }

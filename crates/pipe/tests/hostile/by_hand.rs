@@ -113,13 +113,8 @@ fn load(memory: &Mapping, offset: usize) -> u64 {
 }
 
 impl ByHand {
-    /// Connects to a listener, honestly. `None` if there is no listener any more.
-    pub(crate) fn connect(address: &str, capacity: usize) -> Option<ByHand> {
-        ByHand::connect_with(address, capacity, 0)
-    }
-
-    /// As [`connect`](ByHand::connect), with memory for blocks.
-    pub(crate) fn connect_with(address: &str, capacity: usize, blocks: usize) -> Option<ByHand> {
+    /// Connects to a listener, honestly, with so many bytes of memory for blocks. `None` if there is no listener any more.
+    pub(crate) fn connect(address: &str, capacity: usize, blocks: usize) -> Option<ByHand> {
         let until = Some(Instant::now() + Duration::from_secs(20));
         let mark = ForkMark::current().unwrap();
         let stream = Stream::connect(&address.parse().unwrap(), until).ok()?;
@@ -160,8 +155,7 @@ impl ByHand {
     pub(crate) fn pair_with(options: &Options, capacity: usize, blocks: usize) -> (Pipe, ByHand) {
         let mut listener = Listener::bind(&abstract_name("by-hand"), options).unwrap();
         let address = listener.address();
-        let connecting =
-            std::thread::spawn(move || ByHand::connect_with(&address, capacity, blocks));
+        let connecting = std::thread::spawn(move || ByHand::connect(&address, capacity, blocks));
         let pipe = listener.accept().unwrap();
         (pipe, connecting.join().unwrap().unwrap())
     }

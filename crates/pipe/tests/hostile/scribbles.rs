@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use ringmq_pipe::{Listener, Options, Pipe, RecvError, SendError};
+use ringmq_pipe::{Listener, Options, Pipe, RecvError, SendError, Vow};
 use ringmq_testing::{Messages, Random, abstract_name, role, role_args, seed, watchdog};
 
-use crate::by_hand::{ABORT, ByHand, GENERATION, LAST, MORE, PAD, POSITION, WANTED, header};
+use crate::by_hand::{
+    ABORT, BLOCKS, ByHand, GENERATION, LAST, MORE, PAD, POSITION, WANTED, header,
+};
 use crate::ends::{STRATEGIES, name_of, number, start};
 
 const CAPACITY: usize = 4096;
@@ -16,7 +18,7 @@ const LONGEST: u64 = 16 << 10;
 /// in `wild` is any at all (0: none is); the others could well be honest.
 fn scribble(wild: u64, seed: u64) {
     let mut random = Random::new(seed);
-    while let Some(peer) = ByHand::connect(&role_args()[0], CAPACITY) {
+    while let Some(peer) = ByHand::connect(&role_args()[0], CAPACITY, LONGEST as usize) {
         // What an honest end would report, so that the peer's sender gets far.
         let mut consumer = peer.consumer();
         while !peer.peer_has_closed() {
@@ -55,6 +57,8 @@ fn any_word(peer: &ByHand, random: &mut Random) {
             GENERATION,
             POSITION,
             WANTED,
+            0x108,
+            0x110,
             0x200,
             0x208,
             8 * random.within(0..512),
@@ -74,6 +78,14 @@ fn plausible_record(peer: &ByHand, random: &mut Random) {
         1 => header(PAD, room),
         2 => header(ABORT, 0),
         3 | 4 => header(MORE, len),
+        5 | 6 if room >= 32 => {
+            // Mostly within the memory for blocks, which is not written.
+            let (at, len) = (8 * random.below(2000), random.below(600));
+            for (word, value) in [1, len, 1 << 40 | at].into_iter().enumerate() {
+                peer.scribble(offset + 8 + 8 * word, value);
+            }
+            header(BLOCKS, 24)
+        }
         _ => header(LAST, len),
     };
     peer.scribble(offset, word);
@@ -83,8 +95,13 @@ fn plausible_record(peer: &ByHand, random: &mut Random) {
 fn receive(pipe: &mut Pipe, random: &mut Random, buffer: &mut Vec<u8>) -> Result<(), RecvError> {
     let receiver = pipe.receiver();
     let soon = Instant::now() + Duration::from_micros(100);
-    match random.below(4) {
+    match random.below(5) {
         0 => receiver.recv_deadline(buffer, soon),
+        // SAFETY: the peer does not write to its memory for blocks.
+        2 => receiver.try_recv_block(unsafe { Vow::new() }).map(|held| {
+            buffer.clear();
+            buffer.extend_from_slice(&held);
+        }),
         1 => {
             buffer.resize(random.within(1..300), 0);
             receiver.try_read(buffer).map(drop)
@@ -97,8 +114,14 @@ fn send(pipe: &mut Pipe, random: &mut Random, buffer: &mut Vec<u8>) -> Result<()
     let sender = pipe.sender();
     let soon = Instant::now() + Duration::from_micros(100);
     buffer.resize(random.within(0..600), 7);
-    match random.below(6) {
+    match random.below(8) {
         0 => sender.send_deadline(buffer, soon),
+        4 => sender
+            .try_block(buffer.len())
+            .and_then(|block| Ok(sender.try_send_block(block)?)),
+        5 => sender
+            .block_deadline(20 * buffer.len(), soon)
+            .and_then(|block| Ok(sender.send_block_deadline(block, soon)?)),
         1 => {
             // In pieces, some laps long.
             buffer.resize(random.within(600..12_000), 7);
@@ -198,6 +221,7 @@ fn bear_scribbles(test: &str, operations: u64, connections: u64) {
         let options = Options::new()
             .capacity(CAPACITY)
             .max_message(LONGEST)
+            .block_capacity(16 << 10)
             .wait(wait);
         let mut listener = Listener::bind(&abstract_name("scribbles"), &options).unwrap();
         let args = [wild.to_string(), random.next().to_string()];

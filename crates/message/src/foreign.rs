@@ -12,6 +12,9 @@ pub trait ForeignMemory: Any + Send + Sync + fmt::Debug {
     /// The bytes. They lie where they are as long as the value lives.
     fn bytes(&self) -> &[u8];
 
+    /// The address of the first byte, to write to unless the bytes may only be read.
+    fn as_ptr(&self) -> *mut u8;
+
     /// The bytes, to write to; `None` if they may only be read.
     fn bytes_mut(&mut self) -> Option<&mut [u8]>;
 
@@ -57,6 +60,11 @@ impl Foreign {
 
     pub(crate) fn is_inherited(&self) -> bool {
         self.memory.is_inherited()
+    }
+
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     #[inline]

@@ -159,7 +159,9 @@ impl Frame {
         if len <= INLINE {
             return Ok(Frame::small(len, |_| {}));
         }
-        if let Some(frame) = Frame::large(len, |_| {}) {
+        if len >= LARGE
+            && let Some(frame) = Frame::unfilled(len)
+        {
             return Ok(frame);
         }
         // SAFETY: there is room for as many, and the caller vouches for the rest.
@@ -218,9 +220,16 @@ impl Frame {
         if len < LARGE {
             return None;
         }
-        let mut frame = Frame::from_foreign(large_memory(len)?, len)?;
+        let mut frame = Frame::unfilled(len)?;
         fill(frame.payload.as_mut_slice());
         Some(frame)
+    }
+
+    /// As [`large`](Frame::large), with what was in the memory before.
+    #[cold]
+    #[inline(never)]
+    fn unfilled(len: usize) -> Option<Frame> {
+        Frame::from_foreign(large_memory(len)?, len)
     }
 
     #[inline(always)]

@@ -289,7 +289,12 @@ impl Payload {
     /// How many bytes there are.
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
-        self.place().1
+        if self.is(INLINE_TAG) {
+            return self.inline_len();
+        }
+        // Its owner is not asked.
+        self.as_foreign()
+            .map_or_else(|| self.place().1, Foreign::len)
     }
 
     /// Where the bytes are, to write to. Those that others may read stay where they are, too: they are not to be written.
@@ -298,13 +303,11 @@ impl Payload {
         if self.is(INLINE_TAG) {
             return ptr::from_mut(self).cast();
         }
-        if let Some(foreign) = self.as_foreign_mut() {
-            if let Some(bytes) = foreign.bytes_mut() {
-                return bytes.as_mut_ptr();
+        if let Some(foreign) = self.as_foreign() {
+            if !foreign.is_inherited() {
+                return foreign.memory().as_ptr();
             }
-            if foreign.is_inherited() {
-                self.copy_foreign();
-            }
+            self.copy_foreign();
         }
         match self.as_owned_mut() {
             Some(bytes) => bytes.as_mut_ptr().cast(),

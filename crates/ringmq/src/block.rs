@@ -102,6 +102,10 @@ impl ForeignMemory for Body {
         self.0.as_slice()
     }
 
+    fn as_ptr(&self) -> *mut u8 {
+        self.0.place().0.as_ptr()
+    }
+
     fn bytes_mut(&mut self) -> Option<&mut [u8]> {
         // A forked child maps the memory of its parent, and would write there.
         (!self.0.is_inherited()).then(|| self.0.as_mut_slice())
@@ -117,6 +121,10 @@ impl ForeignMemory for Held {
         self.0.as_slice()
     }
 
+    fn as_ptr(&self) -> *mut u8 {
+        self.0.as_slice().as_ptr().cast_mut()
+    }
+
     fn bytes_mut(&mut self) -> Option<&mut [u8]> {
         None
     }
@@ -128,7 +136,8 @@ impl ForeignMemory for Held {
 
 /// As [`large`], if there is a peer that could read it.
 pub(crate) fn large_for_peers(len: usize) -> Option<Arc<dyn ForeignMemory>> {
-    Arena::current()?.is_connected().then(|| large(len))?
+    let block = Arena::current()?.allocate_for_peers(len)?;
+    Some(Arc::new(Body(block)))
 }
 
 /// Memory for a body of so many bytes, which peers of this machine can read; `None` if there is none.
@@ -156,6 +165,14 @@ pub(crate) fn held_frame(held: LentBlock, len: usize) -> Option<Frame> {
 pub(crate) fn body_of(frame: &Frame) -> Option<Arc<Body>> {
     let memory: Arc<dyn Any + Send + Sync> = Arc::clone(frame.foreign_memory()?) as _;
     memory.downcast::<Body>().ok()
+}
+
+/// The block that a frame is in, and what keeps that; `None` if it is in other memory.
+pub(crate) fn block_of(frame: &Frame) -> Option<(&Block, Keep)> {
+    let memory = frame.foreign_memory()?;
+    let body: &dyn Any = &**memory;
+    let block = &body.downcast_ref::<Body>()?.0;
+    Some((block, Arc::clone(memory) as Keep))
 }
 
 /// The same frame, in a block. `None` if there is no memory for it.

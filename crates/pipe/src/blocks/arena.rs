@@ -10,7 +10,8 @@ use ringmq_sys::{ForkMark, OwnMemory, most_descriptors};
 
 use super::SEGMENTS_MOST;
 use super::loan::Loan;
-use super::segment::{ArenaSegment, Block, UNIT, capacity_for};
+use super::recent::{self, Recent};
+use super::segment::{ArenaSegment, Block, Part, UNIT, capacity_for};
 use super::told::Told;
 use crate::local::Waker;
 use crate::maps::has_mappings_for_growth;
@@ -36,6 +37,7 @@ const TRIES: u32 = 1000;
 /// The memory of this process for blocks. It grows as blocks are allocated, and shrinks when they are free.
 pub struct Arena {
     mark: ForkMark,
+    recent: Arc<Mutex<Recent<Part>>>,
     inside: Mutex<Inside>,
 }
 
@@ -52,8 +54,6 @@ struct Inside {
     told: Vec<Weak<Told>>,
     /// A peer has to be told that a segment is gone.
     untold: bool,
-    /// Connections that may send blocks.
-    connections: usize,
     /// Threads that look after orphans while no socket sends, by their numbers.
     carers: Vec<(u64, Waker)>,
     next_carer: u64,
@@ -99,6 +99,7 @@ impl Arena {
     fn new(mark: ForkMark) -> Arena {
         Arena {
             mark,
+            recent: Arc::new(Mutex::new(Recent::new())),
             inside: Mutex::new(Inside {
                 segments: Vec::new(),
                 next: 0,
@@ -107,7 +108,6 @@ impl Arena {
                 orphans: Vec::new(),
                 told: Vec::new(),
                 untold: false,
-                connections: 0,
                 carers: Vec::new(),
                 next_carer: 0,
             }),
@@ -118,26 +118,57 @@ impl Arena {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn recent(&self) -> MutexGuard<'_, Recent<Part>> {
+        recent::lock(&self.recent)
+    }
+
+    /// Returns true if blocks were freed that were kept for others.
+    fn clear_recent(&self) -> bool {
+        let mut recent = self.recent();
+        let parts = recent.take_all();
+        let any = parts.len() > 0;
+        parts.for_each(Part::free);
+        any
+    }
+
+    /// As [`allocate`](Arena::allocate), if a connection may send blocks.
+    pub fn allocate_for_peers(&self, len: usize) -> Option<Block> {
+        let recent = self.recent();
+        (recent.connections > 0).then(|| self.take(recent, len))?
+    }
+
     /// A block of `len` bytes, whose contents are those of an earlier block or zeros. `None` if there is no memory,
     /// mapping or descriptor for it.
     pub fn allocate(&self, len: usize) -> Option<Block> {
+        self.take(self.recent(), len)
+    }
+
+    fn take(&self, mut recent: MutexGuard<'_, Recent<Part>>, len: usize) -> Option<Block> {
         let units = len.max(1).div_ceil(UNIT);
+        let (part, untidy) = (recent.take(units), recent.untidy);
+        drop(recent);
+        if untidy {
+            self.tidy_seldom();
+        }
+        part.or_else(|| self.allocate_units(units)).map(Block::from)
+    }
+
+    #[cold]
+    fn allocate_units(&self, units: usize) -> Option<Part> {
         let mut inside = self.lock();
-        if let Some(block) = inside.allocate(units) {
-            if inside.is_large() || !inside.orphans.is_empty() || inside.untold {
-                let peers = inside.tidy_seldom();
-                drop(inside);
-                self.tell_gone(&peers);
-            }
-            return Some(block);
+        if let Some(part) = inside.allocate(units) {
+            return Some(part);
         }
-        // Blocks of connections that are silent may have come home.
-        if inside.collect()
-            && let Some(block) = inside.allocate(units)
+        // Blocks of connections that are silent may have come home, and blocks of other sizes may be in the way.
+        let came = inside.collect();
+        let freed = self.clear_recent();
+        if (came || freed)
+            && let Some(part) = inside.allocate(units)
         {
-            return Some(block);
+            return Some(part);
         }
-        inside.grow(units, &self.mark)?;
+        inside.grow(units, self)?;
+        self.recent().untidy = inside.is_untidy();
         inside.allocate(units)
     }
 
@@ -174,7 +205,23 @@ impl Arena {
 
     /// Looks for blocks that came home, and gives memory back that is not needed.
     pub fn tidy(&self) {
-        let peers = self.lock().tidy(Instant::now());
+        self.tidy_now(self.lock(), Instant::now());
+    }
+
+    /// As [`tidy`](Arena::tidy), if the last time was not just now.
+    #[cold]
+    fn tidy_seldom(&self) {
+        let inside = self.lock();
+        let now = Instant::now();
+        if inside.looked.is_none_or(|looked| now - looked >= LOOK) {
+            self.tidy_now(inside, now);
+        }
+    }
+
+    fn tidy_now(&self, mut inside: MutexGuard<'_, Inside>, now: Instant) {
+        let peers = inside.tidy(now);
+        self.recent().untidy = inside.is_untidy();
+        drop(inside);
         self.tell_gone(&peers);
     }
 
@@ -186,6 +233,7 @@ impl Arena {
         }
         if !all {
             self.lock().untold = true;
+            self.recent().untidy = true;
         }
     }
 
@@ -196,7 +244,7 @@ impl Arena {
         inside.loans.push(Arc::downgrade(loan));
         inside.told.retain(|other| other.strong_count() > 0);
         inside.told.push(Arc::downgrade(loan.told()));
-        inside.connections += 1;
+        self.recent().connections += 1;
     }
 
     /// A connection that was [added](Arena::add) has ended. Keeps its blocks until its reader cannot use them any more.
@@ -208,8 +256,11 @@ impl Arena {
             inside.orphans.push(Arc::clone(loan));
             inside.wake_carers();
         }
-        inside.connections = inside.connections.saturating_sub(1);
-        if inside.connections == 0 {
+        let mut recent = self.recent();
+        recent.untidy = inside.is_untidy();
+        recent.connections = recent.connections.saturating_sub(1);
+        if recent.connections == 0 {
+            recent.take_all().for_each(Part::free);
             inside.segments.clear();
         }
     }
@@ -253,11 +304,6 @@ impl Arena {
             }
         }
     }
-
-    /// Returns true if a connection may send blocks.
-    pub fn is_connected(&self) -> bool {
-        self.lock().connections > 0
-    }
 }
 
 impl Inside {
@@ -289,8 +335,13 @@ impl Inside {
         self.segments.len() > 1
     }
 
+    /// Returns true if memory or blocks may have to be given back, or peers told.
+    fn is_untidy(&self) -> bool {
+        self.is_large() || !self.orphans.is_empty() || self.untold
+    }
+
     /// The first segment with room: later ones become free, and go back to the kernel.
-    fn allocate(&self, units: usize) -> Option<Block> {
+    fn allocate(&self, units: usize) -> Option<Part> {
         self.segments
             .iter()
             .find_map(|segment| segment.allocate(units))
@@ -310,7 +361,7 @@ impl Inside {
     }
 
     /// Adds a segment with room for a block of so many units.
-    fn grow(&mut self, units: usize, mark: &ForkMark) -> Option<()> {
+    fn grow(&mut self, units: usize, arena: &Arena) -> Option<()> {
         let has_number = self.segments.len() < SEGMENTS_MOST && self.next < NUMBERS;
         if !has_number || !has_mappings_for_growth() {
             return None;
@@ -324,13 +375,15 @@ impl Inside {
         let sizes = [needed.max(step), needed];
         let memory = sizes
             .into_iter()
-            .find_map(|len| OwnMemory::create("ringmq-blocks", len, mark).ok())?;
+            .find_map(|len| OwnMemory::create("ringmq-blocks", len, &arena.mark).ok())?;
         // The program and later connections need the rest.
         let number = u64::try_from(memory.fd().as_raw_fd()).ok()?;
         if number >= most_descriptors() / 2 {
             return None;
         }
-        let segment = ArenaSegment::new(self.next, memory)?;
+        let is_kept = self.segments.is_empty() && memory.mapping().len() <= KEPT;
+        let recent = is_kept.then(|| Arc::clone(&arena.recent));
+        let segment = ArenaSegment::new(self.next, memory, recent)?;
         self.segments.push(Arc::new(segment));
         self.next += 1;
         if self.bytes() > KEPT {
@@ -338,15 +391,6 @@ impl Inside {
             self.wake_carers();
         }
         Some(())
-    }
-
-    /// As [`tidy`](Inside::tidy), if the last time was not just now.
-    fn tidy_seldom(&mut self) -> Vec<Arc<Told>> {
-        let now = Instant::now();
-        match self.looked {
-            Some(looked) if now - looked < LOOK => Vec::new(),
-            _ => self.tidy(now),
-        }
     }
 
     /// Gives segments without blocks back to the kernel, if there is more free memory than the arena keeps.

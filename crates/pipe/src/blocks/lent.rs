@@ -13,6 +13,7 @@ use crate::maps::Map;
 pub(crate) struct LentTable {
     mark: ForkMark,
     inside: Mutex<Inside>,
+    owner: Arc<dyn RingsOwner>,
 }
 
 #[derive(Debug)]
@@ -26,18 +27,10 @@ struct Inside {
 #[derive(Debug)]
 pub struct LentBlock {
     table: Arc<LentTable>,
-    /// What else has to stay until the entry is given up.
-    keep: Keeps,
+    _memory: Arc<Map>,
     entry: usize,
     first: NonNull<u8>,
     len: usize,
-}
-
-/// The words of the table and the memory of the block.
-#[derive(Debug)]
-pub(crate) struct Keeps {
-    pub(crate) words: Arc<dyn RingsOwner>,
-    pub(crate) _memory: Arc<Map>,
 }
 
 /// Wakes the owner of blocks. Keeps the words of the table where they are.
@@ -51,15 +44,18 @@ unsafe impl Send for LentBlock {}
 unsafe impl Sync for LentBlock {}
 
 impl LentTable {
-    /// The words have to be those of one slot, and nothing else writes them. `wanted` is the peer's word.
+    /// The words have to be those of one slot, which `owner` keeps, and nothing else writes them. `wanted` is the peer's
+    /// word.
     pub(crate) fn new(
         mark: ForkMark,
         table: Lending<MappedMut>,
         wanted: Word<Mapped>,
+        owner: Arc<dyn RingsOwner>,
     ) -> LentTable {
         LentTable {
             mark,
             inside: Mutex::new(Inside { table, wanted }),
+            owner,
         }
     }
 
@@ -67,7 +63,7 @@ impl LentTable {
     pub(crate) fn lend(
         self: &Arc<LentTable>,
         name: u64,
-        keep: Keeps,
+        memory: Arc<Map>,
         first: NonNull<u8>,
         len: usize,
     ) -> Option<LentBlock> {
@@ -75,7 +71,7 @@ impl LentTable {
         let entry = inside.table.lend(name)?;
         Some(LentBlock {
             table: Arc::clone(self),
-            keep,
+            _memory: memory,
             entry,
             first,
             len,
@@ -111,7 +107,7 @@ impl Drop for LentBlock {
     fn drop(&mut self) {
         // The table is the parent's, and so is the block.
         if self.table.mark.is_here() && self.table.give_up(self.entry) {
-            self.keep.words.ring_owner();
+            self.table.owner.ring_owner();
         }
     }
 }

@@ -50,6 +50,12 @@ struct Held {
     keep: Keep,
 }
 
+/// A loan that this thread has locked.
+pub(crate) struct OpenLoan<'a> {
+    loan: &'a Loan,
+    inside: MutexGuard<'a, Inside>,
+}
+
 /// The reader's words.
 #[derive(Debug)]
 pub(crate) struct Words {
@@ -91,17 +97,17 @@ impl Loan {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The blocks, as long as no other thread looks at them: not for a wait.
+    pub(crate) fn open(&self) -> OpenLoan<'_> {
+        OpenLoan {
+            loan: self,
+            inside: self.lock(),
+        }
+    }
+
     /// A block that a record will name.
     pub(crate) fn send(&self, name: u64, bytes: u64, keep: Keep) {
-        self.total.add(bytes);
-        let mut inside = self.lock();
-        inside.bytes += bytes;
-        inside.sent.push_back(Held {
-            position: u64::MAX,
-            name,
-            bytes,
-            keep,
-        });
+        self.open().send(name, bytes, keep, u64::MAX);
     }
 
     /// The record of the last `count` blocks ends at `position`, or was not sent.
@@ -125,37 +131,7 @@ impl Loan {
 
     /// Lets go of blocks that came home. Returns their bytes.
     pub(crate) fn collect(&self) -> u64 {
-        let inside = &mut *self.lock();
-        if inside.bytes == 0 {
-            return 0;
-        }
-        let before = inside.bytes;
-        let seen = self.lending.look();
-        // Words that the reader has given up say nothing of these blocks.
-        if self.is_given_up() {
-            return 0;
-        }
-        let bytes = &mut inside.bytes;
-        let mut is_home = |held: &Held| {
-            let is_home = seen.is_home(held.position, held.name);
-            if is_home {
-                *bytes -= held.bytes;
-            }
-            is_home
-        };
-        let passed = inside.sent.iter();
-        let passed = passed
-            .take_while(|held| held.position <= seen.position())
-            .count();
-        inside.lent.retain(|held| !is_home(held));
-        for held in inside.sent.drain(..passed) {
-            if !is_home(&held) {
-                inside.lent.push(held);
-            }
-        }
-        let came = before - inside.bytes;
-        self.total.subtract(came);
-        came
+        self.open().collect()
     }
 
     /// As [`collect_ended`](Loan::collect_ended), but asks the kernel for the process of the reader now and then only.
@@ -221,6 +197,61 @@ impl Loan {
         let mut all = inside.sent.iter().chain(&inside.lent);
         let held = all.find(|held| held.name == name)?;
         Some(Arc::clone(&held.keep))
+    }
+}
+
+impl OpenLoan<'_> {
+    /// A block that a record names, which ends at `position`.
+    pub(crate) fn send(&mut self, name: u64, bytes: u64, keep: Keep, position: u64) {
+        self.loan.total.add(bytes);
+        self.inside.bytes += bytes;
+        self.inside.sent.push_back(Held {
+            position,
+            name,
+            bytes,
+            keep,
+        });
+    }
+
+    /// Lets go of blocks that came home. Returns their bytes.
+    pub(crate) fn collect(&mut self) -> u64 {
+        let inside = &mut *self.inside;
+        if inside.bytes == 0 {
+            return 0;
+        }
+        let before = inside.bytes;
+        let seen = self.loan.lending.look();
+        // Words that the reader has given up say nothing of these blocks.
+        if self.loan.is_given_up() {
+            return 0;
+        }
+        let bytes = &mut inside.bytes;
+        let mut is_home = |held: &Held| {
+            let is_home = seen.is_home(held.position, held.name);
+            if is_home {
+                *bytes -= held.bytes;
+            }
+            is_home
+        };
+        inside.lent.retain(|held| !is_home(held));
+        while let Some(held) = inside
+            .sent
+            .pop_front_if(|held| held.position <= seen.position())
+        {
+            if !is_home(&held) {
+                inside.lent.push(held);
+            }
+        }
+        let came = before - inside.bytes;
+        if came > 0 {
+            self.loan.total.subtract(came);
+        }
+        came
+    }
+
+    /// Bytes of blocks that have not come home.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.inside.bytes
     }
 }
 

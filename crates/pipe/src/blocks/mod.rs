@@ -17,13 +17,14 @@
 mod arena;
 mod lent;
 mod loan;
+mod recent;
 mod segment;
 mod told;
 
 pub use arena::Arena;
 pub use lent::LentBlock;
 
-pub(crate) use lent::{Keeps, LentTable, RingsOwner};
+pub(crate) use lent::{LentTable, RingsOwner};
 pub use loan::Keep;
 pub(crate) use loan::{Loan, Words};
 pub use segment::Block;

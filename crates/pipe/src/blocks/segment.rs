@@ -1,15 +1,18 @@
 //! One memfd of an arena, and the blocks in it.
 
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use offset_allocator::{Allocation, Allocator};
+use ringmq_ring::Tally;
 use ringmq_sys::OwnMemory;
 
 use super::BlockName;
+use super::recent::{self, Recent};
 use crate::maps::Map;
 
 /// Blocks begin and end at multiples of this, so that programs may read any kind of number where they lie.
@@ -24,6 +27,8 @@ pub(crate) struct ArenaSegment {
     /// To send to peers. `None` if no further peer gets the memory.
     descriptor: Option<OwnedFd>,
     space: Mutex<Space>,
+    /// Where freed blocks go first.
+    recent: Option<Arc<Mutex<Recent<Part>>>>,
 }
 
 /// The free parts of a segment.
@@ -37,6 +42,13 @@ struct Space {
 
 /// A part of an arena, of one owner. When it is dropped, the memory is free again.
 pub struct Block {
+    part: ManuallyDrop<Part>,
+    /// Times that a sender has waited for other blocks to come home, because this one is memory more.
+    paid: Tally,
+}
+
+/// What the allocator of a segment has given out.
+pub(super) struct Part {
     segment: Arc<ArenaSegment>,
     allocation: Allocation<u32>,
     units: usize,
@@ -50,8 +62,13 @@ pub(crate) fn capacity_for(units: usize) -> Option<usize> {
 }
 
 impl ArenaSegment {
-    /// The segment of this number in new memory. `None` if there are more units than the allocator can count.
-    pub(super) fn new(number: u32, memory: OwnMemory) -> Option<ArenaSegment> {
+    /// The segment of this number in new memory. Its freed blocks go to `recent` first. `None` if there are more units than
+    /// the allocator can count.
+    pub(super) fn new(
+        number: u32,
+        memory: OwnMemory,
+        recent: Option<Arc<Mutex<Recent<Part>>>>,
+    ) -> Option<ArenaSegment> {
         let (memory, descriptor) = memory.into_parts();
         // Without these advices it is slower, and a forked child has no blocks.
         let _ = memory.let_children_read();
@@ -87,6 +104,7 @@ impl ArenaSegment {
             memory,
             descriptor,
             space: Mutex::new(space),
+            recent,
         })
     }
 
@@ -94,14 +112,14 @@ impl ArenaSegment {
         self.space.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn allocate(self: &Arc<ArenaSegment>, units: usize) -> Option<Block> {
+    pub(super) fn allocate(self: &Arc<ArenaSegment>, units: usize) -> Option<Part> {
         let mut space = self.lock();
         if space.used + units > self.memory.len() / UNIT {
             return None;
         }
         let allocation = space.allocator.allocate(u32::try_from(units).ok()?)?;
         space.used += units;
-        Some(Block {
+        Some(Part {
             segment: Arc::clone(self),
             allocation,
             units,
@@ -140,10 +158,10 @@ impl ArenaSegment {
 impl Block {
     /// The first byte, and the number of bytes, which may be more than was asked for. They are initialised.
     pub fn place(&self) -> (NonNull<u8>, usize) {
-        let memory = self.segment.memory.as_ptr();
+        let memory = self.part.segment.memory.as_ptr();
         // SAFETY: the allocator gives out offsets within the segment.
-        let first = unsafe { memory.add(self.allocation.offset as usize * UNIT) };
-        (first, self.units * UNIT)
+        let first = unsafe { memory.add(self.part.allocation.offset as usize * UNIT) };
+        (first, self.part.units * UNIT)
     }
 
     /// Returns true in a forked child, if the block is its parent's: a child that writes there changes it.
@@ -168,22 +186,59 @@ impl Block {
 
     pub(crate) fn name(&self) -> BlockName {
         BlockName {
-            segment: self.segment.number,
-            offset: u64::from(self.allocation.offset) * UNIT as u64,
+            segment: self.part.segment.number,
+            offset: u64::from(self.part.allocation.offset) * UNIT as u64,
         }
     }
 
+    /// Returns true the first time: a wait for a late reader costs as much as the memory of one block, and so it comes once
+    /// for each.
+    pub(crate) fn pay(&self) -> bool {
+        let first = self.paid.get() == 0;
+        self.paid.add(1);
+        first
+    }
+
     pub(crate) fn segment(&self) -> &Arc<ArenaSegment> {
-        &self.segment
+        &self.part.segment
+    }
+}
+
+impl From<Part> for Block {
+    fn from(part: Part) -> Block {
+        Block {
+            part: ManuallyDrop::new(part),
+            paid: Tally::new(),
+        }
     }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
+        // SAFETY: the value is not used again.
+        let part = unsafe { ManuallyDrop::take(&mut self.part) };
         // A forked child has a copy of the allocator's state, and perhaps of a lock that another thread held.
-        if !self.segment.memory.mark().is_here() {
+        if !part.segment.memory.mark().is_here() {
             return;
         }
+        let rest = match &part.segment.recent {
+            Some(recent) => {
+                let recent = NonNull::from(&**recent);
+                // SAFETY: the arena keeps it, and so does the segment, which is in `part`, or else in what `part` goes to.
+                let recent = unsafe { recent.as_ref() };
+                recent::lock(recent).keep(part.units, part)
+            }
+            None => Some(part),
+        };
+        if let Some(part) = rest {
+            part.free();
+        }
+    }
+}
+
+impl Part {
+    /// Gives it back to the allocator.
+    pub(super) fn free(self) {
         let mut space = self.segment.lock();
         space.allocator.free(self.allocation);
         space.used -= self.units;
@@ -206,7 +261,7 @@ impl fmt::Debug for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Block")
             .field("name", &self.name())
-            .field("len", &(self.units * UNIT))
+            .field("len", &self.place().1)
             .finish_non_exhaustive()
     }
 }

@@ -123,11 +123,12 @@ impl Common {
     }
 
     /// The table of the peer's blocks that this side holds. To be made once: it is the writer of its words.
-    fn lent_table(&self) -> Arc<LentTable> {
+    fn lent_table(self: &Arc<Common>) -> Arc<LentTable> {
         let entries = std::array::from_fn(|entry| self.own(layout::LENT + 8 * entry));
         let table = Lending::new(self.own(layout::LENT_USED), entries);
         let wanted = self.seen(layout::WANTED_POSITION);
-        Arc::new(LentTable::new(self.mark.clone(), table, wanted))
+        let owner = Arc::clone(self);
+        Arc::new(LentTable::new(self.mark.clone(), table, wanted, owner))
     }
 
     fn generation(&self) -> Word<Mapped> {

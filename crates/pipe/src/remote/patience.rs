@@ -120,6 +120,13 @@ impl Patience {
         self.left = self.most;
     }
 
+    /// Called when memory has grown by so many bytes to `capacity` bytes.
+    pub(super) fn grew(&mut self, by: u64, capacity: u64) {
+        self.most = OF_NEW.saturating_mul(capacity).min(MOST);
+        let left = self.left.saturating_add(OF_NEW.saturating_mul(by));
+        self.left = left.min(self.most);
+    }
+
     /// Adds what the bytes up to `position` have earned. A sender calls this before it waits, and not with each message.
     pub(super) fn sent(&mut self, position: u64) {
         let earned = OF_SENT.saturating_mul(position.saturating_sub(self.counted));

@@ -3,7 +3,7 @@
 use std::collections::TryReserveError;
 use std::mem;
 
-use ringmq_message::Frame;
+use ringmq_message::{Frame, LARGE};
 use ringmq_pipe::remote;
 
 use crate::block;
@@ -83,7 +83,7 @@ impl SharedOutlet {
             self.parts().push(frame);
             return;
         }
-        match self.send_last(&frame, blocks::least(&frame)) {
+        match self.send_last_frame(&frame) {
             Some(Ok(())) => {}
             unsent => self.keep(frame, unsent),
         }
@@ -154,6 +154,32 @@ impl SharedOutlet {
             [first] if first.is_empty() => self.sender.push_enveloped_with(len, fill),
             _ => return None,
         };
+        if sent.is_ok() {
+            self.delimited = false;
+            self.parts.clear();
+        }
+        Some(sent)
+    }
+
+    /// As [`send_last`](SharedOutlet::send_last), of a frame that may be in a block.
+    #[inline(always)]
+    fn send_last_frame(&mut self, frame: &Frame) -> Option<Result<(), remote::PushError>> {
+        if frame.foreign_memory().is_some() && frame.len() >= LARGE {
+            return self.send_block(frame);
+        }
+        self.send_last(frame, blocks::least(frame))
+    }
+
+    /// As [`send_last_frame`](SharedOutlet::send_last_frame), if it is in a block of this process.
+    #[inline(never)]
+    fn send_block(&mut self, frame: &Frame) -> Option<Result<(), remote::PushError>> {
+        let enveloped = match &self.parts[..] {
+            [] => self.delimited,
+            [first] if first.is_empty() => true,
+            _ => return None,
+        };
+        let (block, keep) = block::block_of(frame)?;
+        let sent = self.sender.push_block(enveloped, block, frame.len(), keep);
         if sent.is_ok() {
             self.delimited = false;
             self.parts.clear();
@@ -236,7 +262,7 @@ impl SharedOutlet {
     /// empty part: then it is to be added as a frame.
     #[inline(always)]
     pub(super) fn push_last_from(&mut self, frame: &mut Frame) -> bool {
-        let Some(sent) = self.send_last(frame, blocks::least(frame)) else {
+        let Some(sent) = self.send_last_frame(frame) else {
             return false;
         };
         if sent.is_err() {

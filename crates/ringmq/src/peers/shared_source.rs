@@ -224,9 +224,28 @@ impl SharedSource {
             }
             one.copy_to(into);
             Some(one.len())
-        })?;
+        });
+        match len {
+            Some(_) => self.delimited = false,
+            None => return self.pop_block_slice(into),
+        }
+        len
+    }
+
+    /// As [`pop_slice`](SharedSource::pop_slice), of a block.
+    #[inline(never)]
+    fn pop_block_slice(&mut self, into: &mut Room<'_>) -> Option<usize> {
+        let (incoming, place, len) = self.next_block()?;
+        self.receiver.copy_part(&incoming, place, len, into);
+        self.receiver.done(incoming);
         self.delimited = false;
         Some(len)
+    }
+
+    /// The next message or the second part of an enveloped one, if it is a block and admitted.
+    fn next_block(&mut self) -> Option<(remote::Incoming, PartPlace, usize)> {
+        let next = self.receiver.sole_block(self.delimited);
+        next.filter(|(_, _, len)| *len < self.below())
     }
 
     /// Like [`pop_slice`](SharedSource::pop_slice), to a frame. Returns true if there was a part. The frame keeps its
@@ -250,11 +269,42 @@ impl SharedSource {
             frame.refill(bytes);
             Some(())
         });
-        if taken.is_some() {
-            self.delimited = false;
-            frame.keep_properties(&self.properties);
+        if taken.is_none() {
+            return self.pop_block_to(frame);
         }
-        taken.is_some()
+        self.delimited = false;
+        frame.keep_properties(&self.properties);
+        true
+    }
+
+    /// As [`pop_to`](SharedSource::pop_to), of a block.
+    #[inline(never)]
+    fn pop_block_to(&mut self, frame: &mut Frame) -> bool {
+        let Some((incoming, place, len)) = self.next_block() else {
+            return false;
+        };
+        if let Some(held) = self.hold(place, len) {
+            *frame = held;
+        } else {
+            let copied = frame.take_memory(len).and_then(|mut bytes| {
+                self.receiver.append_to(&incoming, place, len, &mut bytes)?;
+                Ok(bytes)
+            });
+            match copied {
+                Ok(bytes) => frame.refill(bytes),
+                Err(_) => return false,
+            }
+        }
+        frame.keep_properties(&self.properties);
+        self.receiver.done(incoming);
+        self.delimited = false;
+        true
+    }
+
+    /// A frame over a block where it lies, if that is wanted and there is an entry for it.
+    fn hold(&mut self, place: PartPlace, len: usize) -> Option<Frame> {
+        let held = self.receiver.hold(place, len, self.vow?)?;
+        block::held_frame(held, len)
     }
 
     /// Copies out what is left and returns it, if that is not too much. Otherwise copies some of it, which is received
@@ -301,8 +351,12 @@ impl SharedSource {
         if !self.parts.is_empty() || self.stopped {
             return self.parts.pop();
         }
+        let mut frame = Frame::new();
+        if self.delimited && self.pop_block_to(&mut frame) {
+            return Some(frame);
+        }
         let next = self.receiver.peek();
-        let is_enveloped = next.is_some_and(|next| next.is_enveloped_below(usize::MAX));
+        let is_enveloped = self.receiver.is_enveloped();
         if std::mem::take(&mut self.delimited) {
             // The record was enveloped when its delimiter was taken. Either there is no memory for the rest, or the
             // peer has changed the record since. Then the message ends here, so that no other one continues it.
@@ -372,18 +426,16 @@ impl SharedSource {
     /// ZMTP.
     #[inline]
     fn copy(&mut self, incoming: &remote::Incoming, place: PartPlace, len: usize) -> Option<Frame> {
-        let receiver = &mut self.receiver;
         let mut frame = if len <= INLINE {
+            let receiver = &mut self.receiver;
             let to = |into: &mut [u8]| {
                 receiver.copy_part(incoming, place, len, &mut Room::from(into));
             };
             Frame::small(len, to)
-        } else if let Some(vow) = self.vow
-            && let Some(held) = receiver.hold(place, len, vow)
-            && let Some(frame) = block::held_frame(held, len)
-        {
-            frame
+        } else if let Some(held) = self.hold(place, len) {
+            held
         } else {
+            let receiver = &mut self.receiver;
             let copied = body_memory(len).and_then(|mut bytes| {
                 receiver.append_to(incoming, place, len, &mut bytes)?;
                 Ok(bytes)

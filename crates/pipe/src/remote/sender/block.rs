@@ -32,8 +32,8 @@ pub(super) struct BlockFlow {
     window: u64,
     /// When that was last not enough.
     full: Option<Instant>,
-    /// Bytes sent so far.
-    sent: u64,
+    /// Bytes that came home so far.
+    home: u64,
     /// Whether a send may wait longer than the memory for one message would cost.
     patient: bool,
     patience: Patience,
@@ -41,14 +41,17 @@ pub(super) struct BlockFlow {
 
 impl BlockFlow {
     pub(super) fn new(loan: Arc<Loan>, limit: u64) -> BlockFlow {
+        let window = limit.min(DEAR as u64);
+        let mut patience = Patience::default();
+        patience.grew(window, window);
         BlockFlow {
             loan,
             told: Vec::new(),
-            window: limit.min(DEAR as u64),
+            window,
             full: None,
-            sent: 0,
+            home: 0,
             patient: false,
-            patience: Patience::default(),
+            patience,
         }
     }
 
@@ -78,7 +81,53 @@ impl<'a> OutPart<'a> {
     }
 }
 
+/// Bytes of a record of one block, and of one with an empty part before the block.
+const ONE: usize = 24;
+const ENVELOPED: usize = 40;
+
 impl Sender {
+    /// Sends a message of one part, or of an empty one and one more: the first `len` bytes of a block. As
+    /// [`push_blocks`](Sender::push_blocks).
+    ///
+    /// # Errors
+    ///
+    /// [`PushError`].
+    pub fn push_block(
+        &mut self,
+        enveloped: bool,
+        block: &Block,
+        len: usize,
+        keep: Keep,
+    ) -> Result<(), PushError> {
+        let bytes = len as u64;
+        if self.sent < self.growth.look && self.tell(block) {
+            let within = self.limit.saturating_sub(bytes);
+            // The session that looks for blocks of records waits until this one is named in the loan.
+            let mut loan = self.blocks.loan.open();
+            self.blocks.home += loan.collect();
+            if loan.bytes() + bytes <= self.blocks.window
+                && self.blocks.loan.total() <= within
+                && let Some(writer) = &mut self.writer
+            {
+                let name = block.name().encode();
+                let pushed = if enveloped {
+                    writer.push(Kind::Blocks, &table::<ENVELOPED, 5>([2, 0, 0, bytes, name]))
+                } else {
+                    writer.push(Kind::Blocks, &table::<ONE, 3>([1, bytes, name]))
+                };
+                if pushed.is_ok() {
+                    loan.send(name, bytes, keep, writer.position());
+                    drop(loan);
+                    self.sent += 1;
+                    self.wake();
+                    return Ok(());
+                }
+            }
+        }
+        let parts = [OutPart::Bytes(&[]), OutPart::Block(block, len, &keep)];
+        self.push_blocks(if enveloped { &parts } else { &parts[1..] })
+    }
+
     /// Sends a message, and wakes the receiver if it sleeps. Blocks are sent where they lie, unless the peer cannot be told
     /// of their memory: then they are copied as other parts are.
     ///
@@ -107,7 +156,11 @@ impl Sender {
         if u32::try_from(len).is_err() {
             return Err(PushError::TooLong(len));
         }
-        self.admit(bytes)?;
+        let is_paid = parts.iter().all(|part| match part {
+            OutPart::Bytes(_) => true,
+            OutPart::Block(block, ..) => !block.pay(),
+        });
+        self.admit(bytes, is_paid)?;
         // The session may read the record as soon as it is published.
         let loan = Arc::clone(&self.blocks.loan);
         let mut lent = 0;
@@ -141,7 +194,6 @@ impl Sender {
             .as_ref()
             .map_or(0, ringmq_ring::Writer::position);
         loan.settle(lent, pushed.is_ok().then_some(position));
-        self.blocks.sent += bytes;
         pushed
     }
 
@@ -157,14 +209,17 @@ impl Sender {
         has_it
     }
 
-    /// Waits a little for a late reader, and refuses more blocks than the limit allows.
-    fn admit(&mut self, bytes: u64) -> Result<(), PushError> {
-        self.blocks.loan.collect();
-        let held = self.blocks.loan.bytes();
+    /// Waits a little for a late reader, unless that `is_paid`, and refuses more blocks than the limit allows.
+    fn admit(&mut self, bytes: u64, is_paid: bool) -> Result<(), PushError> {
+        let held = {
+            let mut loan = self.blocks.loan.open();
+            self.blocks.home += loan.collect();
+            loan.bytes()
+        };
         if held + bytes <= self.blocks.window && self.is_within(bytes) {
             return Ok(());
         }
-        self.admit_more(held, bytes)
+        self.admit_more(held, bytes, is_paid)
     }
 
     /// Returns true if the socket may use so many bytes more.
@@ -178,7 +233,7 @@ impl Sender {
     }
 
     #[cold]
-    fn admit_more(&mut self, held: u64, bytes: u64) -> Result<(), PushError> {
+    fn admit_more(&mut self, held: u64, bytes: u64, is_paid: bool) -> Result<(), PushError> {
         let now = Instant::now();
         if held == 0 && (self.is_within(bytes) || self.has_nothing_out()) {
             // The memory of a burst is not needed any more.
@@ -187,8 +242,13 @@ impl Sender {
             }
             return Ok(());
         }
-        if self.wait_for_blocks(bytes) {
+        let waits = self.blocks.patient || !is_paid;
+        if waits && self.wait_for_blocks(bytes) {
             self.blocks.full = Some(now);
+            // The reader sets the pace, so the queue may become shorter: memory that was used just now is in the caches.
+            let least = self.limit.min(DEAR as u64);
+            let window = &mut self.blocks.window;
+            *window = window.saturating_sub(bytes).max(least);
             return Ok(());
         }
         let loan = Arc::clone(&self.blocks.loan);
@@ -218,13 +278,11 @@ impl Sender {
                 return Err(PushError::Full);
             }
         }
-        let window = (self.blocks.window * 2).max(held + bytes).min(self.limit);
+        // The next message waits again.
+        let window = (held + bytes).max(self.blocks.window).min(self.limit);
         self.blocks.window = window;
         self.blocks.full = Some(now);
-        if self.blocks.patient {
-            let made = usize::try_from(window).unwrap_or(usize::MAX);
-            self.blocks.patience.made(made);
-        }
+        self.blocks.patience.grew(bytes, window);
         Ok(())
     }
 
@@ -235,23 +293,36 @@ impl Sender {
         if self.hurried || policy == LateReader::GrowAtOnce || beside {
             return false;
         }
-        let position = self.common.seen(super::layout::POSITION);
         let flow = &mut self.blocks;
         if flow.patient {
-            flow.patience.sent(flow.sent);
+            flow.patience.sent(flow.home);
         } else {
             // New memory for one message would take as long, for this peer and the others.
             flow.patience
                 .made(usize::try_from(bytes).unwrap_or(usize::MAX));
         }
         let (loan, window, limit) = (&flow.loan, flow.window, self.limit);
+        let (mut looks, mut home) = (0, 0);
         let waited = flow.patience.wait(policy, || {
-            loan.collect();
+            home += loan.collect();
+            looks += 1;
             Ok::<_, std::convert::Infallible>(Seen {
-                position: position.load(),
+                // Each message that waits costs no more than new memory, so a reader that stands still is waited for, too:
+                // it may be one that the scheduler has stopped, and the queue would take fresh memory all that time.
+                position: looks,
                 room: loan.bytes() + bytes <= window && loan.total() + bytes <= limit,
             })
         });
+        flow.home += home;
         waited == Ok(true)
     }
+}
+
+/// The bytes of a table, from its words.
+fn table<const BYTES: usize, const WORDS: usize>(words: [u64; WORDS]) -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    for (to, word) in bytes.chunks_exact_mut(8).zip(words) {
+        to.copy_from_slice(&word.to_ne_bytes());
+    }
+    bytes
 }

@@ -1,6 +1,7 @@
 //! The end that receives.
 
-use std::mem::MaybeUninit;
+mod blocks;
+
 use std::sync::{Arc, Weak};
 
 use ringmq_ring::{
@@ -10,10 +11,9 @@ use ringmq_ring::{
 use super::contents::{Contents, Incoming, PartPlace, append, contents};
 use super::courier::Missing;
 use super::{Common, layout, segment};
-use crate::blocks::{BlockName, Keeps, LentBlock, LentTable};
+use crate::blocks::LentTable;
 use crate::maps::{Counted, Map};
 use crate::marks::{step, together};
-use crate::vow::Vow;
 
 /// The most jumps in a row that a receiver follows. An honest sender publishes at most two: to a small segment, where it
 /// waits for the reader, and from there to a segment for a message longer than its limit. Each jump costs a system call
@@ -39,6 +39,8 @@ pub struct Receiver {
     blocks: Vec<(u32, Weak<Map>)>,
     /// The position and the parts of a record with blocks that was checked. They are not read again.
     checked: Option<(u64, Contents)>,
+    /// The segment of the last block of that record.
+    found: Option<(u32, Arc<Map>)>,
     /// Names the blocks that this side holds.
     table: Arc<LentTable>,
 
@@ -120,6 +122,7 @@ impl Receiver {
             state: State::Flowing,
             blocks: Vec::new(),
             checked: None,
+            found: None,
             table: common.lent_table(),
             received: 0,
             reported: 0,
@@ -201,8 +204,15 @@ impl Receiver {
                 _ => {}
             }
         }
-        self.peek_further()
-            .is_some_and(|incoming| incoming.is_enveloped_below(below))
+        let Some(incoming) = self.peek_further() else {
+            return false;
+        };
+        match (incoming.record.kind(), &self.checked) {
+            (Kind::Blocks, Some((_, Contents::Blocks(parts)))) => {
+                matches!(parts[..], [(_, 0), (_, len)] if len < below)
+            }
+            _ => incoming.is_enveloped_below(below),
+        }
     }
 
     /// The number of messages that wait in the current segment.
@@ -322,47 +332,6 @@ impl Receiver {
             }
         }
         None
-    }
-
-    /// Checks a record with blocks: its table, and that the blocks lie in segments that are here.
-    fn check_blocks(&mut self, incoming: &Incoming) -> Result<(), Missing> {
-        let reader = self.reader.as_ref().map_err(|_| Missing::Wrong)?;
-        let here = reader.position();
-        if matches!(self.checked, Some((position, _)) if position == here) {
-            return Ok(());
-        }
-        let contents = contents(reader, incoming).ok_or(Missing::Wrong)?;
-        for (place, len) in contents.parts() {
-            if let PartPlace::Block(name) = place {
-                let memory = self.segment_of(name)?;
-                let end = usize::try_from(name.offset)
-                    .ok()
-                    .and_then(|at| at.checked_add(len));
-                let fits = end.is_some_and(|end| end <= memory.len());
-                if !fits || !name.offset.is_multiple_of(8) {
-                    return Err(Missing::Wrong);
-                }
-            }
-        }
-        self.checked = Some((here, contents));
-        Ok(())
-    }
-
-    /// The memory that a block lies in.
-    fn segment_of(&mut self, name: BlockName) -> Result<Arc<Map>, Missing> {
-        let known = self.blocks.iter();
-        let known = known
-            .rev()
-            .find(|(number, _)| *number == name.segment)
-            .and_then(|(_, memory)| memory.upgrade());
-        if let Some(memory) = known {
-            return Ok(memory);
-        }
-        let memory = self.common.courier.blocks(name.segment.into())?;
-        self.blocks
-            .retain(|(number, memory)| *number != name.segment && memory.strong_count() > 0);
-        self.blocks.push((name.segment, Arc::downgrade(&memory)));
-        Ok(memory)
     }
 
     /// Moves on to the next segment, which the session has received or is about to receive. Returns true if the state has
@@ -487,15 +456,6 @@ impl Receiver {
         }
     }
 
-    /// Copies as much of a block as there is room for. Returns false if the block is not there: then the message was not
-    /// checked.
-    fn copy_block(&mut self, name: BlockName, into: &mut [MaybeUninit<u8>]) -> bool {
-        match self.segment_of(name) {
-            Ok(memory) => segment::readable(&memory).copy_to(name.offset as usize, into),
-            Err(_) => false,
-        }
-    }
-
     /// Copies a part of `len` bytes to `room`. Bytes that do not fit are left out.
     pub fn copy_part(
         &mut self,
@@ -517,36 +477,6 @@ impl Receiver {
         }
     }
 
-    /// Reads nothing more, for want of memory. What was mapped for blocks is free: the way that messages take instead
-    /// needs memory, too.
-    pub fn give_up(&mut self) {
-        self.common.courier.give_up_blocks();
-        self.blocks.clear();
-        self.checked = None;
-    }
-
-    /// Holds a part of `len` bytes where it lies, until the value is dropped. `None` if it does not lie in a block, or this
-    /// side holds as many blocks as it may.
-    pub fn hold(&mut self, place: PartPlace, len: usize, _vow: Vow) -> Option<LentBlock> {
-        let PartPlace::Block(name) = place else {
-            return None;
-        };
-        let memory = self.segment_of(name).ok()?;
-        let offset = usize::try_from(name.offset).ok()?;
-        if offset.checked_add(len)? > memory.len() {
-            return None;
-        }
-        // The vow is what makes `LentBlock::as_slice` sound.
-        // SAFETY: within the mapping (just checked).
-        let first = unsafe { memory.as_ptr().add(offset) };
-        let common = Arc::clone(&self.common);
-        let keeps = Keeps {
-            words: common,
-            _memory: memory,
-        };
-        self.table.lend(name.encode(), keeps, first, len)
-    }
-
     /// Copies a part, from offset `at` of the record, into `into`. Bytes that do not fit are left out.
     #[inline(always)]
     pub fn copy_into(&self, incoming: &Incoming, at: usize, into: &mut [u8]) {
@@ -561,9 +491,14 @@ impl Receiver {
         let Ok(reader) = &mut self.reader else {
             return;
         };
+        let is_blocks = incoming.record.kind() == Kind::Blocks;
+        if is_blocks {
+            // The memory may go when its owner gives it back.
+            self.found = None;
+        }
         let passed = reader.release(incoming.record);
         // A sender may wait for a block, which is much larger than its record.
-        self.taken_one(passed || incoming.record.kind() == Kind::Blocks);
+        self.taken_one(passed || is_blocks);
     }
 
     #[cold]

@@ -11,7 +11,7 @@ use ringmq_sys::Ringer;
 
 use super::layout;
 use super::shared::Shared;
-use crate::blocks::{BlockName, Keeps, LentBlock, LentTable, RingsOwner};
+use crate::blocks::{BlockName, LentBlock, LentTable, RingsOwner};
 use crate::maps::Map;
 use crate::vow::Vow;
 
@@ -75,7 +75,6 @@ impl fmt::Debug for HeldBlock {
 pub(crate) struct PeerBlocks {
     memory: Arc<Map>,
     table: Arc<LentTable>,
-    words: Arc<TableWords>,
 }
 
 /// What a block needs to go back, also after its receiver.
@@ -118,14 +117,14 @@ impl PeerBlocks {
         let entries = std::array::from_fn(|entry| layout::own(own, layout::LENT + 8 * entry));
         let table = Lending::new(layout::own(own, layout::LENT_USED), entries);
         let wanted = layout::seen(peer, layout::WANTED);
+        let owner = Arc::new(TableWords {
+            _own_control: Arc::clone(own),
+            _peer_control: Arc::clone(peer),
+            ringer: Arc::clone(ringer),
+        });
         Box::new(PeerBlocks {
             memory: Arc::new(memory),
-            table: Arc::new(LentTable::new(shared.mark.clone(), table, wanted)),
-            words: Arc::new(TableWords {
-                _own_control: Arc::clone(own),
-                _peer_control: Arc::clone(peer),
-                ringer: Arc::clone(ringer),
-            }),
+            table: Arc::new(LentTable::new(shared.mark.clone(), table, wanted, owner)),
         })
     }
 
@@ -221,13 +220,9 @@ impl PeerBlocks {
 
     /// Names a block in the table, before its record is passed. `None` if the table is full.
     pub(super) fn hold(&self, place: &Place, _vow: Vow) -> Option<LentBlock> {
-        let words: Arc<TableWords> = Arc::clone(&self.words);
-        let keeps = Keeps {
-            words,
-            _memory: Arc::clone(&self.memory),
-        };
         // The vow is what makes `LentBlock::as_slice` sound.
         let first = self.address(place);
-        self.table.lend(place.name, keeps, first, place.len)
+        let memory = Arc::clone(&self.memory);
+        self.table.lend(place.name, memory, first, place.len)
     }
 }

@@ -74,7 +74,9 @@ impl ArenaSegment {
         let _ = memory.let_children_read();
         let _ = memory.prefault();
         let most = memory.len() / UNIT / NODE_UNITS;
-        ArenaSegment::with(number, memory.into(), Some(descriptor), most)
+        let mut segment = ArenaSegment::with(number, memory.into(), Some(descriptor), most)?;
+        segment.recent = recent;
+        Some(segment)
     }
 
     /// A segment that stands alone, in memory that one peer has already. `None` as in [`new`](ArenaSegment::new).
@@ -104,7 +106,7 @@ impl ArenaSegment {
             memory,
             descriptor,
             space: Mutex::new(space),
-            recent,
+            recent: None,
         })
     }
 
@@ -128,7 +130,7 @@ impl ArenaSegment {
 
     /// A block of `len` bytes, whose contents are those of an earlier block or zeros. `None` if there is no room.
     pub(crate) fn allocate_bytes(self: &Arc<ArenaSegment>, len: usize) -> Option<Block> {
-        self.allocate(len.max(1).div_ceil(UNIT))
+        self.allocate(len.max(1).div_ceil(UNIT)).map(Block::from)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -166,7 +168,7 @@ impl Block {
 
     /// Returns true in a forked child, if the block is its parent's: a child that writes there changes it.
     pub fn is_inherited(&self) -> bool {
-        !self.segment.memory.mark().is_here()
+        !self.part.segment.memory.mark().is_here()
     }
 
     /// The bytes, to write to.

@@ -9,6 +9,7 @@
 mod burst;
 mod forked;
 mod held;
+mod kill;
 mod memory;
 #[allow(dead_code, reason = "tests/shared uses more of it")]
 #[path = "../shared/parts.rs"]

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped says why")]
 
+#[path = "programs/bodies.rs"]
+mod bodies;
 #[path = "programs/log.rs"]
 mod log;
 

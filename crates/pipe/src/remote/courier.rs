@@ -76,6 +76,8 @@ struct Inside {
     blocks: Vec<(u64, Result<Arc<Map>, Missing>)>,
     /// The receiver reads no more of them.
     gave_up_blocks: bool,
+    /// A body was copied for want of memory for a block.
+    copied: Copied,
     /// Segments that came so far.
     count: u64,
     session: Waker,
@@ -101,6 +103,15 @@ pub(super) enum Sent {
     Waits,
     /// It was not sent.
     Failed(io::Error),
+}
+
+/// Whether a body was copied for want of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Copied {
+    None,
+    /// The session has not noticed yet.
+    Newly,
+    Noticed,
 }
 
 /// Why the next segment is not there.
@@ -165,6 +176,7 @@ impl Courier {
                 came: VecDeque::new(),
                 blocks: Vec::new(),
                 gave_up_blocks: false,
+                copied: Copied::None,
                 count: 0,
                 session,
                 socket,
@@ -290,7 +302,26 @@ impl Courier {
         }
     }
 
+    /// Records that a body is copied for want of memory for a block. The session is woken the first time.
+    pub(super) fn note_copied(&self) {
+        let mut inside = self.lock();
+        if inside.copied == Copied::None {
+            inside.copied = Copied::Newly;
+            inside.wake_session();
+        }
+    }
+
     // --- For the session
+
+    /// Returns true, once, if a body was copied for want of memory for a block.
+    pub fn is_newly_copied(&self) -> bool {
+        let mut inside = self.lock();
+        let newly = inside.copied == Copied::Newly;
+        if newly {
+            inside.copied = Copied::Noticed;
+        }
+        newly
+    }
 
     /// Records that the session has unwritten bytes: no frame goes between them, until the next [flush](Courier::flush).
     pub fn hold(&self) {

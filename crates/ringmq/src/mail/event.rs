@@ -97,6 +97,9 @@ pub enum EventKind {
         /// Bytes of memory that may be in use, as [set](crate::SocketOptions::shared_limit).
         limit: u64,
     },
+    /// A large message was copied to the shared memory of a connection, because there is no memory, mapping or descriptor
+    /// for blocks. The event comes once for a connection.
+    BodiesCopied,
     /// The messages that wait in the pipe of a connection, as [asked for](crate::Socket::ask_for_stats).
     PipeStats {
         /// Messages to be sent. Over ZMTP the number is not exact: the receiver reports what it has taken in steps. In

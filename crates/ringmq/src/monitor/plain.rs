@@ -60,6 +60,7 @@ fn numbers(kind: &EventKind) -> Option<Numbers> {
         EventKind::RoutingIdTaken { .. }
         | EventKind::CarrierChanged { .. }
         | EventKind::MemoryFull { .. }
+        | EventKind::BodiesCopied
         | EventKind::Lost { .. } => return None,
     };
     let second = match kind {

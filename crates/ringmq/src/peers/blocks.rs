@@ -32,10 +32,11 @@ pub(super) fn send(sender: &mut Sender, parts: &mut [Frame]) -> Result<(), PushE
         let mut body = None;
         if part.len() >= least(part) {
             body = body_of(part);
-            if body.is_none()
-                && let Some(copy) = copy_to_block(part)
-            {
-                *part = copy;
+            if body.is_none() {
+                match copy_to_block(part) {
+                    Some(copy) => *part = copy,
+                    None => sender.note_copied(),
+                }
                 body = body_of(part);
             }
         }

@@ -184,6 +184,13 @@ impl Session {
             open.work(&mut self.ends, &mut turn, letting_go, scratch)
         };
         let asked = open.ask_for_room(registry, token);
+        let copied = open
+            .handoff
+            .courier()
+            .is_some_and(ringmq_pipe::remote::Courier::is_newly_copied);
+        if copied {
+            self.tell_copied();
+        }
         // While messages are left that a peer before this one has not read, the mark counts no others in shared memory.
         if self.driver.switch.wants_fresh() && self.ends.outbound.is_fresh() {
             // It is no frame of the peer, which could be out of turn.

@@ -175,6 +175,17 @@ impl Session {
         self.tell(EventKind::MemoryFull { limit });
     }
 
+    /// Tells, once, that large bodies are copied.
+    pub(crate) fn tell_copied(&self) {
+        tracing::warn!(
+            endpoint = %self.addresses.endpoint(),
+            r#type = %self.link.kind,
+            reason = "no memory, mapping or descriptor for blocks",
+            "large bodies are copied"
+        );
+        self.tell(EventKind::BodiesCopied);
+    }
+
     /// Tells how many messages wait in the pipe.
     pub(crate) fn tell_stats(&self, stats: Stats) {
         // In shared memory the peer reports what it has taken in steps of its mark: its position says it exactly. Both

@@ -14,3 +14,4 @@ mod memory;
 #[allow(dead_code, reason = "tests/shared uses more of it")]
 #[path = "../shared/parts.rs"]
 mod parts;
+mod short;

@@ -86,6 +86,12 @@ const ONE: usize = 24;
 const ENVELOPED: usize = 40;
 
 impl Sender {
+    /// Records that a body of this pipe is copied for want of memory for a block. The session reports it once.
+    #[cold]
+    pub fn note_copied(&self) {
+        self.common.courier.note_copied();
+    }
+
     /// Sends a message of one part, or of an empty one and one more: the first `len` bytes of a block. As
     /// [`push_blocks`](Sender::push_blocks).
     ///

@@ -4,6 +4,8 @@
 #![allow(clippy::print_stdout, reason = "a test says how far it came")]
 
 mod blocks;
+mod blocks_model;
+mod blocks_oracle;
 mod churn;
 mod jammed;
 mod lost;

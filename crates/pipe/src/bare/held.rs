@@ -75,6 +75,8 @@ impl fmt::Debug for HeldBlock {
 pub(crate) struct PeerBlocks {
     memory: Arc<Map>,
     table: Arc<LentTable>,
+    /// The record of the message that the slot face lends, and its place. Invariant: `None` while a gathered message is lent.
+    pub(super) lent: Option<(Record, Place)>,
 }
 
 /// What a block needs to go back, also after its receiver.
@@ -125,6 +127,7 @@ impl PeerBlocks {
         Box::new(PeerBlocks {
             memory: Arc::new(memory),
             table: Arc::new(LentTable::new(shared.mark.clone(), table, wanted, owner)),
+            lent: None,
         })
     }
 

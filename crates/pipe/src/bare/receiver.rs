@@ -229,6 +229,52 @@ impl Receiver {
         self.blocks.as_deref()
     }
 
+    /// Notes a message in a block that is to be lent.
+    #[cold]
+    pub(super) fn lend_block(&mut self, record: Record) -> Result<(), RecvError> {
+        let place = self.place(&record)?;
+        if let Some(blocks) = &mut self.blocks {
+            blocks.lent = Some((record, place));
+        }
+        Ok(())
+    }
+
+    /// The message that is lent and is not in the ring: in a block, or gathered from its pieces.
+    ///
+    /// # Safety
+    ///
+    /// The peer does not write it while the result lives.
+    #[cold]
+    pub(super) unsafe fn lent(&self) -> &[u8] {
+        match self.blocks.as_deref() {
+            // SAFETY: passed on. The record that names the block is not passed yet.
+            Some(
+                blocks @ PeerBlocks {
+                    lent: Some(lent), ..
+                },
+            ) => unsafe { blocks.in_place(&lent.1) },
+            _ => &self.partial,
+        }
+    }
+
+    /// Nothing is lent: the program may have forgotten what was.
+    #[cold]
+    pub(super) fn forget_lent(&mut self) {
+        if let Some(blocks) = &mut self.blocks {
+            blocks.lent = None;
+        }
+    }
+
+    /// Lets go of the message that was lent and is not in the ring.
+    #[cold]
+    pub(super) fn end_lending(&mut self) {
+        match self.blocks.as_mut().and_then(|blocks| blocks.lent.take()) {
+            // A doorbell that cannot be rung belongs to a peer that is gone; the next call says so.
+            Some((record, _)) => drop(self.release_block(record)),
+            None => self.partial.clear(),
+        }
+    }
+
     /// Takes in a message in a block, behind what the byte face has taken of it.
     #[cold]
     fn copy_block(&mut self, record: Record) -> Result<bool, RecvError> {
@@ -405,11 +451,6 @@ impl Receiver {
     /// The pieces of a message that have come, to be filled by [`fill`](Receiver::fill).
     pub(crate) fn gathered(&mut self) -> &mut Vec<u8> {
         &mut self.partial
-    }
-
-    /// As [`gathered`](Receiver::gathered), to look at.
-    pub(crate) fn gathered_ref(&self) -> &[u8] {
-        &self.partial
     }
 
     /// Whether pieces of a message have come, or bytes of the record at the front were taken.

@@ -7,7 +7,6 @@ use std::time::Instant;
 use ringmq_ring::{self as ring, ClaimError, Kind, Mapped, MappedMut, Record};
 
 use super::error::{RecvError, SendError};
-use super::held::Place;
 use super::patience::Patience;
 use super::receiver::Receiver;
 use super::sender::{Peer, Sender};
@@ -155,18 +154,8 @@ impl fmt::Debug for Claim<'_> {
 #[derive(Debug)]
 pub struct Lent<'a> {
     receiver: &'a mut Receiver,
-    body: Body,
-}
-
-/// Where a message is.
-#[derive(Debug, Clone, Copy)]
-enum Body {
-    /// In the ring.
-    Record(Record),
-    /// In a block of the peer.
-    Block(Record, Place),
-    /// It came in pieces, which were gathered.
-    Gathered,
+    /// `None` if the message is not in the ring: then the receiver knows where it is, in a block or gathered from pieces.
+    record: Option<Record>,
 }
 
 impl Receiver {
@@ -217,23 +206,20 @@ impl Receiver {
         let record = self.next(patience)?;
         if record.kind() == Kind::Last && !self.in_midst() {
             self.check_length(record.len() as u64)?;
-            let body = Body::Record(record);
             return Ok(Lent {
                 receiver: self,
-                body,
+                record: Some(record),
             });
         }
         if record.kind() == Kind::Blocks && !self.in_midst() {
-            let body = Body::Block(record, self.place(&record)?);
-            return Ok(Lent {
-                receiver: self,
-                body,
-            });
+            self.lend_block(record)?;
+        } else {
+            self.forget_lent();
+            self.fill(patience)?;
         }
-        self.fill(patience)?;
         Ok(Lent {
             receiver: self,
-            body: Body::Gathered,
+            record: None,
         })
     }
 }
@@ -243,15 +229,11 @@ impl Deref for Lent<'_> {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        match &self.body {
+        match &self.record {
             // SAFETY: a `Lent` is made for a vow, which says that the peer does not write here.
-            Body::Record(record) => unsafe { self.receiver.reader().in_place(record) },
-            Body::Block(_, place) => self
-                .receiver
-                .blocks()
-                // SAFETY: as above; the record that names the block is passed when this is dropped.
-                .map_or(&[], |blocks| unsafe { blocks.in_place(place) }),
-            Body::Gathered => self.receiver.gathered_ref(),
+            Some(record) => unsafe { self.receiver.reader().in_place(record) },
+            // SAFETY: as above.
+            None => unsafe { self.receiver.lent() },
         }
     }
 }
@@ -262,11 +244,10 @@ impl Drop for Lent<'_> {
             return;
         }
         self.receiver.count(1, self.len());
-        match self.body {
+        match self.record.take() {
             // A doorbell that cannot be rung belongs to a peer that is gone; the next call says so.
-            Body::Record(record) => drop(self.receiver.release(record)),
-            Body::Block(record, _) => drop(self.receiver.release_block(record)),
-            Body::Gathered => self.receiver.gathered().clear(),
+            Some(record) => drop(self.receiver.release(record)),
+            None => self.receiver.end_lending(),
         }
     }
 }

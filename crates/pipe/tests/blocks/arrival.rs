@@ -211,3 +211,28 @@ fn a_block_that_is_refused_comes_back() {
     assert!(matches!(unsent.reason, SendError::Closed));
     assert!(std::io::Error::from(unsent).kind() == std::io::ErrorKind::BrokenPipe);
 }
+
+/// What is lent and forgotten is received again, and is not taken for a later message.
+#[test]
+fn a_block_that_is_lent_and_forgotten_is_still_there() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let (left, mut right) = pair();
+    let (mut sender, _receiver) = left.split();
+    for round in 0..20 {
+        let mut sent = sender.block(1000).unwrap();
+        sent.fill(round);
+        sender.send_block(sent).unwrap();
+        for _ in 0..3 {
+            let lent = right.receiver().recv_in_place(vow()).unwrap();
+            assert_eq!(*lent, [round; 1000]);
+            std::mem::forget(lent);
+        }
+        assert_eq!(recv(&mut right), [round; 1000]);
+        // Longer than the ring: it comes in pieces.
+        ringmq_testing::scope(|scope| {
+            scope.spawn(|| sender.send(&[100 + round; 10_000]).unwrap());
+            let lent = right.receiver().recv_in_place(vow()).unwrap();
+            assert!(*lent == [100 + round; 10_000]);
+        });
+    }
+}

@@ -15,6 +15,9 @@ use crate::maps::Map;
 ///
 /// [`Sender::block`](crate::Sender::block) makes it, and its docs have an example. Its bytes are those of an earlier block,
 /// or zeros. They are aligned to a page if the peer reads them where they lie.
+///
+/// A child that is forked meanwhile can drop it, but does not have the bytes of a [shared](Block::is_shared) one: to touch
+/// them is a fault.
 pub struct Block {
     body: Body,
     len: usize,

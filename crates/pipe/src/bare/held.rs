@@ -22,6 +22,8 @@ pub(super) const TABLE: usize = 24;
 ///
 /// If it lies in a block, these are the peer's own bytes, without a copy. It may outlive the receiver and the peer; when it
 /// is dropped, the peer may use the memory again.
+///
+/// A child that is forked meanwhile can drop it, but does not have its bytes: to touch them is a fault.
 pub struct HeldBlock {
     body: Body,
 }
@@ -113,8 +115,6 @@ impl Place {
 impl PeerBlocks {
     /// To be made once for a pipe: it is the writer of the table.
     pub(super) fn new(memory: Map, shared: &Shared, ringer: &Arc<Ringer>) -> Box<PeerBlocks> {
-        // A forked child reads what it has.
-        let _ = memory.let_children_read();
         let (own, peer) = (&shared.own_control, &shared.peer_control);
         let entries = std::array::from_fn(|entry| layout::own(own, layout::LENT + 8 * entry));
         let table = Lending::new(layout::own(own, layout::LENT_USED), entries);

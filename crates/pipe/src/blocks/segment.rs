@@ -81,8 +81,6 @@ impl ArenaSegment {
 
     /// A segment that stands alone, in memory that one peer has already. `None` as in [`new`](ArenaSegment::new).
     pub(crate) fn alone(memory: Map) -> Option<ArenaSegment> {
-        // A forked child reads the blocks that it has.
-        let _ = memory.let_children_read();
         let most = memory.len() / UNIT;
         ArenaSegment::with(0, memory, None, most)
     }

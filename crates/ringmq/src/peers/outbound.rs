@@ -22,9 +22,20 @@ impl Outbound {
         Chain::of(Source::Parts(parts))
     }
 
-    /// What the peer has not read of this side's shared memory.
-    pub(crate) fn left(unread: Unread) -> Outbound {
-        Chain::of(Source::Memory(Box::new(UnreadSource::new(unread))))
+    /// What the peer has not read of this side's shared memory. `owed`: a socket that has closed lingers for it.
+    pub(crate) fn left(unread: Unread, owed: bool) -> Outbound {
+        Chain::of(Source::Memory(Box::new(UnreadSource::new(unread, owed))))
+    }
+
+    /// Returns true if the socket has closed, and lingers for nothing that is left. Without a connection that is the end.
+    /// Lets go of memory that was read to its end.
+    pub(crate) fn owes_nothing(&mut self) -> bool {
+        self.drop_ended();
+        self.sources().all(|source| match source {
+            Source::Local(receiver) => receiver.is_at_end(),
+            Source::Memory(unread) => !unread.is_owed(),
+            Source::Parts(parts) => parts.is_empty(),
+        })
     }
 
     /// Ends the chain with a message that the socket could not send before it closed. It takes the place of the pipe

@@ -11,16 +11,24 @@ use crate::peers::parts::take_parts;
 #[derive(Debug)]
 pub(crate) struct UnreadSource {
     unread: Unread,
+    /// A socket that has closed lingers for what is left.
+    owed: bool,
     /// The rest of a message, the last part first.
     parts: Vec<Frame>,
 }
 
 impl UnreadSource {
-    pub(super) fn new(unread: Unread) -> UnreadSource {
+    pub(super) fn new(unread: Unread, owed: bool) -> UnreadSource {
         UnreadSource {
             unread,
+            owed,
             parts: Vec::new(),
         }
+    }
+
+    /// Returns true if a socket that has closed lingers for what is left.
+    pub(super) fn is_owed(&mut self) -> bool {
+        self.owed && !self.is_at_end()
     }
 }
 

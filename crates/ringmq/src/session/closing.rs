@@ -50,7 +50,10 @@ impl Session {
         self.near = None;
         let (driver, site) = self.driver_and_site(supplies);
         driver.closed(unsent, site);
-        let nothing_left = self.ends.is_at_end();
+        let nothing_left = match self.io {
+            Io::Open(_) => self.ends.is_at_end(),
+            _ => self.ends.owes_nothing(),
+        };
         let is_ready = matches!(&self.io, Io::Open(open) if open.connection.is_ready());
         if linger == Some(Duration::ZERO) || (nothing_left && !is_ready) {
             // libzmq's next attempt would report it. Here there is none.

@@ -260,7 +260,8 @@ impl Driver {
             Action::TakeUnread => {
                 if let Some(witness) = self.witness.take() {
                     tracing::info!("back to ZMTP, for the peer has no memory");
-                    ends.outbound.then(Outbound::left(witness.into_unread()));
+                    ends.outbound
+                        .then(Outbound::left(witness.into_unread(), true));
                 }
             }
             Action::OpenPipe(why) => self.open_pipe(reason(why), ends),
@@ -319,7 +320,13 @@ impl Driver {
         let mut sends = false;
         let left = match (self.witness.take(), unread) {
             (None, _) | (_, Unread::None | Unread::Pipe) => None,
-            (Some(witness), _) => Some(Outbound::left(witness.into_unread())),
+            (Some(witness), _) => {
+                // Of libzmq the peer would have had as many as its mark admits, and they would be gone with it. They go to
+                // the next peer, if there is one, but no socket lingers for them: it might be for ever.
+                let mark = witness.receiving_mark();
+                let owed = mark != 0 && witness.count(mark.saturating_add(1)) > mark;
+                Some(Outbound::left(witness.into_unread(), owed))
+            }
         };
         if let Some(left) = left {
             match unread {

@@ -51,6 +51,11 @@ impl Ends {
         self.held.is_none() && self.outbound.is_at_end()
     }
 
+    /// Returns true if the socket has let go, and lingers for nothing that is left, if there is no connection.
+    pub(crate) fn owes_nothing(&mut self) -> bool {
+        self.held.as_mut().is_none_or(Outbound::owes_nothing) && self.outbound.owes_nothing()
+    }
+
     /// Sends what was held back behind everything else.
     pub(crate) fn append_held(&mut self) {
         if let Some(held) = self.held.take() {

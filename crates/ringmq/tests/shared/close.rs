@@ -4,9 +4,11 @@ use std::fs;
 use std::time::Duration;
 
 use ringmq::{Context, Kind, Socket};
-use ringmq_testing::{Actor, Counters, Scratch, listen, role, say, soon, spawn_role, watchdog};
+use ringmq_testing::{
+    Actor, Counters, Scratch, listen, role, say, soon, spawn_role, until, watchdog,
+};
 
-use crate::parts::{arg, number, open, socket, until_shared};
+use crate::parts::{arg, number, open, shared, socket, until_shared};
 
 /// Message `number`, of so many bytes.
 fn message(number: u64, len: usize) -> Vec<u8> {
@@ -292,4 +294,48 @@ fn a_message_that_waits_for_room_goes_with_the_peer_of_a_binding_side() {
     drop(full.push);
     drop(full.pull);
     full.context.terminate();
+}
+
+/// Sends so many messages to a socket of this mark that reads none of them and closes; then the sender closes, too, and
+/// lingers without end.
+fn unread(scratch: &Scratch, count: u64, mark: u32) -> Context {
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let (there, here) = (Context::new().unwrap(), Context::new().unwrap());
+    let (mut to, mut from) = (socket(&there, Kind::Dealer), socket(&here, Kind::Dealer));
+    to.set_recv_hwm(Some(mark));
+    from.set_linger(None);
+    to.bind(&endpoint).unwrap();
+    from.connect(&endpoint).unwrap();
+    // The agreement is the session's. The socket goes over with its first message behind that.
+    until(|| {
+        from.send("before").unwrap();
+        to.recv_deadline(soon()).unwrap();
+        shared(&mut from) == 1
+    });
+    (0..count).for_each(|number| from.send(message(number, 100)).unwrap());
+    drop(to);
+    until(|| shared(&mut from) == 0);
+    drop(from);
+    here
+}
+
+/// libzmq's peer would have had them in its own memory, and they would be gone with it.
+#[test]
+fn no_socket_lingers_for_what_its_peer_has_closed_upon() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    unread(&scratch, 10, 10).terminate();
+}
+
+/// libzmq's sender would have them in its own pipe.
+#[test]
+fn a_socket_lingers_for_more_than_its_peer_had_room_for() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let scratch = Scratch::new();
+    let context = unread(&scratch, 11, 10);
+    let next = Context::new().unwrap();
+    let mut to = socket(&next, Kind::Dealer);
+    to.bind(&format!("ipc://{}", scratch.path("s"))).unwrap();
+    receive_all(&mut to, 11, 100);
+    context.terminate();
 }

@@ -77,7 +77,7 @@ pub(crate) fn open(socket: &mut Socket, binds: bool, endpoint: &str) {
 }
 
 /// How many connections of this socket have gone over to shared memory.
-fn shared(socket: &mut Socket) -> usize {
+pub(crate) fn shared(socket: &mut Socket) -> usize {
     let connections = socket.connections();
     let shared = |one: &&Connection| one.carrier == Carrier::SharedMemory;
     connections.iter().filter(shared).count()

@@ -132,7 +132,7 @@ impl EventLoop {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        if session.letting_go && (session.link.immediate || session.ends.outbound.is_at_end()) {
+        if session.letting_go && (session.link.immediate || session.ends.owes_nothing()) {
             return self.end(slot);
         }
         self.timers.set(session_number(slot), session.until);
@@ -209,7 +209,7 @@ impl EventLoop {
             return;
         };
         let immediate = session.link.immediate;
-        let nothing_left = session.letting_go && (immediate || session.ends.outbound.is_at_end());
+        let nothing_left = session.letting_go && (immediate || session.ends.owes_nothing());
         let dialed = matches!(session.origin, Origin::Dialed(_));
         if dialed && immediate && session.near.is_none() && !session.letting_go {
             EventLoop::part(session, &self.mailbox.post());

@@ -50,8 +50,8 @@ impl EventLoop {
         session.look_at_segments(&mut self.supplies);
         if !matches!(session.io, Io::Open(_)) {
             // This also lets go of the memory of a peer that is gone, once nothing unread is left in it.
-            let at_end = session.ends.outbound.is_at_end();
-            if session.letting_go && at_end {
+            let nothing_left = session.ends.owes_nothing();
+            if session.letting_go && nothing_left {
                 self.end(slot);
             }
             return;

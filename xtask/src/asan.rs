@@ -1,4 +1,5 @@
-//! `cargo xtask asan`: the tests of ring and pipe under AddressSanitizer, which brings LeakSanitizer.
+//! `cargo xtask asan`: the tests of ring and pipe, and those of blocks and hostile peers between sockets, under
+//! AddressSanitizer, which brings LeakSanitizer.
 
 use std::process::Command;
 
@@ -30,8 +31,11 @@ const SKIPPED: [(&str, &str); 8] = [
 ];
 
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
-    let mut cargo = sanitized(workspace, "asan", "-Zsanitizer=address", &RING_AND_PIPE)?;
-    process::run_tests(without(&mut cargo, &SKIPPED))
+    for tests in [&RING_AND_PIPE[..], &SOCKETS] {
+        let mut cargo = sanitized(workspace, "asan", "-Zsanitizer=address", tests)?;
+        process::run_tests(without(&mut cargo, &SKIPPED))?;
+    }
+    Ok(())
 }
 
 /// The same run without these tests.
@@ -50,6 +54,16 @@ pub(crate) const RING_AND_PIPE: [&str; 5] = [
     "ringmq-ring",
     "--package",
     "ringmq-pipe",
+];
+
+/// The tests of sockets that lend each other memory, and of peers that lie about it.
+const SOCKETS: [&str; 6] = [
+    "--package",
+    "ringmq",
+    "--test",
+    "blocks",
+    "--test",
+    "hostile",
 ];
 
 /// `cargo test` of these tests with a sanitizer. The flag is unstable, but it needs nothing that a

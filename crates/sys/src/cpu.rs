@@ -3,9 +3,10 @@
 //! Nothing is cached here: affinity and quota can change at any time, and the caller knows how often
 //! it wants to look. [`current`] costs nanoseconds, [`usable`] some tens of microseconds.
 
-use std::borrow::Cow;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::cgroup::{self, Folder};
 
 /// The CPU on which the caller runs right now; it may be another one a moment later.
 ///
@@ -48,13 +49,8 @@ pub fn allowed() -> usize {
 /// Source: cgroups(7), the kernel's `admin-guide/cgroup-v2` and `scheduler/sched-bwc`.
 #[must_use]
 pub fn quota() -> Option<f64> {
-    let groups = fs::read("/proc/thread-self/cgroup").ok()?;
-    let mounts = fs::read("/proc/thread-self/mountinfo").ok()?;
-    least_quota(
-        &String::from_utf8_lossy(&groups),
-        &String::from_utf8_lossy(&mounts),
-        &|path| fs::read_to_string(path).ok(),
-    )
+    let (groups, mounts) = cgroup::of_thread()?;
+    least_quota(&groups, &mounts, &|path| fs::read_to_string(path).ok())
 }
 
 /// How many CPUs are of use to this thread: what its affinity and its cgroups' quota both allow.
@@ -66,37 +62,12 @@ pub fn usable() -> f64 {
 
 /// [`quota`] over given texts, with the files read by `read`.
 fn least_quota(groups: &str, mounts: &str, read: &dyn Fn(&Path) -> Option<String>) -> Option<f64> {
-    let mut least: Option<f64> = None;
-    for line in groups.lines() {
-        // hierarchy-ID:controllers:path
-        let mut fields = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(group)) =
-            (fields.next(), fields.next(), fields.next())
-        else {
-            continue;
-        };
-        let second = controllers.is_empty();
-        if !second && !controllers.split(',').any(|name| name == "cpu") {
-            continue;
-        }
-        for mount in mounts
-            .lines()
-            .filter_map(Mount::parse)
-            .filter(|m| m.holds_cpu(second))
-        {
-            for folder in mount.folders(group) {
-                let found = if second {
-                    read_max(&folder, read)
-                } else {
-                    read_cfs(&folder, read)
-                };
-                if let Some(found) = found {
-                    least = Some(least.map_or(found, |least| least.min(found)));
-                }
-            }
-        }
-    }
-    least
+    let folders = cgroup::folders(groups, mounts, "cpu");
+    let found = folders.iter().filter_map(|folder| match folder {
+        Folder::Second(folder) => read_max(folder, read),
+        Folder::First(folder) => read_cfs(folder, read),
+    });
+    found.reduce(f64::min)
 }
 
 /// `cpu.max`: "max 100000" or "50000 100000", in microseconds.
@@ -118,74 +89,6 @@ fn ratio(quota: &str, period: &str) -> Option<f64> {
     let quota: u64 = quota.parse().ok()?;
     let period: u64 = period.parse().ok()?;
     (period > 0).then(|| quota as f64 / period as f64)
-}
-
-/// A mounted cgroup hierarchy, from a line of mountinfo. Source: proc_pid_mountinfo(5).
-struct Mount<'a> {
-    /// The part of the hierarchy that is mounted.
-    root: Cow<'a, str>,
-    /// Where.
-    point: Cow<'a, str>,
-    system: &'a str,
-    options: &'a str,
-}
-
-impl<'a> Mount<'a> {
-    fn parse(line: &'a str) -> Option<Mount<'a>> {
-        // id parent device root point options [optional]... - system source super-options
-        let (left, right) = line.split_once(" - ")?;
-        let mut left = left.split(' ').skip(3);
-        let mut right = right.split(' ');
-        let (root, point) = (unescape(left.next()?), unescape(left.next()?));
-        let system = right.next()?;
-        let options = right.nth(1).unwrap_or("");
-        Some(Mount {
-            root,
-            point,
-            system,
-            options,
-        })
-    }
-
-    fn holds_cpu(&self, second: bool) -> bool {
-        if second {
-            self.system == "cgroup2"
-        } else {
-            self.system == "cgroup" && self.options.split(',').any(|option| option == "cpu")
-        }
-    }
-
-    /// The folders of `group` and of all above it, up to the top of the mount. A group that lies
-    /// outside of what is mounted leaves the top alone.
-    fn folders(&self, group: &str) -> Vec<PathBuf> {
-        let top = PathBuf::from(self.point.as_ref());
-        let below = Path::new(group)
-            .strip_prefix(self.root.as_ref())
-            .unwrap_or(Path::new(""));
-        let mut folders = vec![top.clone()];
-        let mut folder = top;
-        for name in below {
-            if name == ".." {
-                break;
-            }
-            folder.push(name);
-            folders.push(folder.clone());
-        }
-        folders
-    }
-}
-
-/// mountinfo writes space, tab, newline and backslash as three octal digits.
-fn unescape(text: &str) -> Cow<'_, str> {
-    if !text.contains('\\') {
-        return Cow::Borrowed(text);
-    }
-    let plain = text
-        .replace("\\040", " ")
-        .replace("\\011", "\t")
-        .replace("\\012", "\n")
-        .replace("\\134", "\\");
-    Cow::Owned(plain)
 }
 
 #[cfg(test)]

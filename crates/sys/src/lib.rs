@@ -50,6 +50,7 @@
 mod address;
 mod adoption;
 pub mod barrier;
+mod cgroup;
 pub mod cpu;
 mod deadline;
 mod doorbell;

@@ -7,6 +7,7 @@ use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::process::Resource;
 
+use crate::cgroup::memory_left;
 use crate::fork::ForkMark;
 use crate::mapping::{Mapping, fits};
 use crate::page::page_size;
@@ -17,6 +18,9 @@ pub(crate) const SEALS: SealFlags = SealFlags::SHRINK
     .union(SealFlags::GROW)
     .union(SealFlags::FUTURE_WRITE)
     .union(SealFlags::SEAL);
+
+/// For more bytes the limits of cgroups are looked at, which costs less than the allocation.
+const MUCH: u64 = 1 << 20;
 
 /// Why memory of our own could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -38,13 +42,13 @@ pub enum CreateError {
         /// The soft limit, in bytes.
         limit: u64,
     },
-    /// The machine has less memory than that. (Going on would wake the OOM killer: the allocation of a
-    /// memfd goes on for as long as there is a page to take from any process.)
-    #[error("{len} bytes is more than the machine's memory, {memory}")]
+    /// The machine has less memory than that, or a cgroup leaves less than twice as much. (Going on would wake the OOM
+    /// killer: the allocation of a memfd goes on for as long as there is a page to take from any process.)
+    #[error("{len} bytes is more than the machine or its cgroups have, {memory}")]
     Memory {
         /// What was asked for, in bytes.
         len: usize,
-        /// All of the machine's memory, in bytes.
+        /// All of the machine's memory, or half of what the cgroups leave, in bytes.
         memory: u64,
     },
     /// The kernel refused a step.
@@ -105,6 +109,13 @@ impl OwnMemory {
         }
         let memory = physical_memory();
         if bytes > memory {
+            return Err(CreateError::Memory { len, memory });
+        }
+        if bytes > MUCH
+            && let Some(left) = memory_left()
+            && bytes > left / 2
+        {
+            let memory = left / 2;
             return Err(CreateError::Memory { len, memory });
         }
         let failed =

@@ -2,10 +2,11 @@
 //! connection reports it.
 
 use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, EventKind, Kind, Monitor, Socket, ZmtpReason};
+use ringmq::{Carrier, Context, EventKind, Kind, Monitor, Socket, Vow, ZmtpReason};
 use ringmq_testing::{
     Actor, Scratch, limit_descriptors, limit_memory, listen, role, say, soon, spawn_role, under,
     until, watchdog,
@@ -171,4 +172,112 @@ fn bodies_without_mappings_for_blocks_go_by_zmtp_and_it_is_reported() {
         return;
     }
     all_come(TEST, "mappings", &wrapper);
+}
+
+/// Bytes that a cgroup allows, receivers, and bodies: together the receivers hold more.
+const ALLOWED: u64 = 96 << 20;
+const RECEIVERS: usize = 4;
+const HELD: usize = 14 * RECEIVERS;
+
+/// A cgroup of this process's, until it is dropped. `None` if this machine lets it make none.
+struct Cgroup(PathBuf);
+
+impl Cgroup {
+    fn limited() -> Option<Cgroup> {
+        let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+        let of = |name: &str| groups.lines().find_map(|line| line.split_once(name));
+        let (folder, limit) = match of(":memory:") {
+            Some((_, group)) => (
+                format!("/sys/fs/cgroup/memory{group}"),
+                "memory.limit_in_bytes",
+            ),
+            None => (format!("/sys/fs/cgroup{}", of("0::")?.1), "memory.max"),
+        };
+        let folder = Path::new(&folder).join(format!("ringmq-{}", std::process::id()));
+        std::fs::create_dir(&folder).ok()?;
+        let group = Cgroup(folder);
+        std::fs::write(group.0.join(limit), ALLOWED.to_string()).ok()?;
+        Some(group)
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // The kernel takes a moment to let go of a process that has ended.
+        until(|| std::fs::remove_dir(&self.0).is_ok());
+    }
+}
+
+/// Sends more to readers that hold it than its cgroup allows.
+fn sender_in_cgroup() {
+    let context = Context::new().unwrap();
+    let mut push = socket(&context, Kind::Push);
+    push.set_linger(None);
+    let mut monitor = push.monitor().unwrap();
+    open(&mut push, true, &arg(0));
+    until_shared(&mut push, RECEIVERS);
+    for number in 0..HELD {
+        push.send(body(number)).unwrap();
+        next();
+    }
+    until(|| is_reported(&mut monitor));
+    say("reported");
+    assert_eq!(listen(), "end");
+}
+
+#[test]
+fn bodies_that_a_cgroup_has_no_room_for_are_not_put_into_blocks() {
+    const TEST: &str = "short::bodies_that_a_cgroup_has_no_room_for_are_not_put_into_blocks";
+    if role().is_some() {
+        return sender_in_cgroup();
+    }
+    let _guard = watchdog(Duration::from_secs(60));
+    let Some(group) = Cgroup::limited() else {
+        println!("skipped: no cgroup with a memory limit can be made here");
+        return;
+    };
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let join = r#"echo $$ > "$1"/cgroup.procs && shift && exec "$@""#;
+    let folder = group.0.to_str().unwrap();
+    let wrapper = ["sh", "-c", join, "limited", folder];
+    let tried = Command::new(wrapper[0])
+        .args(&wrapper[1..])
+        .arg("true")
+        .output();
+    if !tried.is_ok_and(|tried| tried.status.success()) {
+        println!("skipped: no process may join a cgroup here");
+        return;
+    }
+    let sender = spawn_role(TEST, "sender", &[&endpoint]);
+    let mut sender = Actor::start(&mut under(&wrapper, &sender));
+    let context = Context::new().unwrap();
+    let mut pulls: Vec<Socket> = (0..RECEIVERS)
+        .map(|_| {
+            let mut pull = socket(&context, Kind::Pull);
+            // SAFETY: the sender is this test's, which does not write to what it has sent.
+            pull.set_in_place(unsafe { Vow::new() });
+            open(&mut pull, false, &endpoint);
+            pull
+        })
+        .collect();
+    let mut held = Vec::new();
+    for number in 0..HELD {
+        assert_eq!(sender.hear(), "sent");
+        until(|| {
+            let came = pulls.iter_mut().find_map(|pull| pull.try_recv().ok());
+            let is_there = came.is_some();
+            held.extend(came);
+            is_there
+        });
+        assert!(held[number][0][..] == body(number)[..], "{number}");
+        sender.tell("next");
+    }
+    for (number, message) in held.iter().enumerate() {
+        assert!(message[0][..] == body(number)[..], "{number}");
+    }
+    // It was not killed.
+    assert_eq!(sender.hear(), "reported");
+    sender.tell("end");
+    sender.finish();
 }

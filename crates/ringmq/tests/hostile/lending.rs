@@ -174,7 +174,8 @@ fn a_reader_that_connects_again_and_again_keeps_no_more_and_more() {
         println!("{accepted} connections, {} bytes", memory());
         // One that has ended may not have been noticed yet.
         assert!((MOST..=2 * MOST).contains(&accepted), "{accepted}");
-        assert!(memory() <= 2 * MOST * BYTES as u64 + (16 << 20));
+        // A connection that has ended a moment ago may still have a ring with a copy.
+        assert!(memory() <= 2 * MOST * (BYTES as u64 + (1 << 20)));
     });
 }
 

@@ -37,8 +37,6 @@ const EVENTS: usize = 256;
 const SCRATCH: usize = 64 << 10;
 /// How long to wait before descriptors are asked for again.
 pub(crate) const SHORTAGE: Duration = Duration::from_millis(100);
-/// How long new connections share no memory after there was none.
-pub(crate) const WITHOUT: Duration = Duration::from_secs(10);
 /// The I/O thread's state.
 pub(crate) struct EventLoop {
     pub(crate) poll: Poll,
@@ -67,8 +65,6 @@ pub(crate) struct EventLoop {
     pub(crate) supplies: Supplies,
     pub(crate) processes: Processes,
     pub(crate) stopping: bool,
-    /// Memory or descriptors have run short: until then, new connections stay on ZMTP.
-    pub(crate) short_until: Option<Instant>,
     /// When connections were last asked to go back to ZMTP.
     pub(crate) relieved: Option<Instant>,
     blocks: BlockCare,
@@ -106,7 +102,6 @@ impl EventLoop {
             next_id: 0,
             scratch: vec![0; SCRATCH],
             stopping: false,
-            short_until: None,
             relieved: None,
             blocks: BlockCare::new(beginning.waker),
         }

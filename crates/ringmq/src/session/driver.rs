@@ -191,7 +191,7 @@ impl Driver {
         let handoff = &mut *wire.handoff;
         match action {
             Action::MakeOffer => {
-                let made = handoff.make_offer(wire.stream, link);
+                let made = handoff.make_offer(wire.stream, link, supplies);
                 self.switch.input(Input::OfferMade(made));
             }
             Action::Judge => {

@@ -87,7 +87,12 @@ pub(crate) fn possible(
 
 impl Handoff {
     /// Makes the offer of this side.
-    pub(crate) fn make_offer(&mut self, stream: &Stream, link: &Link) -> Result<(), Short> {
+    pub(crate) fn make_offer(
+        &mut self,
+        stream: &Stream,
+        link: &Link,
+        supplies: &Supplies,
+    ) -> Result<(), Short> {
         // Many connections may have been made before the first of them has mapped anything.
         if !has_mappings_for_connections() {
             return Err(Short);
@@ -99,7 +104,7 @@ impl Handoff {
         };
         let control = sharing.control.get().map_err(|_| Short)?;
         let own = Own::make(&control, marks).map_err(|_| Short)?;
-        if Supply::at_all(&own.descriptors()) == Supply::Short {
+        if supplies.at_all(&own.descriptors()) == Supply::Short {
             return Err(Short);
         }
         self.offering = Some(Box::new(Offering {
@@ -277,7 +282,7 @@ impl Handoff {
         let Some((offer, came)) = self.offered.take() else {
             return Err(MeetError::Frame.refuse());
         };
-        let supply = Supply::at_all(&came.fds);
+        let supply = supplies.at_all(&came.fds);
         let offering = match &mut self.offering {
             Some(offering) if supply != Supply::Short => offering,
             _ => return Err(RefusalReason::Resources),

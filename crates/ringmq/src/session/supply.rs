@@ -1,9 +1,11 @@
 //! How many descriptors are left, and what shared memory may take of them. Mappings are counted where they are made.
 //!
 //! Shared memory is an optimisation: the connections themselves, those that come later, and the program's own files go
-//! first. Descriptors are numbered from the lowest free one on, so that the number of a new one tells how many are in use.
+//! first. Descriptors are numbered from the lowest free one on, so that the number of a new one tells how many are in use,
+//! unless lower ones were closed since. So the connections are counted, too, and a shortage is remembered for a while.
 
 use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
 
 use ringmq_pipe::remote::Ringers;
 use ringmq_sys::Reserve;
@@ -14,6 +16,38 @@ pub(crate) struct Supplies {
     /// For a segment that comes when there is no other descriptor left.
     pub(crate) reserve: Reserve,
     pub(crate) ringers: Ringers,
+    /// Connections of the thread.
+    pub(crate) connections: usize,
+    short_until: Option<Instant>,
+}
+
+/// For so long after a shortage shared memory takes nothing.
+const WITHOUT: Duration = Duration::from_secs(10);
+
+impl Supplies {
+    /// Memory or descriptors have run short.
+    pub(crate) fn run_short(&mut self) {
+        self.short_until = Some(Instant::now() + WITHOUT);
+    }
+
+    /// Returns true if memory or descriptors have run short lately.
+    pub(crate) fn are_short(&self) -> bool {
+        let now = Instant::now();
+        self.short_until.is_some_and(|until| now < until)
+    }
+
+    /// What shared memory may take when these descriptors are new.
+    pub(crate) fn at_all<'a, D: AsRawFd + 'a>(
+        &self,
+        descriptors: impl IntoIterator<Item = &'a D>,
+    ) -> Supply {
+        if self.are_short() {
+            return Supply::Short;
+        }
+        let supplies = descriptors.into_iter().map(Supply::at);
+        let connections = Supply::of(self.connections as u64, ringmq_sys::most_descriptors());
+        supplies.max().map_or(connections, |at| at.max(connections))
+    }
 }
 
 /// What shared memory may take of the descriptors.
@@ -45,19 +79,11 @@ impl Supply {
             Supply::Short
         }
     }
-
-    /// As it is when all of these are new.
-    pub(crate) fn at_all<'a, D: AsRawFd + 'a>(
-        descriptors: impl IntoIterator<Item = &'a D>,
-    ) -> Supply {
-        let supplies = descriptors.into_iter().map(Supply::at);
-        supplies.max().unwrap_or(Supply::Ample)
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::session::supply::Supply;
+    use super::*;
 
     #[test]
     fn a_quarter_is_never_taken() {
@@ -66,5 +92,18 @@ mod tests {
         assert_eq!([513, 768].map(of), [Supply::Lean; 2]);
         assert_eq!([769, 1023].map(of), [Supply::Short; 2]);
         assert_eq!(Supply::of(1 << 20, u64::MAX), Supply::Ample);
+    }
+
+    #[test]
+    fn a_low_number_is_no_plenty() {
+        let low = [std::fs::File::open("/dev/null").unwrap()];
+        let most = usize::try_from(ringmq_sys::most_descriptors()).unwrap_or(usize::MAX);
+        let mut supplies = Supplies::default();
+        assert_eq!(supplies.at_all(&low), Supply::at(&low[0]));
+        supplies.connections = most;
+        assert_eq!(supplies.at_all(&low), Supply::Short);
+        supplies.connections = 0;
+        supplies.run_short();
+        assert_eq!(supplies.at_all(&low), Supply::Short);
     }
 }

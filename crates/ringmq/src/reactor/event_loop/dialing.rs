@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use mio::{Interest, Token};
 use ringmq_pipe::local::Post;
+use ringmq_sys::{ErrorNumber, Setback};
 use ringmq_transport::{Answer, Dial, DialError, Named, dial};
 
 use crate::mail::pipes::session_pipe;
@@ -112,6 +113,11 @@ impl EventLoop {
 
     /// An attempt has failed; `fd` is what it had, if the error does not say so.
     fn not_dialed(&mut self, slot: usize, error: &DialError, fd: Option<RawFd>) {
+        let number = ErrorNumber::among(error);
+        if number.is_some_and(|number| Setback::of(&number.into()) == Setback::Shortage) {
+            // The next attempt needs what other connections can do without.
+            self.shed();
+        }
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };

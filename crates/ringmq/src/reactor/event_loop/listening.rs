@@ -137,7 +137,11 @@ impl EventLoop {
         let again = match accepted {
             Accepted::All => None,
             Accepted::Some => Some(Instant::now()),
-            Accepted::Later => Some(Instant::now() + SHORTAGE),
+            Accepted::Later => {
+                // Those of handoffs that were under way may be what is missing.
+                self.shed();
+                Some(Instant::now() + SHORTAGE)
+            }
         };
         if again.is_some() {
             self.timers.set(listener_number(slot), again);

@@ -7,7 +7,7 @@ use mio::Token;
 use ringmq_transport::Stream;
 
 use crate::mail::{Command, EventKind, Failure, Marks, PipeId, Unsent};
-use crate::reactor::event_loop::{EventLoop, WITHOUT};
+use crate::reactor::event_loop::EventLoop;
 use crate::reactor::numbers::session_number;
 use crate::session::fallback::Need;
 use crate::session::origin::Origin;
@@ -23,13 +23,13 @@ impl EventLoop {
     pub(super) fn open(&mut self, slot: usize, stream: Stream) {
         let now = self.now();
         if Supply::at(&stream) == Supply::Short {
-            self.short_until = Some(Instant::now() + WITHOUT);
             self.shed();
         }
+        self.supplies.connections = self.sessions.len();
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        let short = self.short_until.is_some_and(|until| Instant::now() < until);
+        let short = self.supplies.are_short();
         let token = Token(session_number(slot));
         let next = session.open(stream, short, self.poll.registry(), token, now);
         if next == Next::Enqueue {
@@ -95,7 +95,7 @@ impl EventLoop {
         while let Some(need) = self.sessions.get_mut(slot).and_then(Session::tell_news) {
             match need {
                 Need::Watch(process) => self.watch(slot, process),
-                Need::ShortOfMemory => self.short_until = Some(Instant::now() + WITHOUT),
+                Need::ShortOfMemory => self.supplies.run_short(),
                 Need::Relief => self.relieve(),
             }
         }
@@ -120,7 +120,7 @@ impl EventLoop {
             return;
         }
         let now = Instant::now();
-        self.short_until = Some(now + WITHOUT);
+        self.supplies.run_short();
         if self.relieved.is_some_and(|last| now - last < RELIEF) {
             return;
         }

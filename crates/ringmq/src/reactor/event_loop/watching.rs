@@ -19,7 +19,7 @@ impl EventLoop {
     /// Watches the process at the other end of a session. It takes a descriptor, like a bell, for the sake of what is
     /// rare: only where descriptors are ample.
     pub(crate) fn watch(&mut self, slot: usize, process: Process) {
-        if Supply::at(&process.pidfd) == Supply::Ample
+        if self.supplies.at_all([&process.pidfd]) == Supply::Ample
             && let Some(session) = self.sessions.get_mut(slot)
             && let Io::Open(open) = &mut session.io
         {
@@ -37,9 +37,10 @@ impl EventLoop {
         }
     }
 
-    /// Descriptors run short: closes those that only make shared memory quicker.
+    /// Descriptors run short: closes those that only make shared memory quicker, and takes no more of them for a while.
     #[cold]
     pub(crate) fn shed(&mut self) {
+        self.supplies.run_short();
         self.processes.shed(self.poll.registry());
         for (_, session) in &mut self.sessions {
             if let Io::Open(open) = &mut session.io {

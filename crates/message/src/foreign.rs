@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 /// Bytes of the shortest body that may be put into memory that the process [provides](provide_large_memory).
-pub const LARGE: usize = 16 << 10;
+pub const LARGE: usize = 4 << 10;
 
 /// Memory that frames refer to, and that goes back to its owner when the last of them is dropped.
 pub trait ForeignMemory: Any + Send + Sync + fmt::Debug {

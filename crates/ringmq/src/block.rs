@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ringmq_message::{ForeignMemory, Frame};
 use ringmq_pipe::blocks::{Arena, Block, Keep, LentBlock};
@@ -134,8 +134,23 @@ impl ForeignMemory for Held {
     }
 }
 
+/// Bytes of the shortest body that is worth a block if its readers copy it out: the ring is as quick for shorter ones.
+pub(crate) const COPIED_OUT_LEAST: usize = 16 << 10;
+
+/// A socket of this process was set to read in place.
+static IN_PLACE: OnceLock<()> = OnceLock::new();
+
+/// A socket reads in place. Its peers, which most often are set alike, gain from blocks that are shorter.
+pub(crate) fn reads_in_place() {
+    // A later call changes nothing.
+    let _ = IN_PLACE.set(());
+}
+
 /// As [`large`], if there is a peer that could read it.
 pub(crate) fn large_for_peers(len: usize) -> Option<Arc<dyn ForeignMemory>> {
+    if len < COPIED_OUT_LEAST && IN_PLACE.get().is_none() {
+        return None;
+    }
     let block = Arena::current()?.allocate_for_peers(len)?;
     Some(Arc::new(Body(block)))
 }

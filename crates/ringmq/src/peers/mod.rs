@@ -26,6 +26,7 @@ use ringmq_pipe::local::Post;
 use ringmq_pipe::remote::LatePolicy;
 use slab::Slab;
 
+use crate::block;
 use crate::mail::{Attachment, Carrier, Command, Far, Marks, Order, PipeId, Stats, ZmtpReason};
 use crate::peers::entry::{Entry, Next, Reading};
 use crate::peers::inlet::Inlet;
@@ -64,6 +65,9 @@ impl Peers {
     /// Sets whether long bodies are received where the peers have put them.
     pub(crate) fn set_vow(&mut self, vow: Option<Vow>) {
         self.vow = vow;
+        if vow.is_some() {
+            block::reads_in_place();
+        }
         for (_, entry) in &mut self.entries {
             entry.receiver.set_vow(vow);
         }

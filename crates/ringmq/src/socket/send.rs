@@ -3,9 +3,10 @@
 use std::mem;
 use std::time::Instant;
 
-use ringmq_message::{Frame, LARGE, Message};
+use ringmq_message::{Frame, Message};
 use ringmq_pattern::{Kind, Ready, SendPartError};
 
+use crate::block::COPIED_OUT_LEAST;
 use crate::error::{SendError, UnsentError};
 use crate::peers::LOOK;
 use crate::socket::Socket;
@@ -156,7 +157,7 @@ impl Socket {
             frame.set_properties(None);
             if self.distributes {
                 frame.share();
-                if frame.len() >= LARGE {
+                if frame.len() >= COPIED_OUT_LEAST {
                     // One copy for all peers in shared memory.
                     self.peers.put_in_block(&mut frame);
                 }

@@ -266,6 +266,8 @@ fn everywhere(
     from: impl Fn(&Script) -> usize,
     most: u64,
 ) {
+    // The processes that are killed find out here, and not by hundreds of thousands of steps, what limits their memory.
+    drop(Arena::current().unwrap().allocate(2 << 20).unwrap());
     for script in scripts {
         let _guard = watchdog(Duration::from_secs(300 + most));
         let (all, last) = kill(script, u64::MAX);

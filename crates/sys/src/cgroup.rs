@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// The folder of a cgroup, by the version of the hierarchy.
 #[derive(Debug)]
@@ -51,16 +52,35 @@ pub(crate) fn folders(groups: &str, mounts: &str, controller: &str) -> Vec<Folde
 }
 
 /// How many bytes of memory the cgroups of this thread leave: the least that is found between our cgroup and the top of
-/// what is mounted. Files in the page cache do not count: the kernel gives them up. `None` if there is no limit, or none to
-/// be seen. Costs some 100 µs.
-pub(crate) fn memory_left() -> Option<u64> {
-    let (groups, mounts) = of_thread()?;
-    least_left(&groups, &mounts, &|path| fs::read_to_string(path).ok())
+/// what is mounted. Files in the page cache do not count: the kernel gives them up. Where there is `enough` without that,
+/// the rest is not looked at. `None` if there is no limit, or none to be seen.
+pub(crate) fn memory_left(enough: u64) -> Option<u64> {
+    let read = |path: &Path| fs::read_to_string(path).ok();
+    let groups = fs::read_to_string("/proc/thread-self/cgroup").ok()?;
+    // In a forked child another thread of the parent may hold the lock for ever.
+    if let Ok(mut known) = KNOWN.try_lock() {
+        let (_, folders) = match known.take() {
+            Some(same) if same.0 == groups => known.insert(same),
+            _ => {
+                let found = folders(&groups, &of_thread()?.1, "memory");
+                known.insert((groups, found))
+            }
+        };
+        return least_left(folders, enough, &read);
+    }
+    let folders = folders(&groups, &of_thread()?.1, "memory");
+    least_left(&folders, enough, &read)
 }
 
-/// [`memory_left`] over given texts, with the files read by `read`.
-fn least_left(groups: &str, mounts: &str, read: &dyn Fn(&Path) -> Option<String>) -> Option<u64> {
-    let folders = folders(groups, mounts, "memory");
+/// The folders that limit memory, and the cgroups that they were found for: mounts are long to read.
+static KNOWN: Mutex<Option<(String, Vec<Folder>)>> = Mutex::new(None);
+
+/// [`memory_left`] of these folders, with the files read by `read`.
+fn least_left(
+    folders: &[Folder],
+    enough: u64,
+    read: &dyn Fn(&Path) -> Option<String>,
+) -> Option<u64> {
     let left = folders.iter().filter_map(|folder| {
         let (folder, most, used, cached) = match folder {
             Folder::First(folder) => (
@@ -80,6 +100,10 @@ fn least_left(groups: &str, mounts: &str, read: &dyn Fn(&Path) -> Option<String>
         // "max" does not parse.
         let most = number(most)?;
         let used = number(used)?;
+        let left = most.saturating_sub(used);
+        if left >= enough {
+            return Some(left);
+        }
         let stat = read(&folder.join("memory.stat")).unwrap_or_default();
         let lines = stat.lines().filter_map(|line| line.split_once(' '));
         let files = lines.filter(|(name, _)| cached.contains(name));
@@ -183,8 +207,11 @@ mod tests {
             let found = known.iter().find(|(name, _)| path == Path::new(name))?;
             Some(found.1.to_owned())
         };
-        assert_eq!(least_left("0::/a/b\n", mounts, &read), Some(450));
-        assert_eq!(least_left("4:memory:/c\n0::/a\n", mounts, &read), Some(0));
-        assert_eq!(least_left("4:cpu:/c\n0::/\n", mounts, &read), None);
+        let left =
+            |groups: &str, enough| least_left(&folders(groups, mounts, "memory"), enough, &read);
+        assert_eq!(left("0::/a/b\n", 301), Some(450));
+        assert_eq!(left("0::/a/b\n", 300), Some(300));
+        assert_eq!(left("4:memory:/c\n0::/a\n", 1), Some(0));
+        assert_eq!(left("4:cpu:/c\n0::/\n", 1), None);
     }
 }

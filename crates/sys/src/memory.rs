@@ -112,7 +112,7 @@ impl OwnMemory {
             return Err(CreateError::Memory { len, memory });
         }
         if bytes > MUCH
-            && let Some(left) = memory_left()
+            && let Some(left) = memory_left(bytes.saturating_mul(2))
             && bytes > left / 2
         {
             let memory = left / 2;

@@ -13,7 +13,7 @@ const FLAGS: &str =
     "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg ringmq_portable_copy";
 
 /// Tests of what the sanitizer itself does otherwise, and why.
-const SKIPPED: [(&str, &str); 10] = [
+const SKIPPED: [(&str, &str); 11] = [
     (
         "injected::",
         "its own system calls fail, too, and it gives up",
@@ -38,6 +38,7 @@ const SKIPPED: [(&str, &str); 10] = [
         "its place is protected by the standard library's mutex, which is not instrumented",
     ),
     ("stepped::", "a hundred times the instructions, each a step"),
+    ("killed_in_a_jump", "the same"),
     (
         "messages_cost_no_system_calls",
         "a side that is ten times slower is waited for, and calls for that are counted",

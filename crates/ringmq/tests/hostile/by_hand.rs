@@ -281,13 +281,21 @@ impl ByHand {
 /// Sees that the socket receives a message of another peer.
 #[track_caller]
 pub(crate) fn serves_another(pull: &mut Socket, path: &str) {
+    let _other = greets(path);
+    let message = pull.recv_deadline(soon()).unwrap();
+    assert_eq!(message[0].as_slice(), GREETING);
+}
+
+pub(crate) const GREETING: &[u8; 8] = b"greeting";
+
+/// A peer that has sent [`GREETING`], and nothing else.
+pub(crate) fn greets(path: &str) -> ByHand {
     let mut other = ByHand::connect(path, "PUSH");
     let segment = memory(SEGMENT);
-    store(&segment, 8, u64::from_ne_bytes(*b"greeting"));
+    store(&segment, 8, u64::from_ne_bytes(*GREETING));
     store(&segment, 0, header(LAST, 8));
     other.begin(&segment);
-    // More of what others have sent may come first.
-    while pull.recv_deadline(soon()).unwrap()[0].as_slice() != b"greeting" {}
+    other
 }
 
 /// Reads until so many bytes are there, and takes them.

@@ -14,7 +14,12 @@ use clap::{Parser, Subcommand};
 
 /// Messages between processes of one machine, at the speed of a cache line.
 #[derive(Debug, Parser)]
-#[command(name = "ringmq", version, propagate_version = true)]
+#[command(
+    name = "ringmq",
+    version,
+    propagate_version = true,
+    after_long_help = command::outcome::EXIT_CODES
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -64,7 +64,13 @@ impl Offer {
         }
     }
 
-    fn send(&self, stream: &Stream, until: Option<Instant>) -> std::io::Result<()> {
+    /// Sends it. Each lie is the offset of a word of the frame, and what that word says.
+    fn send(
+        &self,
+        stream: &Stream,
+        until: Option<Instant>,
+        lies: &[(usize, u64)],
+    ) -> std::io::Result<()> {
         let mut frame = frame(1);
         frame[16] = u8::from(barrier::register());
         put(&mut frame, 24, CONTROL as u64);
@@ -73,6 +79,9 @@ impl Offer {
         if let Some(blocks) = &self.blocks {
             frame[16] |= 2;
             put(&mut frame, 56, blocks.mapping().len() as u64);
+        }
+        for (at, word) in lies {
+            put(&mut frame, *at, *word);
         }
         let [data, room] = &self.bells;
         let fds = [
@@ -120,7 +129,7 @@ impl ByHand {
         let stream = Stream::connect(&address.parse().unwrap(), until).ok()?;
         let own = Offer::new(capacity, blocks, &mark);
         // The listener may go after the connect.
-        own.send(&stream, until).ok()?;
+        own.send(&stream, until, &[]).ok()?;
         let mut theirs = [0; FRAME];
         let mut came = stream.recv_exact(&mut theirs, 5, until).ok()?;
         assert_eq!(theirs[10], 1, "an offer");
@@ -192,13 +201,45 @@ impl ByHand {
         load(&self.peer_control, offset)
     }
 
+    /// A word of the own control page.
+    pub(crate) fn said(&self, offset: usize) -> u64 {
+        load(&self.control, offset)
+    }
+
     /// Publishes an empty message, as an honest writer does, but rings no doorbell.
     pub(crate) fn publish_empty(&mut self) {
-        let next = (self.head + 8) % self.ring.len();
+        self.publish(LAST, &[]);
+    }
+
+    /// Publishes a record of these words, which do not reach beyond the end of the ring, but rings no doorbell.
+    pub(crate) fn publish(&mut self, kind: u64, words: &[u64]) {
+        let next = (self.head + 8 + 8 * words.len()) % self.ring.len();
         store(&self.ring, next, 0);
+        for (at, word) in words.iter().enumerate() {
+            store(&self.ring, self.head + 8 + 8 * at, *word);
+        }
         std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
-        store(&self.ring, self.head, header(LAST, 0));
+        store(&self.ring, self.head, header(kind, 8 * words.len() as u64));
         self.head = next;
+    }
+
+    /// Connects, and sends an offer in which some words are lies, and an acceptance of `kind` with `count` times the memory
+    /// for blocks. `None` if the listener's queue is full.
+    pub(crate) fn connect_lying(
+        address: &str,
+        blocks: usize,
+        lies: &[(usize, u64)],
+        kind: u8,
+        count: usize,
+    ) -> Option<Stream> {
+        let until = Some(Instant::now() + Duration::from_secs(20));
+        let stream = Stream::connect(&address.parse().unwrap(), until).ok()?;
+        let own = Offer::new(4096, blocks, &ForkMark::current().unwrap());
+        own.send(&stream, until, lies).ok()?;
+        let memory = own.blocks.as_ref().map(OwnMemory::fd);
+        let memory: Vec<_> = std::iter::repeat_n(memory, count).flatten().collect();
+        stream.send(&frame(kind), &memory, until).ok()?;
+        Some(stream)
     }
 
     /// Whether the peer's receiver has closed.

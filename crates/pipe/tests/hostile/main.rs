@@ -7,6 +7,8 @@
 )]
 
 mod blocks;
+mod blocks_model;
+mod blocks_oracle;
 mod by_hand;
 mod changing;
 mod endless;

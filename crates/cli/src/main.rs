@@ -10,7 +10,7 @@ mod command;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Messages between processes of one machine, at the speed of a cache line.
 #[derive(Debug, Parser)]
@@ -35,6 +35,9 @@ enum Command {
     /// Latency and throughput between two processes, beside the floors of this machine.
     #[command(subcommand)]
     Perf(command::perf::Verb),
+    /// Man pages and completions, for packages.
+    #[command(subcommand, hide = true)]
+    Generate(command::generate::Verb),
 }
 
 fn main() -> ExitCode {
@@ -42,5 +45,6 @@ fn main() -> ExitCode {
         Command::Pipe(verb) => command::pipe::run(&verb),
         Command::Keygen(arguments) => command::keygen::run(&arguments),
         Command::Perf(verb) => command::perf::run(&verb),
+        Command::Generate(verb) => command::generate::run(&verb, Arguments::command()),
     }
 }

@@ -30,6 +30,8 @@ enum Command {
     /// Standard input and output through shared memory, like `nc -U`.
     #[command(subcommand)]
     Pipe(command::pipe::Verb),
+    /// Run a program on the libzmq.so.5 of ringmq.
+    Run(command::run::Run),
     /// Make a key pair for CURVE.
     Keygen(command::keygen::Keygen),
     /// Latency and throughput between two processes, beside the floors of this machine.
@@ -43,6 +45,7 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Pipe(verb) => command::pipe::run(&verb),
+        Command::Run(arguments) => command::run::run(&arguments),
         Command::Keygen(arguments) => command::keygen::run(&arguments),
         Command::Perf(verb) => command::perf::run(&verb),
         Command::Generate(verb) => command::generate::run(&verb, Arguments::command()),

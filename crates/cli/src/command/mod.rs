@@ -6,3 +6,4 @@ pub(crate) mod keygen;
 pub(crate) mod outcome;
 pub(crate) mod perf;
 pub(crate) mod pipe;
+pub(crate) mod run;

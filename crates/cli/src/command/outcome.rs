@@ -30,6 +30,7 @@ enum Kind {
     Usage,
     Timeout,
     Signal(i32),
+    Other(u8),
 }
 
 impl Failure {
@@ -62,6 +63,11 @@ impl Failure {
             Kind::Signal(number),
             format_args!("ended by signal {number}"),
         )
+    }
+
+    /// Another exit code, which the long help of the command says.
+    pub(crate) fn exit(code: u8, cause: impl fmt::Display) -> Failure {
+        Failure::new(Kind::Other(code), cause)
     }
 
     /// An error of standard output. If its reader has closed it, the process ends as by SIGPIPE, without a message.
@@ -105,6 +111,7 @@ pub(crate) fn end(result: Result<(), Failure>) -> ExitCode {
         Kind::Work | Kind::Signal(_) => ExitCode::from(1),
         Kind::Usage => ExitCode::from(2),
         Kind::Timeout => ExitCode::from(3),
+        Kind::Other(code) => ExitCode::from(code),
     }
 }
 

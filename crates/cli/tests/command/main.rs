@@ -8,6 +8,9 @@ mod perf;
 mod perf_large;
 mod perf_sockets;
 mod pipe;
+mod run;
+mod run_python;
+mod run_refusals;
 
 use std::process::{Command, Output, Stdio};
 

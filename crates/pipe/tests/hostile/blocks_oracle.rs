@@ -256,6 +256,8 @@ impl Model {
 
     /// The honest end receives what comes next.
     fn receive(&mut self, choices: &mut impl Choices) {
+        // Each step looks at all of them.
+        self.held.truncate(20);
         let receiver = self.pipe.receiver();
         let way = choices.below(5);
         let Some(front) = self.coming.front_mut() else {

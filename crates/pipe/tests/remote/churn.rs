@@ -1,6 +1,6 @@
 //! The memory for blocks of random sizes, which several readers hold for random times.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use ringmq_pipe::Vow;
@@ -16,6 +16,8 @@ const READERS: usize = 8;
 const ENTRIES: usize = 14;
 /// Powers of two that lengths lie between. There are as many blocks of each.
 const SIZES: std::ops::Range<u64> = 14..20;
+/// Blocks whose greatest sum of live bytes is told beside the mean.
+const RECENT: usize = 1000;
 /// Bytes of a segment at least: an arena has whole ones.
 const SEGMENT: usize = 4 << 20;
 
@@ -69,6 +71,9 @@ fn churn(count: usize) {
         .map(|_| (world(0, 0, 4 << 30), Vec::new()))
         .collect();
     let mut live = Live::default();
+    let mut recent = VecDeque::new();
+    // Of the arena, of what was live, and of the most that was live at one time in the last while.
+    let mut sums = [0; 3];
     for number in 0..count {
         let order = random.within(SIZES.start as usize..SIZES.end as usize);
         let len = (1 << order) + random.within(0..1 << order);
@@ -104,6 +109,16 @@ fn churn(count: usize) {
             "{bytes} bytes for {} after {number} blocks",
             live.most
         );
+        recent.push_back(live.bytes);
+        if recent.len() > RECENT {
+            recent.pop_front();
+        }
+        if number % 100 == 0 {
+            let most = recent.iter().copied().max().unwrap();
+            for (sum, value) in sums.iter_mut().zip([bytes, live.bytes, most]) {
+                *sum += value;
+            }
+        }
         if number % (count / 10) == 0 {
             println!(
                 "{number}: {bytes} bytes, {} of {} live",
@@ -111,6 +126,12 @@ fn churn(count: usize) {
             );
         }
     }
+    let [bytes, now, most] = sums.map(|sum| sum as f64);
+    println!(
+        "means: {:.2} of what is live, {:.2} of the most that was live within {RECENT} blocks",
+        bytes / now,
+        bytes / most
+    );
 }
 
 #[test]

@@ -39,7 +39,8 @@
 //! | --- | --- | --- | --- |
 //! | memory with seals | `memfd_create`, `F_SEAL_FUTURE_WRITE` | 5.1 | error: stay on the socket |
 //! | not in the child | `MADV_DONTFORK`, `MADV_WIPEONFORK` | 4.14 | error |
-//! | touch ahead | `MADV_POPULATE_READ/WRITE` | 5.14 | error of `prefault`, which is optional |
+//! | touch ahead | `MADV_POPULATE_READ/WRITE` | 5.14 | each page is read |
+//! | huge pages | `MADV_COLLAPSE` of a memfd | 6.1 | ordinary pages; `OwnMemory::huge_pages` says so |
 //! | own open file description | `/proc/self/fd` | 2.2 | a socket pair is the doorbell |
 //! | sleep with nanoseconds | `epoll_pwait2` | 5.11 | milliseconds, rounded up |
 //! | death of a process | `pidfd_open`, `SO_PASSPIDFD` | 5.3, 6.5 | the socket's hang-up alone |
@@ -57,6 +58,7 @@ mod doorbell;
 mod error_number;
 mod event;
 mod fork;
+mod huge;
 mod interface;
 mod listener;
 mod mapping;
@@ -80,6 +82,7 @@ pub use doorbell::{Doorbell, allow_other_uid};
 pub use error_number::ErrorNumber;
 pub use event::Event;
 pub use fork::ForkMark;
+pub use huge::HugePagesError;
 pub use interface::{interface_addresses, interface_index, interface_name};
 pub use listener::{BindError, ListenOptions, Steal, UnixListener};
 pub use mapping::{Mapping, can_map};

@@ -5,10 +5,11 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
+use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
 use crate::fork::ForkMark;
-use crate::page::page_size;
+use crate::page::{huge_page_size, page_size};
 
 /// Whether `len` can be the length of shared memory: a positive multiple of the page that fits in
 /// `isize`, as pointer arithmetic demands.
@@ -30,6 +31,28 @@ pub fn can_map() -> bool {
     // SAFETY: the range is exactly the new mapping, to which nothing points.
     let _ = unsafe { rustix::mm::munmap(start, len) };
     true
+}
+
+/// An address at which memory of this length can have huge pages, here and now: a multiple of the huge page. Null, which
+/// is any address, if the memory is too short for one. The kernel takes another address if a thread has taken this one.
+fn hint(len: usize) -> *mut c_void {
+    let size = huge_page_size();
+    if size == 0 || len < size {
+        return std::ptr::null_mut();
+    }
+    let Some(room) = len.checked_add(size) else {
+        return std::ptr::null_mut();
+    };
+    let (access, flags) = (ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE);
+    // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours.
+    let mapped = unsafe { rustix::mm::mmap_anonymous(std::ptr::null_mut(), room, access, flags) };
+    let Ok(start) = mapped else {
+        return std::ptr::null_mut();
+    };
+    // SAFETY: the range is exactly the new mapping, to which nothing points.
+    let _ = unsafe { rustix::mm::munmap(start, room) };
+    let aligned = start.addr().next_multiple_of(size);
+    start.with_addr(aligned)
 }
 
 /// A piece of shared memory in this process: an address and a length, unmapped on drop.
@@ -70,10 +93,8 @@ impl Mapping {
         } else {
             ProtFlags::READ
         };
-        // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours.
-        let start = unsafe {
-            rustix::mm::mmap(std::ptr::null_mut(), len, access, MapFlags::SHARED, fd, 0)
-        }?;
+        // SAFETY: a new mapping at an address that is free touches no memory of ours: a hint does not replace a mapping.
+        let start = unsafe { rustix::mm::mmap(hint(len), len, access, MapFlags::SHARED, fd, 0) }?;
         let Some(address) = NonNull::new(start.cast::<u8>()) else {
             return Err(io::Error::from_raw_os_error(libc::ENOMEM));
         };
@@ -138,10 +159,13 @@ impl Mapping {
 
     /// Makes every page present, so that the first touch of each costs no page fault.
     ///
+    /// On a kernel before 5.14, each page is read. That maps it for writing, too: the kernel keeps no account of the pages
+    /// of a memfd that are written.
+    ///
     /// Source: madvise(2), `MADV_POPULATE_READ` and `MADV_POPULATE_WRITE`.
     ///
     /// # Errors
-    /// `EINVAL` on a kernel before 5.14, `ENOMEM`; the mapping remains usable in either case.
+    /// `ENOMEM`, or another refusal; the mapping remains usable.
     pub fn prefault(&self) -> io::Result<()> {
         if !self.mark.is_here() {
             return Err(io::Error::from_raw_os_error(libc::ENOMEM));
@@ -152,8 +176,22 @@ impl Mapping {
             Advice::LinuxPopulateRead
         };
         // SAFETY: invariant M: the range is exactly our mapping; populating changes no contents.
-        unsafe { rustix::mm::madvise(self.start.as_ptr().cast::<c_void>(), self.len, advice) }?;
+        let advised =
+            unsafe { rustix::mm::madvise(self.start.as_ptr().cast::<c_void>(), self.len, advice) };
+        match advised {
+            Err(Errno::INVAL) => self.touch(),
+            other => other?,
+        }
         Ok(())
+    }
+
+    /// Reads a byte of every page.
+    fn touch(&self) {
+        for at in (0..self.len).step_by(page_size()) {
+            let byte = self.start.as_ptr().wrapping_add(at);
+            // SAFETY: invariant M: within the mapping, which is readable; volatile because another process may write.
+            unsafe { byte.read_volatile() };
+        }
     }
 }
 
@@ -165,5 +203,43 @@ impl Drop for Mapping {
             // use of this value; pointers that outlive it are their holder's fault (`as_ptr`).
             let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast::<c_void>(), self.len) };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OwnMemory;
+
+    /// Page faults of this thread so far.
+    fn faults() -> i64 {
+        // SAFETY: all zeros is a value of this struct of numbers.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: the pointer is to a value of the right type.
+        unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) };
+        usage.ru_minflt
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore)]
+    fn pages_that_were_touched_take_no_faults() {
+        let pages = 256;
+        let len = pages * page_size();
+        let mark = ForkMark::current().unwrap();
+        let filled = |touch: &dyn Fn(&Mapping)| {
+            let memory = OwnMemory::create("ringmq-test", len, &mark).unwrap();
+            touch(memory.mapping());
+            let before = faults();
+            for at in (0..len).step_by(page_size()) {
+                let byte = memory.mapping().as_ptr().as_ptr().wrapping_add(at);
+                // SAFETY: within the mapping, which is writable and this thread's alone.
+                unsafe { byte.write_volatile(1) };
+            }
+            usize::try_from(faults() - before).unwrap()
+        };
+        assert!(filled(&|_| {}) >= pages, "each page is new");
+        assert!(filled(&|mapping| mapping.prefault().unwrap()) < pages / 8);
+        // What older kernels come to.
+        assert!(filled(&Mapping::touch) < pages / 8);
     }
 }

@@ -9,6 +9,7 @@ use rustix::process::Resource;
 
 use crate::cgroup::memory_left;
 use crate::fork::ForkMark;
+use crate::huge::{HugePagesError, make_huge};
 use crate::mapping::{Mapping, fits};
 use crate::page::page_size;
 
@@ -85,6 +86,7 @@ pub enum CreateError {
 pub struct OwnMemory {
     mapping: Mapping,
     fd: OwnedFd,
+    huge: Option<Result<(), HugePagesError>>,
 }
 
 impl OwnMemory {
@@ -95,6 +97,19 @@ impl OwnMemory {
     /// [`CreateError`]: a length that is no multiple of the page size, one above `RLIMIT_FSIZE`, one
     /// above the machine's memory, or the kernel's refusal (`ENOSPC` or `ENOMEM` when memory runs short, `EMFILE`, `ENFILE`).
     pub fn create(name: &str, len: usize, mark: &ForkMark) -> Result<OwnMemory, CreateError> {
+        OwnMemory::create_with(name, len, false, mark)
+    }
+
+    /// As [`create`](OwnMemory::create), with [huge pages](OwnMemory::huge_pages) if `huge` is set and the kernel gives them.
+    ///
+    /// # Errors
+    /// As [`create`](OwnMemory::create). That there are no huge pages is no error: the pages are ordinary ones then.
+    pub fn create_with(
+        name: &str,
+        len: usize,
+        huge: bool,
+        mark: &ForkMark,
+    ) -> Result<OwnMemory, CreateError> {
         if !fits(len) {
             return Err(CreateError::Length {
                 len,
@@ -122,12 +137,19 @@ impl OwnMemory {
             |step: &'static str| move |source: io::Error| CreateError::Os { step, len, source };
         let fd = create_memfd(name).map_err(|e| failed("memfd_create")(e.into()))?;
         rustix::fs::ftruncate(&fd, bytes).map_err(|e| failed("ftruncate")(e.into()))?;
+        let mapping = Mapping::new(fd.as_fd(), len, true, mark).map_err(failed("mmap"))?;
+        let huge = huge.then(|| make_huge(fd.as_fd(), &mapping));
         // ftruncate promises nothing; only allocated memory cannot fault for want of memory.
         retry_on_signal(|| rustix::fs::fallocate(&fd, FallocateFlags::empty(), 0, bytes))
             .map_err(|e| failed("fallocate")(e.into()))?;
-        let mapping = Mapping::new(fd.as_fd(), len, true, mark).map_err(failed("mmap"))?;
         rustix::fs::fcntl_add_seals(&fd, SEALS).map_err(|e| failed("F_ADD_SEALS")(e.into()))?;
-        Ok(OwnMemory { mapping, fd })
+        Ok(OwnMemory { mapping, fd, huge })
+    }
+
+    /// Whether all whole huge pages of the memory are huge ones, or why not. `None` if none were asked for.
+    #[must_use]
+    pub fn huge_pages(&self) -> Option<Result<(), HugePagesError>> {
+        self.huge
     }
 
     /// The descriptor to send to the peer.

@@ -7,7 +7,9 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
 
-use ringmq_sys::{AdoptMemoryError, CreateError, ForkMark, Mapping, OwnMemory, adopt, page_size};
+use ringmq_sys::{
+    AdoptMemoryError, CreateError, ForkMark, HugePagesError, Mapping, OwnMemory, adopt, page_size,
+};
 use rustix::fs::{FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
@@ -389,4 +391,73 @@ fn a_peer_can_change_nothing() {
     }
     write_byte(ours.mapping(), 0, 9);
     assert_eq!(read_byte(&theirs, 0), 9, "the owner still writes");
+}
+
+/// Kilobytes of huge pages that mappings of memory of this name have in this process.
+fn huge_kilobytes(name: &str) -> u64 {
+    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let (mut is_ours, mut sum) = (false, 0);
+    for line in maps.lines() {
+        let field = line.split(' ').next().unwrap();
+        if !field.ends_with(':') {
+            is_ours = line.contains(&format!("memfd:{name} "));
+        } else if is_ours && field == "ShmemPmdMapped:" {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            sum += words[1].parse::<u64>().unwrap();
+        }
+    }
+    sum
+}
+
+#[test]
+fn huge_pages_are_there_or_it_is_known_why_not() {
+    const HUGE: usize = 2 << 20;
+    let _alone = alone();
+    // One page more than two huge ones.
+    let len = 2 * HUGE + page_size();
+    let ours = OwnMemory::create_with("huge test", len, true, &mark()).unwrap();
+    let theirs = adopt(ours.fd().try_clone_to_owned().unwrap(), len, &mark()).unwrap();
+    ours.mapping().prefault().unwrap();
+    theirs.prefault().unwrap();
+    write_byte(ours.mapping(), len - 1, 77);
+    assert_eq!(read_byte(&theirs, len - 1), 77);
+    assert_eq!(read_byte(&theirs, HUGE), 0, "new memory is zero");
+    let huge = huge_kilobytes("huge");
+    match ours.huge_pages() {
+        Some(Ok(())) => assert_eq!(huge, (2 * 2 * HUGE as u64) >> 10, "of both sides"),
+        refused => {
+            println!("{refused:?}");
+            assert!(matches!(refused, Some(Err(_))));
+            assert_eq!(huge, 0);
+        }
+    }
+    let plain = OwnMemory::create("plain test", len, &mark()).unwrap();
+    assert_eq!(plain.huge_pages(), None);
+}
+
+#[test]
+fn memory_that_is_shorter_than_a_huge_page_has_ordinary_ones() {
+    let _alone = alone();
+    let short = OwnMemory::create_with("test", page_size(), true, &mark()).unwrap();
+    assert!(matches!(short.huge_pages(), Some(Err(_))));
+    write_byte(short.mapping(), page_size() - 1, 7);
+}
+
+#[test]
+fn a_kernel_that_makes_no_huge_pages_gives_ordinary_ones() {
+    // It is for the process, for the time of the test.
+    let _alone = alone();
+    let disable = |on: usize| {
+        // SAFETY: the call takes numbers and touches no memory.
+        let answer = unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, on, 0, 0, 0) };
+        assert_eq!(answer, 0);
+    };
+    disable(1);
+    let ours = OwnMemory::create_with("test", 4 << 20, true, &mark());
+    disable(0);
+    let ours = ours.unwrap();
+    assert_eq!(ours.huge_pages(), Some(Err(HugePagesError::Unsupported)));
+    let theirs = adopt(ours.fd().try_clone_to_owned().unwrap(), 4 << 20, &mark()).unwrap();
+    write_byte(ours.mapping(), 7, 77);
+    assert_eq!(read_byte(&theirs, 7), 77);
 }

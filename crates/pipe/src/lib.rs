@@ -86,6 +86,6 @@ pub use bare::{
 pub use maps::{has_mappings_for_connections, mappings};
 pub use refusal::RefusalReason as Reason;
 pub use ringmq_ring::Corrupt;
-pub use ringmq_sys::Credentials as PeerCredentials;
+pub use ringmq_sys::{Credentials as PeerCredentials, HugePagesError};
 pub use vow::Vow;
 pub use waiting::Wait;

@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use ringmq_ring::{LendingSeen, Tally};
+use ringmq_sys::{HugePagesError, OwnMemory};
 
 use super::error::SendError;
 use super::layout;
@@ -121,11 +122,13 @@ impl From<UnsentBlock> for std::io::Error {
 pub(crate) struct OwnBlocks {
     segment: Arc<ArenaSegment>,
     loan: Arc<Loan>,
+    /// Why it has ordinary pages, where huge ones were asked for.
+    refused: Option<HugePagesError>,
 }
 
 impl OwnBlocks {
     /// `control` is the peer's page. `None` if the memory is too large.
-    pub(super) fn new(memory: Map, control: &Arc<Map>) -> Option<Box<OwnBlocks>> {
+    pub(super) fn new(memory: OwnMemory, control: &Arc<Map>) -> Option<Box<OwnBlocks>> {
         let seen = |word| layout::seen(control, word);
         let entries = std::array::from_fn(|entry| seen(layout::LENT + 8 * entry));
         let words = Words {
@@ -136,14 +139,21 @@ impl OwnBlocks {
             total: Arc::new(Tally::new()),
             told: Told::everything(),
         };
+        let refused = memory.huge_pages().and_then(Result::err);
+        let segment = ArenaSegment::alone(memory.into_mapping().into())?;
         Some(Box::new(OwnBlocks {
-            segment: Arc::new(ArenaSegment::alone(memory)?),
+            segment: Arc::new(segment),
+            refused,
             loan: Loan::new(words),
         }))
     }
 
     pub(super) fn capacity(&self) -> usize {
         self.segment.capacity()
+    }
+
+    pub(super) fn refused(&self) -> Option<HugePagesError> {
+        self.refused
     }
 
     /// A block of `len` bytes. `None` if the peer, or the program, has the memory.

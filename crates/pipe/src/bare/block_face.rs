@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use ringmq_ring::{ClaimError, Kind};
+use ringmq_sys::HugePagesError;
 
 use super::block::{Block, UnsentBlock};
 use super::error::{RecvError, SendError};
@@ -17,6 +18,12 @@ impl Sender {
     /// the same, and are copied to the ring.
     pub fn block_capacity(&self) -> usize {
         self.blocks.as_ref().map_or(0, |blocks| blocks.capacity())
+    }
+
+    /// Why the memory for blocks has ordinary pages, although [huge ones](crate::Options::huge_pages) were asked for. `None`
+    /// if it has huge pages, or none were asked for.
+    pub fn huge_pages_refused(&self) -> Option<HugePagesError> {
+        self.blocks.as_ref()?.refused()
     }
 
     /// Gives a block for a message of `len` bytes. Waits until the peer has given back enough memory, if there is none.

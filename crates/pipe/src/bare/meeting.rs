@@ -46,7 +46,10 @@ impl Own {
         let ring = OwnMemory::create("ringmq-ring", options.capacity, &mark)?;
         let blocks = match round_up(options.blocks) {
             Some(0) => None,
-            Some(bytes) => Some(OwnMemory::create("ringmq-blocks", bytes, &mark)?),
+            Some(bytes) => {
+                let huge = options.huge_pages;
+                Some(OwnMemory::create_with("ringmq-blocks", bytes, huge, &mark)?)
+            }
             None => return Err(options.too_many_blocks().into()),
         };
         if options.prefault {
@@ -172,6 +175,7 @@ impl Own {
             mark: self.mark,
             pidfd: came.pidfd,
             credentials,
+            prefault: self.options.prefault,
             own_greatest: self.options.max_message,
             peer_greatest: offer.greatest,
             barrier_reaches_peer: self.passes_barriers && offer.passes_barriers,
@@ -182,9 +186,9 @@ impl Own {
             _peer_ring: peer_ring,
         });
         let blocks = self.blocks.filter(|_| offer.reads_blocks);
-        let blocks = match blocks.map(OwnMemory::into_mapping) {
+        let blocks = match blocks {
             Some(memory) => Some(
-                OwnBlocks::new(memory.into(), &shared.peer_control)
+                OwnBlocks::new(memory, &shared.peer_control)
                     .ok_or_else(|| self.options.too_many_blocks())?,
             ),
             None => None,
@@ -228,6 +232,9 @@ pub(crate) fn take_blocks(
     let [fd] = exactly(fds)?;
     let receiver = pipe.receiver();
     let memory = adopt_as("memory for blocks", fd, bytes, receiver.mark())?;
+    if receiver.prefaults() {
+        memory.prefault().map_err(ConnectError::os("madvise"))?;
+    }
     receiver.set_blocks(memory);
     Ok(())
 }

@@ -26,6 +26,7 @@ pub struct Options {
     pub(crate) max_message: u64,
     pub(crate) wait: Wait,
     pub(crate) prefault: bool,
+    pub(crate) huge_pages: bool,
     pub(crate) other_uids: bool,
     pub(crate) mode: Option<u32>,
     pub(crate) backlog: i32,
@@ -50,6 +51,7 @@ impl Options {
             max_message: 1 << 30,
             wait: Wait::default(),
             prefault: false,
+            huge_pages: false,
             other_uids: false,
             mode: None,
             backlog: 128,
@@ -91,11 +93,20 @@ impl Options {
         self
     }
 
-    /// Touches all memory when the pipe is made, so that the first lap of the ring takes no page
-    /// faults. Off by default.
+    /// Maps all memory when the pipe is made, so that neither the first lap of the ring nor the first use of a block takes
+    /// page faults. Off by default.
     #[must_use]
     pub fn prefault(mut self, prefault: bool) -> Options {
         self.prefault = prefault;
+        self
+    }
+
+    /// Gives the memory for [blocks](Options::block_capacity) huge pages, if the kernel has them: Linux 6.1, and from 2 MiB
+    /// on. Off by default. Without them the pages are ordinary ones, and
+    /// [`Sender::huge_pages_refused`](crate::Sender::huge_pages_refused) says why.
+    #[must_use]
+    pub fn huge_pages(mut self, huge: bool) -> Options {
+        self.huge_pages = huge;
         self
     }
 

@@ -103,6 +103,11 @@ impl Receiver {
         &self.waiter.shared().mark
     }
 
+    /// Returns true if all memory is mapped before it is used.
+    pub(super) fn prefaults(&self) -> bool {
+        self.waiter.shared().prefault
+    }
+
     /// Receives one message in place of what `message` held; waits until there is one.
     ///
     /// # Errors

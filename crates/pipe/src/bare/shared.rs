@@ -14,6 +14,8 @@ pub(crate) struct Shared {
     pub(super) mark: ForkMark,
     pub(super) pidfd: Option<OwnedFd>,
     pub(super) credentials: Credentials,
+    /// All memory is mapped before it is used.
+    pub(crate) prefault: bool,
     /// The greatest message that this end accepts, and that the peer does.
     pub(crate) own_greatest: u64,
     pub(crate) peer_greatest: u64,

@@ -1,117 +1,109 @@
 //! The memory that blocks are parts of.
 
-use std::cell::Cell;
+mod readers;
+
 use std::fmt;
 use std::os::fd::AsRawFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ringmq_sys::{ForkMark, OwnMemory, most_descriptors};
+use ringmq_sys::{HugePagesError, OwnMemory, most_descriptors};
 
 use super::SEGMENTS_MOST;
-use super::loan::Loan;
 use super::recent::{self, Recent};
 use super::segment::{ArenaSegment, Block, Part, UNIT, capacity_for};
-use super::told::Told;
-use crate::local::Waker;
 use crate::maps::has_mappings_for_growth;
+
+pub use readers::Readers;
 
 /// Bytes of the smallest segment.
 const SEGMENT_LEAST: usize = 4 << 20;
 /// An arena grows by no more than this, unless one block needs more.
 const STEP_MOST: usize = 256 << 20;
-/// Numbers of segments. None is used twice: a name has room for so many (docs/handoff.md, section 11).
-const NUMBERS: u32 = (1 << 24) - 1;
+/// Segments with huge pages are multiples of this, which is the huge page of most machines.
+const HUGE: usize = 2 << 20;
 /// Bytes of free segments that an arena keeps.
 const KEPT: usize = 16 << 20;
 /// A larger arena gives a free segment back to the kernel when no block was in it for this long.
 const IDLE: Duration = Duration::from_millis(250);
-/// Times between two looks for such segments, and for blocks that came home.
-const LOOK: Duration = Duration::from_millis(50);
-/// Looks of the last thread that looks after blocks, and the pause behind each.
-const LAST_LOOKS: u32 = 20;
-const LAST_PAUSE: Duration = Duration::from_millis(1);
-/// Tries to lock what threads look for the arena in.
-const TRIES: u32 = 1000;
 
-/// The memory of this process for blocks. It grows as blocks are allocated, and shrinks when they are free.
+/// Memory of this process for blocks. It grows as blocks are allocated, and shrinks when they are free.
+///
+/// When the last handle is dropped, the segments go, each with its last block.
 pub struct Arena {
-    mark: ForkMark,
+    readers: &'static Readers,
     recent: Arc<Mutex<Recent<Part>>>,
     inside: Mutex<Inside>,
 }
 
 struct Inside {
     segments: Vec<Arc<ArenaSegment>>,
-    /// The number of the next segment.
-    next: u32,
-    looked: Option<Instant>,
-    /// The blocks that readers may use, for each connection.
-    loans: Vec<Weak<Loan>>,
-    /// Those of connections that have ended.
-    orphans: Vec<Arc<Loan>>,
-    /// What the peers know of the segments.
-    told: Vec<Weak<Told>>,
-    /// A peer has to be told that a segment is gone.
-    untold: bool,
-    /// Threads that look after orphans while no socket sends, by their numbers.
-    carers: Vec<(u64, Waker)>,
-    next_carer: u64,
+    memory: ArenaMemory,
+    /// The program has chosen it.
+    is_chosen: bool,
+    /// Why the last segment that was to have huge pages has ordinary ones.
+    refused: Option<HugePagesError>,
+}
+
+/// What the memory of an arena is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArenaMemory {
+    /// With huge pages, if the kernel gives them.
+    pub huge_pages: bool,
+    /// All pages of a segment are mapped when it is made.
+    pub prefault: bool,
+    /// Bytes that are made at once, and kept.
+    pub reserve: usize,
+}
+
+impl Default for ArenaMemory {
+    fn default() -> ArenaMemory {
+        ArenaMemory {
+            huge_pages: false,
+            prefault: true,
+            reserve: 0,
+        }
+    }
+}
+
+/// The memory that an arena has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArenaUse {
+    /// Bytes of all segments.
+    pub bytes: usize,
+    /// Those in segments with huge pages.
+    pub huge: usize,
+    /// Why the last segment that was to have huge pages has ordinary ones; `None` if it has huge ones, or none was.
+    pub refused: Option<HugePagesError>,
 }
 
 impl Arena {
-    /// The arena of this process. A forked child has one of its own. `None` if the process has no memory for its mark.
-    pub fn current() -> Option<&'static Arena> {
-        thread_local! {
-            static SEEN: Cell<Option<&'static Arena>> = const { Cell::new(None) };
-        }
-        let here = |arena: &&'static Arena| arena.mark.is_here();
-        // A thread whose locals are being torn down does without.
-        let seen = SEEN.try_with(Cell::get).ok().flatten();
-        if let Some(arena) = seen.filter(here) {
-            return Some(arena);
-        }
-        let arena = Arena::find()?;
-        let _ = SEEN.try_with(|seen| seen.set(Some(arena)));
-        Some(arena)
+    /// The arena that all of this process share. A forked child has one of its own. `None` if the process has no memory for
+    /// its mark.
+    #[inline]
+    pub fn current() -> Option<&'static Arc<Arena>> {
+        Readers::current().map(Readers::shared)
     }
 
-    /// The one that another thread has found, or a new one, which is never freed.
-    fn find() -> Option<&'static Arena> {
-        static CURRENT: Mutex<Option<&'static Arena>> = Mutex::new(None);
-        // In a forked child a thread that is not there may hold the lock.
-        let mut current = (0..TRIES).find_map(|_| {
-            let locked = CURRENT.try_lock().ok();
-            if locked.is_none() {
-                std::thread::yield_now();
-            }
-            locked
-        })?;
-        match *current {
-            Some(arena) if arena.mark.is_here() => Some(arena),
-            _ => {
-                let made = Arena::new(ForkMark::current().ok()?);
-                Some(*current.insert(Box::leak(Box::new(made))))
-            }
-        }
+    /// Another one. `None` as in [`current`](Arena::current).
+    pub fn own() -> Option<Arc<Arena>> {
+        Readers::current().map(Arena::of)
     }
 
-    fn new(mark: ForkMark) -> Arena {
-        Arena {
-            mark,
+    /// A new one, whose blocks these readers may use.
+    fn of(readers: &'static Readers) -> Arc<Arena> {
+        let arena = Arc::new(Arena {
+            readers,
             recent: Arc::new(Mutex::new(Recent::new())),
             inside: Mutex::new(Inside {
                 segments: Vec::new(),
-                next: 0,
-                looked: None,
-                loans: Vec::new(),
-                orphans: Vec::new(),
-                told: Vec::new(),
-                untold: false,
-                carers: Vec::new(),
-                next_carer: 0,
+                memory: ArenaMemory::default(),
+                is_chosen: false,
+                refused: None,
             }),
-        }
+        });
+        readers.enter(&arena);
+        arena
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -120,6 +112,35 @@ impl Arena {
 
     fn recent(&self) -> MutexGuard<'_, Recent<Part>> {
         recent::lock(&self.recent)
+    }
+
+    /// Sets what later segments are like, and makes what is to be reserved, beside what there is. Returns false if there is
+    /// no memory, mapping or descriptor for that.
+    pub fn set_memory(&self, memory: ArenaMemory) -> bool {
+        let mut inside = self.lock();
+        inside.memory = memory;
+        inside.is_chosen = true;
+        let missing = memory.reserve.saturating_sub(inside.bytes());
+        missing == 0 || inside.grow(missing.div_ceil(UNIT), self).is_some()
+    }
+
+    /// Sets what later segments are like, if the program has not. Nothing is reserved.
+    pub fn set_default_memory(&self, memory: ArenaMemory) {
+        let mut inside = self.lock();
+        if !inside.is_chosen {
+            inside.memory = memory;
+        }
+    }
+
+    /// The memory that there is.
+    pub fn in_use(&self) -> ArenaUse {
+        let inside = self.lock();
+        let huge = inside.segments.iter().filter(|segment| segment.is_huge());
+        ArenaUse {
+            bytes: inside.bytes(),
+            huge: huge.map(|segment| segment.capacity()).sum(),
+            refused: inside.refused,
+        }
     }
 
     /// Returns true if blocks were freed that were kept for others.
@@ -138,8 +159,11 @@ impl Arena {
     }
 
     /// A block of `len` bytes, whose contents are those of an earlier block or zeros. `None` if there is no memory,
-    /// mapping or descriptor for it.
+    /// mapping or descriptor for it, or in a forked child, whose parent has the arena.
     pub fn allocate(&self, len: usize) -> Option<Block> {
+        if !self.readers.mark.is_here() {
+            return None;
+        }
         self.take(self.recent(), len)
     }
 
@@ -148,28 +172,32 @@ impl Arena {
         let (part, untidy) = (recent.take(units), recent.untidy);
         drop(recent);
         if untidy {
-            self.tidy_seldom();
+            self.readers.tidy_seldom();
         }
         part.or_else(|| self.allocate_units(units)).map(Block::from)
     }
 
     #[cold]
     fn allocate_units(&self, units: usize) -> Option<Part> {
+        if let Some(part) = self.lock().allocate(units) {
+            return Some(part);
+        }
+        // Blocks of connections that are silent may have come home, and blocks of other sizes may be in the way.
+        self.readers.collect();
+        self.clear_recent();
         let mut inside = self.lock();
         if let Some(part) = inside.allocate(units) {
             return Some(part);
         }
-        // Blocks of connections that are silent may have come home, and blocks of other sizes may be in the way.
-        let came = inside.collect();
-        let freed = self.clear_recent();
-        if (came || freed)
-            && let Some(part) = inside.allocate(units)
-        {
-            return Some(part);
-        }
         inside.grow(units, self)?;
-        self.recent().untidy = inside.is_untidy();
-        inside.allocate(units)
+        let part = inside.allocate(units);
+        let is_more = inside.bytes() > inside.kept();
+        self.recent().untidy |= inside.is_large();
+        drop(inside);
+        if is_more {
+            self.readers.wake_carers();
+        }
+        part
     }
 
     /// Bytes of all segments.
@@ -177,132 +205,49 @@ impl Arena {
         self.lock().bytes()
     }
 
-    /// Looks for blocks of connections that have ended. Returns true if all have come home.
-    fn collect_orphans(&self) -> bool {
-        let mut inside = self.lock();
-        inside.orphans.retain(|loan| {
-            loan.collect_ended();
-            !loan.is_home()
-        });
-        inside.orphans.is_empty()
-    }
-
-    /// Connections of this process that have ended, and of which it may still use blocks.
-    pub(crate) fn orphans_of(&self, pid: i32) -> usize {
+    /// Returns true if memory may have to be given back later.
+    fn needs_care(&self, has_blocks_out: impl FnOnce() -> bool) -> bool {
         let inside = self.lock();
-        let orphans = inside.orphans.iter();
-        orphans.filter(|loan| loan.pid() == pid).count()
+        let kept = inside.kept();
+        inside.is_large() && inside.bytes() > kept && (inside.free() > kept || has_blocks_out())
     }
 
-    /// Returns true if blocks or memory may have to be given back later, without another call that sends.
-    pub fn needs_care(&self) -> bool {
-        let inside = self.lock();
-        let has_more = || inside.free() > KEPT || inside.has_blocks_out();
-        !inside.orphans.is_empty()
-            || inside.untold
-            || (inside.is_large() && inside.bytes() > KEPT && has_more())
-    }
-
-    /// Looks for blocks that came home, and gives memory back that is not needed.
-    pub fn tidy(&self) {
-        self.tidy_now(self.lock(), Instant::now());
-    }
-
-    /// As [`tidy`](Arena::tidy), if the last time was not just now.
-    #[cold]
-    fn tidy_seldom(&self) {
-        let inside = self.lock();
-        let now = Instant::now();
-        if inside.looked.is_none_or(|looked| now - looked >= LOOK) {
-            self.tidy_now(inside, now);
-        }
-    }
-
-    fn tidy_now(&self, mut inside: MutexGuard<'_, Inside>, now: Instant) {
-        let peers = inside.tidy(now);
-        self.recent().untidy = inside.is_untidy();
-        drop(inside);
-        self.tell_gone(&peers);
-    }
-
-    /// Tells peers which segments are gone. Not under the lock: each is told by a system call.
-    fn tell_gone(&self, peers: &[Arc<Told>]) {
-        let mut all = true;
-        for peer in peers {
-            all &= peer.tell_gone();
-        }
-        if !all {
-            self.lock().untold = true;
-            self.recent().untidy = true;
-        }
-    }
-
-    /// Knows of a connection's loan, to look for blocks that came home when memory is needed.
-    pub(crate) fn add(&self, loan: &Arc<Loan>) {
+    /// Gives segments without blocks back to the kernel, if there is more free memory than the arena keeps. Returns true if
+    /// one has gone. `untidy`: the readers have to be looked after anyway.
+    fn tidy(&self, now: Instant, untidy: bool) -> bool {
         let mut inside = self.lock();
-        inside.loans.retain(|other| other.strong_count() > 0);
-        inside.loans.push(Arc::downgrade(loan));
-        inside.told.retain(|other| other.strong_count() > 0);
-        inside.told.push(Arc::downgrade(loan.told()));
-        self.recent().connections += 1;
+        let any_gone = inside.tidy(now);
+        self.recent().untidy = untidy || inside.is_large();
+        any_gone
     }
 
-    /// A connection that was [added](Arena::add) has ended. Keeps its blocks until its reader cannot use them any more.
-    /// After the last connection the segments go, each with its last block.
-    pub(crate) fn end(&self, loan: &Arc<Loan>) {
-        loan.collect_ended();
+    /// So many connections are left. After the last one, all memory goes that was not reserved.
+    fn connection_ended(&self, connections: usize, untidy: bool) {
         let mut inside = self.lock();
-        if !loan.is_home() {
-            inside.orphans.push(Arc::clone(loan));
-            inside.wake_carers();
-        }
         let mut recent = self.recent();
-        recent.untidy = inside.is_untidy();
-        recent.connections = recent.connections.saturating_sub(1);
-        if recent.connections == 0 {
+        recent.untidy = untidy || inside.is_large();
+        recent.connections = connections;
+        if connections == 0 {
             recent.take_all().for_each(Part::free);
-            inside.segments.clear();
+            inside.keep_reserve();
         }
     }
+}
 
-    /// From now on, this wakes a thread that calls [`needs_care`](Arena::needs_care) before it sleeps, and
-    /// [`tidy`](Arena::tidy). Returns the number to [remove](Arena::remove_carer) it by.
-    pub fn add_carer(&self, waker: Waker) -> u64 {
-        let mut inside = self.lock();
-        let number = inside.next_carer;
-        inside.next_carer += 1;
-        inside.carers.push((number, waker));
-        number
-    }
-
-    /// The thread ends. The last one waits a little for readers that are about to end: no thread would look after their
-    /// blocks later.
-    pub fn remove_carer(&self, number: u64) {
-        let is_last = {
-            let mut inside = self.lock();
-            inside.carers.retain(|(other, _)| *other != number);
-            inside.carers.is_empty()
-        };
-        for _ in 0..if is_last { LAST_LOOKS } else { 0 } {
-            if self.collect_orphans() {
-                return;
-            }
-            ringmq_sys::rest(LAST_PAUSE);
+impl Drop for Arena {
+    fn drop(&mut self) {
+        // A forked child has a copy of the state, and perhaps of a lock that another thread held.
+        if !self.readers.mark.is_here() {
+            return;
         }
-    }
-
-    /// Nothing reads again what the reader of this loan did not read: looks whether its blocks are home.
-    pub(crate) fn let_go(&self, loan: Arc<Loan>) {
-        let mut inside = self.lock();
-        let orphans = &mut inside.orphans;
-        let found = orphans.iter().position(|other| Arc::ptr_eq(other, &loan));
-        if let Some(found) = found {
-            drop(orphans.swap_remove(found));
-            loan.collect_ended();
-            if !loan.is_home() {
-                orphans.push(loan);
-            }
+        {
+            // Nothing is kept from now on: what is kept keeps the segments.
+            let mut recent = self.recent();
+            recent.connections = 0;
+            recent.take_all().for_each(Part::free);
         }
+        let segments = std::mem::take(&mut self.lock().segments);
+        self.readers.retire(&segments);
     }
 }
 
@@ -312,32 +257,19 @@ impl Inside {
         segments.map(|segment| segment.capacity()).sum()
     }
 
+    /// Bytes of free segments that are kept.
+    fn kept(&self) -> usize {
+        KEPT.max(self.memory.reserve)
+    }
+
     /// Bytes of the segments without blocks.
     fn free(&self) -> usize {
         let free = self.segments.iter().filter(|segment| segment.is_empty());
         free.map(|segment| segment.capacity()).sum()
     }
 
-    /// Returns true if a reader may use blocks.
-    fn has_blocks_out(&self) -> bool {
-        let loans = self.loans.iter().filter_map(Weak::upgrade);
-        loans.into_iter().any(|loan| !loan.is_home())
-    }
-
-    fn wake_carers(&mut self) {
-        for (_, waker) in &mut self.carers {
-            // A thread that cannot be woken has ended.
-            let _ = waker.wake();
-        }
-    }
-
     fn is_large(&self) -> bool {
         self.segments.len() > 1
-    }
-
-    /// Returns true if memory or blocks may have to be given back, or peers told.
-    fn is_untidy(&self) -> bool {
-        self.is_large() || !self.orphans.is_empty() || self.untold
     }
 
     /// The first segment with room: later ones become free, and go back to the kernel.
@@ -347,22 +279,20 @@ impl Inside {
             .find_map(|segment| segment.allocate(units))
     }
 
-    /// Returns true if blocks may have come home.
-    fn collect(&mut self) -> bool {
-        let mut any = false;
-        for loan in self.loans.iter().filter_map(Weak::upgrade) {
-            any |= loan.collect() > 0;
-        }
-        self.orphans.retain(|loan| {
-            any |= loan.collect_orphan() > 0;
-            !loan.is_home()
+    /// Gives all segments away but the first ones, which have what is reserved.
+    fn keep_reserve(&mut self) {
+        let mut kept = 0;
+        let reserve = self.memory.reserve;
+        self.segments.retain(|segment| {
+            let is_kept = kept < reserve;
+            kept += segment.capacity();
+            is_kept
         });
-        any
     }
 
     /// Adds a segment with room for a block of so many units.
     fn grow(&mut self, units: usize, arena: &Arena) -> Option<()> {
-        let has_number = self.segments.len() < SEGMENTS_MOST && self.next < NUMBERS;
+        let has_number = self.segments.len() < SEGMENTS_MOST && arena.readers.has_number();
         if !has_number || !has_mappings_for_growth() {
             return None;
         }
@@ -371,47 +301,48 @@ impl Inside {
         // small arena, and a large one has not too many segments.
         let part = self.bytes() / (4 * SEGMENTS_MOST) * self.segments.len();
         let step = part.clamp(SEGMENT_LEAST, STEP_MOST);
-        let step = step.next_multiple_of(UNIT);
-        let sizes = [needed.max(step), needed];
-        let memory = sizes
+        let huge = self.memory.huge_pages;
+        let granule = if huge { HUGE } else { UNIT };
+        let step = needed.max(step).checked_next_multiple_of(granule)?;
+        let mark = &arena.readers.mark;
+        // What there is only just memory for has ordinary pages.
+        let memory = [(step, huge), (needed, false)]
             .into_iter()
-            .find_map(|len| OwnMemory::create("ringmq-blocks", len, &arena.mark).ok())?;
+            .find_map(|(len, huge)| {
+                OwnMemory::create_with("ringmq-blocks", len, huge, mark).ok()
+            })?;
         // The program and later connections need the rest.
-        let number = u64::try_from(memory.fd().as_raw_fd()).ok()?;
-        if number >= most_descriptors() / 2 {
+        let descriptor = u64::try_from(memory.fd().as_raw_fd()).ok()?;
+        if descriptor >= most_descriptors() / 2 {
             return None;
         }
-        let is_kept = self.segments.is_empty() && memory.mapping().len() <= KEPT;
-        let recent = is_kept.then(|| Arc::clone(&arena.recent));
-        let segment = ArenaSegment::new(self.next, memory, recent)?;
-        self.segments.push(Arc::new(segment));
-        self.next += 1;
-        if self.bytes() > KEPT {
-            // No socket may send again when the memory is not needed any more.
-            self.wake_carers();
+        if huge {
+            let pages = memory.huge_pages();
+            self.refused = pages.unwrap_or(Err(HugePagesError::Memory)).err();
         }
+        // What is kept keeps its segment: one that stays anyway.
+        let is_kept = self.segments.is_empty() && memory.mapping().len() <= self.kept();
+        let recent = is_kept.then(|| Arc::clone(&arena.recent));
+        let refused = self.refused.filter(|_| huge);
+        let number = arena.readers.take_number()?;
+        let segment = ArenaSegment::new(number, memory, self.memory.prefault, refused, recent)?;
+        self.segments.push(Arc::new(segment));
         Some(())
     }
 
-    /// Gives segments without blocks back to the kernel, if there is more free memory than the arena keeps.
-    /// Looks for blocks that came home first. Returns the peers that are to be told of segments that are gone.
-    fn tidy(&mut self, now: Instant) -> Vec<Arc<Told>> {
-        self.looked = Some(now);
-        self.collect();
-        let (mut kept, before) = (0, self.segments.len());
+    /// Gives segments without blocks back to the kernel, if there is more free memory than the arena keeps. Returns true if
+    /// one has gone.
+    fn tidy(&mut self, now: Instant) -> bool {
+        let (mut free, most, before) = (0, self.kept(), self.segments.len());
         self.segments.retain(|segment| {
             let idle = segment.idle(now);
             if idle.is_none() {
                 return true;
             }
-            kept += segment.capacity();
-            kept <= KEPT || idle.is_some_and(|idle| idle < IDLE)
+            free += segment.capacity();
+            free <= most || idle.is_some_and(|idle| idle < IDLE)
         });
-        if self.segments.len() == before && !self.untold {
-            return Vec::new();
-        }
-        self.untold = false;
-        self.told.iter().filter_map(Weak::upgrade).collect()
+        self.segments.len() < before
     }
 }
 
@@ -423,11 +354,14 @@ impl fmt::Debug for Arena {
 
 #[cfg(test)]
 mod tests {
+    use ringmq_sys::ForkMark;
+
     use super::*;
     use crate::blocks::BlockName;
 
-    fn arena() -> Arena {
-        Arena::new(ForkMark::current().unwrap())
+    fn arena() -> Arc<Arena> {
+        let readers = Readers::leak(ForkMark::current().unwrap());
+        Arc::clone(readers.shared())
     }
 
     #[test]
@@ -463,8 +397,8 @@ mod tests {
         let long = arena.allocate(64 << 20).unwrap();
         assert!(arena.bytes() >= 68 << 20);
         drop(long);
-        std::thread::sleep(IDLE + LOOK);
-        arena.tidy();
+        std::thread::sleep(IDLE + readers::LOOK);
+        arena.readers.tidy();
         assert_eq!(arena.bytes(), SEGMENT_LEAST);
         drop(first);
     }
@@ -484,7 +418,7 @@ mod tests {
     #[test]
     fn no_number_of_a_segment_is_used_twice() {
         let arena = arena();
-        arena.lock().next = NUMBERS - 1;
+        *arena.readers.next.lock().unwrap() = readers::NUMBERS - 1;
         let last = arena.allocate(SEGMENT_LEAST).unwrap();
         let name = last.name();
         assert_eq!(BlockName::decode(name.encode()), Some(name));
@@ -497,5 +431,78 @@ mod tests {
     fn what_no_machine_has_is_not_allocated() {
         assert!(arena().allocate(usize::MAX).is_none());
         assert!(arena().allocate(1 << 50).is_none());
+    }
+
+    #[test]
+    fn arenas_share_numbers_and_no_memory() {
+        let first = arena();
+        let second = Arena::of(first.readers);
+        let blocks = [first.allocate(1).unwrap(), second.allocate(1).unwrap()];
+        assert_ne!(blocks[0].name().segment, blocks[1].name().segment);
+        assert_eq!([first.bytes(), second.bytes()], [SEGMENT_LEAST; 2]);
+        assert_eq!(first.readers.bytes(), 2 * SEGMENT_LEAST);
+    }
+
+    #[test]
+    fn the_memory_of_an_arena_goes_with_its_last_block() {
+        let first = arena();
+        let second = Arena::of(first.readers);
+        // As if there were a connection: blocks are kept for the next ones then.
+        second.recent().connections = 1;
+        let kept = second.allocate(1).unwrap();
+        drop(second.allocate(1));
+        let segment = Arc::downgrade(kept.segment());
+        drop(second);
+        assert!(segment.strong_count() > 0);
+        drop(kept);
+        assert_eq!(segment.strong_count(), 0);
+    }
+
+    #[test]
+    fn what_is_reserved_is_there_at_once_and_stays() {
+        let arena = arena();
+        let reserve = 24 << 20;
+        let memory = ArenaMemory {
+            reserve,
+            ..ArenaMemory::default()
+        };
+        assert!(arena.set_memory(memory));
+        assert_eq!(arena.bytes(), reserve);
+        let block = arena.allocate(reserve).unwrap();
+        assert_eq!(arena.bytes(), reserve);
+        drop(block);
+        let more = arena.allocate(40 << 20).unwrap();
+        drop(more);
+        std::thread::sleep(IDLE + readers::LOOK);
+        arena.readers.tidy();
+        assert_eq!(arena.bytes(), reserve);
+        arena.connection_ended(0, false);
+        assert_eq!(arena.bytes(), reserve);
+        let too_much = ArenaMemory {
+            reserve: 1 << 50,
+            ..memory
+        };
+        assert!(!arena.set_memory(too_much));
+    }
+
+    #[test]
+    fn huge_pages_are_whole_ones_or_it_is_known_why_not() {
+        let arena = arena();
+        assert!(arena.set_memory(ArenaMemory {
+            huge_pages: true,
+            ..ArenaMemory::default()
+        }));
+        assert_eq!(arena.in_use().refused, None);
+        let block = arena.allocate(5_000_001).unwrap();
+        let found = arena.in_use();
+        assert_eq!(found.bytes % HUGE, 0);
+        assert!(block.name().offset + 5_000_001 <= found.bytes as u64);
+        match found.refused {
+            None => assert_eq!(found.huge, found.bytes),
+            Some(reason) => {
+                println!("{reason}");
+                assert_eq!(found.huge, 0);
+            }
+        }
     }
 }

@@ -21,8 +21,9 @@ mod recent;
 mod segment;
 mod told;
 
-pub use arena::Arena;
+pub use arena::{Arena, ArenaMemory, ArenaUse, Readers};
 pub use lent::LentBlock;
+pub use ringmq_sys::HugePagesError;
 
 pub(crate) use lent::{LentTable, RingsOwner};
 pub use loan::Keep;

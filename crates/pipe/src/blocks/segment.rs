@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use offset_allocator::{Allocation, Allocator};
 use ringmq_ring::Tally;
-use ringmq_sys::OwnMemory;
+use ringmq_sys::{HugePagesError, OwnMemory};
 
 use super::BlockName;
 use super::recent::{self, Recent};
@@ -29,6 +29,9 @@ pub(crate) struct ArenaSegment {
     space: Mutex<Space>,
     /// Where freed blocks go first.
     recent: Option<Arc<Mutex<Recent<Part>>>>,
+    is_huge: bool,
+    /// Why it has ordinary pages, where huge ones were asked for.
+    refused: Option<HugePagesError>,
 }
 
 /// The free parts of a segment.
@@ -62,20 +65,27 @@ pub(crate) fn capacity_for(units: usize) -> Option<usize> {
 }
 
 impl ArenaSegment {
-    /// The segment of this number in new memory. Its freed blocks go to `recent` first. `None` if there are more units than
-    /// the allocator can count.
+    /// The segment of this number in new memory. Its freed blocks go to `recent` first. `refused` says why it has no huge
+    /// pages, if it was to have them. `None` if there are more units than the allocator can count.
     pub(super) fn new(
         number: u32,
         memory: OwnMemory,
+        prefault: bool,
+        refused: Option<HugePagesError>,
         recent: Option<Arc<Mutex<Recent<Part>>>>,
     ) -> Option<ArenaSegment> {
+        let is_huge = memory.huge_pages() == Some(Ok(()));
         let (memory, descriptor) = memory.into_parts();
         // Without these advices it is slower, and a forked child has no blocks.
         let _ = memory.let_children_read();
-        let _ = memory.prefault();
+        if prefault {
+            let _ = memory.prefault();
+        }
         let most = memory.len() / UNIT / NODE_UNITS;
         let mut segment = ArenaSegment::with(number, memory.into(), Some(descriptor), most)?;
         segment.recent = recent;
+        segment.is_huge = is_huge;
+        segment.refused = refused;
         Some(segment)
     }
 
@@ -105,6 +115,8 @@ impl ArenaSegment {
             descriptor,
             space: Mutex::new(space),
             recent: None,
+            is_huge: false,
+            refused: None,
         })
     }
 
@@ -148,6 +160,16 @@ impl ArenaSegment {
 
     pub(crate) fn capacity(&self) -> usize {
         self.memory.len()
+    }
+
+    /// Returns true if all whole huge pages of it are huge ones.
+    pub(super) fn is_huge(&self) -> bool {
+        self.is_huge
+    }
+
+    /// Why it has ordinary pages, where huge ones were asked for.
+    pub(crate) fn refused(&self) -> Option<HugePagesError> {
+        self.refused
     }
 
     pub(crate) fn descriptor(&self) -> Option<&OwnedFd> {

@@ -25,7 +25,7 @@ use ringmq_sys::{AdoptMemoryError, ForkMark, Ringer, adopt};
 use super::control::Slot;
 use super::frame::{FRAME, OfferFrame, SegmentNote};
 use super::segment;
-use crate::blocks::{ArenaSegment, SEGMENTS_MOST, TellsPeer};
+use crate::blocks::{ArenaSegment, HugePagesError, SEGMENTS_MOST, TellsPeer};
 use crate::local::Waker;
 use crate::maps::{Map, has_mappings_for_growth};
 
@@ -77,7 +77,9 @@ struct Inside {
     /// The receiver reads no more of them.
     gave_up_blocks: bool,
     /// A body was copied for want of memory for a block.
-    copied: Copied,
+    copied: Noted<()>,
+    /// Blocks are in ordinary pages, where huge ones were asked for.
+    ordinary: Noted<HugePagesError>,
     /// Segments that came so far.
     count: u64,
     session: Waker,
@@ -105,13 +107,42 @@ pub(super) enum Sent {
     Failed(io::Error),
 }
 
-/// Whether a body was copied for want of memory.
+/// Something that the session reports once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Copied {
+enum Noted<T> {
     None,
     /// The session has not noticed yet.
-    Newly,
+    Newly(T),
     Noticed,
+}
+
+/// What the session of a connection has to report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct News {
+    /// A body was copied for want of memory for a block.
+    pub is_copied: bool,
+    /// Blocks are in ordinary pages, where huge ones were asked for.
+    pub ordinary_pages: Option<HugePagesError>,
+}
+
+impl<T: Copy> Noted<T> {
+    /// Returns true the first time.
+    fn note(&mut self, what: T) -> bool {
+        let first = matches!(self, Noted::None);
+        if first {
+            *self = Noted::Newly(what);
+        }
+        first
+    }
+
+    /// What the session has not noticed yet.
+    fn take(&mut self) -> Option<T> {
+        let Noted::Newly(what) = *self else {
+            return None;
+        };
+        *self = Noted::Noticed;
+        Some(what)
+    }
 }
 
 /// Why the next segment is not there.
@@ -176,7 +207,8 @@ impl Courier {
                 came: VecDeque::new(),
                 blocks: Vec::new(),
                 gave_up_blocks: false,
-                copied: Copied::None,
+                copied: Noted::None,
+                ordinary: Noted::None,
                 count: 0,
                 session,
                 socket,
@@ -305,22 +337,20 @@ impl Courier {
     /// Records that a body is copied for want of memory for a block. The session is woken the first time.
     pub(super) fn note_copied(&self) {
         let mut inside = self.lock();
-        if inside.copied == Copied::None {
-            inside.copied = Copied::Newly;
+        if inside.copied.note(()) {
             inside.wake_session();
         }
     }
 
     // --- For the session
 
-    /// Returns true, once, if a body was copied for want of memory for a block.
-    pub fn is_newly_copied(&self) -> bool {
+    /// What happened and was not asked for before.
+    pub fn news(&self) -> News {
         let mut inside = self.lock();
-        let newly = inside.copied == Copied::Newly;
-        if newly {
-            inside.copied = Copied::Noticed;
+        News {
+            is_copied: inside.copied.take().is_some(),
+            ordinary_pages: inside.ordinary.take(),
         }
-        newly
     }
 
     /// Records that the session has unwritten bytes: no frame goes between them, until the next [flush](Courier::flush).
@@ -505,6 +535,12 @@ impl TellsPeer for Courier {
             capacity: segment.capacity(),
         };
         let descriptor = segment.descriptor().map(AsFd::as_fd);
+        if let Some(refused) = segment.refused() {
+            let mut inside = self.lock();
+            if inside.ordinary.note(refused) {
+                inside.wake_session();
+            }
+        }
         descriptor.is_some() && self.send_now(OfferFrame::Blocks(note), descriptor)
     }
 

@@ -39,7 +39,7 @@ use ringmq_sys::ForkMark;
 
 pub use contents::{Contents, Incoming, PARTS_MOST, PartPlace};
 pub use control::{Control, LateControl};
-pub use courier::{Carry, Courier, Descriptor, SegmentError};
+pub use courier::{Carry, Courier, Descriptor, News, SegmentError};
 pub use frame::{FRAME, MeetError, Offer, OfferFrame, SegmentNote};
 pub use offer::{Lines, Own, Parts, Peer};
 pub use patience::{LatePolicy, LatePolicySeen, LateReader};
@@ -52,7 +52,7 @@ pub use unread::{Unread, Witness};
 
 pub use crate::refusal::RefusalReason;
 
-use crate::blocks::{Arena, LentTable, Loan, RingsOwner, TellsPeer, Told, Words};
+use crate::blocks::{LentTable, Loan, Readers, RingsOwner, TellsPeer, Told, Words};
 use crate::maps::Map;
 use control::Slot;
 
@@ -116,8 +116,8 @@ impl Common {
             told: Told::new(courier),
         };
         let loan = Loan::new(words);
-        if let Some(arena) = Arena::current() {
-            arena.add(&loan);
+        if let Some(readers) = Readers::current() {
+            readers.add(&loan);
         }
         loan
     }

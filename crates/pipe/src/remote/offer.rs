@@ -14,7 +14,7 @@ use super::ringers::Ringers;
 use super::sender::Sender;
 use super::unread::Witness;
 use super::{Common, Marks, Receiver};
-use crate::blocks::Arena;
+use crate::blocks::Readers;
 use crate::local::Waker;
 use crate::maps::{Counted, Map};
 
@@ -127,8 +127,8 @@ impl Own {
         }
         let pid = came.credentials.map_or(0, |peer| peer.pid);
         // Each connection may have a message beyond the limit of the socket.
-        let arena = Arena::current();
-        let kept = arena.map_or(0, |arena| arena.orphans_of(pid));
+        let readers = Readers::current();
+        let kept = readers.map_or(0, |readers| readers.orphans_of(pid));
         if kept >= KEPT_MOST {
             return Err(MeetError::Keeps(kept));
         }

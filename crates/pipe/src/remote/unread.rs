@@ -8,7 +8,7 @@ use ringmq_ring::{Kind, Mapped, Reader, WordsMut, words};
 use super::contents::{Contents, Incoming, PartPlace, append, contents};
 use super::segment::{self, Segments};
 use super::{Common, layout};
-use crate::blocks::{Arena, Keep, Loan};
+use crate::blocks::{Keep, Loan, Readers};
 use crate::maps::Map;
 
 /// Finds what the receiver has not taken, for another thread than the sender's.
@@ -103,9 +103,9 @@ impl Drop for Witness {
         // A forked child has a copy of the arena's state, and perhaps of a lock that another thread held.
         if self.common.mark.is_here()
             && let Some(loan) = self.loan.take()
-            && let Some(arena) = Arena::current()
+            && let Some(readers) = Readers::current()
         {
-            arena.let_go(loan);
+            readers.let_go(loan);
         }
     }
 }

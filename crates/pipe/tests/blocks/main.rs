@@ -1,12 +1,17 @@
 //! Messages in blocks: each call by itself, memory that comes home, and ends that die.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
 
 mod arrival;
 mod death;
 #[path = "../stream/ends.rs"]
 mod ends;
 mod home;
+mod pages;
 
 use ringmq_pipe::{Block, Options, Pipe, Vow};
 

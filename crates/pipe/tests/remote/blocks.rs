@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use ringmq_pipe::blocks::{Arena, Block, Keep, LentBlock};
+use ringmq_pipe::blocks::{Arena, Block, Keep, LentBlock, Readers};
 use ringmq_pipe::remote::{OutPart, PartPlace, PushError, Receiver, Sender};
 use ringmq_pipe::{Vow, Wait};
 
@@ -242,15 +242,15 @@ fn blocks_outlive_the_sender_as_long_as_they_are_held() {
     let held = hold(&mut world.receiver).unwrap();
     drop(world.sender);
     drop(world.witness.take());
-    Arena::current().unwrap().tidy();
+    Readers::current().unwrap().tidy();
     assert_eq!(Arc::strong_count(&held_block), 2);
     assert_eq!(Arc::strong_count(&unread_block), 2);
     assert_eq!(take(&mut world.receiver).unwrap(), [pattern(2, LONG)]);
-    Arena::current().unwrap().tidy();
+    Readers::current().unwrap().tidy();
     assert_eq!(Arc::strong_count(&unread_block), 1);
     assert_eq!(held.as_slice(), pattern(1, LONG));
     drop(held);
-    Arena::current().unwrap().tidy();
+    Readers::current().unwrap().tidy();
     assert_eq!(Arc::strong_count(&held_block), 1);
 }
 
@@ -264,13 +264,13 @@ fn what_a_receiver_did_not_read_is_free_when_its_slot_is_given_up() {
     drop((world.receiver, world.sender, world.witness.take()));
     drop((back_sender, back_receiver));
     std::thread::sleep(Duration::from_millis(150));
-    Arena::current().unwrap().tidy();
+    Readers::current().unwrap().tidy();
     // The frame that is held keeps the slot.
     assert_eq!(Arc::strong_count(&held_block), 2);
     assert_eq!(held.as_slice(), pattern(1, LONG));
     drop(held);
     std::thread::sleep(Duration::from_millis(150));
-    Arena::current().unwrap().tidy();
+    Readers::current().unwrap().tidy();
     assert_eq!(Arc::strong_count(&held_block), 1);
     assert_eq!(Arc::strong_count(&unread_block), 1);
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use ringmq_pipe::Vow;
-use ringmq_pipe::blocks::{Arena, Block, Keep, LentBlock};
+use ringmq_pipe::blocks::{Arena, Block, Keep, LentBlock, Readers};
 use ringmq_pipe::remote::{OutPart, PartPlace, PushError};
 
 use super::world::{World, pattern, world};
@@ -221,7 +221,7 @@ impl Model {
 
     /// All blocks come home that nothing uses.
     fn tidy(&mut self) {
-        Arena::current().unwrap().tidy();
+        Readers::current().unwrap().tidy();
         let under_way = self.under_way.iter().flatten();
         let under_way = under_way.filter_map(|sent| sent.block.clone());
         let held = self.held.iter().map(|held| held.block.clone());

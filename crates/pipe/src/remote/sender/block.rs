@@ -11,7 +11,7 @@ use super::super::contents::table_of_blocks;
 use super::super::patience::{LateReader, Patience, Seen};
 use super::super::segment::FIRST;
 use super::{AGAIN, DEAR, PushError, Sender};
-use crate::blocks::{Arena, Block, Keep, Loan};
+use crate::blocks::{Arena, Block, Keep, Loan, Readers};
 
 /// A part of a message to be sent.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,8 @@ pub enum OutPart<'a> {
 #[derive(Debug)]
 pub(super) struct BlockFlow {
     loan: Arc<Loan>,
+    /// Where bodies are copied to; `None` if the process has no arena.
+    arena: Option<Arc<Arena>>,
     /// The numbers of segments of the arena that the peer has. No number is used twice.
     told: Vec<u32>,
     /// Bytes that may be with the reader before the sender waits for a late one. At most the limit.
@@ -46,6 +48,7 @@ impl BlockFlow {
         patience.grew(window, window);
         BlockFlow {
             loan,
+            arena: Arena::current().cloned(),
             told: Vec::new(),
             window,
             full: None,
@@ -61,8 +64,8 @@ impl BlockFlow {
 
     /// The sender sends no more.
     pub(super) fn end(&self) {
-        if let Some(arena) = Arena::current() {
-            arena.end(&self.loan);
+        if let Some(readers) = Readers::current() {
+            readers.end(&self.loan);
         }
     }
 
@@ -86,6 +89,16 @@ const ONE: usize = 24;
 const ENVELOPED: usize = 40;
 
 impl Sender {
+    /// Sets the arena for copies of bodies; that of the process by default.
+    pub fn set_arena(&mut self, arena: Arc<Arena>) {
+        self.blocks.arena = Some(arena);
+    }
+
+    /// The arena for copies of bodies. `None` if the process has no memory for one.
+    pub fn arena(&self) -> Option<&Arena> {
+        self.blocks.arena.as_deref()
+    }
+
     /// Records that a body of this pipe is copied for want of memory for a block. The session reports it once.
     #[cold]
     pub fn note_copied(&self) {

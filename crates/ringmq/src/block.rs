@@ -35,13 +35,14 @@ pub struct BlockMut {
 }
 
 impl BlockMut {
-    /// Of `len` bytes. They are those of an earlier block, or zeros.
+    /// Of `len` bytes, in this arena or else in that of the process. They are those of an earlier block, or zeros.
     ///
     /// # Errors
     ///
     /// [`SocketError::Os`]: there is no memory.
-    pub(crate) fn new(len: usize) -> Result<BlockMut, SocketError> {
-        let frame = match large(len).and_then(|memory| Frame::from_foreign(memory, len)) {
+    pub(crate) fn new(own: Option<&Arena>, len: usize) -> Result<BlockMut, SocketError> {
+        let arena = own.or_else(|| Arena::current().map(|arena| &**arena));
+        let frame = match arena.and_then(|arena| unwritten(arena, len)) {
             Some(frame) => frame,
             None => Frame::zeroed(len)
                 .map_err(|_| SocketError::Os(std::io::ErrorKind::OutOfMemory.into()))?,
@@ -155,15 +156,19 @@ pub(crate) fn large_for_peers(len: usize) -> Option<Arc<dyn ForeignMemory>> {
     Some(Arc::new(Body(block)))
 }
 
-/// Memory for a body of so many bytes, which peers of this machine can read; `None` if there is none.
-fn large(len: usize) -> Option<Arc<dyn ForeignMemory>> {
-    Some(Arc::new(Body(Arena::current()?.allocate(len)?)))
-}
-
 /// A frame of `len` bytes for a peer in shared memory, to be written. They are those of an earlier body, or zeros. `None`
 /// if there is no memory for a block.
-pub(crate) fn unwritten(len: usize) -> Option<Frame> {
-    Frame::from_foreign(large(len)?, len)
+pub(crate) fn unwritten(arena: &Arena, len: usize) -> Option<Frame> {
+    Frame::from_foreign(Arc::new(Body(arena.allocate(len)?)), len)
+}
+
+/// As [`unwritten`], in the arena of a context, of a body that is worth it and if there is a peer that could read it.
+pub(crate) fn unwritten_for_peers(arena: &Arena, len: usize) -> Option<Frame> {
+    if len < COPIED_OUT_LEAST && IN_PLACE.get().is_none() {
+        return None;
+    }
+    let block = arena.allocate_for_peers(len)?;
+    Frame::from_foreign(Arc::new(Body(block)), len)
 }
 
 /// A frame over a block that was sent and not read.
@@ -191,8 +196,8 @@ pub(crate) fn block_of(frame: &Frame) -> Option<(&Block, Keep)> {
 }
 
 /// The same frame, in a block. `None` if there is no memory for it.
-pub(crate) fn copy_to_block(frame: &Frame) -> Option<Frame> {
-    let mut block = Arena::current()?.allocate(frame.len())?;
+pub(crate) fn copy_to_block(arena: &Arena, frame: &Frame) -> Option<Frame> {
+    let mut block = arena.allocate(frame.len())?;
     block.as_mut_slice()[..frame.len()].copy_from_slice(frame);
     let mut copy = Frame::from_foreign(Arc::new(Body(block)), frame.len())?.with_more(frame.more());
     copy.set_properties(frame.properties().cloned());

@@ -97,7 +97,7 @@ pub use authenticator::{
     AuthenticationRequest, Authenticator, AuthenticatorError, RunningAuthenticator,
 };
 pub use block::BlockMut;
-pub use context::Context;
+pub use context::{ArenaOptions, ArenaUsage, Context};
 pub use error::{
     EndpointError, OptionError, RecvError, SendError, SocketError, TerminateError, UnsentError,
 };
@@ -107,6 +107,7 @@ pub use poller::{Interest, Item, PollError, Poller, Readiness};
 pub use proxy::{Proxy, ProxyEnd, ProxyError, proxy};
 pub use ringmq_message::{Frame, InvalidGroup, Kind, Message, ParseKindError, Properties};
 pub use ringmq_pattern::SetOption;
+pub use ringmq_pipe::blocks::HugePagesError;
 pub use ringmq_pipe::remote::RefusalReason;
 pub use ringmq_pipe::{Vow, Wait};
 pub use ringmq_sys::{Credentials, ErrorNumber, ThreadOptions};

@@ -1,8 +1,9 @@
 //! What a context knows: its sockets, their inproc names, its limits, and its I/O threads.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ringmq_pipe::Wait;
+use ringmq_pipe::blocks::{Arena, ArenaMemory, ArenaUse};
 use ringmq_pipe::local::{Post, Waker};
 use ringmq_pipe::sleeper::Sleeper;
 use ringmq_sys::{ForkMark, ThreadOptions};
@@ -38,6 +39,8 @@ struct Inside {
     /// Started for the first endpoint beyond this process.
     reactors: Mutex<Option<Reactors>>,
     lingering: Arc<Lingering>,
+    /// Not set if the sockets use the arena of the process.
+    own_arena: OnceLock<Arc<Arena>>,
     /// The sleeper of the call that waits for the end and that a signal may interrupt.
     ending: Mutex<Option<Sleeper>>,
 }
@@ -86,6 +89,7 @@ impl Registry {
             mark: ForkMark::current()?,
             reactors: Mutex::new(None),
             lingering: Arc::default(),
+            own_arena: OnceLock::new(),
             ending: Mutex::new(None),
         });
         let keeper = Keeper {
@@ -159,6 +163,44 @@ impl Registry {
             sleeper.wait(over, None)?;
         }
         Ok(())
+    }
+
+    /// Sets what the memory for blocks is like: of this context alone, from now on, or of the process. Returns false if
+    /// there is no memory for what is to be reserved.
+    pub(crate) fn set_arena(&self, own: bool, memory: ArenaMemory) -> bool {
+        if own
+            && self.own_arena().is_none()
+            && let Some(arena) = Arena::own()
+        {
+            // Another thread may have set it meanwhile.
+            let _ = self.inside.own_arena.set(arena);
+        }
+        let arena = self
+            .own_arena()
+            .or_else(|| Arena::current().map(|arena| &**arena));
+        arena.is_some_and(|arena| arena.set_memory(memory))
+    }
+
+    /// The arena of this context; `None` if it uses that of the process.
+    #[inline]
+    pub(crate) fn own_arena(&self) -> Option<&Arena> {
+        self.inside.own_arena.get().map(|arena| &**arena)
+    }
+
+    /// The memory of the arena that the sockets use.
+    pub(crate) fn arena_use(&self) -> Option<ArenaUse> {
+        if !self.is_here() {
+            return None;
+        }
+        let arena = self
+            .own_arena()
+            .or_else(|| Arena::current().map(|arena| &**arena));
+        arena.map(Arena::in_use)
+    }
+
+    /// As [`own_arena`](Registry::own_arena), to be kept.
+    pub(crate) fn share_own_arena(&self) -> Option<Arc<Arena>> {
+        self.inside.own_arena.get().cloned()
     }
 
     /// A handle for a socket that an I/O thread may drop last, and that uses no endpoint beyond the process.

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use ringmq_pipe::Wait;
+use ringmq_pipe::blocks::ArenaMemory;
 
 use crate::registry::Defaults;
 
@@ -36,6 +37,9 @@ pub(crate) struct Environment {
     pub(crate) defaults: Defaults,
     /// `RINGMQ_IN_PLACE`: whether a C program reads long messages where its peers have put them; it does not by default.
     pub(crate) in_place: bool,
+    /// `RINGMQ_HUGE_PAGES`: whether blocks have huge pages; they do not by default. `RINGMQ_PREFAULT`: whether the pages of
+    /// blocks are mapped when their memory is made; they are by default.
+    pub(crate) memory: ArenaMemory,
     /// `RINGMQ_LOG`: whether events are printed; `None` if the variable is not set.
     pub(crate) log: Option<bool>,
     /// A line for each variable with an unknown value, which is not used.
@@ -53,6 +57,8 @@ impl Environment {
         let mut switch = |name| choose(name, value(name), &SWITCH, &mut refused);
         let (share, log) = (switch("RINGMQ_SHM"), switch("RINGMQ_LOG"));
         let in_place = switch("RINGMQ_IN_PLACE");
+        let (huge_pages, prefault) = (switch("RINGMQ_HUGE_PAGES"), switch("RINGMQ_PREFAULT"));
+        let standard = ArenaMemory::default();
         let wait = choose("RINGMQ_WAIT", value("RINGMQ_WAIT"), &WAITS, &mut refused);
         let older = choose("RINGMQ_ZMTP", value("RINGMQ_ZMTP"), &VERSIONS, &mut refused);
         Environment {
@@ -62,6 +68,11 @@ impl Environment {
                 accept_older: older.unwrap_or(false),
             },
             in_place: in_place.unwrap_or(false),
+            memory: ArenaMemory {
+                huge_pages: huge_pages.unwrap_or(standard.huge_pages),
+                prefault: prefault.unwrap_or(standard.prefault),
+                ..standard
+            },
             log,
             refused,
         }
@@ -128,6 +139,15 @@ mod tests {
     }
 
     #[test]
+    fn memory_has_the_pages_that_are_asked_for() {
+        let environment = of(&[("RINGMQ_HUGE_PAGES", "1"), ("RINGMQ_PREFAULT", "off")]);
+        assert!(environment.memory.huge_pages && !environment.memory.prefault);
+        let environment = of(&[("RINGMQ_HUGE_PAGES", "0"), ("RINGMQ_PREFAULT", "yes")]);
+        assert_eq!(environment.memory, ArenaMemory::default());
+        assert_eq!(of(&[("RINGMQ_PREFAULT", "2")]).refused.len(), 1);
+    }
+
+    #[test]
     fn older_peers_are_accepted_by_the_version_that_they_speak() {
         for (value, older) in [("3", false), ("2", true), ("1", true)] {
             let environment = of(&[("RINGMQ_ZMTP", value)]);
@@ -151,6 +171,7 @@ mod tests {
                 accept_older: false,
             },
             in_place: false,
+            memory: ArenaMemory::default(),
             log: None,
             refused: Vec::new(),
         };

@@ -1,11 +1,15 @@
 //! What a program holds of a context, sets for a whole process, and sees in its log.
 
+mod arena;
 mod environment;
 mod log;
 
 use ringmq_pattern::Kind;
 use ringmq_pipe::Wait;
+use ringmq_pipe::blocks::{Arena, ArenaMemory};
 use ringmq_sys::ThreadOptions;
+
+pub use arena::{ArenaOptions, ArenaUsage};
 
 use crate::block::BlockMut;
 use crate::context::environment::Environment;
@@ -47,6 +51,11 @@ impl Context {
         let environment = Environment::read();
         log::begin(&environment);
         let registry = Registry::new(environment.defaults)?;
+        if environment.memory != ArenaMemory::default()
+            && let Some(arena) = Arena::current()
+        {
+            arena.set_default_memory(environment.memory);
+        }
         Ok(Context {
             registry,
             asked_for_in_place: environment.in_place,
@@ -93,7 +102,37 @@ impl Context {
     ///
     /// [`BlockMut`] has an example.
     pub fn block(&self, len: usize) -> Result<BlockMut, SocketError> {
-        BlockMut::new(len)
+        BlockMut::new(self.registry.own_arena(), len)
+    }
+
+    /// Sets what the memory for [blocks](Context::block) is like, from now on. An arena of its own is used by
+    /// [`block`](Context::block), and by what later calls of `bind` and `connect` lead to. Frames that are made without the
+    /// context ([`Frame::zeroed`](crate::Frame::zeroed), and `zmq_msg_init_size` in C) are in the arena of the process.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::Os`]: there is no memory for what is to be [reserved](ArenaOptions::reserve). The other options are
+    /// set then, too. `Forked` in a forked child.
+    ///
+    /// [`ArenaOptions`] has an example.
+    pub fn set_arena(&self, options: &ArenaOptions) -> Result<(), SocketError> {
+        if !self.registry.is_here() {
+            return Err(SocketError::Forked);
+        }
+        let done = self.registry.set_arena(options.own, options.memory);
+        let short = || SocketError::Os(std::io::ErrorKind::OutOfMemory.into());
+        done.then_some(()).ok_or_else(short)
+    }
+
+    /// The memory for blocks that there is: of this context, if it has an arena of its own, or of the process. In a forked
+    /// child there is none.
+    pub fn arena_usage(&self) -> ArenaUsage {
+        let found = self.registry.arena_use();
+        found.map_or_else(ArenaUsage::default, |found| ArenaUsage {
+            bytes: found.bytes,
+            huge_bytes: found.huge,
+            refused: found.refused,
+        })
     }
 
     /// Whether the environment vouches for the peers of this process: `RINGMQ_IN_PLACE`. For the C library, whose programs

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ringmq_message::Frame;
 use ringmq_pattern::Kind;
+use ringmq_pipe::blocks::Arena;
 use ringmq_pipe::local::{Bellpull, Post, Receiver, Sender};
 use ringmq_pipe::remote::LateControl;
 use ringmq_transport::{
@@ -335,6 +336,8 @@ pub(crate) struct SharedOffer {
     pub(crate) control: LateControl,
     /// Bytes of memory that may hold unread messages of one peer.
     pub(crate) limit: u64,
+    /// The arena of the context; `None` if it uses that of the process.
+    pub(crate) own_arena: Option<Arc<Arena>>,
 }
 
 /// A listener and its socket.

@@ -3,7 +3,7 @@
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use ringmq_sys::ErrorNumber;
+use ringmq_sys::{ErrorNumber, HugePagesError};
 
 use crate::mail::carrier::Carrier;
 
@@ -100,6 +100,12 @@ pub enum EventKind {
     /// A large message was copied to the shared memory of a connection, because there is no memory, mapping or descriptor
     /// for blocks. The event comes once for a connection.
     BodiesCopied,
+    /// Blocks that this socket sends have ordinary pages, although [huge ones](crate::ArenaOptions::huge_pages) were asked
+    /// for. The messages go as they would otherwise. The event comes once for a connection.
+    OrdinaryPages {
+        /// Why the kernel gave no huge ones.
+        reason: HugePagesError,
+    },
     /// The messages that wait in the pipe of a connection, as [asked for](crate::Socket::ask_for_stats).
     PipeStats {
         /// Messages to be sent. Over ZMTP the number is not exact: the receiver reports what it has taken in steps. In

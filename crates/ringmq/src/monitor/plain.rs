@@ -61,6 +61,7 @@ fn numbers(kind: &EventKind) -> Option<Numbers> {
         | EventKind::CarrierChanged { .. }
         | EventKind::MemoryFull { .. }
         | EventKind::BodiesCopied
+        | EventKind::OrdinaryPages { .. }
         | EventKind::Lost { .. } => return None,
     };
     let second = match kind {

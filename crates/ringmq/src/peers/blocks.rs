@@ -8,12 +8,11 @@ use ringmq_pipe::remote::{OutPart, PushError, Sender};
 use smallvec::SmallVec;
 
 use crate::block::{Body, body_of, copy_to_block};
-use crate::mail::Carrier;
 use crate::peers::Peers;
 
 /// Bytes of the shortest body that is copied to a block when it is sent to one peer. The ring is faster for shorter ones
 /// (docs/performance.md, "large bodies").
-pub(super) const COPIED_LEAST: usize = 1 << 20;
+pub(crate) const COPIED_LEAST: usize = 1 << 20;
 
 /// Bytes from which on a body like that of this frame is sent as a block.
 #[inline(always)]
@@ -33,7 +32,8 @@ pub(super) fn send(sender: &mut Sender, parts: &mut [Frame]) -> Result<(), PushE
         if part.len() >= least(part) {
             body = body_of(part);
             if body.is_none() {
-                match copy_to_block(part) {
+                let arena = sender.arena();
+                match arena.and_then(|arena| copy_to_block(arena, part)) {
                     Some(copy) => *part = copy,
                     None => sender.note_copied(),
                 }
@@ -56,10 +56,13 @@ pub(super) fn send(sender: &mut Sender, parts: &mut [Frame]) -> Result<(), PushE
 impl Peers {
     /// Copies a long body to a block, if it is in none and any peer can read it there.
     pub(crate) fn put_in_block(&mut self, frame: &mut Frame) {
-        let mut entries = self.entries.iter();
+        // All have the same: that of their socket.
+        let arena = || {
+            let mut entries = self.entries.iter().map(|(_, entry)| entry);
+            entries.find_map(|entry| entry.sender.arena())
+        };
         if body_of(frame).is_none()
-            && entries.any(|(_, entry)| entry.carrier == Carrier::SharedMemory)
-            && let Some(copy) = copy_to_block(frame)
+            && let Some(copy) = arena().and_then(|arena| copy_to_block(arena, frame))
         {
             *frame = copy;
         }

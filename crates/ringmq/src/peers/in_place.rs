@@ -5,6 +5,7 @@ use std::mem;
 
 use ringmq_message::Frame;
 use ringmq_pattern::Peer;
+use ringmq_pipe::blocks::Arena;
 use ringmq_pipe::remote::Room;
 
 use crate::peers::Peers;
@@ -43,14 +44,15 @@ impl Peers {
         peer: Peer,
         len: usize,
         fill: &mut dyn FnMut(&mut [u8]),
+        own: Option<&Arena>,
     ) -> Result<(), TryReserveError> {
         let Some(entry) = self.entries.get_mut(peer.0 as usize) else {
-            return filled(len, fill).map(drop);
+            return filled(len, fill, own).map(drop);
         };
         if entry.next.is_none() {
-            entry.sender.push_with(len, fill)?;
+            entry.sender.push_with(len, fill, own)?;
         } else {
-            entry.push_to_next(filled(len, fill)?, true);
+            entry.push_to_next(filled(len, fill, own)?, true);
         }
         self.wrote(peer);
         Ok(())

@@ -4,8 +4,10 @@ use std::collections::TryReserveError;
 use std::mem;
 
 use ringmq_message::Frame;
+use ringmq_pipe::blocks::Arena;
 use ringmq_pipe::local;
 
+use crate::block;
 use crate::mail::{Failure, Unsent};
 use crate::peers::shared_outlet::SharedOutlet;
 
@@ -134,11 +136,12 @@ impl Outlet {
         &mut self,
         len: usize,
         fill: &mut dyn FnMut(&mut [u8]),
+        own: Option<&Arena>,
     ) -> Result<(), TryReserveError> {
         if let Outlet::Shared(shared) = self {
             return shared.push_with(len, fill);
         }
-        self.push(filled(len, fill)?, true);
+        self.push(filled(len, fill, own)?, true);
         Ok(())
     }
 
@@ -191,6 +194,14 @@ impl Outlet {
         match self {
             Outlet::Local(_) | Outlet::Closed => true,
             Outlet::Shared(shared) => !shared.waits() || shared.try_again(),
+        }
+    }
+
+    /// The arena for bodies that are copied. `None` if this does not lead to shared memory.
+    pub(crate) fn arena(&self) -> Option<&Arena> {
+        match self {
+            Outlet::Shared(shared) => shared.arena(),
+            Outlet::Local(_) | Outlet::Closed => None,
         }
     }
 
@@ -252,7 +263,8 @@ impl Outlet {
     }
 }
 
-/// A frame of `len` zeros, to which `fill` writes.
+/// A frame of `len` bytes, to which `fill` writes. They are zeros, or, for a long one, those of an earlier body. A long one
+/// is in the context's own arena, if it has one.
 ///
 /// # Errors
 ///
@@ -260,8 +272,10 @@ impl Outlet {
 pub(crate) fn filled(
     len: usize,
     fill: &mut dyn FnMut(&mut [u8]),
+    own: Option<&Arena>,
 ) -> Result<Frame, TryReserveError> {
-    let mut frame = Frame::zeroed(len)?;
+    let block = own.and_then(|arena| block::unwritten_for_peers(arena, len));
+    let mut frame = block.map_or_else(|| Frame::zeroed(len), Ok)?;
     fill(frame.as_mut_slice());
     Ok(frame)
 }

@@ -4,6 +4,7 @@ use std::collections::TryReserveError;
 use std::mem;
 
 use ringmq_message::{Frame, LARGE};
+use ringmq_pipe::blocks::Arena;
 use ringmq_pipe::remote;
 
 use crate::block;
@@ -55,6 +56,11 @@ impl SharedOutlet {
     /// The CPU that the other end last ran on, as far as is known.
     pub(crate) fn cpu(&self) -> Option<u32> {
         self.sender.cpu()
+    }
+
+    /// The arena for bodies that are copied.
+    pub(super) fn arena(&self) -> Option<&Arena> {
+        self.sender.arena()
     }
 
     #[inline]
@@ -130,8 +136,9 @@ impl SharedOutlet {
     ) -> Result<(), TryReserveError> {
         let sent = self.send_last_with(len, fill);
         if !matches!(sent, Some(Ok(()))) {
-            let block = (len >= COPIED_LEAST).then(|| block::unwritten(len));
-            let mut frame = block.flatten().map_or_else(|| Frame::zeroed(len), Ok)?;
+            let arena = self.sender.arena().filter(|_| len >= COPIED_LEAST);
+            let block = arena.and_then(|arena| block::unwritten(arena, len));
+            let mut frame = block.map_or_else(|| Frame::zeroed(len), Ok)?;
             fill(frame.as_mut_slice());
             self.keep(frame, sent);
         }

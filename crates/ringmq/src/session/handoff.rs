@@ -339,6 +339,10 @@ impl Handoff {
         self.courier = Some(parts.courier);
         let mut sender = parts.sender;
         sender.set_patient(blocks(link.kind));
+        let sharing = link.sharing.as_ref();
+        if let Some(arena) = sharing.and_then(|sharing| sharing.own_arena.clone()) {
+            sender.set_arena(arena);
+        }
         Some(Met {
             sender: sends(link.kind).then_some((sender, parts.witness)),
             receiver: receives(link.kind).then_some(parts.receiver),

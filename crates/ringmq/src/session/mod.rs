@@ -184,12 +184,9 @@ impl Session {
             open.work(&mut self.ends, &mut turn, letting_go, scratch)
         };
         let asked = open.ask_for_room(registry, token);
-        let copied = open
-            .handoff
-            .courier()
-            .is_some_and(ringmq_pipe::remote::Courier::is_newly_copied);
-        if copied {
-            self.tell_copied();
+        let courier = open.handoff.courier();
+        if let Some(news) = courier.map(ringmq_pipe::remote::Courier::news) {
+            self.tell_of_bodies(news);
         }
         // While messages are left that a peer before this one has not read, the mark counts no others in shared memory.
         if self.driver.switch.wants_fresh() && self.ends.outbound.is_fresh() {

@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 
 use ringmq_pipe::local::Sender;
-use ringmq_sys::ErrorNumber;
+use ringmq_pipe::remote::News;
+use ringmq_sys::{ErrorNumber, HugePagesError};
 use ringmq_transport::Stream;
 use ringmq_zmtp::{Detail, Error as ZmtpError};
 use tracing::Level;
@@ -175,8 +176,30 @@ impl Session {
         self.tell(EventKind::MemoryFull { limit });
     }
 
+    /// Tells what has newly happened to large bodies.
+    #[inline]
+    pub(crate) fn tell_of_bodies(&self, news: News) {
+        if news.is_copied {
+            self.tell_copied();
+        }
+        if let Some(reason) = news.ordinary_pages {
+            self.tell_ordinary_pages(reason);
+        }
+    }
+
+    /// Tells, once, that blocks have no huge pages.
+    fn tell_ordinary_pages(&self, reason: HugePagesError) {
+        tracing::warn!(
+            endpoint = %self.addresses.endpoint(),
+            r#type = %self.link.kind,
+            %reason,
+            "blocks have ordinary pages"
+        );
+        self.tell(EventKind::OrdinaryPages { reason });
+    }
+
     /// Tells, once, that large bodies are copied.
-    pub(crate) fn tell_copied(&self) {
+    fn tell_copied(&self) {
         tracing::warn!(
             endpoint = %self.addresses.endpoint(),
             r#type = %self.link.kind,

@@ -398,6 +398,7 @@ impl Socket {
             sharing: control.map(|control| SharedOffer {
                 control,
                 limit: self.options.share_limit,
+                own_arena: self.registry.share_own_arena(),
             }),
             watch: self.watch.clone(),
         }

@@ -9,6 +9,7 @@ use ringmq_pattern::{Kind, Ready, SendPartError};
 use crate::block::COPIED_OUT_LEAST;
 use crate::error::{SendError, UnsentError};
 use crate::peers::LOOK;
+use crate::peers::blocks::COPIED_LEAST;
 use crate::socket::Socket;
 use crate::socket::patience::{Patience, Woken, swallow_once};
 use crate::socket::pause::Waited;
@@ -232,8 +233,11 @@ impl Socket {
             frame.set_properties(None);
         }
         if self.distributes {
-            // All peers share one payload.
+            // All peers share one payload, and those in shared memory one copy.
             frame.share();
+            if frame.len() >= COPIED_LEAST {
+                self.peers.put_in_block(&mut frame);
+            }
         }
         loop {
             let Err(refused) = self.pattern.send(frame, &mut self.peers) else {

@@ -132,13 +132,15 @@ impl Socket {
         patience: Patience,
     ) -> Result<(), SendError> {
         if !self.pattern.is_transparent() {
-            let frame = filled(len, fill).map_err(no_memory)?;
+            let own = self.registry.own_arena();
+            let frame = filled(len, fill, own).map_err(no_memory)?;
             let sent = self.send_frame(frame, patience);
             return sent.map_err(|(reason, _)| reason);
         }
         let Some(peer) = self.route(false, patience)? else {
             // The peer of this message has gone, and the part is dropped.
-            return filled(len, fill).map(drop).map_err(no_memory);
+            let own = self.registry.own_arena();
+            return filled(len, fill, own).map(drop).map_err(no_memory);
         };
         let late = self.peers.hurry(patience.admits_late_reader());
         let mut routed = Routed {
@@ -147,7 +149,10 @@ impl Socket {
             late,
             written: false,
         };
-        let written = routed.socket.peers.write_with(peer, len, fill);
+        let Socket {
+            peers, registry, ..
+        } = &mut *routed.socket;
+        let written = peers.write_with(peer, len, fill, registry.own_arena());
         routed.written = written.is_ok();
         written.map_err(no_memory)
     }

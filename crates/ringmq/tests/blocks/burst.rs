@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringmq::{Context, Kind};
+use ringmq::{ArenaOptions, Context, Kind};
 use ringmq_testing::{
     Actor, Scratch, in_own_process, listen, role, say, soon, spawn_role, until, watchdog,
 };
@@ -38,33 +38,39 @@ fn a_burst_leaves_no_memory_at_silent_sockets() {
         return receiver();
     }
     in_own_process(TEST, || {
-        let _guard = watchdog(Duration::from_secs(120));
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
-        let context = Context::new().unwrap();
-        let mut push = socket(&context, Kind::Push);
-        push.set_send_hwm(None);
-        push.bind(&endpoint).unwrap();
-        let mut receiver = Actor::start(&mut spawn_role(TEST, "receiver", &[&endpoint]));
-        until_shared(&mut push, 1);
-        let kept = || [Kept::by(std::process::id()), Kept::by(receiver.pid())];
-        for number in 0..COUNT {
-            let mut block = context.block(BYTES).unwrap();
-            block[..8].copy_from_slice(&number.to_le_bytes());
-            push.send(block.freeze()).unwrap();
-        }
-        let all = (COUNT * BYTES) as u64;
-        let [own, _] = kept();
-        assert!(own.allocated >= all && own.mapped >= all, "{own:?}");
-        receiver.tell("receive");
-        assert_eq!(receiver.hear(), "received");
-        // Neither side makes another call.
-        until(|| {
-            let kept = [Kept::by(std::process::id()), Kept::by(receiver.pid())];
-            kept.iter()
-                .all(|kept| kept.allocated <= REST && kept.mapped <= REST)
-        });
-        receiver.tell("end");
-        receiver.finish();
+        let _guard = watchdog(Duration::from_secs(240));
+        burst(TEST, &ArenaOptions::new());
+        burst(TEST, &ArenaOptions::new().own(true).huge_pages(true));
     });
+}
+
+fn burst(test: &str, options: &ArenaOptions) {
+    let scratch = Scratch::new();
+    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let context = Context::new().unwrap();
+    context.set_arena(options).unwrap();
+    let mut push = socket(&context, Kind::Push);
+    push.set_send_hwm(None);
+    push.bind(&endpoint).unwrap();
+    let mut receiver = Actor::start(&mut spawn_role(test, "receiver", &[&endpoint]));
+    until_shared(&mut push, 1);
+    let kept = || [Kept::by(std::process::id()), Kept::by(receiver.pid())];
+    for number in 0..COUNT {
+        let mut block = context.block(BYTES).unwrap();
+        block[..8].copy_from_slice(&number.to_le_bytes());
+        push.send(block.freeze()).unwrap();
+    }
+    let all = (COUNT * BYTES) as u64;
+    let [own, _] = kept();
+    assert!(own.allocated >= all && own.mapped >= all, "{own:?}");
+    receiver.tell("receive");
+    assert_eq!(receiver.hear(), "received");
+    // Neither side makes another call.
+    until(|| {
+        let kept = [Kept::by(std::process::id()), Kept::by(receiver.pid())];
+        kept.iter()
+            .all(|kept| kept.allocated <= REST && kept.mapped <= REST)
+    });
+    receiver.tell("end");
+    receiver.finish();
 }

@@ -11,6 +11,8 @@ mod forked;
 mod held;
 mod kill;
 mod memory;
+mod own;
+mod pages;
 #[allow(dead_code, reason = "tests/shared uses more of it")]
 #[path = "../shared/parts.rs"]
 mod parts;

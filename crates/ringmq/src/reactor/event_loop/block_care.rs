@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ringmq_pipe::blocks::Arena;
+use ringmq_pipe::blocks::Readers;
 use ringmq_pipe::local::Waker;
 
 /// Pauses between two looks: from the first to the longest, each twice the one before.
@@ -12,20 +12,20 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// When to look again for blocks that came home.
 #[derive(Debug)]
 pub(super) struct BlockCare {
-    /// The arena, and this thread's number there. `None` if the process has no memory for one.
-    arena: Option<(&'static Arena, u64)>,
+    /// The readers, and this thread's number there. `None` if the process has no memory for them.
+    readers: Option<(&'static Readers, u64)>,
     /// The time of the next look, and the pause before it.
     next: Option<(Instant, Duration)>,
-    /// Bytes of the arena when it was last looked at.
+    /// Bytes of all arenas when they were last looked at.
     bytes: usize,
 }
 
 impl BlockCare {
     /// For the thread that `waker` wakes.
     pub(super) fn new(waker: Waker) -> BlockCare {
-        let arena = Arena::current().map(|arena| (arena, arena.add_carer(waker)));
+        let readers = Readers::current().map(|readers| (readers, readers.add_carer(waker)));
         BlockCare {
-            arena,
+            readers,
             next: None,
             bytes: 0,
         }
@@ -33,21 +33,21 @@ impl BlockCare {
 
     /// How long until the next look. Looks if it is time. `None` if there is nothing to look for.
     pub(super) fn left(&mut self, now: Instant) -> Option<Duration> {
-        let (arena, _) = self.arena?;
-        let bytes = arena.bytes();
+        let (readers, _) = self.readers?;
+        let bytes = readers.bytes();
         if bytes > self.bytes {
             // The pause is for what was there before.
             self.next = None;
         }
         self.bytes = bytes;
         let is_early = self.next.is_some_and(|(at, _)| now < at);
-        if !is_early && !arena.needs_care() {
+        if !is_early && !readers.needs_care() {
             self.next = None;
             return None;
         }
         let (mut at, mut pause) = self.next.unwrap_or((now + SHORTEST, SHORTEST));
         if now >= at {
-            arena.tidy();
+            readers.tidy();
             pause = (pause * 2).min(LONGEST);
             at = now + pause;
         }
@@ -58,8 +58,8 @@ impl BlockCare {
 
 impl Drop for BlockCare {
     fn drop(&mut self) {
-        if let Some((arena, number)) = self.arena {
-            arena.remove_carer(number);
+        if let Some((readers, number)) = self.readers {
+            readers.remove_carer(number);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{c_int, c_void};
 
-use ringmq::{Context, ThreadOptions};
+use ringmq::{ArenaOptions, Context, ThreadOptions};
 
 use crate::arguments::{bytes, out, room_at};
 use crate::boundary::catch;
@@ -31,6 +31,11 @@ pub(crate) struct Settings {
     policy: c_int,
     name_prefix: Vec<u8>,
     cpus: BTreeSet<c_int>,
+    own_arena: bool,
+    huge_pages: bool,
+    prefault: bool,
+    /// MiB.
+    reserve: c_int,
 }
 
 const IO_THREADS: c_int = 1;
@@ -46,6 +51,11 @@ const THREAD_NAME_PREFIX: c_int = 9;
 const ZERO_COPY_RECV: c_int = 10;
 const IPV6: c_int = 42;
 const BLOCKY: c_int = 70;
+// Options that libzmq does not have: `include/ringmq.h`.
+const OWN_ARENA: c_int = 0x524d_0001;
+const HUGE_PAGES: c_int = 0x524d_0002;
+const PREFAULT: c_int = 0x524d_0003;
+const RESERVE: c_int = 0x524d_0004;
 
 /// What `SOCKET_LIMIT` says. `MAX_SOCKETS` may be greater, as in libzmq.
 const MOST_SOCKETS: c_int = 65_535;
@@ -63,6 +73,10 @@ impl Default for Settings {
             policy: -1,
             name_prefix: Vec::new(),
             cpus: BTreeSet::new(),
+            own_arena: false,
+            huge_pages: false,
+            prefault: true,
+            reserve: 0,
         }
     }
 }
@@ -87,6 +101,10 @@ impl Settings {
             ZERO_COPY_RECV => self.zero_copy = value != 0,
             IPV6 => self.ipv6 = value != 0,
             BLOCKY => self.blocky = value != 0,
+            OWN_ARENA => self.own_arena = value != 0,
+            HUGE_PAGES => self.huge_pages = value != 0,
+            PREFAULT => self.prefault = value != 0,
+            RESERVE => self.reserve = value,
             _ => return Err(Errno::INVALID),
         }
         Ok(())
@@ -106,6 +124,16 @@ impl Settings {
         cpus.fold(options, ThreadOptions::cpu)
     }
 
+    /// What the memory for blocks has of them.
+    fn arena(&self) -> ArenaOptions {
+        let reserve = (self.reserve.unsigned_abs() as usize).saturating_mul(1 << 20);
+        ArenaOptions::new()
+            .own(self.own_arena)
+            .huge_pages(self.huge_pages)
+            .prefault(self.prefault)
+            .reserve(reserve)
+    }
+
     fn get(&self, option: c_int) -> Result<c_int, Errno> {
         Ok(match option {
             IO_THREADS => self.io_threads,
@@ -118,6 +146,10 @@ impl Settings {
             ZERO_COPY_RECV => self.zero_copy.into(),
             IPV6 => self.ipv6.into(),
             BLOCKY => self.blocky.into(),
+            OWN_ARENA => self.own_arena.into(),
+            HUGE_PAGES => self.huge_pages.into(),
+            PREFAULT => self.prefault.into(),
+            RESERVE => self.reserve,
             _ => return Err(Errno::INVALID),
         })
     }
@@ -153,6 +185,7 @@ impl Held {
         match option {
             MAX_SOCKETS => self.context.set_max_sockets(value.unsigned_abs() as usize),
             IO_THREADS => self.context.set_io_threads(value.unsigned_abs() as usize),
+            OWN_ARENA..=RESERVE => self.context.set_arena(&self.settings.arena())?,
             _ => self.pass_on(option),
         }
         Ok(())

@@ -373,6 +373,12 @@ fn proxied() {
     holds("proxied", With::Ours);
 }
 
+/// libzmq has no such options.
+#[test]
+fn arenas() {
+    holds("arenas", With::Ours);
+}
+
 #[test]
 fn scheduling() {
     holds("scheduling", With::Both);

@@ -40,6 +40,9 @@ enum Command {
     /// Man pages and completions, for packages.
     #[command(subcommand, hide = true)]
     Generate(command::generate::Verb),
+    /// Look at recordings, check them, repair them
+    #[command(subcommand)]
+    Recording(command::record::Verb),
 }
 
 fn main() -> ExitCode {
@@ -49,5 +52,6 @@ fn main() -> ExitCode {
         Command::Keygen(arguments) => command::keygen::run(&arguments),
         Command::Perf(verb) => command::perf::run(&verb),
         Command::Generate(verb) => command::generate::run(&verb, Arguments::command()),
+        Command::Recording(verb) => command::record::run(&verb),
     }
 }

@@ -6,4 +6,5 @@ pub(crate) mod keygen;
 pub(crate) mod outcome;
 pub(crate) mod perf;
 pub(crate) mod pipe;
+pub(crate) mod record;
 pub(crate) mod run;

@@ -8,6 +8,8 @@ mod perf;
 mod perf_large;
 mod perf_sockets;
 mod pipe;
+mod recording;
+mod recordings;
 mod run;
 mod run_python;
 mod run_refusals;

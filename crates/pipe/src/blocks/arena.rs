@@ -87,12 +87,19 @@ impl Arena {
 
     /// Another one. `None` as in [`current`](Arena::current).
     pub fn own() -> Option<Arc<Arena>> {
-        Readers::current().map(Arena::of)
+        Readers::current().map(Arena::beside)
+    }
+
+    /// A new one beside the shared one.
+    fn beside(readers: &'static Readers) -> Arc<Arena> {
+        let arena = Arena::of(readers);
+        readers.enter(&arena);
+        arena
     }
 
     /// A new one, whose blocks these readers may use.
     fn of(readers: &'static Readers) -> Arc<Arena> {
-        let arena = Arc::new(Arena {
+        Arc::new(Arena {
             readers,
             recent: Arc::new(Mutex::new(Recent::new())),
             inside: Mutex::new(Inside {
@@ -101,9 +108,7 @@ impl Arena {
                 is_chosen: false,
                 refused: None,
             }),
-        });
-        readers.enter(&arena);
-        arena
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -246,6 +251,8 @@ impl Drop for Arena {
             recent.connections = 0;
             recent.take_all().for_each(Part::free);
         }
+        // The shared one is never dropped.
+        self.readers.leave();
         let segments = std::mem::take(&mut self.lock().segments);
         self.readers.retire(&segments);
     }
@@ -436,7 +443,7 @@ mod tests {
     #[test]
     fn arenas_share_numbers_and_no_memory() {
         let first = arena();
-        let second = Arena::of(first.readers);
+        let second = Arena::beside(first.readers);
         let blocks = [first.allocate(1).unwrap(), second.allocate(1).unwrap()];
         assert_ne!(blocks[0].name().segment, blocks[1].name().segment);
         assert_eq!([first.bytes(), second.bytes()], [SEGMENT_LEAST; 2]);
@@ -446,7 +453,7 @@ mod tests {
     #[test]
     fn the_memory_of_an_arena_goes_with_its_last_block() {
         let first = arena();
-        let second = Arena::of(first.readers);
+        let second = Arena::beside(first.readers);
         // As if there were a connection: blocks are kept for the next ones then.
         second.recent().connections = 1;
         let kept = second.allocate(1).unwrap();

@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use ringmq_ring::Tally;
 use ringmq_sys::ForkMark;
+use smallvec::SmallVec;
 
 use super::Arena;
 use crate::blocks::loan::Loan;
@@ -31,11 +33,18 @@ pub struct Readers {
     pub(super) mark: ForkMark,
     /// The arena that all share.
     shared: OnceLock<Arc<Arena>>,
-    /// All arenas, the shared one among them.
+    /// The other arenas, and how many there are: most processes have none, and look no further.
     arenas: Mutex<Vec<Weak<Arena>>>,
+    others: Tally,
     /// The number of the next segment.
     pub(super) next: Mutex<u32>,
     inside: Mutex<Inside>,
+}
+
+/// Handles of all arenas.
+struct Arenas<'a> {
+    shared: Option<&'a Arc<Arena>>,
+    others: SmallVec<[Arc<Arena>; 4]>,
 }
 
 #[derive(Default)]
@@ -97,6 +106,7 @@ impl Readers {
             mark,
             shared: OnceLock::new(),
             arenas: Mutex::default(),
+            others: Tally::new(),
             next: Mutex::new(0),
             inside: Mutex::default(),
         }));
@@ -115,13 +125,26 @@ impl Readers {
     }
 
     /// All arenas. The last handle of one may be among them: to be dropped with no lock held.
-    fn arenas(&self) -> Vec<Arc<Arena>> {
-        let arenas = lock(&self.arenas);
-        arenas.iter().filter_map(Weak::upgrade).collect()
+    fn arenas(&self) -> Arenas<'_> {
+        let mut others = SmallVec::new();
+        if self.others.get() > 0 {
+            let arenas = lock(&self.arenas);
+            others.extend(arenas.iter().filter_map(Weak::upgrade));
+        }
+        Arenas {
+            shared: self.shared.get(),
+            others,
+        }
     }
 
-    /// Knows of an arena.
+    /// An arena beside the shared one has ended.
+    pub(super) fn leave(&self) {
+        self.others.subtract(1);
+    }
+
+    /// Knows of an arena beside the shared one. It [leaves](Readers::leave) when it ends.
     pub(super) fn enter(&self, arena: &Arc<Arena>) {
+        self.others.add(1);
         let mut arenas = lock(&self.arenas);
         arenas.retain(|other| other.strong_count() > 0);
         arenas.push(Arc::downgrade(arena));
@@ -164,7 +187,7 @@ impl Readers {
             inside.retired.extend(segments.iter().map(Arc::downgrade));
             inside.wake_carers();
         }
-        for arena in &arenas {
+        for arena in arenas.iter() {
             arena.recent().untidy = true;
         }
     }
@@ -210,15 +233,15 @@ impl Readers {
     /// As [`tidy`](Readers::tidy), if the last time was not just now.
     #[cold]
     pub(super) fn tidy_seldom(&self) {
-        let arenas = self.arenas();
-        let inside = self.lock();
         let now = Instant::now();
-        if inside.looked.is_none_or(|looked| now - looked >= LOOK) {
-            self.tidy_now(&arenas, inside, now);
+        let looked = self.lock().looked;
+        if looked.is_none_or(|looked| now.saturating_duration_since(looked) >= LOOK) {
+            let arenas = self.arenas();
+            self.tidy_now(&arenas, self.lock(), now);
         }
     }
 
-    fn tidy_now(&self, arenas: &[Arc<Arena>], mut inside: MutexGuard<'_, Inside>, now: Instant) {
+    fn tidy_now(&self, arenas: &Arenas<'_>, mut inside: MutexGuard<'_, Inside>, now: Instant) {
         inside.looked = Some(now);
         inside.collect();
         let mut any_gone = std::mem::take(&mut inside.untold);
@@ -226,7 +249,7 @@ impl Readers {
         inside.retired.retain(|segment| segment.strong_count() > 0);
         any_gone |= inside.retired.len() < retired;
         let untidy = inside.is_untidy();
-        for arena in arenas {
+        for arena in arenas.iter() {
             any_gone |= arena.tidy(now, untidy);
         }
         let peers: Vec<Arc<Told>> = match any_gone {
@@ -238,14 +261,14 @@ impl Readers {
     }
 
     /// Tells peers which segments are gone. Not under the lock: each is told by a system call.
-    fn tell_gone(&self, arenas: &[Arc<Arena>], peers: &[Arc<Told>]) {
+    fn tell_gone(&self, arenas: &Arenas<'_>, peers: &[Arc<Told>]) {
         let mut all = true;
         for peer in peers {
             all &= peer.tell_gone();
         }
         if !all {
             self.lock().untold = true;
-            for arena in arenas {
+            for arena in arenas.iter() {
                 arena.recent().untidy = true;
             }
         }
@@ -260,7 +283,7 @@ impl Readers {
         inside.told.retain(|other| other.strong_count() > 0);
         inside.told.push(Arc::downgrade(loan.told()));
         inside.connections += 1;
-        for arena in &arenas {
+        for arena in arenas.iter() {
             arena.recent().connections = inside.connections;
         }
     }
@@ -281,7 +304,7 @@ impl Readers {
             inside.retired.clear();
         }
         let untidy = inside.is_untidy();
-        for arena in &arenas {
+        for arena in arenas.iter() {
             arena.connection_ended(inside.connections, untidy);
         }
     }
@@ -324,6 +347,12 @@ impl Readers {
                 orphans.push(loan);
             }
         }
+    }
+}
+
+impl Arenas<'_> {
+    fn iter(&self) -> impl Iterator<Item = &Arc<Arena>> {
+        self.shared.into_iter().chain(&self.others)
     }
 }
 

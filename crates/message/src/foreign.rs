@@ -58,6 +58,11 @@ impl Foreign {
         &self.memory
     }
 
+    #[inline(always)]
+    pub(crate) fn into_memory(self) -> Arc<dyn ForeignMemory> {
+        self.memory
+    }
+
     pub(crate) fn is_inherited(&self) -> bool {
         self.memory.is_inherited()
     }

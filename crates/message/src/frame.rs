@@ -214,6 +214,22 @@ impl Frame {
         self.payload.as_foreign().map(Foreign::memory)
     }
 
+    /// Takes the owner of the memory out, if it is neither the allocator's nor a `Bytes`. The frame is empty then, and keeps
+    /// its properties.
+    #[inline]
+    pub fn take_foreign(&mut self) -> Option<Arc<dyn ForeignMemory>> {
+        self.payload.take_foreign().map(Foreign::into_memory)
+    }
+
+    /// Gives the memory back that was [taken out](Frame::take_foreign).
+    pub fn put_foreign(&mut self, memory: Arc<dyn ForeignMemory>, len: usize) {
+        if let Some(foreign) = Foreign::new(memory, len) {
+            let more = self.more();
+            self.payload = Payload::foreign(foreign);
+            self.set_more(more);
+        }
+    }
+
     /// A frame in the memory that the process provides for long bodies, which `fill` writes; `None` if it provides none.
     #[inline]
     fn large(len: usize, fill: impl FnOnce(&mut [u8])) -> Option<Frame> {

@@ -397,6 +397,19 @@ impl Payload {
         Some(unsafe { assume_init(bytes) })
     }
 
+    /// The memory of a foreign payload, which is empty then.
+    #[inline]
+    pub(crate) fn take_foreign(&mut self) -> Option<Foreign> {
+        if !self.is(FOREIGN_TAG) {
+            return None;
+        }
+        let mut empty = Payload::EMPTY;
+        empty.set_more(self.more());
+        let this = ManuallyDrop::new(mem::replace(self, empty));
+        // SAFETY: the tag says that there is one, and it is neither dropped nor used afterwards.
+        Some(unsafe { this.body.as_ptr().cast::<Foreign>().read() })
+    }
+
     pub(crate) fn into_bytes(self) -> Bytes {
         let this = ManuallyDrop::new(self);
         match this.tag() {

@@ -20,6 +20,16 @@ pub(crate) fn fence() {
     loom::sync::atomic::fence(Ordering::SeqCst);
 }
 
+/// As [`fence`], right behind an atomic change of a word that is sequentially consistent. On x86-64 that was a fence, and
+/// a second one would wait as long again.
+#[inline(always)]
+pub(crate) fn fence_behind_change() {
+    #[cfg(any(loom, not(target_arch = "x86_64")))]
+    fence();
+    #[cfg(not(any(loom, not(target_arch = "x86_64"))))]
+    compiler_fence();
+}
+
 /// Keeps the compiler from moving a load before a store; the processor still may.
 #[inline(always)]
 pub(crate) fn compiler_fence() {

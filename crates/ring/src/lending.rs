@@ -9,51 +9,74 @@
 //!   clear the bit
 //! ```
 //!
-//! Each store has release ordering, and each load acquire ordering. An owner that sees the position behind the record sees
+//! The bits are changed one at a time, by atomic operations, so that any thread can give an entry up. Each store has
+//! release ordering, and each load acquire ordering. An owner that sees the position behind the record sees
 //! the bit, too, or that it was cleared, and then the reader's loads came before. An entry that got another name since its
 //! bit was loaded was given up before that.
 
-use crate::memory::{Memory, MemoryMut};
+use crate::atomics;
+use crate::mapped::MappedMut;
+use crate::memory::{Memory, MemoryBits};
 use crate::word::Word;
 
 /// The entries of a table.
 pub const ENTRIES: usize = 14;
 
-/// The table of a reader: what it uses.
+/// The table of a reader: what it uses. One thread at a time names memory, and others may [give it up](Returning).
 #[derive(Debug)]
 pub struct Lending<M> {
     used: Word<M>,
     entries: [Word<M>; ENTRIES],
-    value: u64,
 }
 
-impl<M: MemoryMut> Lending<M> {
-    /// An empty table in these words, of which it is the only writer.
+/// The side of a table that gives entries up, in any thread.
+#[derive(Debug)]
+pub struct Returning<M> {
+    used: Word<M>,
+}
+
+// SAFETY: the word is changed by atomic operations of single bits only, in any number of threads.
+unsafe impl Sync for Returning<MappedMut> {}
+
+impl<M: MemoryBits> Lending<M> {
+    /// An empty table in these words. Nothing else writes them, but for the [`Returning`] over the same word `used`.
     pub fn new(used: Word<M>, entries: [Word<M>; ENTRIES]) -> Lending<M> {
         used.publish(0);
-        Lending {
-            used,
-            entries,
-            value: 0,
-        }
+        Lending { used, entries }
     }
 
     /// Names memory that the reader uses from now on, and returns its entry. `None` if the table is full. The reader's
     /// position must be stored after that.
+    #[inline]
     pub fn lend(&mut self, name: u64) -> Option<usize> {
-        let entry = self.value.trailing_ones() as usize;
+        // Bits are set here only, so that those that are clear stay so.
+        let used = self.used.load();
+        let entry = used.trailing_ones() as usize;
         // SYNC POINT `lent`: pairs with the loads in `LendingSeen::look`.
         self.entries.get(entry)?.publish(name);
-        self.value |= 1 << entry;
-        self.used.publish(self.value);
+        if used == 0 {
+            // No entry can be given up meanwhile.
+            self.used.publish(1);
+        } else {
+            self.used.set_bits(1 << entry);
+        }
         Some(entry)
     }
+}
 
-    /// The reader uses the memory of this entry no more.
-    pub fn give_up(&mut self, entry: usize) {
-        self.value &= !(1 << entry);
-        // SYNC POINT `lent`: as above; the reader's loads of the memory come before.
-        self.used.publish(self.value);
+impl<M: MemoryBits> Returning<M> {
+    /// For the table with this word, which a [`Lending`] has, too.
+    pub fn new(used: Word<M>) -> Returning<M> {
+        Returning { used }
+    }
+
+    /// The reader uses the memory of this entry no more. Orders that before every load that follows, as
+    /// [`order`](crate::order) does.
+    #[inline]
+    pub fn give_up(&self, entry: usize) {
+        // SYNC POINT `lent`: as in `Lending::lend`; the reader's loads of the memory come before.
+        self.used.clear_bits(1 << entry);
+        atomics::fence_behind_change();
     }
 }
 

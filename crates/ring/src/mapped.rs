@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use crate::atomics::{MappedWord, Ordering};
 use crate::copy;
-use crate::memory::{Contiguous, Memory, MemoryMut};
+use crate::memory::{Contiguous, Memory, MemoryBits, MemoryMut};
 
 /// Memory that this side may read and another party writes: the peer's, mapped read-only.
 ///
@@ -67,6 +67,15 @@ impl Mapped {
             unsafe { self.copy_out(offset, into) };
         }
         inside
+    }
+
+    /// Asks the processor for the line with the byte at `offset`, which will be read soon, if it lies inside of this memory.
+    #[inline(always)]
+    pub fn expect_soon_at(&self, offset: usize) {
+        if offset < self.len {
+            // SAFETY: in bounds (just checked), as all of its word is: the length is a multiple of 8.
+            unsafe { self.expect_soon(offset & !7) };
+        }
     }
 
     #[inline(always)]
@@ -185,6 +194,21 @@ unsafe impl MemoryMut for MappedMut {
         // A PREFETCHW leaves a line alone that is here, but shared; a store does not.
         // SAFETY: passed on.
         unsafe { self.store(offset, 0) };
+    }
+}
+
+// SAFETY: as for `MemoryMut`.
+unsafe impl MemoryBits for MappedMut {
+    #[inline(always)]
+    unsafe fn change_bits(&self, offset: usize, set: u64, clear: u64) {
+        // SAFETY: passed on.
+        let word = unsafe { self.0.word(offset) };
+        // ORDERING: pairs with `load` of the peer; `atomics::fence_behind_change` may follow.
+        if clear == 0 {
+            word.fetch_or(set, Ordering::SeqCst);
+        } else {
+            word.fetch_and(!clear, Ordering::SeqCst);
+        }
     }
 }
 

@@ -85,6 +85,21 @@ pub unsafe trait MemoryMut: Memory {
     }
 }
 
+/// Memory with words whose bits several threads of the holder change.
+///
+/// # Safety
+///
+/// As for [`MemoryMut`].
+pub unsafe trait MemoryBits: MemoryMut {
+    /// Changes bits of a word that other holders change as well, in one step with release ordering: sets those of `set`, and
+    /// clears those of `clear`. One of the two is 0.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Memory::load`].
+    unsafe fn change_bits(&self, offset: usize, set: u64, clear: u64);
+}
+
 /// Memory that lies in one piece of the address space, so that a claim can be written in place.
 ///
 /// # Safety

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use crate::atomics::{ModelWord, Ordering};
-use crate::memory::{Memory, MemoryMut};
+use crate::memory::{Memory, MemoryBits, MemoryMut};
 
 /// Shared words under loom. A clone sees the same words.
 #[derive(Debug, Clone)]
@@ -91,5 +91,18 @@ unsafe impl MemoryMut for Model {
         let offset = (offset + self.beyond) % self.len();
         // SAFETY: within the memory by the remainder, and what the caller promises otherwise.
         unsafe { self.store(offset, 0) };
+    }
+}
+
+// SAFETY: as above.
+unsafe impl MemoryBits for Model {
+    unsafe fn change_bits(&self, offset: usize, set: u64, clear: u64) {
+        let word = &self.words[offset / 8];
+        // ORDERING: pairs with `load`.
+        if clear == 0 {
+            word.fetch_or(set, Ordering::SeqCst);
+        } else {
+            word.fetch_and(!clear, Ordering::SeqCst);
+        }
     }
 }

@@ -269,6 +269,14 @@ impl<R: Memory, P: MemoryMut> Reader<R, P> {
 }
 
 impl<R: Memory, P: MemoryMut> Reader<R, P> {
+    /// Takes the line of the report back from the writer, if the writer has looked at it: stores the same position again. What
+    /// this side stores to the line soon does not wait then.
+    #[inline(always)]
+    pub fn own_report(&self) {
+        // SYNC POINT `report`: as in `release`; nothing is new.
+        self.report.publish(self.position);
+    }
+
     /// Follows the jump that [`peek`](Reader::peek) has found, to the memory where the writer goes on. Returns the old
     /// memory.
     ///

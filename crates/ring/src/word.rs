@@ -3,7 +3,7 @@
 use core::ptr::NonNull;
 
 use crate::mapped::{Mapped, MappedMut};
-use crate::memory::{Memory, MemoryMut};
+use crate::memory::{Memory, MemoryBits, MemoryMut};
 use crate::words::{Words, WordsMut};
 
 /// The first word of some memory, which is known to have one: so it is loaded and stored without a check, in safe code.
@@ -51,6 +51,22 @@ impl<M: MemoryMut> Word<M> {
     pub fn publish(&self, value: u64) {
         // SAFETY: the invariant of the field.
         unsafe { self.memory.publish(0, value) };
+    }
+}
+
+impl<M: MemoryBits> Word<M> {
+    /// Sets bits of a word that other holders change as well, as [`publish`](Word::publish) stores one.
+    #[inline(always)]
+    pub(crate) fn set_bits(&self, bits: u64) {
+        // SAFETY: the invariant of the field.
+        unsafe { self.memory.change_bits(0, bits, 0) };
+    }
+
+    /// Clears bits, as [`set_bits`](Word::set_bits) sets them.
+    #[inline(always)]
+    pub(crate) fn clear_bits(&self, bits: u64) {
+        // SAFETY: the invariant of the field.
+        unsafe { self.memory.change_bits(0, 0, bits) };
     }
 }
 

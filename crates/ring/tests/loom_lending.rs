@@ -17,7 +17,7 @@ use failing::must_fail;
 use loom::thread;
 use model::{check, explored};
 use ringmq_ring::model::Model;
-use ringmq_ring::{ENTRIES, Lending, LendingSeen, MemoryMut, Word};
+use ringmq_ring::{ENTRIES, Lending, LendingSeen, MemoryMut, Returning, Word};
 
 /// The name of the memory, and the position behind the record that names it.
 const NAME: u64 = 77;
@@ -50,7 +50,8 @@ fn lending(fault: Fault) {
         words::<ENTRIES>(&entry),
     );
     let written = Word::new(memory.clone()).unwrap();
-    let mut table = Lending::new(Word::new(used).unwrap(), words::<ENTRIES>(&entry));
+    let mut table = Lending::new(Word::new(used.clone()).unwrap(), words::<ENTRIES>(&entry));
+    let returning = Returning::new(Word::new(used).unwrap());
     let owner = thread::spawn(move || {
         // SAFETY: one word.
         unsafe { one.publish(0, 1) };
@@ -73,10 +74,10 @@ fn lending(fault: Fault) {
         let entry = table.lend(NAME).unwrap();
         position.publish(END);
         if fault == Fault::GivenUpFirst {
-            table.give_up(entry);
+            returning.give_up(entry);
         }
         assert_eq!(memory.load(), 0, "written while it was read");
-        table.give_up(entry);
+        returning.give_up(entry);
         // The entry has another name, which is none of the owner's affair.
         table.lend(NAME + 1).unwrap();
     });
@@ -101,4 +102,29 @@ fn a_position_before_the_name_is_too_early() {
 #[test]
 fn an_entry_that_is_given_up_too_early_is_written() {
     must_fail("written while it was read", || lending(Fault::GivenUpFirst));
+}
+
+/// One thread gives an entry up while another lends the next one: neither change is lost.
+#[test]
+fn entries_that_two_threads_change_do_not_undo_each_other() {
+    let lend_and_give_up = || {
+        let (position, used) = (Model::new(8), Model::new(8));
+        let entries: [Model; ENTRIES] = array::from_fn(|_| Model::new(8));
+        let words = || entries.clone().map(|entry| Word::new(entry).unwrap());
+        let seen = LendingSeen::new(
+            Word::new(position).unwrap(),
+            Word::new(used.clone()).unwrap(),
+            words(),
+        );
+        let mut table = Lending::new(Word::new(used.clone()).unwrap(), words());
+        let returning = Returning::new(Word::new(used).unwrap());
+        let first = table.lend(NAME).unwrap();
+        let other = thread::spawn(move || returning.give_up(first));
+        table.lend(NAME + 1).unwrap();
+        other.join().unwrap();
+        let seen = seen.look();
+        assert!(seen.is_home(0, NAME), "a bit that was cleared is set");
+        assert!(!seen.is_home(0, NAME + 1), "a bit that was set is clear");
+    };
+    explored(check(lend_and_give_up), 2);
 }

@@ -217,7 +217,7 @@ impl Receiver {
         let record = self.next(patience)?;
         if record.kind() == Kind::Blocks && !self.in_midst() {
             let place = self.place(&record)?;
-            let held = self.blocks().and_then(|blocks| blocks.hold(&place, vow));
+            let held = self.hold_block(&place, vow);
             if let Some(held) = held {
                 self.count(1, place.len());
                 // A doorbell that cannot be rung belongs to a peer that is gone; the next call says so.

@@ -6,12 +6,12 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use ringmq_ring::{Corrupt, Lending, Mapped, MappedMut, Reader, Record};
+use ringmq_ring::{Corrupt, Lending, Mapped, MappedMut, Reader, Record, Returning};
 use ringmq_sys::Ringer;
 
 use super::layout;
 use super::shared::Shared;
-use crate::blocks::{BlockName, LentBlock, LentTable, RingsOwner};
+use crate::blocks::{BlockName, Lender, LentBlock, LentTable, RingsOwner};
 use crate::maps::Map;
 use crate::vow::Vow;
 
@@ -76,7 +76,7 @@ impl fmt::Debug for HeldBlock {
 #[derive(Debug)]
 pub(crate) struct PeerBlocks {
     memory: Arc<Map>,
-    table: Arc<LentTable>,
+    table: Lender,
     /// The record of the message that the slot face lends, and its place. Invariant: `None` while a gathered message is lent.
     pub(super) lent: Option<(Record, Place)>,
 }
@@ -117,16 +117,18 @@ impl PeerBlocks {
     pub(super) fn new(memory: Map, shared: &Shared, ringer: &Arc<Ringer>) -> Box<PeerBlocks> {
         let (own, peer) = (&shared.own_control, &shared.peer_control);
         let entries = std::array::from_fn(|entry| layout::own(own, layout::LENT + 8 * entry));
-        let table = Lending::new(layout::own(own, layout::LENT_USED), entries);
+        let lending = Lending::new(layout::own(own, layout::LENT_USED), entries);
+        let returning = Returning::new(layout::own(own, layout::LENT_USED));
         let wanted = layout::seen(peer, layout::WANTED);
         let owner = Arc::new(TableWords {
             _own_control: Arc::clone(own),
             _peer_control: Arc::clone(peer),
             ringer: Arc::clone(ringer),
         });
+        let table = LentTable::new(shared.mark.clone(), returning, wanted, owner);
         Box::new(PeerBlocks {
             memory: Arc::new(memory),
-            table: Arc::new(LentTable::new(shared.mark.clone(), table, wanted, owner)),
+            table: Lender::new(lending, table),
             lent: None,
         })
     }
@@ -222,7 +224,7 @@ impl PeerBlocks {
     }
 
     /// Names a block in the table, before its record is passed. `None` if the table is full.
-    pub(super) fn hold(&self, place: &Place, _vow: Vow) -> Option<LentBlock> {
+    pub(super) fn hold(&mut self, place: &Place, _vow: Vow) -> Option<LentBlock> {
         // The vow is what makes `LentBlock::as_slice` sound.
         let first = self.address(place);
         let memory = Arc::clone(&self.memory);

@@ -115,6 +115,12 @@ impl Arena {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns true if a block is in memory of this arena that stays as long as there are connections, and is one of those
+    /// that are kept.
+    pub fn keeps(&self, block: &Block) -> bool {
+        block.is_kept_in(&self.recent)
+    }
+
     fn recent(&self) -> MutexGuard<'_, Recent<Part>> {
         recent::lock(&self.recent)
     }
@@ -152,9 +158,7 @@ impl Arena {
     fn clear_recent(&self) -> bool {
         let mut recent = self.recent();
         let parts = recent.take_all();
-        let any = parts.len() > 0;
-        parts.for_each(Part::free);
-        any
+        parts.map(Part::free).count() > 0
     }
 
     /// As [`allocate`](Arena::allocate), if a connection may send blocks.
@@ -174,12 +178,13 @@ impl Arena {
 
     fn take(&self, mut recent: MutexGuard<'_, Recent<Part>>, len: usize) -> Option<Block> {
         let units = len.max(1).div_ceil(UNIT);
-        let (part, untidy) = (recent.take(units), recent.untidy);
+        let (part, looks) = (recent.take(units), recent.looks());
         drop(recent);
-        if untidy {
+        if looks {
             self.readers.tidy_seldom();
         }
-        part.or_else(|| self.allocate_units(units)).map(Block::from)
+        let part = part.or_else(|| self.allocate_units(units))?;
+        Some(Block::new(part))
     }
 
     #[cold]
@@ -214,13 +219,21 @@ impl Arena {
     fn needs_care(&self, has_blocks_out: impl FnOnce() -> bool) -> bool {
         let inside = self.lock();
         let kept = inside.kept();
-        inside.is_large() && inside.bytes() > kept && (inside.free() > kept || has_blocks_out())
+        let has_large = self.recent().has_large();
+        has_large
+            || (inside.is_large()
+                && inside.bytes() > kept
+                && (inside.free() > kept || has_blocks_out()))
     }
 
     /// Gives segments without blocks back to the kernel, if there is more free memory than the arena keeps. Returns true if
     /// one has gone. `untidy`: the readers have to be looked after anyway.
     fn tidy(&self, now: Instant, untidy: bool) -> bool {
         let mut inside = self.lock();
+        let unused = self.recent().take_unused();
+        if let Some(unused) = unused {
+            unused.free();
+        }
         let any_gone = inside.tidy(now);
         self.recent().untidy = untidy || inside.is_large();
         any_gone
@@ -327,9 +340,9 @@ impl Inside {
             let pages = memory.huge_pages();
             self.refused = pages.unwrap_or(Err(HugePagesError::Memory)).err();
         }
-        // What is kept keeps its segment: one that stays anyway.
+        // What is kept for long keeps its segment: one that stays anyway.
         let is_kept = self.segments.is_empty() && memory.mapping().len() <= self.kept();
-        let recent = is_kept.then(|| Arc::clone(&arena.recent));
+        let recent = Some((Arc::clone(&arena.recent), is_kept));
         let refused = self.refused.filter(|_| huge);
         let number = arena.readers.take_number()?;
         let segment = ArenaSegment::new(number, memory, self.memory.prefault, refused, recent)?;

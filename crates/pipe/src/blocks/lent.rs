@@ -1,26 +1,28 @@
 //! Blocks that a reader holds where they lie.
 
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use ringmq_ring::{Lending, Mapped, MappedMut, Word};
+use ringmq_ring::{Lending, Mapped, MappedMut, Returning, Word};
 use ringmq_sys::ForkMark;
 
 use crate::maps::Map;
 
-/// The table of the blocks that this side holds of one peer. The owner reads it.
+/// The table of the blocks that this side holds of one peer, as its receiver fills it. The owner reads it.
+#[derive(Debug)]
+pub(crate) struct Lender {
+    lending: Lending<MappedMut>,
+    table: Arc<LentTable>,
+}
+
+/// The same table, as blocks that are dropped in any thread need it.
 #[derive(Debug)]
 pub(crate) struct LentTable {
     mark: ForkMark,
-    inside: Mutex<Inside>,
-    owner: Arc<dyn RingsOwner>,
-}
-
-#[derive(Debug)]
-struct Inside {
-    table: Lending<MappedMut>,
+    returning: Returning<MappedMut>,
     /// The owner may wait for memory.
     wanted: Word<Mapped>,
+    owner: Arc<dyn RingsOwner>,
 }
 
 /// A block of a peer, which is not written as long as this lives, if the peer is honest.
@@ -43,49 +45,61 @@ unsafe impl Send for LentBlock {}
 // SAFETY: as above; by shared reference it is only read.
 unsafe impl Sync for LentBlock {}
 
-impl LentTable {
-    /// The words have to be those of one slot, which `owner` keeps, and nothing else writes them. `wanted` is the peer's
-    /// word.
-    pub(crate) fn new(
-        mark: ForkMark,
-        table: Lending<MappedMut>,
-        wanted: Word<Mapped>,
-        owner: Arc<dyn RingsOwner>,
-    ) -> LentTable {
-        LentTable {
-            mark,
-            inside: Mutex::new(Inside { table, wanted }),
-            owner,
+impl Lender {
+    /// To be made once for the words of a slot.
+    pub(crate) fn new(lending: Lending<MappedMut>, table: LentTable) -> Lender {
+        Lender {
+            lending,
+            table: Arc::new(table),
         }
     }
 
     /// Names a block in the table, before the position passes its record. `None` if the table is full.
+    #[inline]
     pub(crate) fn lend(
-        self: &Arc<LentTable>,
+        &mut self,
         name: u64,
         memory: Arc<Map>,
         first: NonNull<u8>,
         len: usize,
     ) -> Option<LentBlock> {
-        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = inside.table.lend(name)?;
+        // Before the stores: the count would wait until their line has come from the owner, who looks at it.
+        let table = Arc::clone(&self.table);
+        let entry = self.lending.lend(name)?;
         Some(LentBlock {
-            table: Arc::clone(self),
+            table,
             _memory: memory,
             entry,
             first,
             len,
         })
     }
+}
+
+impl LentTable {
+    /// The words have to be those of one slot, which `owner` keeps, and nothing else writes them but the [`Lending`] of
+    /// the same slot. `wanted` is the peer's word.
+    pub(crate) fn new(
+        mark: ForkMark,
+        returning: Returning<MappedMut>,
+        wanted: Word<Mapped>,
+        owner: Arc<dyn RingsOwner>,
+    ) -> LentTable {
+        LentTable {
+            mark,
+            returning,
+            wanted,
+            owner,
+        }
+    }
 
     /// Gives an entry up. Returns true if the owner waits for memory.
+    #[inline]
     fn give_up(&self, entry: usize) -> bool {
-        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        inside.table.give_up(entry);
-        // ORDERING: the bit before the look; pairs with the fence in `Wanted::arm`. Each entry that is given up rings a
-        // sender that waits: which of them it needs is not known here.
-        ringmq_ring::order();
-        inside.wanted.load() & 1 != 0
+        // ORDERING: the bit before the look, as `give_up` orders it; pairs with the fence in `Wanted::arm`. Each entry that is
+        // given up rings a sender that waits: which of them it needs is not known here.
+        self.returning.give_up(entry);
+        self.wanted.load() & 1 != 0
     }
 }
 

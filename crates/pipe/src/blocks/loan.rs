@@ -16,6 +16,11 @@ pub type Keep = Arc<dyn Any + Send + Sync>;
 
 /// Time between two looks whether the process of a reader has ended.
 const LOOK: Duration = Duration::from_millis(100);
+/// Blocks that may be out before a send looks which of them are home. The look takes the line of the reader's table from the
+/// reader, who writes it next.
+const LAG: usize = 3;
+/// Bytes of those blocks, and of the next, at most: more of them would not stay in the caches.
+const LAG_BYTES: u64 = 1 << 20;
 
 /// The blocks that were sent on one connection and may still be used by their reader.
 pub(crate) struct Loan {
@@ -213,8 +218,67 @@ impl OpenLoan<'_> {
         });
     }
 
+    /// Returns true if one more block of so many bytes is within the window. Two blocks always are: the program fills one
+    /// while the reader has the other.
+    #[inline]
+    pub(crate) fn admits(&self, bytes: u64, window: u64) -> bool {
+        self.out() < 2 || self.inside.bytes + bytes <= window
+    }
+
+    /// Bytes that the sending socket uses for all of its peers.
+    #[inline]
+    pub(crate) fn total(&self) -> u64 {
+        self.loan.total()
+    }
+
+    /// Blocks that are not known to be home.
+    fn out(&self) -> usize {
+        self.inside.sent.len() + self.inside.lent.len()
+    }
+
+    /// As [`send`](OpenLoan::send), and lets go of blocks that came home. Returns their bytes.
+    #[inline]
+    pub(crate) fn send_and_collect(
+        &mut self,
+        name: u64,
+        bytes: u64,
+        keep: Keep,
+        position: u64,
+        came_home: fn(Keep, u64),
+    ) -> u64 {
+        let came = if self.out() < LAG && self.inside.bytes + bytes <= LAG_BYTES {
+            0
+        } else {
+            self.collect_uncounted(came_home)
+        };
+        let inside = &mut *self.inside;
+        inside.bytes += bytes;
+        inside.sent.push_back(Held {
+            position,
+            name,
+            bytes,
+            keep,
+        });
+        // A flow in which each block comes home in turn changes no count that other threads change.
+        if bytes > came {
+            self.loan.total.add(bytes - came);
+        } else if came > bytes {
+            self.loan.total.subtract(came - bytes);
+        }
+        came
+    }
+
     /// Lets go of blocks that came home. Returns their bytes.
     pub(crate) fn collect(&mut self) -> u64 {
+        let came = self.collect_uncounted(|keep, _| drop(keep));
+        if came > 0 {
+            self.loan.total.subtract(came);
+        }
+        came
+    }
+
+    /// As [`collect`](OpenLoan::collect), without the total of the socket.
+    fn collect_uncounted(&mut self, came_home: fn(Keep, u64)) -> u64 {
         let inside = &mut *self.inside;
         if inside.bytes == 0 {
             return 0;
@@ -226,27 +290,24 @@ impl OpenLoan<'_> {
             return 0;
         }
         let bytes = &mut inside.bytes;
-        let mut is_home = |held: &Held| {
-            let is_home = seen.is_home(held.position, held.name);
-            if is_home {
-                *bytes -= held.bytes;
-            }
-            is_home
+        let mut home = |held: Held| {
+            *bytes -= held.bytes;
+            came_home(held.keep, held.bytes);
         };
-        inside.lent.retain(|held| !is_home(held));
+        let lent = &mut inside.lent;
+        lent.extract_if(.., |held| seen.is_home(held.position, held.name))
+            .for_each(&mut home);
         while let Some(held) = inside
             .sent
             .pop_front_if(|held| held.position <= seen.position())
         {
-            if !is_home(&held) {
-                inside.lent.push(held);
+            if seen.is_home(held.position, held.name) {
+                home(held);
+            } else {
+                lent.push(held);
             }
         }
-        let came = before - inside.bytes;
-        if came > 0 {
-            self.loan.total.subtract(came);
-        }
-        came
+        before - inside.bytes
     }
 
     /// Bytes of blocks that have not come home.

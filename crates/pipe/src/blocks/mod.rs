@@ -25,9 +25,9 @@ pub use arena::{Arena, ArenaMemory, ArenaUse, Readers};
 pub use lent::LentBlock;
 pub use ringmq_sys::HugePagesError;
 
-pub(crate) use lent::{LentTable, RingsOwner};
+pub(crate) use lent::{Lender, LentTable, RingsOwner};
 pub use loan::Keep;
-pub(crate) use loan::{Loan, Words};
+pub(crate) use loan::{Loan, OpenLoan, Words};
 pub use segment::Block;
 pub(crate) use segment::{ArenaSegment, UNIT, capacity_for};
 pub(crate) use told::{TellsPeer, Told};

@@ -27,8 +27,8 @@ pub(crate) struct ArenaSegment {
     /// To send to peers. `None` if no further peer gets the memory.
     descriptor: Option<OwnedFd>,
     space: Mutex<Space>,
-    /// Where freed blocks go first.
-    recent: Option<Arc<Mutex<Recent<Part>>>>,
+    /// Where freed blocks go first, and whether all of them do: the segment stays as long as there are connections.
+    recent: Option<(Arc<Mutex<Recent<Part>>>, bool)>,
     is_huge: bool,
     /// Why it has ordinary pages, where huge ones were asked for.
     refused: Option<HugePagesError>,
@@ -72,7 +72,7 @@ impl ArenaSegment {
         memory: OwnMemory,
         prefault: bool,
         refused: Option<HugePagesError>,
-        recent: Option<Arc<Mutex<Recent<Part>>>>,
+        recent: Option<(Arc<Mutex<Recent<Part>>>, bool)>,
     ) -> Option<ArenaSegment> {
         let is_huge = memory.huge_pages() == Some(Ok(()));
         let (memory, descriptor) = memory.into_parts();
@@ -140,7 +140,8 @@ impl ArenaSegment {
 
     /// A block of `len` bytes, whose contents are those of an earlier block or zeros. `None` if there is no room.
     pub(crate) fn allocate_bytes(self: &Arc<ArenaSegment>, len: usize) -> Option<Block> {
-        self.allocate(len.max(1).div_ceil(UNIT)).map(Block::from)
+        let part = self.allocate(len.max(1).div_ceil(UNIT))?;
+        Some(Block::new(part))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -178,12 +179,50 @@ impl ArenaSegment {
 }
 
 impl Block {
+    pub(super) fn new(part: Part) -> Block {
+        Block {
+            part: ManuallyDrop::new(part),
+            paid: Tally::new(),
+        }
+    }
+
+    /// Takes the lines that the next owner of the memory writes first from the reader, who has read them: most often the
+    /// peer is at work now, and this side waits for it (docs/performance.md, "blocks").
+    fn own_lines(&mut self, len: usize) {
+        let last = len.saturating_sub(1) & !7;
+        let bytes = self.as_mut_slice();
+        for at in [0, last] {
+            if let Some(word) = bytes.get_mut(at..at + 8) {
+                // A plain store may be left out: nothing reads it.
+                // SAFETY: aligned to 8, as the block and the offset are, and within it.
+                unsafe { word.as_mut_ptr().cast::<u64>().write_volatile(0) };
+            }
+        }
+    }
+
     /// The first byte, and the number of bytes, which may be more than was asked for. They are initialised.
     pub fn place(&self) -> (NonNull<u8>, usize) {
         let memory = self.part.segment.memory.as_ptr();
         // SAFETY: the allocator gives out offsets within the segment.
         let first = unsafe { memory.add(self.part.allocation.offset as usize * UNIT) };
         (first, self.part.units * UNIT)
+    }
+
+    /// Makes a block that was sent, with `len` bytes, and that no reader uses any more, as good as a new one.
+    pub fn renew(&mut self, len: usize) {
+        self.paid = Tally::new();
+        self.own_lines(len);
+    }
+
+    pub(super) fn is_kept_in(&self, recent: &Arc<Mutex<Recent<Part>>>) -> bool {
+        let kept = self.part.segment.recent.as_ref();
+        kept.is_some_and(|(kept, stays)| *stays && Arc::ptr_eq(kept, recent))
+            && self.part.units <= recent::UNITS_MOST
+    }
+
+    /// Returns true if a new block of `len` bytes would have as much memory.
+    pub fn is_for(&self, len: usize) -> bool {
+        self.part.units == len.max(1).div_ceil(UNIT)
     }
 
     /// Returns true in a forked child, if the block is its parent's: a child that writes there changes it.
@@ -206,7 +245,8 @@ impl Block {
         unsafe { std::slice::from_raw_parts(first.as_ptr(), len) }
     }
 
-    pub(crate) fn name(&self) -> BlockName {
+    /// Where it is.
+    pub fn name(&self) -> BlockName {
         BlockName {
             segment: self.part.segment.number,
             offset: u64::from(self.part.allocation.offset) * UNIT as u64,
@@ -226,29 +266,23 @@ impl Block {
     }
 }
 
-impl From<Part> for Block {
-    fn from(part: Part) -> Block {
-        Block {
-            part: ManuallyDrop::new(part),
-            paid: Tally::new(),
-        }
-    }
-}
-
 impl Drop for Block {
     fn drop(&mut self) {
-        // SAFETY: the value is not used again.
-        let part = unsafe { ManuallyDrop::take(&mut self.part) };
         // A forked child has a copy of the allocator's state, and perhaps of a lock that another thread held.
-        if !part.segment.memory.mark().is_here() {
+        if self.is_inherited() {
+            // SAFETY: the value is not used again.
+            drop(unsafe { ManuallyDrop::take(&mut self.part) });
             return;
         }
+        // SAFETY: the value is not used again.
+        let part = unsafe { ManuallyDrop::take(&mut self.part) };
         let rest = match &part.segment.recent {
-            Some(recent) => {
+            Some((recent, stays)) => {
+                let stays = *stays;
                 let recent = NonNull::from(&**recent);
                 // SAFETY: the arena keeps it, and so does the segment, which is in `part`, or else in what `part` goes to.
                 let recent = unsafe { recent.as_ref() };
-                recent::lock(recent).keep(part.units, part)
+                recent::lock(recent).keep(part.units, stays, part)
             }
             None => Some(part),
         };

@@ -112,6 +112,68 @@ pub(super) fn contents<P: MemoryMut>(
     (end == record.len()).then_some(Contents::Several(start, lens))
 }
 
+/// Bytes of a record of one block, and of one with an empty part before the block.
+pub(super) const SOLE: usize = 24;
+pub(super) const ENVELOPED: usize = 40;
+
+/// A message of one block, or of an empty part and a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sole {
+    pub(super) enveloped: bool,
+    pub(super) name: BlockName,
+    pub(super) len: usize,
+}
+
+impl Sole {
+    /// Reads the table of a record with blocks, once, if it is of one. Whether the block exists is not known here.
+    #[inline]
+    pub(super) fn read<P: MemoryMut>(
+        reader: &Reader<Mapped, P>,
+        incoming: &Incoming,
+    ) -> Option<Sole> {
+        let (enveloped, [size, name]) = match incoming.record.len() {
+            SOLE => {
+                let [count, block @ ..] = words::<P, SOLE, 3>(reader, incoming)?;
+                (count == 1).then_some((false, block))
+            }
+            ENVELOPED => {
+                let [count, first, place, block @ ..] = words::<P, ENVELOPED, 5>(reader, incoming)?;
+                ((count, first, place) == (2, 0, 0)).then_some((true, block))
+            }
+            _ => None,
+        }?;
+        Some(Sole {
+            enveloped,
+            name: BlockName::decode(name)?,
+            len: usize::try_from(size).ok()?,
+        })
+    }
+}
+
+impl From<Sole> for Contents {
+    fn from(sole: Sole) -> Contents {
+        let mut parts = SmallVec::new();
+        if sole.enveloped {
+            parts.push((PartPlace::Record(ENVELOPED), 0));
+        }
+        parts.push((PartPlace::Block(sole.name), sole.len));
+        Contents::Blocks(parts)
+    }
+}
+
+/// The first words of a record.
+fn words<P: MemoryMut, const BYTES: usize, const WORDS: usize>(
+    reader: &Reader<Mapped, P>,
+    incoming: &Incoming,
+) -> Option<[u64; WORDS]> {
+    let bytes: [u8; BYTES] = array(reader, incoming, 0)?;
+    let mut words = [0; WORDS];
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_ne_bytes(*bytes);
+    }
+    Some(words)
+}
+
 /// The table of a record with blocks: the number of parts, and for each its length and the name of its block, or 0 for one
 /// in the record. Whether the blocks exist is not known here.
 fn blocks<P: MemoryMut>(reader: &Reader<Mapped, P>, incoming: &Incoming) -> Option<Contents> {

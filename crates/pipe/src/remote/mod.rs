@@ -34,7 +34,7 @@ mod unread;
 
 use std::sync::Arc;
 
-use ringmq_ring::{Lending, LendingSeen, Mapped, MappedMut, Word};
+use ringmq_ring::{Lending, LendingSeen, Mapped, MappedMut, Returning, Word};
 use ringmq_sys::ForkMark;
 
 pub use contents::{Contents, Incoming, PARTS_MOST, PartPlace};
@@ -52,7 +52,7 @@ pub use unread::{Unread, Witness};
 
 pub use crate::refusal::RefusalReason;
 
-use crate::blocks::{LentTable, Loan, Readers, RingsOwner, TellsPeer, Told, Words};
+use crate::blocks::{Lender, LentTable, Loan, Readers, RingsOwner, TellsPeer, Told, Words};
 use crate::maps::Map;
 use control::Slot;
 
@@ -123,12 +123,14 @@ impl Common {
     }
 
     /// The table of the peer's blocks that this side holds. To be made once: it is the writer of its words.
-    fn lent_table(self: &Arc<Common>) -> Arc<LentTable> {
+    fn lender(self: &Arc<Common>) -> Lender {
         let entries = std::array::from_fn(|entry| self.own(layout::LENT + 8 * entry));
-        let table = Lending::new(self.own(layout::LENT_USED), entries);
+        let lending = Lending::new(self.own(layout::LENT_USED), entries);
+        let returning = Returning::new(self.own(layout::LENT_USED));
         let wanted = self.seen(layout::WANTED_POSITION);
         let owner = Arc::clone(self);
-        Arc::new(LentTable::new(self.mark.clone(), table, wanted, owner))
+        let table = LentTable::new(self.mark.clone(), returning, wanted, owner);
+        Lender::new(lending, table)
     }
 
     fn generation(&self) -> Word<Mapped> {

@@ -142,6 +142,20 @@ impl Patience {
     pub(super) fn wait<E>(
         &mut self,
         policy: LateReader,
+        look: impl FnMut() -> Result<Seen, E>,
+    ) -> Result<bool, E> {
+        self.wait_awake(policy, Duration::ZERO, look)
+    }
+
+    /// As [`wait`](Patience::wait). A sender that sleeps between two looks spins first, for this time.
+    ///
+    /// # Errors
+    ///
+    /// The error of `look`.
+    pub(super) fn wait_awake<E>(
+        &mut self,
+        policy: LateReader,
+        awake: Duration,
         mut look: impl FnMut() -> Result<Seen, E>,
     ) -> Result<bool, E> {
         if policy == LateReader::GrowAtOnce {
@@ -152,9 +166,9 @@ impl Patience {
             return Ok(last.room);
         }
         let begun = Instant::now();
-        let (mut moved, mut looks) = (begun, 0);
+        let (mut now, mut moved, mut looks) = (begun, begun, 0);
         loop {
-            if policy == LateReader::Spin {
+            if policy == LateReader::Spin || now - begun < awake {
                 for _ in 0..SPINS {
                     std::hint::spin_loop();
                 }
@@ -162,7 +176,7 @@ impl Patience {
                 ringmq_sys::rest(PAUSE);
             }
             let seen = look()?;
-            let now = Instant::now();
+            now = Instant::now();
             looks += 1;
             if seen.position != last.position {
                 (moved, looks) = (now, 0);

@@ -5,9 +5,9 @@ use std::mem;
 
 use ringmq_message::{Frame, LARGE};
 use ringmq_pipe::blocks::Arena;
-use ringmq_pipe::remote;
+use ringmq_pipe::remote::{self, OutPart};
 
-use crate::block;
+use crate::block::{self, EndsSpare};
 use crate::mail::{Failure, Unsent};
 use crate::peers::blocks::{self, COPIED_LEAST};
 use crate::peers::health::Health;
@@ -16,6 +16,7 @@ use crate::peers::health::Health;
 #[derive(Debug)]
 pub(crate) struct SharedOutlet {
     sender: remote::Sender,
+    _spare: EndsSpare,
     /// A message has begun with an empty part, and nothing but that. Invariant: `parts` is empty then.
     delimited: bool,
     /// The parts of a message that is not sent yet.
@@ -32,6 +33,7 @@ impl From<Unsent> for SharedOutlet {
     fn from(unsent: Unsent) -> SharedOutlet {
         SharedOutlet {
             sender: unsent.sender,
+            _spare: EndsSpare,
             delimited: false,
             parts: unsent.parts,
             waits: true,
@@ -45,6 +47,7 @@ impl SharedOutlet {
     pub(super) fn new(sender: remote::Sender) -> Box<SharedOutlet> {
         Box::new(SharedOutlet {
             sender,
+            _spare: EndsSpare,
             delimited: false,
             parts: Vec::new(),
             waits: false,
@@ -84,12 +87,12 @@ impl SharedOutlet {
     }
 
     #[inline]
-    pub(super) fn push(&mut self, frame: Frame, last: bool) {
+    pub(super) fn push(&mut self, mut frame: Frame, last: bool) {
         if !last {
             self.parts().push(frame);
             return;
         }
-        match self.send_last_frame(&frame) {
+        match self.send_last_frame(&mut frame) {
             Some(Ok(())) => {}
             unsent => self.keep(frame, unsent),
         }
@@ -168,9 +171,9 @@ impl SharedOutlet {
         Some(sent)
     }
 
-    /// As [`send_last`](SharedOutlet::send_last), of a frame that may be in a block.
+    /// As [`send_last`](SharedOutlet::send_last), of a frame that may be in a block. A frame that was sent may be empty.
     #[inline(always)]
-    fn send_last_frame(&mut self, frame: &Frame) -> Option<Result<(), remote::PushError>> {
+    fn send_last_frame(&mut self, frame: &mut Frame) -> Option<Result<(), remote::PushError>> {
         if frame.foreign_memory().is_some() && frame.len() >= LARGE {
             return self.send_block(frame);
         }
@@ -179,19 +182,44 @@ impl SharedOutlet {
 
     /// As [`send_last_frame`](SharedOutlet::send_last_frame), if it is in a block of this process.
     #[inline(never)]
-    fn send_block(&mut self, frame: &Frame) -> Option<Result<(), remote::PushError>> {
+    fn send_block(&mut self, frame: &mut Frame) -> Option<Result<(), remote::PushError>> {
         let enveloped = match &self.parts[..] {
             [] => self.delimited,
             [first] if first.is_empty() => true,
             _ => return None,
         };
-        let (block, keep) = block::block_of(frame)?;
-        let sent = self.sender.push_block(enveloped, block, frame.len(), keep);
+        let (name, len) = (block::name_of(frame)?, frame.len());
+        let keep = frame.take_foreign()?;
+        let sent = match self
+            .sender
+            .push_block(enveloped, name, len, keep, block::came_home)
+        {
+            Ok(()) => Ok(()),
+            Err(keep) => {
+                block::put_back(frame, keep, len);
+                self.send_block_slowly(enveloped, frame)?
+            }
+        };
         if sent.is_ok() {
             self.delimited = false;
             self.parts.clear();
         }
         Some(sent)
+    }
+
+    #[cold]
+    fn send_block_slowly(
+        &mut self,
+        enveloped: bool,
+        frame: &Frame,
+    ) -> Option<Result<(), remote::PushError>> {
+        let (block, keep) = block::block_of(frame)?;
+        let parts = [
+            OutPart::Bytes(&[]),
+            OutPart::Block(block, frame.len(), &keep),
+        ];
+        let parts = if enveloped { &parts } else { &parts[1..] };
+        Some(self.sender.push_blocks(parts))
     }
 
     /// Sends a message with this last part of fewer than `block` bytes, if it has no other part, or an empty one before. Returns `None` if there

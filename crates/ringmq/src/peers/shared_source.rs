@@ -285,7 +285,12 @@ impl SharedSource {
         };
         if let Some(held) = self.hold(place, len) {
             *frame = held;
-        } else {
+            frame.keep_properties(&self.properties);
+            self.receiver.done_held(incoming);
+            self.delimited = false;
+            return true;
+        }
+        {
             let copied = frame.take_memory(len).and_then(|mut bytes| {
                 self.receiver.append_to(&incoming, place, len, &mut bytes)?;
                 Ok(bytes)

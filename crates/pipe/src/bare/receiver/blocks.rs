@@ -7,7 +7,9 @@ use ringmq_ring::{Corrupt, Record};
 use super::super::error::RecvError;
 use super::super::held::{PeerBlocks, Place};
 use super::Receiver;
+use crate::blocks::LentBlock;
 use crate::maps::Map;
+use crate::vow::Vow;
 
 impl Receiver {
     /// Takes the peer's memory for blocks. To be called once, before anything is received.
@@ -34,8 +36,9 @@ impl Receiver {
         }
     }
 
-    pub(in crate::bare) fn blocks(&self) -> Option<&PeerBlocks> {
-        self.blocks.as_deref()
+    /// Names a block in the table, before its record is passed. `None` if the table is full.
+    pub(in crate::bare) fn hold_block(&mut self, place: &Place, vow: Vow) -> Option<LentBlock> {
+        self.blocks.as_mut()?.hold(place, vow)
     }
 
     /// Notes a message in a block that is to be lent.
@@ -110,7 +113,8 @@ impl Receiver {
     ) -> Result<usize, RecvError> {
         let place = self.place(&record)?;
         let copied = self
-            .blocks()
+            .blocks
+            .as_deref()
             .map_or(0, |blocks| blocks.copy_out(&place, self.taken, into));
         self.taken += copied;
         if self.taken >= place.len() {

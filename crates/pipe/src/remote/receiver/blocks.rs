@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use ringmq_ring::Kind;
 
-use super::super::contents::{Contents, Incoming, PartPlace, contents};
+use super::super::contents::{Incoming, PartPlace, Sole, contents};
 use super::super::courier::Missing;
 use super::super::segment;
-use super::Receiver;
+use super::{Checked, Receiver};
 use crate::blocks::{BlockName, LentBlock};
 use crate::maps::Map;
 use crate::vow::Vow;
@@ -23,12 +23,10 @@ impl Receiver {
         if record.kind() != Kind::Blocks || self.check_blocks(&incoming).is_err() {
             return None;
         }
-        let Some((_, Contents::Blocks(parts))) = &self.checked else {
-            return None;
-        };
-        match parts[..] {
-            [(place, len)] if !enveloped => Some((incoming, place, len)),
-            [(_, 0), (place, len)] if enveloped => Some((incoming, place, len)),
+        match &self.checked {
+            Some((_, Checked::Sole(sole))) if sole.enveloped == enveloped => {
+                Some((incoming, PartPlace::Block(sole.name), sole.len))
+            }
             _ => None,
         }
     }
@@ -40,21 +38,37 @@ impl Receiver {
         if matches!(self.checked, Some((position, _)) if position == here) {
             return Ok(());
         }
-        let contents = contents(reader, incoming).ok_or(Missing::Wrong)?;
-        for (place, len) in contents.parts() {
-            if let PartPlace::Block(name) = place {
-                let memory = self.find_segment(name)?;
-                let end = usize::try_from(name.offset)
-                    .ok()
-                    .and_then(|at| at.checked_add(len));
-                let fits = end.is_some_and(|end| end <= memory.len());
-                if !fits || !name.offset.is_multiple_of(8) {
-                    return Err(Missing::Wrong);
-                }
-                self.found = Some((name.segment, memory));
+        reader.own_report();
+        let checked = match Sole::read(reader, incoming) {
+            Some(sole) => {
+                self.check_block(sole.name, sole.len)?;
+                Checked::Sole(sole)
             }
-        }
-        self.checked = Some((here, contents));
+            None => {
+                let contents = contents(reader, incoming).ok_or(Missing::Wrong)?;
+                for (place, len) in contents.parts() {
+                    if let PartPlace::Block(name) = place {
+                        self.check_block(name, len)?;
+                    }
+                }
+                Checked::Other(contents)
+            }
+        };
+        self.checked = Some((here, checked));
+        Ok(())
+    }
+
+    /// Checks that a block lies in a segment that is here, and asks the processor for its first and last line.
+    fn check_block(&mut self, name: BlockName, len: usize) -> Result<(), Missing> {
+        let memory = self.find_segment(name)?;
+        let offset = usize::try_from(name.offset).map_err(|_| Missing::Wrong)?;
+        let end = offset.checked_add(len);
+        let end = end.filter(|end| *end <= memory.len() && offset.is_multiple_of(8));
+        let end = end.ok_or(Missing::Wrong)?;
+        let bytes = segment::readable(&memory);
+        bytes.expect_soon_at(offset);
+        bytes.expect_soon_at(end.saturating_sub(1));
+        self.found = Some((name.segment, memory));
         Ok(())
     }
 
@@ -106,7 +120,10 @@ impl Receiver {
         let PartPlace::Block(name) = place else {
             return None;
         };
-        let memory = self.segment_of(name).ok()?;
+        let memory = match self.found.take() {
+            Some((number, memory)) if number == name.segment => memory,
+            _ => self.find_segment(name).ok()?,
+        };
         let offset = usize::try_from(name.offset).ok()?;
         if offset.checked_add(len)? > memory.len() {
             return None;

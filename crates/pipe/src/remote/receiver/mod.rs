@@ -8,10 +8,10 @@ use ringmq_ring::{
     Corrupt, Kind, Look, Mapped, MappedMut, Reader, Record, Room, WantedSeen, Word, words,
 };
 
-use super::contents::{Contents, Incoming, PartPlace, append, contents};
+use super::contents::{Contents, Incoming, PartPlace, Sole, append, contents};
 use super::courier::Missing;
 use super::{Common, layout, segment};
-use crate::blocks::LentTable;
+use crate::blocks::Lender;
 use crate::maps::{Counted, Map};
 use crate::marks::{step, together};
 
@@ -38,11 +38,11 @@ pub struct Receiver {
     /// The segments of the sender's arena that this end has seen.
     blocks: Vec<(u32, Weak<Map>)>,
     /// The position and the parts of a record with blocks that was checked. They are not read again.
-    checked: Option<(u64, Contents)>,
+    checked: Option<(u64, Checked)>,
     /// The segment of the last block of that record.
     found: Option<(u32, Arc<Map>)>,
     /// Names the blocks that this side holds.
-    table: Arc<LentTable>,
+    table: Lender,
 
     received: u64,
     reported: u64,
@@ -54,6 +54,13 @@ pub struct Receiver {
     peer_mark: Word<Mapped>,
     wanted_room: WantedSeen<Mapped>,
     wanted_credit: WantedSeen<Mapped>,
+}
+
+/// The parts of a record with blocks.
+#[derive(Debug)]
+enum Checked {
+    Sole(Sole),
+    Other(Contents),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +130,7 @@ impl Receiver {
             blocks: Vec::new(),
             checked: None,
             found: None,
-            table: common.lent_table(),
+            table: common.lender(),
             received: 0,
             reported: 0,
             step: 1,
@@ -208,7 +215,8 @@ impl Receiver {
             return false;
         };
         match (incoming.record.kind(), &self.checked) {
-            (Kind::Blocks, Some((_, Contents::Blocks(parts)))) => {
+            (Kind::Blocks, Some((_, Checked::Sole(sole)))) => sole.enveloped && sole.len < below,
+            (Kind::Blocks, Some((_, Checked::Other(Contents::Blocks(parts))))) => {
                 matches!(parts[..], [(_, 0), (_, len)] if len < below)
             }
             _ => incoming.is_enveloped_below(below),
@@ -417,7 +425,10 @@ impl Receiver {
         let found = match &self.reader {
             Ok(_) if incoming.record.kind() == Kind::Blocks => {
                 let checked = self.checked.as_ref();
-                checked.map(|(_, contents)| contents.clone())
+                checked.map(|(_, checked)| match checked {
+                    Checked::Sole(sole) => Contents::from(*sole),
+                    Checked::Other(contents) => contents.clone(),
+                })
             }
             Ok(reader) => contents(reader, incoming),
             Err(_) => None,
@@ -499,6 +510,16 @@ impl Receiver {
         let passed = reader.release(incoming.record);
         // A sender may wait for a block, which is much larger than its record.
         self.taken_one(passed || is_blocks);
+    }
+
+    /// As [`done`](Receiver::done), of a message of one block that this side [holds](Receiver::hold). A sender that waits for
+    /// the block is rung when the block is given up.
+    #[inline]
+    pub fn done_held(&mut self, incoming: Incoming) {
+        if let Ok(reader) = &mut self.reader {
+            let passed = reader.release(incoming.record);
+            self.taken_one(passed);
+        }
     }
 
     #[cold]

@@ -1,17 +1,17 @@
 //! Messages whose long parts are blocks of the arena.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ringmq_ring::Kind;
 use ringmq_sys::cpu;
 use smallvec::SmallVec;
 
-use super::super::contents::table_of_blocks;
+use super::super::contents::{ENVELOPED, SOLE, table_of_blocks};
 use super::super::patience::{LateReader, Patience, Seen};
 use super::super::segment::FIRST;
 use super::{AGAIN, DEAR, PushError, Sender};
-use crate::blocks::{Arena, Block, Keep, Loan, Readers};
+use crate::blocks::{Arena, Block, BlockName, Keep, Loan, OpenLoan, Readers};
 
 /// A part of a message to be sent.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,10 @@ pub enum OutPart<'a> {
     /// The first bytes of a block, and what keeps the block from being written as long as the reader may use it.
     Block(&'a Block, usize, &'a Keep),
 }
+
+/// A sender spins for this time before it sleeps: a reader in place takes less than a microsecond for a block, and a sleep 50
+/// and more.
+const AWAKE: Duration = Duration::from_micros(20);
 
 /// What a sender knows of the blocks that it sends.
 #[derive(Debug)]
@@ -69,9 +73,8 @@ impl BlockFlow {
         }
     }
 
-    fn is_told(&self, block: &Block) -> bool {
-        let number = block.segment().number();
-        self.told.iter().rev().any(|other| *other == number)
+    fn is_told(&self, name: BlockName) -> bool {
+        self.told.iter().rev().any(|other| *other == name.segment)
     }
 }
 
@@ -83,10 +86,6 @@ impl<'a> OutPart<'a> {
         }
     }
 }
-
-/// Bytes of a record of one block, and of one with an empty part before the block.
-const ONE: usize = 24;
-const ENVELOPED: usize = 40;
 
 impl Sender {
     /// Sets the arena for copies of bodies; that of the process by default.
@@ -105,46 +104,53 @@ impl Sender {
         self.common.courier.note_copied();
     }
 
-    /// Sends a message of one part, or of an empty one and one more: the first `len` bytes of a block. As
-    /// [`push_blocks`](Sender::push_blocks).
+    /// Sends a message of one part, or of an empty one and one more: the first `len` bytes of the block of this name, which
+    /// `keep` is, if that can be done at once. `came_home` gets what kept blocks that the reader uses no more, and the bytes of
+    /// each.
     ///
     /// # Errors
     ///
-    /// [`PushError`].
+    /// What keeps the block: [`push_blocks`](Sender::push_blocks) sends the message.
     pub fn push_block(
         &mut self,
         enveloped: bool,
-        block: &Block,
+        name: BlockName,
         len: usize,
         keep: Keep,
-    ) -> Result<(), PushError> {
+        came_home: fn(Keep, u64),
+    ) -> Result<(), Keep> {
         let bytes = len as u64;
-        if self.sent < self.growth.look && self.tell(block) {
+        if self.sent < self.growth.look && self.blocks.is_told(name) {
             let within = self.limit.saturating_sub(bytes);
             // The session that looks for blocks of records waits until this one is named in the loan.
             let mut loan = self.blocks.loan.open();
-            self.blocks.home += loan.collect();
-            if loan.bytes() + bytes <= self.blocks.window
-                && self.blocks.loan.total() <= within
+            let window = self.blocks.window;
+            let admits = |loan: &OpenLoan<'_>| loan.admits(bytes, window) && loan.total() <= within;
+            if !admits(&loan) {
+                self.blocks.home += loan.collect();
+            }
+            if admits(&loan)
                 && let Some(writer) = &mut self.writer
             {
-                let name = block.name().encode();
+                let name = name.encode();
                 let pushed = if enveloped {
                     writer.push(Kind::Blocks, &table::<ENVELOPED, 5>([2, 0, 0, bytes, name]))
                 } else {
-                    writer.push(Kind::Blocks, &table::<ONE, 3>([1, bytes, name]))
+                    writer.push(Kind::Blocks, &table::<SOLE, 3>([1, bytes, name]))
                 };
                 if pushed.is_ok() {
-                    loan.send(name, bytes, keep, writer.position());
-                    drop(loan);
                     self.sent += 1;
+                    // The reader is at work while this side keeps its books.
+                    let position = writer.position();
+                    self.blocks.home +=
+                        loan.send_and_collect(name, bytes, keep, position, came_home);
+                    drop(loan);
                     self.wake();
                     return Ok(());
                 }
             }
         }
-        let parts = [OutPart::Bytes(&[]), OutPart::Block(block, len, &keep)];
-        self.push_blocks(if enveloped { &parts } else { &parts[1..] })
+        Err(keep)
     }
 
     /// Sends a message, and wakes the receiver if it sleeps. Blocks are sent where they lie, unless the peer cannot be told
@@ -219,7 +225,7 @@ impl Sender {
     /// Makes sure that the peer has the memory that a block lies in. Returns false if it cannot have it now.
     fn tell(&mut self, block: &Block) -> bool {
         let flow = &mut self.blocks;
-        if flow.is_told(block) {
+        if flow.is_told(block.name()) {
             return true;
         }
         let told = flow.loan.told();
@@ -308,10 +314,12 @@ impl Sender {
     /// Waits for a late reader, for no longer than new memory would cost. Returns true if enough blocks came home.
     fn wait_for_blocks(&mut self, bytes: u64) -> bool {
         let policy = self.late.get();
-        let beside = policy == LateReader::Spin && self.cpu() == Some(cpu::current());
-        if self.hurried || policy == LateReader::GrowAtOnce || beside {
+        let beside = self.cpu() == Some(cpu::current());
+        let refuses = policy == LateReader::GrowAtOnce || (policy == LateReader::Spin && beside);
+        if self.hurried || refuses {
             return false;
         }
+        let awake = if beside { Duration::ZERO } else { AWAKE };
         let flow = &mut self.blocks;
         if flow.patient {
             flow.patience.sent(flow.home);
@@ -322,7 +330,7 @@ impl Sender {
         }
         let (loan, window, limit) = (&flow.loan, flow.window, self.limit);
         let (mut looks, mut home) = (0, 0);
-        let waited = flow.patience.wait(policy, || {
+        let waited = flow.patience.wait_awake(policy, awake, || {
             home += loan.collect();
             looks += 1;
             Ok::<_, std::convert::Infallible>(Seen {

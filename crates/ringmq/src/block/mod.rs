@@ -1,12 +1,14 @@
 //! Long bodies in memory that peers of this machine can read.
 
+mod spare;
+
 use std::any::Any;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, OnceLock};
 
 use ringmq_message::{ForeignMemory, Frame};
-use ringmq_pipe::blocks::{Arena, Block, Keep, LentBlock};
+use ringmq_pipe::blocks::{Arena, Block, BlockName, Keep, LentBlock};
 
 use crate::error::SocketError;
 
@@ -152,6 +154,9 @@ pub(crate) fn large_for_peers(len: usize) -> Option<Arc<dyn ForeignMemory>> {
     if len < COPIED_OUT_LEAST && IN_PLACE.get().is_none() {
         return None;
     }
+    if let Some(body) = spare::take(len) {
+        return Some(body);
+    }
     let block = Arena::current()?.allocate_for_peers(len)?;
     Some(Arc::new(Body(block)))
 }
@@ -185,6 +190,36 @@ pub(crate) fn held_frame(held: LentBlock, len: usize) -> Option<Frame> {
 pub(crate) fn body_of(frame: &Frame) -> Option<Arc<Body>> {
     let memory: Arc<dyn Any + Send + Sync> = Arc::clone(frame.foreign_memory()?) as _;
     memory.downcast::<Body>().ok()
+}
+
+/// The name of the block that a frame is in; `None` if it is in other memory.
+pub(crate) fn name_of(frame: &Frame) -> Option<BlockName> {
+    let body: &dyn Any = &**frame.foreign_memory()?;
+    Some(body.downcast_ref::<Body>()?.0.name())
+}
+
+/// Takes a block that came home, of which `len` bytes were sent.
+pub(crate) fn came_home(keep: Keep, len: u64) {
+    if let (Ok(body), Ok(len)) = (keep.downcast::<Body>(), usize::try_from(len)) {
+        spare::keep(body, len);
+    }
+}
+
+/// Frees the memory that this thread keeps for its next block, when this is dropped: a pipe to a peer ends.
+#[derive(Debug)]
+pub(crate) struct EndsSpare;
+
+impl Drop for EndsSpare {
+    fn drop(&mut self) {
+        spare::clear();
+    }
+}
+
+/// Gives a frame the block back that was taken out of it.
+pub(crate) fn put_back(frame: &mut Frame, keep: Keep, len: usize) {
+    if let Ok(body) = keep.downcast::<Body>() {
+        frame.put_foreign(body, len);
+    }
 }
 
 /// The block that a frame is in, and what keeps that; `None` if it is in other memory.

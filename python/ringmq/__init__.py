@@ -95,10 +95,12 @@ def environment() -> Dict[str, str]:
     if path is None or _failure is not None or any(c.isspace() or c in ":;$" for c in path):
         return {}
     path = os.path.abspath(path)
-    old = os.environ.get("LD_PRELOAD", "")
-    names = old.replace(" ", ":").split(":")
-    preload = old if path in names else ":".join([path] + [old] * bool(old))
-    return {"LD_PRELOAD": preload, "RINGMQ_LIBRARY": path}
+    # For programs that open a libzmq by its path.
+    helper = os.path.join(os.path.dirname(path), "libringmq_preload.so")
+    ours = [helper] * os.path.isfile(helper) + [path]
+    old = [name for name in os.environ.get("LD_PRELOAD", "").replace(" ", ":").split(":") if name]
+    preload = old if path in old else ours + old
+    return {"LD_PRELOAD": ":".join(preload), "RINGMQ_LIBRARY": path}
 
 
 def _candidates() -> List[str]:

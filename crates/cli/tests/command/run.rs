@@ -95,6 +95,28 @@ fn a_program_that_opens_libzmq_by_name_gets_the_library() {
     }
 }
 
+/// The functions of the file that it names would call those of the library, which is preloaded: a mixture.
+#[test]
+fn a_program_that_opens_a_libzmq_by_its_path_gets_the_library() {
+    let scratch = Scratch::new();
+    let program = compile(&scratch, "opens", OPENS, &["-ldl"]);
+    for name in ["libzmq.so", "libzmq-2f02442c.so.5.2.5"] {
+        let path = compile(&scratch, name, CARRIED, &["-shared", "-fPIC"]);
+        let alone = Command::new(&program).arg(&path).output().unwrap();
+        assert_eq!(said(&alone), "0\n", "{name}");
+        let output = run(&scratch, &[&program, &path]).output().unwrap();
+        assert_eq!(said(&output), "1\n", "{name}");
+    }
+    // Other libraries are those that they were, found by the folder that the program names.
+    let other = compile(&scratch, "libother.so", CARRIED, &["-shared", "-fPIC"]);
+    let place = format!("-Wl,-rpath,{}", scratch.path(""));
+    let program = compile(&scratch, "finds", OPENS, &["-ldl", &place]);
+    for name in ["libother.so", &other] {
+        let output = run(&scratch, &[&program, name]).output().unwrap();
+        assert_eq!(said(&output), "0\n", "{name}");
+    }
+}
+
 #[test]
 fn what_a_script_starts_gets_the_library() {
     let scratch = Scratch::new();

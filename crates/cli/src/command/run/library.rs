@@ -1,11 +1,12 @@
 //! Where the `libzmq.so.5` of ringmq is, and a folder of its own for it.
 //!
-//! The loader takes a library from two variables. `LD_PRELOAD` names the file: it comes before every other library, those
+//! The loader takes libraries from two variables. `LD_PRELOAD` names files: they come before every other library, those
 //! that a program carries included. `LD_LIBRARY_PATH` names a folder, for programs that open `libzmq.so` by name while they
-//! run: a folder that has other libraries, too, would change what else a program gets.
+//! run: a folder that has other libraries, too, would change what else a program gets. Programs that open a libzmq by a path
+//! need the helper, `libringmq_preload.so` (crates/preload).
 
 use std::collections::hash_map::DefaultHasher;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -20,8 +21,10 @@ use crate::command::run::elf::{Elf, Machine};
 /// The variable that names the library.
 pub(super) const VARIABLE: &str = "RINGMQ_LIBRARY";
 /// The names by which programs ask for it.
-pub(super) const NAME: &str = "libzmq.so.5";
+const NAME: &str = "libzmq.so.5";
 const NAMES: [&str; 2] = [NAME, "libzmq.so"];
+/// What is preloaded beside it, if it is there.
+const HELPER: &str = "libringmq_preload.so";
 
 /// The library that a program gets.
 #[derive(Debug)]
@@ -29,6 +32,17 @@ pub(super) struct Library {
     /// The file, without links in its path.
     pub(super) path: PathBuf,
     pub(super) machine: Machine,
+    /// Gives the library to programs that open a libzmq by a path. Without it, the package is older.
+    helper: Option<PathBuf>,
+}
+
+/// Where a program finds the library.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The folder, which has no other libraries.
+    pub(super) folder: PathBuf,
+    /// Paths to be preloaded, with colons between them.
+    pub(super) preload: OsString,
 }
 
 impl Library {
@@ -77,6 +91,7 @@ impl Library {
         let machine = elf.machine().ok_or_else(|| of(no_library()))?;
         match elf.version_of_ringmq() {
             Ok(Some(_)) => Ok(Library {
+                helper: Some(full.with_file_name(HELPER)).filter(|helper| helper.is_file()),
                 path: full,
                 machine,
             }),
@@ -85,9 +100,21 @@ impl Library {
         }
     }
 
+    /// Finds a place for it, or makes one.
+    pub(super) fn place(&self) -> Result<Place, Failure> {
+        let folder = self.folder()?;
+        let mut preload = OsString::new();
+        if self.helper.is_some() {
+            preload.push(folder.join(HELPER));
+            preload.push(":");
+        }
+        preload.push(folder.join(NAME));
+        Ok(Place { folder, preload })
+    }
+
     /// A folder that has the library by all of its names, and no other libraries. It is the library's own if that is so;
     /// otherwise a private one is made, with links.
-    pub(super) fn folder(&self) -> Result<PathBuf, Failure> {
+    fn folder(&self) -> Result<PathBuf, Failure> {
         if let Some(own) = self.path.parent()
             && NAMES
                 .iter()
@@ -128,19 +155,27 @@ impl Library {
         let folder = base.join(format!("{:016x}", digest.finish()));
         private(&folder)?;
         for name in NAMES {
-            let link = folder.join(name);
-            if fs::read_link(&link).is_ok_and(|there| there == self.path) {
-                continue;
-            }
-            let new = folder.join(format!(".{name}.{}", std::process::id()));
-            match fs::remove_file(&new) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => symlink(&self.path, &new)?,
-            }
-            fs::rename(&new, &link)?;
+            link(&folder, name, &self.path)?;
+        }
+        if let Some(helper) = &self.helper {
+            link(&folder, HELPER, helper)?;
         }
         Ok(folder)
     }
+}
+
+/// Makes a link to a file, or has an older one lead there.
+fn link(folder: &Path, name: &str, file: &Path) -> io::Result<()> {
+    let link = folder.join(name);
+    if fs::read_link(&link).is_ok_and(|there| there == file) {
+        return Ok(());
+    }
+    let new = folder.join(format!(".{name}.{}", std::process::id()));
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => symlink(file, &new)?,
+    }
+    fs::rename(&new, &link)
 }
 
 /// Makes a folder that only this user can use, if it is not there.
@@ -205,7 +240,7 @@ fn leads_to(link: &Path, file: &Path) -> bool {
     fs::canonicalize(link).is_ok_and(|end| end == file)
 }
 
-/// Whether a folder has no libraries but libzmq.
+/// Whether a folder has no libraries but libzmq and the helper.
 fn has_no_others(folder: &Path) -> bool {
     let Ok(entries) = fs::read_dir(folder) else {
         return false;
@@ -213,7 +248,8 @@ fn has_no_others(folder: &Path) -> bool {
     entries.into_iter().all(|entry| {
         let name = entry.map(|entry| entry.file_name()).unwrap_or_default();
         let name = name.as_bytes();
-        name.starts_with(b"libzmq.") || !name.windows(3).any(|part| part == b".so")
+        let is_ours = name.starts_with(b"libzmq.") || name == HELPER.as_bytes();
+        is_ours || !name.windows(3).any(|part| part == b".so")
     })
 }
 

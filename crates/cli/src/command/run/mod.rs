@@ -121,16 +121,13 @@ fn prepare(arguments: &Run) -> Result<Command, Failure> {
     let library = Library::find(arguments.library.as_deref())?;
     let program = program::resolve(name)?;
     program::check(&program, library.machine)?;
-    let folder = library.folder()?;
+    let place = library.place()?;
     let mut command = Command::new(program);
     command
         .arg0(name)
         .args(rest)
-        .env(
-            PRELOAD,
-            first(folder.join(library::NAME).as_os_str(), PRELOAD),
-        )
-        .env(LIBRARY_PATH, first(folder.as_os_str(), LIBRARY_PATH))
+        .env(PRELOAD, first(&place.preload, PRELOAD))
+        .env(LIBRARY_PATH, first(place.folder.as_os_str(), LIBRARY_PATH))
         .env(library::VARIABLE, &library.path);
     if let Some(shm) = arguments.shm {
         command.env("RINGMQ_SHM", word(shm));
@@ -173,8 +170,8 @@ fn log(library: &Path, program: &OsStr) {
 fn first(new: &OsStr, name: &str) -> OsString {
     let mut value = new.to_owned();
     let old = std::env::var_os(name).unwrap_or_default();
-    let is_first = old.as_bytes().split(|byte| *byte == b':').next() == Some(new.as_bytes());
-    if is_first {
+    let rest = old.as_bytes().strip_prefix(new.as_bytes());
+    if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b":")) {
         return old;
     }
     if !old.is_empty() {

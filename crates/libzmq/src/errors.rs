@@ -178,7 +178,7 @@ impl From<EndpointError> for Errno {
             EndpointError::NoThread => Errno::NO_THREAD,
             EndpointError::Immediate => Errno::FAULT,
             EndpointError::NoPeer(_) => Errno(libc::EHOSTUNREACH),
-            EndpointError::NotSupported => Errno::NOT_SUPPORTED,
+            EndpointError::NotSupported | EndpointError::NotShared { .. } => Errno::NOT_SUPPORTED,
             EndpointError::Endpoint(error) => endpoint(error),
             EndpointError::Listen(error) => listen(error),
             EndpointError::Os(error) => os(error).unwrap_or(Errno::INVALID),

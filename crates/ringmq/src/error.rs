@@ -154,6 +154,14 @@ pub enum EndpointError {
     /// Sockets of this type do not name their peers by a number.
     #[error("a socket of this type does not name its peers by a number")]
     NotSupported,
+    /// The context [requires](crate::Context::set_shared_memory_required) shared memory, and this socket cannot use it.
+    #[error("shared memory is required, and cannot be used with {endpoint}: {reason}")]
+    NotShared {
+        /// The ipc endpoint.
+        endpoint: String,
+        /// Why not.
+        reason: &'static str,
+    },
     /// The context has no I/O thread, or none that this socket's affinity allows.
     #[error("there is no I/O thread for it")]
     NoThread,
@@ -309,7 +317,8 @@ impl From<EndpointError> for io::Error {
             EndpointError::NoPeer(_) => ErrorKind::HostUnreachable,
             EndpointError::NotSupported
             | EndpointError::Unfit(_)
-            | EndpointError::Unprotected(_) => ErrorKind::Unsupported,
+            | EndpointError::Unprotected(_)
+            | EndpointError::NotShared { .. } => ErrorKind::Unsupported,
             EndpointError::NoThread | EndpointError::Forked => ErrorKind::Other,
             EndpointError::Os(error) => error.kind(),
         };

@@ -51,6 +51,8 @@ pub(crate) struct Defaults {
     pub(crate) wait: Wait,
     /// Whether ipc connections may use shared memory.
     pub(crate) share: bool,
+    /// Whether ipc connections that cannot use shared memory are refused.
+    pub(crate) require: bool,
     /// Whether peers of ZMTP 1.0 and 2.0 are accepted.
     pub(crate) accept_older: bool,
 }

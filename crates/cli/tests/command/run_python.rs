@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stderr, reason = "a test that is skipped says why")]
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -63,6 +64,60 @@ fn two_programs_that_know_nothing_of_ringmq_share_memory() {
             assert!(log.contains(part), "{part}: {log}");
         }
     }
+}
+
+#[test]
+fn where_shared_memory_is_required_a_peer_without_is_told_of() {
+    if !has_pyzmq() {
+        return;
+    }
+    let _watchdog = watchdog(Duration::from_secs(120));
+    let scratch = Scratch::new();
+    let path = scratch.path("a.sock");
+    let arguments = ["--shm", "require", PYTHON, "-c", SERVER, &path];
+    let mut server = run(&scratch, &arguments).spawn().unwrap();
+    let mut client = Command::new(PYTHON);
+    let mut client = client.args(["-c", CLIENT, &path]).spawn().unwrap();
+    let mut log = BufReader::new(server.stderr.take().unwrap()).lines();
+    let line = log.next().unwrap().unwrap();
+    for child in [&mut client, &mut server] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    for part in [
+        "] refused: shared memory is required endpoint=ipc://",
+        &format!("a.sock type=REP peer={} ", client.id()),
+        "reason=\"the peer offers no shared memory\"",
+    ] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+}
+
+/// An endpoint that can never be in shared memory is an error of the call. Standard error says why.
+#[test]
+fn where_shared_memory_is_required_an_endpoint_without_is_an_error() {
+    if !has_pyzmq() {
+        return;
+    }
+    let _watchdog = watchdog(Duration::from_secs(120));
+    let scratch = Scratch::new();
+    let program = "import sys, zmq\n\
+        socket = zmq.Context().socket(zmq.PULL)\n\
+        socket.CONFLATE = 1\n\
+        try: socket.bind('ipc://' + sys.argv[1])\n\
+        except zmq.ZMQError as error: print(error.errno == zmq.ENOTSUP)\n\
+        socket.bind('tcp://127.0.0.1:*')\n";
+    let path = scratch.path("a.sock");
+    let arguments = ["--shm", "require", PYTHON, "-c", program, &path];
+    let output = run(&scratch, &arguments).output().unwrap();
+    assert_eq!(said(&output), "True\n");
+    let log = errors(&output);
+    let line = "] refused: shared memory is required endpoint=ipc://";
+    assert!(
+        log.contains(line) && log.contains("the last message only"),
+        "{log}"
+    );
+    assert_eq!(log.lines().count(), 1, "{log}");
 }
 
 /// The package has its own tests, in Python.

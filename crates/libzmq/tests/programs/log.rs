@@ -137,6 +137,17 @@ fn a_log_gives_the_reason_for_zmtp() {
 }
 
 #[test]
+fn shared_memory_that_is_required_and_there_is_not_worth_a_line() {
+    let require = ("RINGMQ_SHM", "require");
+    assert_eq!(carriers("ipc://*", &[require]).log, [""; 0]);
+    let said = carriers("ipc://*", &[require, ("RINGMQ_LOG", "1")]);
+    let lines = said.of(&said.endpoint().1).join("\n");
+    let begin = loaded(true).replace("=true", "=required");
+    assert!(lines.starts_with(&begin), "{lines}");
+    assert!(lines.ends_with("carrier=shared-memory"), "{lines}");
+}
+
+#[test]
 fn unknown_values_are_told_of_once_for_a_process_and_nothing_else_is_printed() {
     let unknown = [("RINGMQ_SHM", "of"), ("RINGMQ_WAIT", "bogus")];
     let said = carriers("ipc://*", &unknown);
@@ -144,7 +155,7 @@ fn unknown_values_are_told_of_once_for_a_process_and_nothing_else_is_printed() {
         assert_eq!(
             said.of(&process),
             [
-                "RINGMQ_SHM=\"of\" is ignored: it can be on, 1, yes, true, off, 0, no, false",
+                "RINGMQ_SHM=\"of\" is ignored: it can be on, 1, yes, true, ipc, require, off, 0, no, false",
                 "RINGMQ_WAIT=\"bogus\" is ignored: it can be adaptive, spin, park",
             ]
         );

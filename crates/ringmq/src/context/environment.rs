@@ -7,6 +7,22 @@ use ringmq_pipe::blocks::ArenaMemory;
 
 use crate::registry::Defaults;
 
+/// Values of `RINGMQ_SHM`, in any case: whether ipc connections use shared memory, and whether those that cannot are
+/// refused.
+const SHARES: [(&str, (bool, bool)); 10] = [
+    ("on", (true, false)),
+    ("1", (true, false)),
+    ("yes", (true, false)),
+    ("true", (true, false)),
+    // Over ipc alone. No other transport has shared memory yet.
+    ("ipc", (true, false)),
+    ("require", (true, true)),
+    ("off", (false, false)),
+    ("0", (false, false)),
+    ("no", (false, false)),
+    ("false", (false, false)),
+];
+
 /// Words for yes and no, in any case.
 const SWITCH: [(&str, bool); 8] = [
     ("on", true),
@@ -32,8 +48,8 @@ const VERSIONS: [(&str, bool); 3] = [("3", false), ("2", true), ("1", true)];
 /// The variables of ringmq. One that is empty counts as one that is not set.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Environment {
-    /// `RINGMQ_WAIT`: how calls wait; adaptive by default. `RINGMQ_SHM`: whether ipc connections use shared memory; they
-    /// do by default. `RINGMQ_ZMTP`: whether older peers are accepted; they are not by default.
+    /// `RINGMQ_WAIT`: how calls wait; adaptive by default. `RINGMQ_SHM`: whether ipc connections use shared memory, which
+    /// they do by default, or are refused without it. `RINGMQ_ZMTP`: whether older peers are accepted; they are not by default.
     pub(crate) defaults: Defaults,
     /// `RINGMQ_IN_PLACE`: whether a C program reads long messages where its peers have put them; it does not by default.
     pub(crate) in_place: bool,
@@ -55,16 +71,18 @@ impl Environment {
     fn of(value: impl Fn(&str) -> Option<OsString>) -> Environment {
         let mut refused = Vec::new();
         let mut switch = |name| choose(name, value(name), &SWITCH, &mut refused);
-        let (share, log) = (switch("RINGMQ_SHM"), switch("RINGMQ_LOG"));
-        let in_place = switch("RINGMQ_IN_PLACE");
+        let (log, in_place) = (switch("RINGMQ_LOG"), switch("RINGMQ_IN_PLACE"));
         let (huge_pages, prefault) = (switch("RINGMQ_HUGE_PAGES"), switch("RINGMQ_PREFAULT"));
         let standard = ArenaMemory::default();
+        let share = choose("RINGMQ_SHM", value("RINGMQ_SHM"), &SHARES, &mut refused);
+        let (share, require) = share.unwrap_or((true, false));
         let wait = choose("RINGMQ_WAIT", value("RINGMQ_WAIT"), &WAITS, &mut refused);
         let older = choose("RINGMQ_ZMTP", value("RINGMQ_ZMTP"), &VERSIONS, &mut refused);
         Environment {
             defaults: Defaults {
                 wait: wait.unwrap_or(Wait::Adaptive),
-                share: share.unwrap_or(true),
+                share,
+                require,
                 accept_older: older.unwrap_or(false),
             },
             in_place: in_place.unwrap_or(false),
@@ -148,6 +166,18 @@ mod tests {
     }
 
     #[test]
+    fn shared_memory_is_required_by_a_word_of_its_own() {
+        for (word, require) in [("require", true), ("Require", true), ("ipc", false)] {
+            let environment = of(&[("RINGMQ_SHM", word)]);
+            let Defaults {
+                share, require: is, ..
+            } = environment.defaults;
+            assert_eq!((share, is), (true, require), "{word}");
+            assert!(environment.refused.is_empty());
+        }
+    }
+
+    #[test]
     fn older_peers_are_accepted_by_the_version_that_they_speak() {
         for (value, older) in [("3", false), ("2", true), ("1", true)] {
             let environment = of(&[("RINGMQ_ZMTP", value)]);
@@ -168,6 +198,7 @@ mod tests {
             defaults: Defaults {
                 wait: Wait::Adaptive,
                 share: true,
+                require: false,
                 accept_older: false,
             },
             in_place: false,
@@ -192,8 +223,8 @@ mod tests {
         assert_eq!(
             environment.refused,
             [
-                "RINGMQ_SHM=\"of\" is ignored: it can be on, 1, yes, true, off, 0, no, false",
                 "RINGMQ_LOG=\"debug\" is ignored: it can be on, 1, yes, true, off, 0, no, false",
+                "RINGMQ_SHM=\"of\" is ignored: it can be on, 1, yes, true, ipc, require, off, 0, no, false",
                 "RINGMQ_WAIT=\"bogus\" is ignored: it can be adaptive, spin, park",
             ]
         );

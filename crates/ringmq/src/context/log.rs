@@ -16,9 +16,10 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::context::environment::Environment;
+use crate::registry::Defaults;
 
-/// Prints events of ringmq, one a line.
-struct Printer;
+/// Prints events of ringmq up to a level, one a line.
+struct Printer(Level);
 
 /// The text of one event.
 struct Line(String);
@@ -51,7 +52,7 @@ impl Subscriber for Printer {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with("ringmq")
             && !metadata.is_span()
-            && *metadata.level() <= Level::INFO
+            && *metadata.level() <= self.0
     }
 
     fn event(&self, event: &Event<'_>) {
@@ -71,18 +72,29 @@ impl Subscriber for Printer {
 }
 
 /// With the first context of a process: begins to print if the environment asks for it and the program has no subscriber
-/// of its own, and says which version this is. Prints unknown values of the environment once, also if
+/// of its own, and says which version this is. An environment that requires shared memory asks for warnings. Prints unknown values of the environment once, also if
 /// nothing else is printed: only a program whose environment names ringmq has any.
 pub(crate) fn begin(environment: &Environment) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        if environment.log == Some(true) {
+        let Defaults { share, require, .. } = environment.defaults;
+        let level = match environment.log {
+            Some(true) => Some(Level::INFO),
+            None if require => Some(Level::WARN),
+            _ => None,
+        };
+        if let Some(level) = level {
             // The program's own comes first.
-            let _ = tracing::subscriber::set_global_default(Printer);
+            let _ = tracing::subscriber::set_global_default(Printer(level));
         }
+        let shared_memory = match (share, require) {
+            (_, true) => "required",
+            (true, false) => "true",
+            (false, false) => "false",
+        };
         tracing::info!(
             version = %env!("CARGO_PKG_VERSION"),
-            shared_memory = environment.defaults.share,
+            %shared_memory,
             wait = ?environment.defaults.wait,
             "loaded"
         );

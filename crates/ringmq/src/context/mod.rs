@@ -178,6 +178,23 @@ impl Context {
         self.registry.change(|state| state.defaults.share = share);
     }
 
+    /// Sets whether the ipc connections of later sockets are refused where they cannot use shared memory; false by default:
+    /// they stay on ZMTP then. With true,
+    ///
+    /// * `bind` and `connect` to an ipc endpoint fail with [`EndpointError::NotShared`](crate::EndpointError::NotShared)
+    ///   where shared memory is impossible from the start: the socket conflates, encrypts, is a STREAM, or has
+    ///   [turned it off](crate::SocketOptions::shared_memory).
+    /// * a peer that offers no shared memory, or with which it cannot be agreed upon, is left. For the monitor, the
+    ///   handshake has failed. A warning of `tracing` gives the reason, once for an endpoint as long as it stays the same.
+    ///   A socket that has connected tries again.
+    ///
+    /// Messages may travel by ZMTP until both sides have agreed, and go back to it when memory, mappings or descriptors run
+    /// short: that is a warning, too. Other transports are as they were.
+    pub fn set_shared_memory_required(&self, require: bool) {
+        self.registry
+            .change(|state| state.defaults.require = require);
+    }
+
     /// Sets whether later sockets accept peers that speak ZMTP 1.0 or 2.0 only, as libzmq before 4.0 does; false by
     /// default. See [`SocketOptions::accept_older`].
     pub fn set_accept_older(&self, accept: bool) {

@@ -27,6 +27,7 @@ use crate::mail::event::Addresses;
 use crate::mail::failure::Failure;
 use crate::mail::marks::Marks;
 use crate::mail::notices::Notices;
+use crate::mail::required::Required;
 use crate::mail::shared::{Downgrade, Unsent, Upgrade};
 use crate::mail::watch::Watch;
 
@@ -324,6 +325,11 @@ impl Link {
         let _ = self.post.leave(command);
     }
 
+    /// What a connection needs that is refused without shared memory; `None` if such a connection stays on ZMTP.
+    pub(crate) fn requires_sharing(&self) -> Option<&Required> {
+        self.sharing.as_ref()?.required.as_deref()
+    }
+
     /// The bounds of messages that the socket receives.
     pub(crate) fn bounds(&self) -> Bounds {
         Bounds::new(self.kind, self.settings.max_message)
@@ -338,6 +344,8 @@ pub(crate) struct SharedOffer {
     pub(crate) limit: u64,
     /// The arena of the context; `None` if it uses that of the process.
     pub(crate) own_arena: Option<Arc<Arena>>,
+    /// Whether a connection that cannot use it is refused; `None` if such a connection stays on ZMTP.
+    pub(crate) required: Option<Arc<Required>>,
 }
 
 /// A listener and its socket.

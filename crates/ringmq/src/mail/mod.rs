@@ -13,6 +13,7 @@ mod marks;
 mod notices;
 pub(crate) mod pipes;
 mod reply;
+mod required;
 mod shared;
 mod spare;
 mod watch;

@@ -4,6 +4,7 @@ use std::io;
 
 use ringmq_zmtp::Error as ZmtpError;
 
+use crate::mail::ZmtpReason;
 use crate::session::zap::NoVerdict;
 
 /// Why a stream has ended.
@@ -21,6 +22,8 @@ pub(crate) enum Broken {
     NoReply,
     /// It does not keep to the handoff, or its shared memory cannot be used.
     Handoff,
+    /// Shared memory is required, and cannot be used with it.
+    NotShared(ZmtpReason),
 }
 
 impl Broken {
@@ -33,7 +36,11 @@ impl Broken {
                 error.kind(),
                 io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
             ),
-            Broken::Protocol(_) | Broken::NoVerdict(_) | Broken::NoReply | Broken::Handoff => true,
+            Broken::Protocol(_)
+            | Broken::NoVerdict(_)
+            | Broken::NoReply
+            | Broken::Handoff
+            | Broken::NotShared(_) => true,
         }
     }
 }

@@ -434,6 +434,11 @@ impl Driver {
         self.news.pop_front()
     }
 
+    /// Returns the reason to stay on ZMTP that is known when the handshake is done.
+    pub(crate) fn reason_at_ready(&self, peer_can: bool) -> Option<ZmtpReason> {
+        self.switch.reason_at_ready(peer_can).map(reason)
+    }
+
     /// Returns the reason to stay on ZMTP that waits to be told.
     pub(crate) fn stays(&self) -> Option<ZmtpReason> {
         self.news.iter().find_map(|news| match news {

@@ -3,7 +3,7 @@
 
 use ringmq_zmtp::Error as ZmtpError;
 
-use crate::mail::{Command, Failure, ZmtpReason};
+use crate::mail::{Carrier, Command, Failure, ZmtpReason};
 use crate::session::broken::Broken;
 use crate::session::driver::{Driver, News, Site};
 use crate::session::process::Process;
@@ -111,6 +111,11 @@ impl Session {
                 News::LoggedCarrier(carrier) => {
                     self.tell_carrier(carrier);
                     self.log_changed(carrier);
+                    if let Carrier::Zmtp(why) = carrier
+                        && self.link.requires_sharing().is_some()
+                    {
+                        self.warn(why, "back to ZMTP, although shared memory is required");
+                    }
                 }
                 News::Watch(process) => return Some(Need::Watch(process)),
                 News::ShortOfMemory => return Some(Need::ShortOfMemory),

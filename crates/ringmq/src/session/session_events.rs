@@ -154,12 +154,37 @@ impl Session {
             Broken::NoVerdict(_) => "no authenticator has accepted the peer".to_owned(),
             Broken::NoReply => "what came is no reply".to_owned(),
             Broken::Handoff => "shared memory cannot be used with this peer".to_owned(),
+            Broken::NotShared(_) => "shared memory is required".to_owned(),
         };
         tracing::info!(
             endpoint = %self.addresses.endpoint(),
             r#type = %self.link.kind,
             reason = reason.as_str(),
             "disconnected"
+        );
+    }
+
+    /// Logs that a peer was left, as shared memory is required.
+    fn log_refused(&self, why: ZmtpReason) {
+        let required = self.link.requires_sharing();
+        if required.is_some_and(|required| required.is_new(why)) {
+            self.warn(why, "refused: shared memory is required");
+        }
+    }
+
+    /// Warns that a connection whose context requires shared memory is without it.
+    pub(crate) fn warn(&self, why: ZmtpReason, message: &'static str) {
+        let peer = match &self.io {
+            Io::Open(open) => open.stream.unix().and_then(|unix| unix.peer_cred().ok()),
+            _ => None,
+        };
+        let reason = why.to_string();
+        tracing::warn!(
+            endpoint = %self.addresses.endpoint(),
+            r#type = %self.link.kind,
+            peer = peer.map(|peer| peer.pid),
+            reason = reason.as_str(),
+            "{message}"
         );
     }
 
@@ -247,6 +272,9 @@ impl Session {
         };
         let fd = open.stream.as_raw_fd();
         let handshaking = !open.is_handshake_done();
+        if let Broken::NotShared(reason) = why {
+            self.log_refused(*reason);
+        }
         let failure = if handshaking {
             Some(failure(why))
         } else {
@@ -306,7 +334,7 @@ fn breaks_protocol(error: &ZmtpError) -> bool {
 
 fn failure(why: &Broken) -> HandshakeFailure {
     match why {
-        Broken::Closed | Broken::Handoff | Broken::NoReply => {
+        Broken::Closed | Broken::Handoff | Broken::NoReply | Broken::NotShared(_) => {
             HandshakeFailure::NoDetail(ErrorKind::BrokenPipe.into())
         }
         Broken::NoVerdict(why) => match why.code() {

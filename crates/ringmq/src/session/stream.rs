@@ -87,6 +87,15 @@ pub(crate) struct Turn<'a> {
     pub(crate) now: Duration,
 }
 
+impl Turn<'_> {
+    /// Checks, before socket and monitor hear of the peer, whether shared memory is required and impossible with it.
+    fn check_sharing(&self, peer_can: bool) -> Result<(), Broken> {
+        let required = self.link.requires_sharing();
+        let reason = required.and_then(|_| self.driver.reason_at_ready(peer_can));
+        reason.map_or(Ok(()), |why| Err(Broken::NotShared(why)))
+    }
+}
+
 /// What came of working on a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Worked {
@@ -168,7 +177,11 @@ impl Open {
             link: turn.link,
             supplies: turn.supplies,
         };
-        turn.driver.input(input, site)
+        turn.driver.input(input, site)?;
+        match turn.driver.stays() {
+            Some(why) if turn.link.requires_sharing().is_some() => Err(Broken::NotShared(why)),
+            _ => Ok(()),
+        }
     }
 
     /// What frames of this connection tell of their peer.

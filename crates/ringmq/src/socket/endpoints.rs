@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use ringmq_message::Frame;
@@ -58,6 +59,7 @@ impl Socket {
             Endpoint::Inproc(name) => self.bind_within(endpoint, name),
             Endpoint::Udp(address) => self.open_udp(&address, UdpSocket::bind),
             parsed => {
+                self.check_shared(&parsed, endpoint)?;
                 let options = self.options.transport.clone();
                 let watch = self.watch.clone();
                 self.listen(|| {
@@ -87,6 +89,7 @@ impl Socket {
         self.begin_at_endpoint()?;
         self.check_transport(endpoint, Use::Bind)?;
         let parsed = parse(endpoint)?;
+        self.check_shared(&parsed, endpoint)?;
         let options = self.options.transport.clone();
         self.listen(|| {
             let listener = Listener::adopt(descriptor, &options)?;
@@ -298,6 +301,7 @@ impl Socket {
 
     fn dial(&mut self, endpoint: &str, parsed: Endpoint) -> Result<(), EndpointError> {
         parsed.check_connect()?;
+        self.check_shared(&parsed, endpoint)?;
         let once = matches!(
             self.kind(),
             Kind::Dealer | Kind::Sub | Kind::Pub | Kind::Req
@@ -356,15 +360,39 @@ impl Socket {
         Ok(())
     }
 
+    /// Checks whether the context requires shared memory that no connection of this endpoint could use.
+    fn check_shared(&self, parsed: &Endpoint, endpoint: &str) -> Result<(), EndpointError> {
+        let required = self.options.require_shared && matches!(parsed, Endpoint::Ipc(_));
+        let Some(reason) = self.unshared().filter(|_| required) else {
+            return Ok(());
+        };
+        // A C program sees a number only.
+        tracing::warn!(%endpoint, r#type = %self.kind(), reason, "refused: shared memory is required");
+        let endpoint = endpoint.to_owned();
+        Err(EndpointError::NotShared { endpoint, reason })
+    }
+
+    /// Why no connection of this socket can use shared memory; `None` if ipc connections can.
+    fn unshared(&self) -> Option<&'static str> {
+        if self.options.get_shared_memory() != Some(true) {
+            return Some("it is turned off for this socket");
+        }
+        // A ring keeps all messages.
+        if self.options.conflate {
+            return Some("the socket keeps the last message only");
+        }
+        if self.options.security.mechanism().encrypts() {
+            return Some("the messages are encrypted");
+        }
+        let is_raw = self.pattern.is_raw();
+        is_raw.then_some("the socket has no messages but streams")
+    }
+
     /// What the sessions of an endpoint need of this socket. With `may_share` they can move to shared memory.
     pub(super) fn link(&mut self, may_share: bool) -> Link {
-        // A socket that conflates keeps the last message only, which a ring in shared memory cannot.
         let is_raw = self.pattern.is_raw();
-        let is_wanted = self.options.get_shared_memory() == Some(true);
         let mechanism = self.options.security.mechanism();
-        let is_open = !is_raw && !mechanism.encrypts();
-        let may_share = may_share && is_wanted && !self.options.conflate && is_open;
-        let control = if may_share {
+        let control = if may_share && self.unshared().is_none() {
             self.sleeper.control()
         } else {
             None
@@ -399,6 +427,7 @@ impl Socket {
                 control,
                 limit: self.options.share_limit,
                 own_arena: self.registry.share_own_arena(),
+                required: self.options.require_shared.then(Arc::default),
             }),
             watch: self.watch.clone(),
         }

@@ -87,12 +87,21 @@ impl Agreement {
 }
 
 impl Switch {
-    pub(super) fn ready(&mut self, peer_can: bool, now: Duration) {
+    /// Returns the reason to stay on ZMTP that is known when the handshake is done. `peer_can`: the peer's READY has the
+    /// property of shared memory.
+    pub(crate) fn reason_at_ready(&self, peer_can: bool) -> Option<Why> {
         match self.agreement {
-            Agreement::Impossible(why) => self.stay(Said::Nothing, why),
-            Agreement::Possible if peer_can => self.agreement = Agreement::Ripening { since: now },
-            Agreement::Possible => self.stay(Said::Nothing, Why::NotOffered),
-            _ => {}
+            Agreement::Impossible(why) => Some(why),
+            Agreement::Possible if !peer_can => Some(Why::NotOffered),
+            _ => None,
+        }
+    }
+
+    pub(super) fn ready(&mut self, peer_can: bool, now: Duration) {
+        if let Some(why) = self.reason_at_ready(peer_can) {
+            self.stay(Said::Nothing, why);
+        } else if self.agreement == Agreement::Possible {
+            self.agreement = Agreement::Ripening { since: now };
         }
     }
 

@@ -31,6 +31,7 @@ mod maps;
 mod notices;
 mod pages;
 mod parts;
+mod required;
 mod resources;
 mod scribbles;
 mod short;

@@ -223,12 +223,13 @@ impl Open {
                     }
                 }
                 Some(Event::Ready) => {
+                    let peer_can = self.peer_can_share();
+                    turn.check_sharing(peer_can)?;
                     self.tell_properties();
                     turn.driver.ready();
                     if let Some(notices) = &turn.link.notices {
                         self.greet(notices, ends);
                     }
-                    let peer_can = self.peer_can_share();
                     self.input(ends, turn, Input::Ready { peer_can, now })?;
                 }
                 Some(Event::Authenticate(credentials)) => {

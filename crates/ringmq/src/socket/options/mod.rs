@@ -76,6 +76,8 @@ pub struct SocketOptions {
     pub(super) wait: Option<Wait>,
     /// Whether ipc connections move to shared memory. `None` until a context decides.
     share: Option<bool>,
+    /// Whether ipc connections that cannot are refused. A context decides.
+    pub(crate) require_shared: bool,
     /// Bytes of shared memory that may hold what waits for peers.
     pub(crate) share_limit: u64,
     /// Whether peers of ZMTP 1.0 and 2.0 are accepted. `None` until a context decides.
@@ -120,6 +122,7 @@ impl SocketOptions {
             linger: None,
             wait: None,
             share: None,
+            require_shared: false,
             share_limit: 4 << 30,
             accept_older: None,
             routing_id: None,
@@ -255,6 +258,7 @@ impl SocketOptions {
         Defaults {
             wait: self.in_force_wait(),
             share: self.share.unwrap_or_default(),
+            require: self.require_shared,
             accept_older: self.accept_older.unwrap_or_default(),
         }
     }
@@ -263,6 +267,7 @@ impl SocketOptions {
     pub(crate) fn settle(&mut self, kind: Kind, defaults: Defaults) {
         self.wait.get_or_insert(defaults.wait);
         self.share.get_or_insert(defaults.share);
+        self.require_shared = defaults.require;
         self.accept_older.get_or_insert(defaults.accept_older);
         self.linger.get_or_insert(match kind {
             Kind::Sub | Kind::Xsub | Kind::Dish => Some(Duration::ZERO),

@@ -75,6 +75,8 @@ mod refusal;
 pub mod remote;
 #[doc(hidden)] // As above.
 pub mod sleeper;
+#[doc(hidden)] // As above.
+pub mod status;
 mod vow;
 #[doc(hidden)] // As above.
 pub mod waiting;

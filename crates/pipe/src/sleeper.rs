@@ -11,6 +11,7 @@ use ringmq_sys::{Epoll, Event, barrier, cpu};
 
 use crate::local::{Bell, Bellpull};
 use crate::remote::{Control, LateControl};
+use crate::status::{Row, layout};
 use crate::waiting::{Awaited, Company, Slept, Spinner, Spun, Storm, Wait, storm};
 
 /// How the owner of many pipes waits for all of them.
@@ -44,6 +45,8 @@ pub struct Sleeper {
     misfits: u32,
     /// Waits since then that ended while they spun.
     spins: u32,
+    /// Where the sleeps are shown.
+    shown: Option<Arc<Row>>,
 }
 
 /// The system call by which a sleeper sleeps.
@@ -182,7 +185,19 @@ impl Sleeper {
             slept_at: 0,
             misfits: 0,
             spins: 0,
+            shown: None,
         })
+    }
+
+    /// Shows from now on in this row how often the sleeper sleeps.
+    pub fn show_in(&mut self, row: Option<Arc<Row>>) {
+        self.shown = row;
+    }
+
+    fn show_sleep(&self) {
+        if let Some(row) = &self.shown {
+            row.add(layout::SLEEPS, 1);
+        }
     }
 
     /// What others need to wake this sleeper.
@@ -297,11 +312,13 @@ impl Sleeper {
             self.dirty = false;
             self.event.drain()?;
         }
+        awaited.settle();
         self.arm()?;
         if awaited.look() {
             self.disarm();
             return Ok(false);
         }
+        self.show_sleep();
         Ok(true)
     }
 
@@ -579,6 +596,7 @@ pub fn announce<'a>(sleepers: impl Iterator<Item = &'a mut Sleeper>) -> io::Resu
         if sleeper.announce()? == Owed::Barrier {
             owed = Owed::Barrier;
         }
+        sleeper.show_sleep();
     }
     if owed == Owed::Barrier {
         barrier::sync()?;

@@ -53,6 +53,7 @@
 //! | pass messages on between two sockets | [`proxy`], [`Proxy`] |
 //! | encrypt, and know who peers are | [`Security`], [`Authenticator`] |
 //! | see connections come and go | [`Monitor`], [`Socket::connections`] |
+//! | see what the processes of this machine are doing | [`status`] |
 //!
 //! Every error becomes an [`std::io::Error`] by `From`.
 //!
@@ -90,6 +91,7 @@ mod reactor;
 mod registry;
 mod session;
 mod socket;
+pub mod status;
 mod switch;
 mod udp;
 

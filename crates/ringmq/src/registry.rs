@@ -6,6 +6,7 @@ use ringmq_pipe::Wait;
 use ringmq_pipe::blocks::{Arena, ArenaMemory, ArenaUse};
 use ringmq_pipe::local::{Post, Waker};
 use ringmq_pipe::sleeper::Sleeper;
+use ringmq_pipe::status::Page;
 use ringmq_sys::{ForkMark, ThreadOptions};
 
 use crate::error::{EndpointError, SocketError, TerminateError};
@@ -43,6 +44,8 @@ struct Inside {
     own_arena: OnceLock<Arc<Arena>>,
     /// The sleeper of the call that waits for the end and that a signal may interrupt.
     ending: Mutex<Option<Sleeper>>,
+    /// The status page of this process; `None` if there is none.
+    page: Option<Page>,
 }
 
 /// What sockets of a context do that were not told.
@@ -74,7 +77,7 @@ pub(crate) struct State {
 
 impl Registry {
     /// Makes a registry whose sockets do this if they were not told.
-    pub(crate) fn new(defaults: Defaults) -> Result<Registry, SocketError> {
+    pub(crate) fn new(defaults: Defaults, page: Option<Page>) -> Result<Registry, SocketError> {
         let inside = Arc::new(Inside {
             state: Mutex::new(State {
                 sockets: Vec::new(),
@@ -93,6 +96,7 @@ impl Registry {
             lingering: Arc::default(),
             own_arena: OnceLock::new(),
             ending: Mutex::new(None),
+            page,
         });
         let keeper = Keeper {
             inside: Arc::clone(&inside),
@@ -216,6 +220,11 @@ impl Registry {
     /// The inproc names.
     pub(crate) fn names(&self) -> &Arc<SharedNames> {
         &self.inside.names
+    }
+
+    /// The status page of this process.
+    pub(crate) fn page(&self) -> Option<&Page> {
+        self.inside.page.as_ref()
     }
 
     /// Locks the state. No thread waits while it holds the lock, and a panic under it leaves the state whole.

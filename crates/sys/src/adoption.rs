@@ -91,6 +91,18 @@ pub enum AdoptMemoryError {
 /// # Errors
 /// [`AdoptMemoryError`]; the descriptor is closed in any case.
 pub fn adopt(fd: OwnedFd, len: usize, mark: &ForkMark) -> Result<Mapping, AdoptMemoryError> {
+    adopt_file(fd, len, mark).map(|(mapping, _)| mapping)
+}
+
+/// As [`adopt`], and gives the number of the file, which is the same in every process ([`file_number`](crate::file_number)).
+///
+/// # Errors
+/// As [`adopt`].
+pub fn adopt_file(
+    fd: OwnedFd,
+    len: usize,
+    mark: &ForkMark,
+) -> Result<(Mapping, u64), AdoptMemoryError> {
     let failed = |step: &'static str| {
         move |errno: Errno| AdoptMemoryError::Os {
             step,
@@ -133,8 +145,12 @@ pub fn adopt(fd: OwnedFd, len: usize, mark: &ForkMark) -> Result<Mapping, AdoptM
     if allocated < len as u64 {
         return Err(AdoptMemoryError::Holes { allocated, len });
     }
-    Mapping::new(fd.as_fd(), len, false, mark).map_err(|source| AdoptMemoryError::Os {
-        step: "mmap",
-        source,
-    })
+    let mapped = Mapping::new(fd.as_fd(), len, false, mark);
+    match mapped {
+        Ok(mapping) => Ok((mapping, stat.st_ino)),
+        Err(source) => Err(AdoptMemoryError::Os {
+            step: "mmap",
+            source,
+        }),
+    }
 }

@@ -117,11 +117,7 @@ impl OwnMemory {
             });
         }
         let bytes = len as u64;
-        if let Some(limit) = rustix::process::getrlimit(Resource::Fsize).current
-            && bytes > limit
-        {
-            return Err(CreateError::FileSizeLimit { len, limit });
-        }
+        check_file_size(len)?;
         let memory = physical_memory();
         if bytes > memory {
             return Err(CreateError::Memory { len, memory });
@@ -184,8 +180,16 @@ fn physical_memory() -> u64 {
     u64::from(info.totalram).saturating_mul(u64::from(info.mem_unit))
 }
 
+/// Fails for what `RLIMIT_FSIZE` does not allow.
+pub(crate) fn check_file_size(len: usize) -> Result<(), CreateError> {
+    match rustix::process::getrlimit(Resource::Fsize).current {
+        Some(limit) if len as u64 > limit => Err(CreateError::FileSizeLimit { len, limit }),
+        _ => Ok(()),
+    }
+}
+
 /// Makes the memfd; kernels before 6.3 do not know `MFD_NOEXEC_SEAL` and say `EINVAL`.
-fn create_memfd(name: &str) -> Result<OwnedFd, Errno> {
+pub(crate) fn create_memfd(name: &str) -> Result<OwnedFd, Errno> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     match rustix::fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
         Err(Errno::INVAL) => rustix::fs::memfd_create(name, flags),
@@ -195,7 +199,7 @@ fn create_memfd(name: &str) -> Result<OwnedFd, Errno> {
 
 /// Repeats a call for as long as a signal interrupts it. A storm of signals could starve one long
 /// fallocate, which keeps no progress; after many tries the error stands.
-fn retry_on_signal<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+pub(crate) fn retry_on_signal<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
     for _ in 0..100 {
         match call() {
             Err(Errno::INTR) => {}

@@ -82,7 +82,13 @@ impl Fanout {
 
     /// Passes over those without room. They lose this message.
     pub(crate) fn drop_full(&mut self, pipes: &mut impl Pipes) {
-        self.picked.retain(|peer| pipes.can_write(*peer));
+        self.picked.retain(|peer| {
+            let has_room = pipes.can_write(*peer);
+            if !has_room {
+                pipes.dropped(*peer);
+            }
+            has_room
+        });
     }
 
     /// Sends one part to all picked peers. After the last part no peer is picked.

@@ -85,6 +85,9 @@ pub trait Pipes {
         self.can_read(peer)
     }
 
+    /// A message for this peer is dropped: the peer has no room.
+    fn dropped(&mut self, _peer: Peer) {}
+
     /// Gives this peer up for the present call, though it may have more to read: the pattern has dropped many messages
     /// in a row, and its caller looks at the time and at other things first. The pattern is told that the peer is
     /// [readable](Ready::Readable) as it is of any other.

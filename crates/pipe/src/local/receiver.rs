@@ -6,6 +6,7 @@ use super::latest::Taker;
 use super::waker::Waker;
 use super::{RECEIVED, RECEIVER_GONE};
 use crate::marks::step;
+use crate::status::Shown;
 
 /// The receiving end of a pipe within a process. Dropping it drops what was not received.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Receiver<T> {
     waker: Waker,
     /// The place of the last message, in a conflating pipe.
     latest: Option<Taker<T>>,
+    /// Where the messages that were received are shown.
+    shown: Option<Shown>,
 }
 
 impl<T> Receiver<T> {
@@ -42,6 +45,20 @@ impl<T> Receiver<T> {
             wanted: WantedSeen::new(wanted.into()),
             waker,
             latest: None,
+            shown: None,
+        }
+    }
+
+    /// Shows from now on how many messages were received: at slow points, and with [`show`](Receiver::show).
+    pub fn show_in(&mut self, shown: Option<Shown>) {
+        self.shown = shown;
+    }
+
+    /// Shows how many messages were received.
+    #[inline]
+    pub fn show(&mut self) {
+        if let Some(shown) = &mut self.shown {
+            shown.show(self.received);
         }
     }
 
@@ -92,6 +109,7 @@ impl<T> Receiver<T> {
     }
 
     fn tell(&mut self) {
+        self.show();
         self.reported = self.received;
         self.reports.set(RECEIVED, self.received);
     }
@@ -139,6 +157,7 @@ impl<T> Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
+        self.show();
         self.reports.set(RECEIVER_GONE, 1);
         // An owner that cannot be woken is gone, or looks by itself.
         let _ = self.waker.wake();

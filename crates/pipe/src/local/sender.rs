@@ -6,6 +6,7 @@ use super::latest::Putter;
 use super::waker::Waker;
 use super::{RECEIVED, RECEIVER_GONE};
 use crate::marks::limit;
+use crate::status::Shown;
 
 /// The sending end of a pipe within a process. When it is dropped, the receiver gets what was sent, and then the end.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Sender<T> {
     waker: Waker,
     /// The place of the last message, in a conflating pipe.
     latest: Option<Putter<T>>,
+    /// Where the messages that were sent are shown.
+    shown: Option<Shown>,
 }
 
 impl<T> Sender<T> {
@@ -43,6 +46,20 @@ impl<T> Sender<T> {
             wants: Wanted::new(wants.into()),
             waker,
             latest: None,
+            shown: None,
+        }
+    }
+
+    /// Shows from now on how many messages were sent: at slow points, and with [`show`](Sender::show).
+    pub fn show_in(&mut self, shown: Option<Shown>) {
+        self.shown = shown;
+    }
+
+    /// Shows how many messages were sent.
+    #[inline]
+    pub fn show(&mut self) {
+        if let Some(shown) = &mut self.shown {
+            shown.show(self.sent);
         }
     }
 
@@ -71,6 +88,7 @@ impl<T> Sender<T> {
 
     #[cold]
     fn look_for_room(&mut self) -> bool {
+        self.show();
         self.received = self.reported.get(RECEIVED).min(self.sent);
         if self.sent - self.received < self.mark {
             self.wants.disarm();
@@ -189,6 +207,7 @@ impl<T> Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
+        self.show();
         self.producer.flush();
         self.producer.rollback();
         self.ended.set(0, 1);

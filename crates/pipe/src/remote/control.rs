@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ringmq_ring::{Generation, MappedMut, Tally, Word};
-use ringmq_sys::{CreateError, Event, ForkMark, OwnMemory, barrier};
+use ringmq_sys::{CreateError, Event, ForkMark, OwnMemory, barrier, file_number};
 
 use super::layout::{self, PAGE, SLOT, SLOTS, SLOTS_AT};
 use crate::maps::Map;
@@ -51,6 +51,8 @@ struct Made {
 #[derive(Debug)]
 struct Page {
     memory: Map,
+    /// The number of its file.
+    file: u64,
     /// The descriptor, for offers. `None` once no offer can name a slot of this page any more.
     fd: Mutex<Option<OwnedFd>>,
 }
@@ -75,6 +77,7 @@ impl Page {
         layout::own(&memory, layout::IDENTITY).publish(layout::MAGIC);
         Ok(Arc::new(Page {
             memory: memory.into(),
+            file: file_number(&fd),
             fd: Mutex::new(Some(fd)),
         }))
     }
@@ -256,6 +259,11 @@ impl Slot {
 
     pub(super) fn at(&self) -> usize {
         self.at
+    }
+
+    /// The name of this end of the connection, by which the peer names it, too.
+    pub(super) fn name(&self) -> u64 {
+        layout::end_name(self.page.file, self.at)
     }
 
     /// Returns true if the slot's page is not the socket's first.

@@ -62,6 +62,15 @@ pub(super) fn is_slot(at: usize) -> bool {
     at >= SLOTS_AT && at + SLOT <= PAGE && (at - SLOTS_AT).is_multiple_of(SLOT)
 }
 
+/// A name for the end of a connection whose slot is at this offset of the page in this file: both processes name it so.
+pub(super) fn end_name(file: u64, at: usize) -> u64 {
+    // A file of 0 is not known.
+    match file {
+        0 => 0,
+        file => file << 4 & (u64::MAX >> 1) | (at.saturating_sub(SLOTS_AT) / SLOT) as u64 & 0xf,
+    }
+}
+
 /// One word of a peer's page.
 pub(super) fn seen(page: &Mapping, at: usize) -> Word<Mapped> {
     assert!(

@@ -22,6 +22,7 @@
 mod contents;
 mod control;
 mod courier;
+mod flow;
 mod frame;
 mod layout;
 mod offer;

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use ringmq_sys::{Ancillary, Credentials, Ringer, adopt};
+use ringmq_sys::{Ancillary, Credentials, Ringer, adopt_file};
 
 use super::control::{Control, Slot};
 use super::courier::{Carry, Courier};
@@ -38,6 +38,8 @@ pub struct Peer {
     page: Map,
     slot_page: Option<Map>,
     slot: u32,
+    /// The name of the peer's end.
+    name: u64,
     ringer: Option<Arc<Ringer>>,
     /// The process at the other end; 0 if it has no number in this pid namespace.
     pub pid: i32,
@@ -67,6 +69,8 @@ pub struct Parts {
     pub witness: Witness,
     /// For the session, too.
     pub courier: Arc<Courier>,
+    /// The names of this end and of the peer's, which are the same in both processes; 0 if one is not known.
+    pub names: (u64, u64),
 }
 
 impl Own {
@@ -135,8 +139,11 @@ impl Own {
         let mut fds = came.fds.into_iter();
         let missing = || MeetError::Descriptors { got, want };
         let mark = self.slot.control().mark();
+        let mut file = 0;
         let mut page = || -> Result<Map, MeetError> {
-            let page = Map::from(adopt(fds.next().ok_or_else(missing)?, PAGE, mark)?);
+            let adopted = adopt_file(fds.next().ok_or_else(missing)?, PAGE, mark)?;
+            file = adopted.1;
+            let page = Map::from(adopted.0);
             match layout::seen(&page, layout::IDENTITY).load() {
                 layout::MAGIC => Ok(page),
                 other => Err(MeetError::Layout(other)),
@@ -150,6 +157,7 @@ impl Own {
             page: first,
             slot_page,
             slot: offer.slot,
+            name: layout::end_name(file, offer.slot as usize),
             ringer,
             pid,
             pidfd: came.pidfd,
@@ -159,6 +167,7 @@ impl Own {
     /// Makes both ends of this side, once both sides have accepted the other's offer.
     pub fn meet(self, peer: Peer, lines: Lines, limit: u64) -> Parts {
         let mark = self.slot.control().mark().clone();
+        let names = (self.slot.name(), peer.name);
         let Lines {
             carry,
             session,
@@ -183,6 +192,7 @@ impl Own {
             receiver: Receiver::new(&common, to_receive),
             witness,
             courier,
+            names,
         }
     }
 }

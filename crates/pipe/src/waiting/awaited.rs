@@ -44,6 +44,9 @@ pub trait Awaited {
         false
     }
 
+    /// Does what is put off until there is time: a sleep follows, unless something has come.
+    fn settle(&mut self) {}
+
     /// Looks at what changes slowly, such as the death of the peer. A spin calls this once in a millisecond. Returns true
     /// if what the wait is for is there.
     ///

@@ -58,6 +58,8 @@ pub(crate) struct Environment {
     pub(crate) memory: ArenaMemory,
     /// `RINGMQ_LOG`: whether events are printed; `None` if the variable is not set.
     pub(crate) log: Option<bool>,
+    /// `RINGMQ_STATUS`: whether other processes can read what this one is doing; they can by default.
+    pub(crate) status: bool,
     /// A line for each variable with an unknown value, which is not used.
     pub(crate) refused: Vec<String>,
 }
@@ -73,6 +75,7 @@ impl Environment {
         let mut switch = |name| choose(name, value(name), &SWITCH, &mut refused);
         let (log, in_place) = (switch("RINGMQ_LOG"), switch("RINGMQ_IN_PLACE"));
         let (huge_pages, prefault) = (switch("RINGMQ_HUGE_PAGES"), switch("RINGMQ_PREFAULT"));
+        let status = switch("RINGMQ_STATUS");
         let standard = ArenaMemory::default();
         let share = choose("RINGMQ_SHM", value("RINGMQ_SHM"), &SHARES, &mut refused);
         let (share, require) = share.unwrap_or((true, false));
@@ -92,6 +95,7 @@ impl Environment {
                 ..standard
             },
             log,
+            status: status.unwrap_or(true),
             refused,
         }
     }
@@ -204,6 +208,7 @@ mod tests {
             in_place: false,
             memory: ArenaMemory::default(),
             log: None,
+            status: true,
             refused: Vec::new(),
         };
         assert_eq!(of(&[]), default);

@@ -7,6 +7,7 @@ mod log;
 use ringmq_pattern::Kind;
 use ringmq_pipe::Wait;
 use ringmq_pipe::blocks::{Arena, ArenaMemory};
+use ringmq_pipe::status::Page;
 use ringmq_sys::ThreadOptions;
 
 pub use arena::{ArenaOptions, ArenaUsage};
@@ -14,7 +15,8 @@ pub use arena::{ArenaOptions, ArenaUsage};
 use crate::block::BlockMut;
 use crate::context::environment::Environment;
 use crate::error::{SocketError, TerminateError};
-use crate::registry::Registry;
+use crate::mail::row::wait_code;
+use crate::registry::{Defaults, Registry};
 use crate::socket::{Socket, SocketOptions};
 
 /// Makes sockets. The sockets of one context reach each other by `inproc://` names, and share its I/O threads.
@@ -50,12 +52,20 @@ impl Context {
     pub fn new() -> Result<Context, SocketError> {
         let environment = Environment::read();
         log::begin(&environment);
-        let registry = Registry::new(environment.defaults)?;
         if environment.memory != ArenaMemory::default()
             && let Some(arena) = Arena::current()
         {
             arena.set_default_memory(environment.memory);
         }
+        let page = match environment.status {
+            true => Page::current(env!("CARGO_PKG_VERSION")),
+            false => None,
+        };
+        if let Some(page) = &page {
+            let Defaults { wait, share, .. } = environment.defaults;
+            page.set_defaults(wait_code(wait) | u64::from(share) << 8);
+        }
+        let registry = Registry::new(environment.defaults, page)?;
         Ok(Context {
             registry,
             asked_for_in_place: environment.in_place,

@@ -28,6 +28,7 @@ use crate::mail::failure::Failure;
 use crate::mail::marks::Marks;
 use crate::mail::notices::Notices;
 use crate::mail::required::Required;
+use crate::mail::row::RowOrNone;
 use crate::mail::shared::{Downgrade, Unsent, Upgrade};
 use crate::mail::watch::Watch;
 
@@ -117,6 +118,8 @@ pub(crate) struct Attachment {
     pub(crate) far: Far,
     /// The far end sends and receives datagrams: it cannot subscribe, so it gets everything.
     pub(crate) datagrams: bool,
+    /// The row of the connection in the status page. A socket makes that of a connection within the process by itself.
+    pub(crate) row: RowOrNone,
 }
 
 /// The other end of a pipe.
@@ -243,6 +246,8 @@ pub(crate) struct Link {
     pub(crate) notices: Option<Box<Notices>>,
     pub(crate) batches: Batches,
     pub(crate) watch: Watch,
+    /// The row of the socket in the status page.
+    pub(crate) row: RowOrNone,
 }
 
 /// How much is read and written together on a stream, in bytes.
@@ -354,6 +359,8 @@ pub(crate) struct Listen {
     pub(crate) number: u64,
     pub(crate) listener: Listener,
     pub(crate) link: Link,
+    /// The row of the listener in the status page.
+    pub(crate) row: RowOrNone,
 }
 
 /// A connection that was accepted, and the number of its listener.

@@ -4,6 +4,8 @@ use ringmq_message::Frame;
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::{Announcement, Receiver, Sender, Waker, conflating, pipe};
 
+use crate::mail::row::RowOrNone;
+
 /// The session's ends of the pipe to its socket.
 #[derive(Debug)]
 pub(crate) struct SessionPipe {
@@ -14,6 +16,8 @@ pub(crate) struct SessionPipe {
     pub(crate) announcement: Announcement,
     /// Wakes the session.
     pub(crate) waker: Waker,
+    /// The row of the connection in the status page.
+    pub(crate) row: RowOrNone,
 }
 
 /// The directions of a pipe that keep only the last message, as the socket of this end sees them.

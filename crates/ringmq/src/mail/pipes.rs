@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use ringmq_message::Frame;
 use ringmq_pipe::local::{Announcement, Bell, Post, Receiver, Sender, Waker};
+use ringmq_pipe::status::layout;
 
 use crate::mail::commands::{Attachment, Far, Link, Order, PipeId};
 use crate::mail::ends::{SessionPipe, direction};
 use crate::mail::event::Addresses;
+use crate::mail::row::{RowOrNone, shown};
 use crate::mail::spare::Spare;
 
 /// Activates a session.
@@ -26,31 +28,43 @@ impl Bell for SessionBell {
 }
 
 /// Makes the direction from a session to its socket. `session` wakes the session.
-pub(crate) fn inbound(link: &Link, session: &Waker) -> (Sender<Frame>, Receiver<Frame>) {
+pub(crate) fn inbound(
+    link: &Link,
+    session: &Waker,
+    row: &RowOrNone,
+) -> (Sender<Frame>, Receiver<Frame>) {
     let socket = Waker::from(link.bellpull.clone());
     let (conflates, mark) = (link.conflates.receiving, link.marks.receiving);
-    direction(conflates, mark, socket, session.clone())
+    let (mut sender, mut receiver) = direction(conflates, mark, socket, session.clone());
+    sender.show_in(shown(row, layout::STREAM_RECEIVED));
+    receiver.show_in(shown(row, layout::LOCAL_RECEIVED));
+    (sender, receiver)
 }
 
 /// Makes the direction from a socket to its session. `session` wakes the session.
-fn outbound(link: &Link, session: &Waker) -> (Sender<Frame>, Receiver<Frame>) {
+fn outbound(link: &Link, session: &Waker, row: &RowOrNone) -> (Sender<Frame>, Receiver<Frame>) {
     let socket = Waker::from(link.bellpull.clone());
     let (conflates, mark) = (link.conflates.sending, link.marks.sending);
-    direction(conflates, mark, session.clone(), socket)
+    let (mut sender, mut receiver) = direction(conflates, mark, session.clone(), socket);
+    sender.show_in(shown(row, layout::LOCAL_SENT));
+    receiver.show_in(shown(row, layout::STREAM_SENT));
+    (sender, receiver)
 }
 
 /// The pipe from a socket to its session for what follows shared memory. `session` wakes the session.
-pub(crate) fn spare(link: &Link, session: &Waker) -> Arc<Spare> {
+pub(crate) fn spare(link: &Link, session: &Waker, row: &RowOrNone) -> Arc<Spare> {
     let socket = Waker::from(link.bellpull.clone());
     let (conflates, mark) = (link.conflates.sending, link.marks.sending);
-    Spare::new(conflates, mark, session.clone(), socket)
+    Spare::new(conflates, mark, session.clone(), socket, row.clone())
 }
 
-/// Makes the pipe between a socket and a session: the socket's ends, and the session's.
+/// Makes the pipe between a socket and a session: the socket's ends, and the session's. `row` is the row of the connection in
+/// the status page.
 pub(crate) fn session_pipe(
     link: &Link,
     id: PipeId,
     post: &Post<Order>,
+    row: RowOrNone,
 ) -> (Attachment, SessionPipe) {
     let announcement = Announcement::new();
     let bell = Arc::new(SessionBell {
@@ -58,8 +72,8 @@ pub(crate) fn session_pipe(
         id,
     });
     let waker = Waker::from(announcement.bellpull(bell));
-    let (sender, outbound) = outbound(link, &waker);
-    let (inbound, receiver) = inbound(link, &waker);
+    let (sender, outbound) = outbound(link, &waker, &row);
+    let (inbound, receiver) = inbound(link, &waker, &row);
     (
         Attachment {
             id,
@@ -73,12 +87,14 @@ pub(crate) fn session_pipe(
             farewell: None,
             far: Far::Session(post.clone()),
             datagrams: false,
+            row: row.clone(),
         },
         SessionPipe {
             inbound,
             outbound,
             announcement,
             waker,
+            row,
         },
     )
 }

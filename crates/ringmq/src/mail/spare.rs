@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ringmq_message::Frame;
 use ringmq_pipe::local::{Receiver, Sender, Waker};
+use ringmq_pipe::status::layout;
 
 use crate::mail::ends::direction;
+use crate::mail::row::{RowOrNone, shown};
 
 /// The pipe from a socket to its session for what follows shared memory. The first side that needs it makes it, and leaves
 /// the other end here. So the session has what a socket without memory sends next, whether that calls again or not.
@@ -15,6 +17,7 @@ pub(crate) struct Spare {
     mark: u64,
     session: Waker,
     socket: Waker,
+    row: RowOrNone,
     left: Mutex<Option<End>>,
 }
 
@@ -27,12 +30,19 @@ enum End {
 
 impl Spare {
     /// The pipe is not made yet. The wakers wake the two sides.
-    pub(crate) fn new(conflates: bool, mark: u64, session: Waker, socket: Waker) -> Arc<Spare> {
+    pub(crate) fn new(
+        conflates: bool,
+        mark: u64,
+        session: Waker,
+        socket: Waker,
+        row: RowOrNone,
+    ) -> Arc<Spare> {
         Arc::new(Spare {
             conflates,
             mark,
             session,
             socket,
+            row,
             left: Mutex::new(None),
         })
     }
@@ -61,6 +71,9 @@ impl Spare {
 
     fn make(&self) -> (Sender<Frame>, Receiver<Frame>) {
         let (session, socket) = (self.session.clone(), self.socket.clone());
-        direction(self.conflates, self.mark, session, socket)
+        let (mut sender, mut receiver) = direction(self.conflates, self.mark, session, socket);
+        sender.show_in(shown(&self.row, layout::LOCAL_SENT));
+        receiver.show_in(shown(&self.row, layout::STREAM_SENT));
+        (sender, receiver)
     }
 }

@@ -105,11 +105,13 @@ impl Peers {
         // The session knows the marks that the socket had when it bound or connected.
         if let Some(mut receiver) = upgrade.receiver {
             receiver.set_mark(own.receiving);
+            receiver.show_in(entry.row.as_ref());
             let inlet = Inlet::shared(receiver, upgrade.properties, upgrade.bounds, self.vow);
             entry.receiver.then(inlet);
         }
         if let Some(mut sender) = upgrade.sender {
             sender.set_mark(own.sending);
+            sender.show_in(entry.row.as_ref());
             sender.set_late_policy(&self.late_policy);
             entry.next = Next::Shared(SharedOutlet::new(sender));
             entry.spare = upgrade.spare;

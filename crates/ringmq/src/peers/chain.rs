@@ -69,6 +69,14 @@ impl<M> Chain<M> {
         }
     }
 
+    /// Shows in the status page how many messages came by the pipe of this process that is read.
+    #[inline]
+    pub(crate) fn show(&mut self) {
+        if let Source::Local(receiver) = &mut self.front {
+            receiver.show();
+        }
+    }
+
     /// Sets the high-water mark of the pipes of this process.
     pub(crate) fn set_mark(&mut self, mark: u64) {
         for source in self.sources() {

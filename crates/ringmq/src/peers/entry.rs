@@ -7,7 +7,8 @@ use std::time::Instant;
 use ringmq_message::Frame;
 use ringmq_pipe::local;
 
-use crate::mail::{Carrier, Failure, Far, Identity, Marks, PipeId, Spare, ZmtpReason};
+use crate::mail::row;
+use crate::mail::{Carrier, Failure, Far, Identity, Marks, PipeId, RowOrNone, Spare, ZmtpReason};
 use crate::peers::inlet::Inlet;
 use crate::peers::outlet::Outlet;
 use crate::peers::shared_outlet::SharedOutlet;
@@ -39,6 +40,8 @@ pub(super) struct Entry {
     pub(super) unwritable: bool,
     /// When a pattern that would refuse a message last looked for room.
     pub(super) looked: Option<Instant>,
+    /// The row of the connection in the status page.
+    pub(super) row: RowOrNone,
 }
 
 /// The sending end that takes the place of the present one.
@@ -76,6 +79,7 @@ impl Next {
 impl Entry {
     /// Sets the high-water marks of the pipes of this process.
     pub(super) fn set_marks(&mut self, marks: Marks) {
+        row::set_marks(&self.row, marks);
         if let Outlet::Local(sender) = &mut self.sender {
             sender.set_mark(marks.sending);
         }

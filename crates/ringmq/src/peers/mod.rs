@@ -16,6 +16,7 @@ pub(crate) mod pipes;
 pub(crate) mod readiness;
 pub(crate) mod shared_outlet;
 pub(crate) mod shared_source;
+pub(crate) mod showing;
 pub(crate) mod unread_source;
 
 use std::time::Duration;
@@ -59,6 +60,8 @@ pub(crate) struct Peers {
     late_policy: LatePolicy,
     /// With it, long bodies are received where the peer has put them.
     vow: Option<Vow>,
+    /// The peer whose counts were shown last.
+    next_shown: usize,
 }
 
 impl Peers {
@@ -101,6 +104,7 @@ impl Peers {
             farewell,
             far,
             datagrams,
+            row,
             ..
         } = attachment;
         let carrier = match &far {
@@ -125,6 +129,7 @@ impl Peers {
             unreadable: false,
             unwritable: false,
             looked: None,
+            row,
         });
         Peer(number as u32)
     }

@@ -95,6 +95,10 @@ impl Pipes for Peers {
         entry.is_none_or(|entry| entry.gone)
     }
 
+    fn dropped(&mut self, peer: Peer) {
+        self.show_dropped(peer);
+    }
+
     #[cold]
     fn put_off(&mut self, peer: Peer) {
         self.mark_unreadable(peer);

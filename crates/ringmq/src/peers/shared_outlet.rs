@@ -330,6 +330,11 @@ impl SharedOutlet {
         mem::take(self.parts())
     }
 
+    /// Shows in the status page what was sent.
+    pub(super) fn show(&mut self) {
+        self.sender.show();
+    }
+
     /// The number of messages that the peer has not reported as received.
     pub(super) fn waiting(&self) -> u64 {
         self.sender.waiting()

@@ -246,6 +246,7 @@ fn announce_sleep(
     let sleepers = sockets(items).filter(|socket| !socket.has_sleeper());
     let announced = announce(sleepers.map(|socket| {
         socket.sleeper.count(socket.peers.received());
+        socket.peers.show();
         &mut socket.sleeper
     }));
     if announced.is_ok() && !items.iter_mut().any(Item::has_news) {

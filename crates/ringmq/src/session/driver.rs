@@ -199,7 +199,8 @@ impl Driver {
                 self.switch.input(Input::Judged(judged));
             }
             Action::Meet => {
-                if let Some(met) = handoff.meet(wire.stream, link, &ends.waker, supplies) {
+                if let Some(met) = handoff.meet(wire.stream, link, &ends.waker, &ends.row, supplies)
+                {
                     let (sends, receives) = (met.sender.is_some(), met.receiver.is_some());
                     (self.sender, self.receiver) = (met.sender, met.receiver);
                     self.news.extend(met.process.map(News::Watch));
@@ -230,7 +231,7 @@ impl Driver {
             Action::GiveSender => {
                 if let Some((sender, witness)) = self.sender.take() {
                     self.witness = Some(witness);
-                    let spare = spare(link, &ends.waker);
+                    let spare = spare(link, &ends.waker, &ends.row);
                     self.spare = Some(Arc::clone(&spare));
                     self.upgrade(Upgrade::sender(sender, spare));
                 }
@@ -460,7 +461,7 @@ impl Driver {
 
 /// Opens a new pipe to the socket.
 fn open_inbound(ends: &mut Ends, link: &Link) -> Receiver<Frame> {
-    let (to_socket, receiver) = inbound(link, &ends.waker);
+    let (to_socket, receiver) = inbound(link, &ends.waker, &ends.row);
     ends.inbound = Some(to_socket);
     receiver
 }

@@ -3,7 +3,7 @@
 use ringmq_message::Frame;
 use ringmq_pipe::local::{Announcement, Sender, Waker};
 
-use crate::mail::SessionPipe;
+use crate::mail::{RowOrNone, SessionPipe};
 use crate::peers::outbound::Outbound;
 
 /// The ends of the pipe that the session has, and what it remembers of them.
@@ -19,6 +19,8 @@ pub(crate) struct Ends {
     pub(crate) waker: Waker,
     /// A part with more to follow was taken from the socket.
     pub(crate) out_midst: bool,
+    /// The row of the connection in the status page.
+    pub(crate) row: RowOrNone,
 }
 
 impl From<SessionPipe> for Ends {
@@ -30,6 +32,7 @@ impl From<SessionPipe> for Ends {
             announcement: pipe.announcement,
             waker: pipe.waker,
             out_midst: false,
+            row: pipe.row,
         }
     }
 }
@@ -80,6 +83,16 @@ impl Ends {
         };
         let _ = inbound.push_deferred(frame, last);
         true
+    }
+
+    /// Shows in the status page how many messages have passed.
+    pub(crate) fn show(&mut self) {
+        if self.row.is_some() {
+            if let Some(inbound) = &mut self.inbound {
+                inbound.show();
+            }
+            self.outbound.show();
+        }
     }
 
     /// Shows the socket the messages that it was given. A socket that cannot be woken finds them at its next call.

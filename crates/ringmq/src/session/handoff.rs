@@ -16,7 +16,8 @@ use ringmq_transport::Stream;
 use ringmq_zmtp::Connection;
 
 use crate::block;
-use crate::mail::{Link, SharedOffer};
+use crate::mail::row;
+use crate::mail::{Link, RowOrNone, SharedOffer};
 use crate::session::broken::Broken;
 use crate::session::carry::{COMMAND, OverStream, VERSION};
 use crate::session::kinds::{blocks, receives, sends};
@@ -311,6 +312,7 @@ impl Handoff {
         stream: &Stream,
         link: &Link,
         session: &Waker,
+        row: &RowOrNone,
         supplies: &mut Supplies,
     ) -> Option<Met> {
         let unix = stream.share_unix()?;
@@ -337,6 +339,7 @@ impl Handoff {
         // From now on long bodies are made where such a peer can read them.
         provide_large_memory(block::large_for_peers);
         self.courier = Some(parts.courier);
+        row::set_ends(row, parts.names.0, parts.names.1);
         let mut sender = parts.sender;
         sender.set_patient(blocks(link.kind));
         let sharing = link.sharing.as_ref();

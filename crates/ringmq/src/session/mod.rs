@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use mio::{Registry, Token};
 use ringmq_transport::{Connecting, Named, Stream};
 
+use crate::mail::row;
 use crate::mail::{Addresses, Attachment, Link, Marks, PipeId, SessionPipe};
 use crate::names::SharedNames;
 use crate::session::broken::Broken;
@@ -183,6 +184,8 @@ impl Session {
             };
             open.work(&mut self.ends, &mut turn, letting_go, scratch)
         };
+        self.ends.show();
+        open.show(&self.ends.row);
         let asked = open.ask_for_room(registry, token);
         let courier = open.handoff.courier();
         if let Some(news) = courier.map(ringmq_pipe::remote::Courier::news) {
@@ -225,6 +228,7 @@ impl Session {
 
     /// Counts by other marks.
     pub(crate) fn set_marks(&mut self, marks: Marks) {
+        row::set_marks(&self.ends.row, marks);
         if let Some(inbound) = &mut self.ends.inbound {
             inbound.set_mark(marks.receiving);
         }

@@ -10,6 +10,7 @@ use ringmq_transport::Stream;
 use ringmq_zmtp::{Detail, Error as ZmtpError};
 use tracing::Level;
 
+use crate::mail::row::{self, Phase};
 use crate::mail::{Carrier, Command, EventKind, HandshakeFailure, Identity, Stats, ZmtpReason};
 use crate::session::broken::Broken;
 use crate::session::origin::Origin;
@@ -46,6 +47,8 @@ impl Session {
             dialed.backoff.reset();
         }
         let identity = Box::new(self.identity());
+        let carrier = Carrier::Zmtp(self.driver.stays().unwrap_or(ZmtpReason::Undecided));
+        row::set_phase(&self.ends.row, Phase::Ready, carrier, &identity);
         match self.near.take() {
             Some(mut near) => {
                 near.identity = identity;
@@ -100,6 +103,8 @@ impl Session {
         }
         if why != ZmtpReason::NotIpc {
             self.tell_carrier(Carrier::Zmtp(why));
+        } else {
+            row::set_carrier(&self.ends.row, Carrier::Zmtp(why));
         }
         // The socket is not woken for it.
         self.link.leave_last(Command::Stays(self.id, why));
@@ -107,6 +112,7 @@ impl Session {
 
     /// How messages travel from now on.
     pub(crate) fn tell_carrier(&self, carrier: Carrier) {
+        row::set_carrier(&self.ends.row, carrier);
         self.tell(EventKind::CarrierChanged { carrier });
     }
 
@@ -262,6 +268,19 @@ impl Session {
                 self.tell(EventKind::Accepted { fd });
             }
             Origin::Dialed(_) => self.tell(EventKind::Connected { fd }),
+        }
+        self.show_phase(Phase::Handshake);
+    }
+
+    /// Shows in the status page how far the connection is, before its peer is known.
+    pub(crate) fn show_phase(&self, phase: Phase) {
+        if self.ends.row.is_some() {
+            let identity = Identity {
+                endpoint: self.addresses.endpoint().to_owned(),
+                ..Identity::default()
+            };
+            let carrier = Carrier::Zmtp(ZmtpReason::Undecided);
+            row::set_phase(&self.ends.row, phase, carrier, &identity);
         }
     }
 

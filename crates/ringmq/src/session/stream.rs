@@ -11,10 +11,11 @@ use std::time::Duration;
 use ringmq_message::Kind;
 use ringmq_message::{Frame, Properties, names};
 use ringmq_pipe::remote::Courier;
+use ringmq_pipe::status::layout;
 use ringmq_transport::Stream;
 use ringmq_zmtp::{Connection, Peer};
 
-use crate::mail::{Link, Reply};
+use crate::mail::{Link, Reply, RowOrNone};
 use crate::names::SharedNames;
 use crate::session::broken::Broken;
 use crate::session::carry;
@@ -55,6 +56,8 @@ pub(crate) struct Open {
     /// Whether the kernel tells of room.
     pub(crate) told_of_room: bool,
     pub(crate) liveness: Liveness,
+    /// Bytes that were read, and written, and that the status page does not show yet.
+    moved: [u64; 2],
 }
 
 /// What is known of the process at the other end, which may have left the stream to a child.
@@ -142,6 +145,16 @@ impl Open {
             greeting: None,
             told_of_room: false,
             liveness: Liveness::Unwatched,
+            moved: [0; 2],
+        }
+    }
+
+    /// Shows in the status page how many bytes were read and written.
+    pub(crate) fn show(&mut self, row: &RowOrNone) {
+        let [read, written] = std::mem::take(&mut self.moved);
+        if let Some(row) = row {
+            row.add(layout::STREAM_RECEIVED_BYTES, read);
+            row.add(layout::STREAM_SENT_BYTES, written);
         }
     }
 

@@ -104,6 +104,7 @@ impl Exchange {
             farewell: None,
             far: Far::Handshake,
             datagrams: false,
+            row: None,
         };
         let attach = Command::Attach(Box::new(attachment));
         face.post.send(attach).ok()?;

@@ -1,5 +1,6 @@
 //! Commands of other threads to a socket.
 
+use crate::mail::row::Side;
 use crate::mail::{Command, PipeId};
 use crate::socket::Socket;
 
@@ -23,7 +24,7 @@ impl Socket {
     pub(super) fn take_all_mail(&mut self) {
         while let Some(command) = self.mailbox.take() {
             match command {
-                Command::Attach(attachment) => self.attach(*attachment, None),
+                Command::Attach(attachment) => self.attach(*attachment, None, Side::Bound),
                 Command::Gone(id) => {
                     self.forget_dialed(id);
                     self.part(id);

@@ -14,8 +14,10 @@ use ringmq_zmtp::{RawSettings, Settings};
 
 use crate::error::EndpointError;
 use crate::mail::pipes::session_pipe;
+use crate::mail::row::{self, Side};
 use crate::mail::{
-    Conflates, Connect, EventKind, Link, Listen, MonitorEvent, Order, PipeId, SharedOffer,
+    Carrier, Conflates, Connect, EventKind, Link, Listen, MonitorEvent, Order, PipeId, RowOrNone,
+    SharedOffer, ZmtpReason,
 };
 use crate::socket::Socket;
 use crate::socket::transports::Use;
@@ -24,7 +26,7 @@ use crate::socket::transports::Use;
 #[derive(Debug)]
 pub(crate) enum Role {
     /// Bound to this name within the process.
-    Bound(String),
+    Bound { name: String, _row: RowOrNone },
     /// Connected within the process, by this pipe.
     Connected(PipeId),
     /// Bound, by the listener of this number, in this I/O thread.
@@ -177,7 +179,7 @@ impl Socket {
         let at = self.find(endpoint)?;
         let role = self.endpoints.remove(at).1;
         match &role {
-            Role::Bound(name) => {
+            Role::Bound { name, .. } => {
                 self.registry.names().lock().unbind(name, &self.post);
             }
             Role::Connected(_) => self.close_connection(&role),
@@ -286,6 +288,7 @@ impl Socket {
             number,
             listener,
             link,
+            row: row::listener_row(&self.row, self.kind(), &actual),
         };
         let post = place.post();
         // Before the first connection can be accepted.
@@ -316,7 +319,9 @@ impl Socket {
         let id = self.registry.names().lock().pipe_id();
         let link = self.link(matches!(parsed, Endpoint::Ipc(_)));
         let immediate = link.immediate;
-        let (mut near, ends) = session_pipe(&link, id, &post);
+        let carrier = Carrier::Zmtp(ZmtpReason::Undecided);
+        let row = row::session_row(&link, Side::Connected, carrier, endpoint);
+        let (mut near, ends) = session_pipe(&link, id, &post, row);
         endpoint.clone_into(&mut near.identity.endpoint);
         // As in libzmq, the id is for the next pipe that is attached, which may be a later one.
         let assigned = if immediate {
@@ -354,7 +359,7 @@ impl Socket {
         }
         place.taken();
         if let Some(near) = now {
-            self.attach(near, assigned.as_deref());
+            self.attach(near, assigned.as_deref(), Side::Connected);
         }
         self.know(endpoint, Role::Dialed(id, post));
         Ok(())
@@ -430,6 +435,7 @@ impl Socket {
                 required: self.options.require_shared.then(Arc::default),
             }),
             watch: self.watch.clone(),
+            row: self.row.clone(),
         }
     }
 }

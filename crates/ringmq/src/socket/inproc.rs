@@ -4,6 +4,7 @@ use ringmq_pipe::local::Waker;
 
 use crate::error::EndpointError;
 use crate::mail::ends::direction;
+use crate::mail::row::{self, Side};
 use crate::mail::{Addresses, Attachment, Carrier, Command, Far, Identity, WeakWatch};
 use crate::names::Face;
 use crate::socket::Socket;
@@ -20,7 +21,8 @@ impl Socket {
         if !self.registry.names().lock().bind(&name, &face) {
             return Err(EndpointError::InUse(endpoint.to_owned()));
         }
-        self.know(endpoint, Role::Bound(name));
+        let _row = row::listener_row(&self.row, self.kind(), endpoint);
+        self.know(endpoint, Role::Bound { name, _row });
         self.take_mail();
         Ok(())
     }
@@ -68,6 +70,7 @@ impl Socket {
             farewell: theirs.and_then(|theirs| theirs.farewell()),
             far: Far::Socket(self.post.clone()),
             datagrams: false,
+            row: None,
         };
         let watch = bound.as_ref().and_then(|other| other.watch.clone());
         let (far_post, routing_id) = match bound {
@@ -102,8 +105,9 @@ impl Socket {
             farewell: None,
             far: Far::Socket(far_post),
             datagrams: false,
+            row: None,
         };
-        self.attach(attachment, assigned.as_deref());
+        self.attach(attachment, assigned.as_deref(), Side::Connected);
         tracing::info!(
             endpoint = %endpoint,
             r#type = %self.kind(),

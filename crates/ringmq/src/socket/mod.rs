@@ -14,6 +14,7 @@ pub(crate) mod recv;
 pub(crate) mod send;
 pub(crate) mod send_with;
 pub(crate) mod setters;
+pub(crate) mod showing;
 pub(crate) mod transports;
 pub(crate) mod udp;
 pub(crate) mod waiting;
@@ -27,7 +28,8 @@ use ringmq_pipe::local::{Mailbox, Post};
 use ringmq_pipe::sleeper::Sleeper;
 
 use crate::error::SocketError;
-use crate::mail::{Attachment, Command, EventKind, Watch};
+use crate::mail::row::Side;
+use crate::mail::{Attachment, Command, EventKind, RowOrNone, Watch};
 use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::socket::endpoints::Role;
@@ -78,6 +80,8 @@ pub struct Socket {
     pub(crate) watch: Watch,
     /// The threads that share it, if some do.
     pub(crate) sharing: Option<Box<Guests>>,
+    /// Its row in the status page.
+    pub(crate) row: RowOrNone,
     /// When a PUB or XPUB last looked for subscriptions at all peers.
     looked: Instant,
 }
@@ -119,9 +123,11 @@ impl Socket {
             last_endpoint: String::new(),
             watch: Watch::default(),
             sharing: None,
+            row: None,
             looked: Instant::now(),
         };
         socket.settle_late_policy();
+        socket.begin_to_show();
         Ok(socket)
     }
 
@@ -130,7 +136,14 @@ impl Socket {
         self.pattern.kind()
     }
 
-    pub(crate) fn attach(&mut self, mut attachment: Attachment, assigned_id: Option<&[u8]>) {
+    /// Adds a peer. `side`: this end of a connection within the process.
+    pub(crate) fn attach(
+        &mut self,
+        mut attachment: Attachment,
+        assigned_id: Option<&[u8]>,
+        side: Side,
+    ) {
+        self.show_attachment(&mut attachment, side);
         let routing_id = mem::take(&mut attachment.routing_id);
         let (probed, made) = (attachment.probed, attachment.marks);
         let subscribe_to_all = attachment.datagrams;

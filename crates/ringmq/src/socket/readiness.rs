@@ -85,6 +85,7 @@ impl Socket {
 
     /// Arms the descriptor, after a call that found no message or no room.
     pub(crate) fn arm_for_watcher(&mut self) {
+        self.peers.show();
         self.sleeper.count(self.peers.received());
         if !self.watched || self.sleeper.arm_for_watcher().is_err() {
             return;

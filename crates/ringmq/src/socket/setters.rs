@@ -62,6 +62,7 @@ impl Socket {
             self.marks_changed();
         }
         self.sleeper.set_wait(self.options.in_force_wait());
+        self.show_wait();
         self.settle_late_policy();
         Ok(())
     }
@@ -173,6 +174,7 @@ impl Socket {
     pub fn set_wait(&mut self, wait: Wait) {
         self.options.wait = Some(wait);
         self.sleeper.set_wait(wait);
+        self.show_wait();
         self.settle_late_policy();
     }
 

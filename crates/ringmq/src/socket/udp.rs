@@ -1,10 +1,12 @@
 //! udp endpoints: RADIO connects, DISH and DGRAM are bound.
 
+use ringmq_pattern::Kind;
 use ringmq_transport::{Endpoint, Options, UdpAddress, UdpError, UdpSocket};
 
 use crate::error::EndpointError;
 use crate::mail::pipes::session_pipe;
-use crate::mail::{OpenUdp, Order};
+use crate::mail::row::{self, Phase, Side};
+use crate::mail::{Carrier, Identity, OpenUdp, Order};
 use crate::socket::Security;
 use crate::socket::Socket;
 use crate::socket::endpoints::Role;
@@ -25,10 +27,20 @@ impl Socket {
         let post = place.post();
         let id = self.registry.names().lock().pipe_id();
         let link = self.link(false);
-        let (mut near, ends) = session_pipe(&link, id, &post);
         let endpoint = socket.endpoint().to_string();
+        let side = match self.kind() {
+            Kind::Radio => Side::Connected,
+            _ => Side::Bound,
+        };
+        let row = row::session_row(&link, side, Carrier::Datagrams, &endpoint);
+        let (mut near, ends) = session_pipe(&link, id, &post, row);
         near.identity.endpoint.clone_from(&endpoint);
         near.datagrams = true;
+        let identity = Identity {
+            endpoint: endpoint.clone(),
+            ..Identity::default()
+        };
+        row::set_phase(&near.row, Phase::Ready, Carrier::Datagrams, &identity);
         let open = OpenUdp {
             id,
             socket,
@@ -41,7 +53,7 @@ impl Socket {
             return Err(EndpointError::Terminated);
         }
         place.taken();
-        self.attach(near, None);
+        self.attach(near, None, side);
         self.know(&endpoint, Role::Dialed(id, post));
         Ok(())
     }

@@ -54,6 +54,10 @@ impl Awaited for Waiting<'_> {
         self.peers.received()
     }
 
+    fn settle(&mut self) {
+        self.peers.show();
+    }
+
     fn is_wanted(&self) -> bool {
         self.wanted.is_some_and(|wanted| wanted())
     }

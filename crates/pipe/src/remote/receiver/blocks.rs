@@ -69,6 +69,7 @@ impl Receiver {
         bytes.expect_soon_at(offset);
         bytes.expect_soon_at(end.saturating_sub(1));
         self.found = Some((name.segment, memory));
+        self.block_bytes = self.block_bytes.wrapping_add(len as u64);
         Ok(())
     }
 

@@ -10,10 +10,12 @@ use ringmq_ring::{
 
 use super::contents::{Contents, Incoming, PartPlace, Sole, append, contents};
 use super::courier::Missing;
+use super::flow::Flow;
 use super::{Common, layout, segment};
 use crate::blocks::Lender;
 use crate::maps::{Counted, Map};
 use crate::marks::{step, together};
+use crate::status::Row;
 
 /// The most jumps in a row that a receiver follows. An honest sender publishes at most two: to a small segment, where it
 /// waits for the reader, and from there to a segment for a message longer than its limit. Each jump costs a system call
@@ -54,6 +56,10 @@ pub struct Receiver {
     peer_mark: Word<Mapped>,
     wanted_room: WantedSeen<Mapped>,
     wanted_credit: WantedSeen<Mapped>,
+    /// Where the status page shows what was received.
+    flow: Option<Box<Flow>>,
+    /// Bytes that were found in blocks so far, for the status page.
+    block_bytes: u64,
 }
 
 /// The parts of a record with blocks.
@@ -140,6 +146,8 @@ impl Receiver {
             peer_mark: common.seen(layout::SENDING_MARK),
             wanted_room: WantedSeen::new(common.seen(layout::WANTED_POSITION)),
             wanted_credit: WantedSeen::new(common.seen(layout::WANTED_COUNT)),
+            flow: None,
+            block_bytes: 0,
             common: Arc::clone(common),
         };
         receiver.look_at_marks();
@@ -159,6 +167,7 @@ impl Receiver {
     /// that has lowered its mark may wait for fewer messages than a step of the old mark.
     #[cold]
     fn report_by_mark(&mut self) {
+        self.show();
         self.look_at_marks();
         if self.received - self.reported >= self.step {
             self.report();
@@ -187,6 +196,20 @@ impl Receiver {
         }
         // If it does not, the sender goes on waiting for the same report, and must be rung again when that comes.
         self.wanted_credit = WantedSeen::new(self.common.seen(layout::WANTED_COUNT));
+    }
+
+    /// Shows from now on in this row what was received: at slow points, and with [`show`](Receiver::show).
+    pub fn show_in(&mut self, row: Option<&Arc<Row>>) {
+        self.flow = row.map(Flow::into);
+    }
+
+    /// Shows what was received so far. Does nothing if that is shown already.
+    #[inline]
+    pub fn show(&mut self) {
+        if let Some(flow) = &mut self.flow {
+            let position = self.reader.as_ref().map_or(0, |reader| reader.position());
+            flow.show(self.received, position, self.block_bytes);
+        }
     }
 
     /// Returns true if the next message has two parts, and the first is empty.
@@ -360,7 +383,11 @@ impl Receiver {
         let ring = segment::readable(&memory);
         match &mut self.reader {
             Ok(reader) => {
+                let before = reader.position();
                 reader.jump(ring).map_err(|_| Missing::Wrong)?;
+                if let Some(flow) = &mut self.flow {
+                    flow.jumped(before, reader.position());
+                }
             }
             Err(report) => {
                 let report = report.take().ok_or(Missing::Wrong)?.into_memory();
@@ -524,6 +551,7 @@ impl Receiver {
 
     #[cold]
     fn report(&mut self) {
+        self.show();
         self.look_at_marks();
         self.reported = self.received;
         self.reports.publish(self.received);
@@ -534,6 +562,7 @@ impl Receiver {
 
     #[cold]
     fn look_at_wanted_room(&mut self) {
+        self.show();
         if let Ok(reader) = &self.reader
             && self.wanted_room.look(reader.position()) == Look::Ring
         {

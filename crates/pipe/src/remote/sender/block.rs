@@ -40,6 +40,8 @@ pub(super) struct BlockFlow {
     full: Option<Instant>,
     /// Bytes that came home so far.
     home: u64,
+    /// Bytes that were sent in blocks so far, for the status page.
+    pub(super) sent_bytes: u64,
     /// Whether a send may wait longer than the memory for one message would cost.
     patient: bool,
     patience: Patience,
@@ -57,6 +59,7 @@ impl BlockFlow {
             window,
             full: None,
             home: 0,
+            sent_bytes: 0,
             patient: false,
             patience,
         }
@@ -145,6 +148,7 @@ impl Sender {
                     self.blocks.home +=
                         loan.send_and_collect(name, bytes, keep, position, came_home);
                     drop(loan);
+                    self.blocks.sent_bytes = self.blocks.sent_bytes.wrapping_add(bytes);
                     self.wake();
                     return Ok(());
                 }
@@ -219,6 +223,9 @@ impl Sender {
             .as_ref()
             .map_or(0, ringmq_ring::Writer::position);
         loan.settle(lent, pushed.is_ok().then_some(position));
+        if pushed.is_ok() {
+            self.blocks.sent_bytes = self.blocks.sent_bytes.wrapping_add(bytes);
+        }
         pushed
     }
 

@@ -103,9 +103,19 @@ impl Sender {
             return Ok(());
         };
         let reported = writer.look_at_reader().map_err(PushError::Corrupt)?;
-        let segments = &mut segment::lock(&self.segments).list;
-        while segments.get(1).is_some_and(|next| next.start <= reported) {
-            segments.pop_front();
+        let mut segments = segment::lock(&self.segments);
+        let before = segments.list.len();
+        while segments
+            .list
+            .get(1)
+            .is_some_and(|next| next.start <= reported)
+        {
+            segments.list.pop_front();
+        }
+        let fewer = segments.list.len() < before;
+        drop(segments);
+        if fewer {
+            self.show_memory();
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod block;
 mod growth;
+mod showing;
 mod written;
 
 use std::io;
@@ -15,6 +16,7 @@ use ringmq_ring::{
 use ringmq_sys::cpu;
 
 use super::courier::Sent;
+use super::flow::Flow;
 use super::frame::SegmentNote;
 use super::patience::{LatePolicy, LatePolicySeen, LateReader, Patience, Seen};
 use super::segment::{self, Charge, Segment, Segments};
@@ -69,6 +71,10 @@ pub struct Sender {
     generation: GenerationSeen<Mapped>,
     /// True if the peer's barriers do not reach this process. The sender then uses fences.
     fences: bool,
+    /// Where the status page shows what was sent.
+    flow: Option<Box<Flow>>,
+    /// System calls that woke the receiver and that the status page does not show yet.
+    rings: u64,
 }
 
 /// When to go back to a small segment.
@@ -164,6 +170,8 @@ impl Sender {
             wants_credit: Wanted::new(common.own(layout::WANTED_COUNT)),
             generation: GenerationSeen::new(common.generation()),
             fences: !common.slot.control().passes_barriers(),
+            flow: None,
+            rings: 0,
             common: Arc::clone(common),
         };
         sender.look_at_marks();
@@ -195,6 +203,7 @@ impl Sender {
 
     #[cold]
     fn look_for_credit(&mut self) -> bool {
+        self.show();
         self.sure = self.sure.max(std::mem::take(&mut self.kept));
         if self.is_sure() {
             return true;
@@ -410,6 +419,8 @@ impl Sender {
     fn ring(&mut self) {
         self.kept = self.kept.max(std::mem::take(&mut self.sure));
         self.common.courier.ring();
+        self.rings += 1;
+        self.show();
     }
 
     // --- Memory
@@ -437,6 +448,7 @@ impl Sender {
             patience.made(capacity);
         }
         self.told_made.publish(self.made);
+        self.show_memory();
         Ok(())
     }
 
@@ -607,12 +619,17 @@ impl Sender {
             return Ok(());
         };
         let ring = segment::writable(&memory);
+        let before = writer.position();
         writer.jump(ring).map_err(|_| PushError::Resources)?;
         let start = writer.position();
+        if let Some(flow) = &mut self.flow {
+            flow.jumped(before, start);
+        }
         segment::lock(&self.segments)
             .list
             .push_back(self.segment(start, memory));
         self.growth.look = 0;
+        self.show_memory();
         if let Some(patience) = &mut self.patience {
             patience.made(capacity);
         }
@@ -636,6 +653,7 @@ impl Drop for Sender {
         if !self.common.mark.is_here() {
             return;
         }
+        self.show();
         if let Some(writer) = &mut self.writer {
             writer.end();
             self.wake();

@@ -10,6 +10,7 @@ use ringmq_sys::{ErrorNumber, Setback};
 use ringmq_transport::{Answer, Dial, DialError, Named, dial};
 
 use crate::mail::pipes::session_pipe;
+use crate::mail::row::Phase;
 use crate::mail::{Addresses, Command, Connect, EventKind, Order, PipeId};
 use crate::reactor::event_loop::EventLoop;
 use crate::reactor::numbers::session_number;
@@ -193,7 +194,7 @@ impl EventLoop {
         let unseen = session
             .link
             .takes_back(session.id, session.ends.gave_nothing());
-        let (near, ends) = session_pipe(&session.link, session.id, post);
+        let (near, ends) = session_pipe(&session.link, session.id, post, session.ends.row.clone());
         session.near = Some(Box::new(near));
         // What was in it is lost, but for what the socket may still receive.
         session.ends = ends.into();
@@ -225,6 +226,7 @@ impl EventLoop {
         };
         match dialed.backoff.next(fastrand::u32(..)) {
             Some(pause) if !nothing_left => {
+                session.show_phase(Phase::Connecting);
                 let again = earlier(Some(Instant::now() + pause), session.until);
                 self.timers.set(session_number(slot), again);
                 session.tell(EventKind::ConnectRetried { after: pause });

@@ -10,7 +10,11 @@ use ringmq_sys::ErrorNumber;
 use ringmq_transport::{AcceptError, Listener, Stream};
 
 use crate::mail::pipes::session_pipe;
-use crate::mail::{Addresses, EventKind, Link, Listen, MonitorEvent, Newcomer, Order, PipeId};
+use crate::mail::row::{self, Side};
+use crate::mail::{
+    Addresses, Carrier, EventKind, Link, Listen, MonitorEvent, Newcomer, Order, PipeId, RowOrNone,
+    ZmtpReason,
+};
 use crate::reactor::event_loop::{EventLoop, SHORTAGE};
 use crate::reactor::numbers::listener_number;
 use crate::session::Session;
@@ -25,6 +29,8 @@ pub(crate) struct Listening {
     pub(crate) number: u64,
     pub(crate) listener: Listener,
     pub(crate) link: Arc<Link>,
+    /// Its row in the status page, which shows that it listens.
+    pub(crate) _row: RowOrNone,
 }
 
 /// The result of accepting the waiting connections.
@@ -77,6 +83,7 @@ impl EventLoop {
             number: listen.number,
             listener: listen.listener,
             link: Arc::new(listen.link),
+            _row: listen.row,
         });
         let token = Token(listener_number(slot));
         let registry = self.poll.registry();
@@ -181,7 +188,9 @@ impl EventLoop {
         self.next_id += 1;
         // Sockets count from below, and each thread for itself.
         let id = PipeId(1 << 63 | (self.number as u64) << 40 | self.next_id);
-        let (near, ends) = session_pipe(&link, id, &self.mailbox.post());
+        let carrier = Carrier::Zmtp(ZmtpReason::Undecided);
+        let row = row::session_row(&link, Side::Bound, carrier, "");
+        let (near, ends) = session_pipe(&link, id, &self.mailbox.post(), row);
         let slot = self.add(Session::new(
             id,
             link,

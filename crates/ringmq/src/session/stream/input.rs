@@ -91,6 +91,7 @@ impl Open {
             return match self.stream.read(target) {
                 Ok(0) => Err(Broken::Closed),
                 Ok(read) => {
+                    self.moved[0] += read as u64;
                     self.connection.large_filled(read);
                     self.decode(ends, turn, &mut &[][..], false)?;
                     Ok(true)
@@ -109,6 +110,7 @@ impl Open {
         match read {
             Ok(0) => Err(Broken::Closed),
             Ok(read) => {
+                self.moved[0] += read as u64;
                 let mut input = &scratch[..read];
                 let streams = read == scratch.len();
                 self.decode(ends, turn, &mut input, streams)?;

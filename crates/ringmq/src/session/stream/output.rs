@@ -105,6 +105,7 @@ impl Open {
                 Ok(0) => return Err(Broken::Closed),
                 Ok(written) => {
                     self.connection.sent(written);
+                    self.moved[1] += written as u64;
                     done = true;
                 }
                 Err(error) => match error.kind() {

@@ -43,6 +43,8 @@ enum Command {
     /// Look at recordings, check them, repair them
     #[command(subcommand)]
     Recording(command::record::Verb),
+    /// What the ringmq processes of this machine are doing.
+    Top(command::top::Top),
 }
 
 fn main() -> ExitCode {
@@ -53,5 +55,6 @@ fn main() -> ExitCode {
         Command::Perf(verb) => command::perf::run(&verb),
         Command::Generate(verb) => command::generate::run(&verb, Arguments::command()),
         Command::Recording(verb) => command::record::run(&verb),
+        Command::Top(arguments) => command::top::run(&arguments),
     }
 }

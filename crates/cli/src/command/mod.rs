@@ -8,3 +8,5 @@ pub(crate) mod perf;
 pub(crate) mod pipe;
 pub(crate) mod record;
 pub(crate) mod run;
+mod status;
+pub(crate) mod top;

@@ -96,6 +96,7 @@ impl Offering {
             receiver,
             witness,
             courier,
+            ..
         } = self.own.meet(peer.unwrap(), lines, 1 << 30);
         courier.flush().unwrap();
         Agreed {

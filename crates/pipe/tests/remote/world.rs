@@ -124,6 +124,7 @@ impl Side {
             receiver,
             witness,
             courier,
+            ..
         } = self.own.take().unwrap().meet(peer, lines, limit);
         courier.flush().unwrap();
         self.place.set(Arc::downgrade(&courier)).unwrap();

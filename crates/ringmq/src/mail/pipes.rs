@@ -7,10 +7,11 @@ use ringmq_message::Frame;
 use ringmq_pipe::local::{Announcement, Bell, Post, Receiver, Sender, Waker};
 use ringmq_pipe::status::layout;
 
+use crate::mail::carrier::Carrier;
 use crate::mail::commands::{Attachment, Far, Link, Order, PipeId};
 use crate::mail::ends::{SessionPipe, direction};
 use crate::mail::event::Addresses;
-use crate::mail::row::{RowOrNone, shown};
+use crate::mail::row::{self, RowOrNone, shown};
 use crate::mail::spare::Spare;
 
 /// Activates a session.
@@ -95,6 +96,28 @@ pub(crate) fn session_pipe(
             announcement,
             waker,
             row,
+        },
+    )
+}
+
+/// A row for a connection of a session's socket.
+pub(crate) fn session_row(
+    link: &Link,
+    side: row::Side,
+    carrier: Carrier,
+    endpoint: &str,
+) -> RowOrNone {
+    row::connection_row(
+        &link.row,
+        &row::Newcomer {
+            kind: link.kind,
+            phase: row::Phase::Connecting,
+            side,
+            carrier,
+            marks: link.marks,
+            mechanism: Some(&link.settings.mechanism),
+            shares: link.sharing.is_some(),
+            endpoint,
         },
     )
 }

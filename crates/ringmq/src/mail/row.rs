@@ -10,7 +10,6 @@ use ringmq_pipe::status::{Row, Shown, Writing, layout};
 use ringmq_zmtp::Mechanism;
 
 use crate::mail::carrier::{Carrier, ZmtpReason};
-use crate::mail::commands::Link;
 use crate::mail::connection::Identity;
 use crate::mail::marks::Marks;
 
@@ -182,23 +181,6 @@ pub(crate) fn connection_row(socket: &RowOrNone, new: &Newcomer<'_>) -> RowOrNon
     Some(connection)
 }
 
-/// A row for a connection of a session's socket.
-pub(crate) fn session_row(link: &Link, side: Side, carrier: Carrier, endpoint: &str) -> RowOrNone {
-    connection_row(
-        &link.row,
-        &Newcomer {
-            kind: link.kind,
-            phase: Phase::Connecting,
-            side,
-            carrier,
-            marks: link.marks,
-            mechanism: Some(&link.settings.mechanism),
-            shares: link.sharing.is_some(),
-            endpoint,
-        },
-    )
-}
-
 /// How far a connection is, and what is known of its peer.
 pub(crate) fn set_phase(row: &RowOrNone, phase: Phase, carrier: Carrier, identity: &Identity) {
     let Some(row) = row else {
@@ -240,6 +222,13 @@ pub(crate) fn set_ends(row: &RowOrNone, own: u64, peer: u64) {
         row.set(layout::OWN_END, own);
         row.set(layout::PEER_END, peer);
     });
+}
+
+/// Descriptors run short: gives up that of the page.
+pub(crate) fn shed_page(row: &RowOrNone) {
+    if let Some(row) = row {
+        row.page().shed();
+    }
 }
 
 /// Other marks.

@@ -13,7 +13,7 @@ use ringmq_transport::{Backoff, Endpoint, Listener, ParseEndpointError, UdpSocke
 use ringmq_zmtp::{RawSettings, Settings};
 
 use crate::error::EndpointError;
-use crate::mail::pipes::session_pipe;
+use crate::mail::pipes::{session_pipe, session_row};
 use crate::mail::row::{self, Side};
 use crate::mail::{
     Carrier, Conflates, Connect, EventKind, Link, Listen, MonitorEvent, Order, PipeId, RowOrNone,
@@ -320,7 +320,7 @@ impl Socket {
         let link = self.link(matches!(parsed, Endpoint::Ipc(_)));
         let immediate = link.immediate;
         let carrier = Carrier::Zmtp(ZmtpReason::Undecided);
-        let row = row::session_row(&link, Side::Connected, carrier, endpoint);
+        let row = session_row(&link, Side::Connected, carrier, endpoint);
         let (mut near, ends) = session_pipe(&link, id, &post, row);
         endpoint.clone_into(&mut near.identity.endpoint);
         // As in libzmq, the id is for the next pipe that is attached, which may be a later one.

@@ -4,7 +4,7 @@ use ringmq_pattern::Kind;
 use ringmq_transport::{Endpoint, Options, UdpAddress, UdpError, UdpSocket};
 
 use crate::error::EndpointError;
-use crate::mail::pipes::session_pipe;
+use crate::mail::pipes::{session_pipe, session_row};
 use crate::mail::row::{self, Phase, Side};
 use crate::mail::{Carrier, Identity, OpenUdp, Order};
 use crate::socket::Security;
@@ -32,7 +32,7 @@ impl Socket {
             Kind::Radio => Side::Connected,
             _ => Side::Bound,
         };
-        let row = row::session_row(&link, side, Carrier::Datagrams, &endpoint);
+        let row = session_row(&link, side, Carrier::Datagrams, &endpoint);
         let (mut near, ends) = session_pipe(&link, id, &post, row);
         near.identity.endpoint.clone_from(&endpoint);
         near.datagrams = true;

@@ -44,7 +44,7 @@ struct Row([u8; ROW]);
 enum Found {
     Socket(Socket),
     Listener(u64, String),
-    Connection(u64, Connection),
+    Connection(u64, Box<Connection>),
 }
 
 impl Row {
@@ -153,7 +153,7 @@ pub(super) fn contents(file: &File, rows: usize) -> Contents {
     }
     for (of, connection) in connections {
         if let Ok(at) = find(sockets, of) {
-            sockets[at].connections.push(connection);
+            sockets[at].connections.push(*connection);
         }
     }
     contents
@@ -195,7 +195,7 @@ fn found(row: &Row, number: u64) -> Result<Option<Found>, Nonsense> {
             let endpoint = row.text(layout::ENDPOINT, layout::ENDPOINT_MOST, length);
             Found::Listener(of, endpoint)
         }
-        row::CONNECTION => Found::Connection(of, connection(row, number)?),
+        row::CONNECTION => Found::Connection(of, Box::new(connection(row, number)?)),
         _ => return Err(Nonsense),
     }))
 }

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use ringmq_pipe::status::layout;
-use ringmq_sys::MemoryInspector;
+use ringmq_sys::{MemoryInspector, file_number};
 
 use crate::status::process::{self, Who};
 use crate::status::{Process, Snapshot, decode, join};
@@ -151,11 +151,16 @@ impl Watcher {
             let is_own = decode::header(&file).is_some_and(|page| page.pid == who.inner_pid);
             is_own.then_some(Page { descriptor, file })
         };
-        let pages: Vec<Page> = descriptors
-            .into_iter()
-            .filter_map(open)
-            .take(PAGES)
-            .collect();
+        let mut pages: Vec<Page> = Vec::new();
+        let mut files = Vec::new();
+        for page in descriptors.into_iter().filter_map(open) {
+            // A process that watches itself has its page open twice.
+            let file = file_number(&page.file);
+            if !files.contains(&file) && pages.len() < PAGES {
+                files.push(file);
+                pages.push(page);
+            }
+        }
         match pages.is_empty() {
             true => none,
             false => Known::Pages { who, pages, again },

@@ -11,7 +11,11 @@ use crate::by_hand::{ByHand, RECEIVED, SEGMENTS, bound};
 /// Bytes of the memory that this process sends by: of all its sockets.
 pub(crate) fn memory() -> u64 {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
-    let ours = |line: &&str| line.contains("/memfd:ringmq-") && line.contains(" rw-s ");
+    let ours = |line: &&str| {
+        line.contains("/memfd:ringmq-")
+            && line.contains(" rw-s ")
+            && !line.contains("ringmq-status")
+    };
     let bytes = |line: &str| {
         let (start, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
         let number = |text| u64::from_str_radix(text, 16).unwrap();

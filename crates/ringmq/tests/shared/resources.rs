@@ -39,6 +39,7 @@ impl Taken {
         let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
         let bytes = |rights: &str| -> usize {
             let lines = maps.lines().filter(|line| line.contains("/memfd:ringmq"));
+            let lines = lines.filter(|line| !line.contains("ringmq-status"));
             let lines = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
             lines
                 .filter(|fields| fields[1] == rights)

@@ -31,8 +31,10 @@ impl Taken {
     fn now() -> (Taken, usize) {
         let maps = fs::read_to_string("/proc/self/maps").unwrap();
         let ours = maps.lines().filter(|line| line.contains("/memfd:ringmq-"));
-        // The memory for blocks is the process's, not that of a receiver.
-        let ours = ours.filter(|line| !line.contains("ringmq-blocks"));
+        // The memory for blocks and the status page are the process's, not those of a receiver.
+        let is_shared =
+            |line: &&str| line.contains("ringmq-blocks") || line.contains("ringmq-status");
+        let ours = ours.filter(|line| !is_shared(line));
         let rings = ours.clone().filter(|line| line.contains("ring "));
         let taken = Taken {
             descriptors: Counters::now().fds - blocks(),

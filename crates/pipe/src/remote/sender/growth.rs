@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use ringmq_ring::{Corrupt, HEADER};
+use ringmq_sys::cpu;
 
-use super::super::patience::LatePolicy;
+use super::super::patience::{LatePolicy, LateReader, Seen};
 use super::super::segment::{self, FIRST, MOST};
-use super::{AGAIN, BRISK, Growth, MODEST, PushError, SELDOM, SELDOM_BYTES, SMALL, Sender};
+use super::{AGAIN, BRISK, DEAR, Growth, MODEST, PushError, SELDOM, SELDOM_BYTES, SMALL, Sender};
 
 impl Sender {
     /// The bytes of the limit that the socket's other peers do not use.
@@ -95,6 +96,39 @@ impl Sender {
     /// Sets whether a send makes memory at once, whatever the policy is.
     pub fn set_hurried(&mut self, hurried: bool) {
         self.hurried = hurried;
+    }
+
+    /// Waits for a late reader, for no longer than new memory would cost. Returns true if there is room. Does not wait
+    /// where the limit allows no more memory: there the caller waits, if it may.
+    pub(super) fn wait_for_reader(&mut self, len: usize) -> Result<bool, PushError> {
+        let policy = self.late.get();
+        if self.hurried || self.patience.is_none() || policy == LateReader::GrowAtOnce {
+            return Ok(false);
+        }
+        // A sender that spins would keep the reader from their CPU.
+        if policy == LateReader::Spin && self.cpu() == Some(cpu::current()) {
+            return Ok(false);
+        }
+        self.retire()?;
+        let can_grow = self.larger(len)?.is_some();
+        let (Some(writer), Some(patience)) = (&mut self.writer, &mut self.patience) else {
+            return Ok(false);
+        };
+        if !can_grow || writer.capacity() < DEAR {
+            return Ok(false);
+        }
+        patience.sent(writer.position());
+        // Room for several short messages, so that each of them is not waited for.
+        let enough = len.max(writer.capacity() / 8);
+        let look = || {
+            Ok(Seen {
+                position: writer.look_at_reader().map_err(PushError::Corrupt)?,
+                room: writer.claim(enough).is_ok(),
+            })
+        };
+        let room = patience.wait(policy, look)? || writer.claim(len).is_ok();
+        self.growth.full = Some(Instant::now());
+        Ok(room)
     }
 
     /// Releases segments that the reader has passed.

@@ -13,12 +13,11 @@ use std::time::{Duration, Instant};
 use ringmq_ring::{
     ClaimError, Corrupt, GenerationSeen, Kind, Look, Mapped, MappedMut, Wanted, Word, Writer,
 };
-use ringmq_sys::cpu;
 
 use super::courier::Sent;
 use super::flow::Flow;
 use super::frame::SegmentNote;
-use super::patience::{LatePolicy, LatePolicySeen, LateReader, Patience, Seen};
+use super::patience::{LatePolicy, LatePolicySeen, Patience};
 use super::segment::{self, Charge, Segment, Segments};
 use super::unread::Witness;
 use block::BlockFlow;
@@ -538,39 +537,6 @@ impl Sender {
             return Ok(true);
         }
         self.grow(len)
-    }
-
-    /// Waits for a late reader, for no longer than new memory would cost. Returns true if there is room. Does not wait
-    /// where the limit allows no more memory: there the caller waits, if it may.
-    fn wait_for_reader(&mut self, len: usize) -> Result<bool, PushError> {
-        let policy = self.late.get();
-        if self.hurried || self.patience.is_none() || policy == LateReader::GrowAtOnce {
-            return Ok(false);
-        }
-        // A sender that spins would keep the reader from their CPU.
-        if policy == LateReader::Spin && self.cpu() == Some(cpu::current()) {
-            return Ok(false);
-        }
-        self.retire()?;
-        let can_grow = self.larger(len)?.is_some();
-        let (Some(writer), Some(patience)) = (&mut self.writer, &mut self.patience) else {
-            return Ok(false);
-        };
-        if !can_grow || writer.capacity() < DEAR {
-            return Ok(false);
-        }
-        patience.sent(writer.position());
-        // Room for several short messages, so that each of them is not waited for.
-        let enough = len.max(writer.capacity() / 8);
-        let look = || {
-            Ok(Seen {
-                position: writer.look_at_reader().map_err(PushError::Corrupt)?,
-                room: writer.claim(enough).is_ok(),
-            })
-        };
-        let room = patience.wait(policy, look)? || writer.claim(len).is_ok();
-        self.growth.full = Some(Instant::now());
-        Ok(room)
     }
 
     /// Goes on in a larger segment. Returns false if the limit does not allow that now.

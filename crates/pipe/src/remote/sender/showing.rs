@@ -12,6 +12,7 @@ impl Sender {
     pub fn show_in(&mut self, row: Option<&Arc<Row>>) {
         self.flow = row.map(Flow::out);
         self.show_memory();
+        self.show();
     }
 
     /// Shows what was sent so far. Does nothing if that is shown already.

@@ -10,7 +10,7 @@ use ringmq_sys::{ErrorNumber, Setback};
 use ringmq_transport::{Answer, Dial, DialError, Named, dial};
 
 use crate::mail::pipes::session_pipe;
-use crate::mail::row::Phase;
+use crate::mail::row::{self, Phase};
 use crate::mail::{Addresses, Command, Connect, EventKind, Order, PipeId};
 use crate::reactor::event_loop::EventLoop;
 use crate::reactor::numbers::session_number;
@@ -117,6 +117,9 @@ impl EventLoop {
         let number = ErrorNumber::among(error);
         if number.is_some_and(|number| Setback::of(&number.into()) == Setback::Shortage) {
             // The next attempt needs what other connections can do without.
+            if let Some(session) = self.sessions.get(slot) {
+                row::shed_page(&session.link.row);
+            }
             self.shed();
         }
         let Some(session) = self.sessions.get_mut(slot) else {

@@ -9,7 +9,7 @@ use mio::{Interest, Token};
 use ringmq_sys::ErrorNumber;
 use ringmq_transport::{AcceptError, Listener, Stream};
 
-use crate::mail::pipes::session_pipe;
+use crate::mail::pipes::{session_pipe, session_row};
 use crate::mail::row::{self, Side};
 use crate::mail::{
     Addresses, Carrier, EventKind, Link, Listen, MonitorEvent, Newcomer, Order, PipeId, RowOrNone,
@@ -146,6 +146,7 @@ impl EventLoop {
             Accepted::Some => Some(Instant::now()),
             Accepted::Later => {
                 // Those of handoffs that were under way may be what is missing.
+                row::shed_page(&link.row);
                 self.shed();
                 Some(Instant::now() + SHORTAGE)
             }
@@ -189,7 +190,7 @@ impl EventLoop {
         // Sockets count from below, and each thread for itself.
         let id = PipeId(1 << 63 | (self.number as u64) << 40 | self.next_id);
         let carrier = Carrier::Zmtp(ZmtpReason::Undecided);
-        let row = row::session_row(&link, Side::Bound, carrier, "");
+        let row = session_row(&link, Side::Bound, carrier, "");
         let (near, ends) = session_pipe(&link, id, &self.mailbox.post(), row);
         let slot = self.add(Session::new(
             id,

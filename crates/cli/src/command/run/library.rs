@@ -222,6 +222,7 @@ fn candidates() -> Vec<PathBuf> {
                     .join("ringmq")
                     .join(NAME),
             );
+            found.extend(in_python(prefix));
         }
         // What cargo builds.
         found.push(here.join("libzmq.so"));
@@ -234,6 +235,23 @@ fn candidates() -> Vec<PathBuf> {
         found.push(debian);
     }
     found
+}
+
+/// The library of the wheel, whose command is in `bin` of an environment of Python.
+fn in_python(prefix: &Path) -> Vec<PathBuf> {
+    let versions = fs::read_dir(prefix.join("lib")).into_iter().flatten();
+    let mut libraries: Vec<_> = versions
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.as_bytes().starts_with(b"python3"))
+        })
+        .flat_map(|path| ["site-packages", "dist-packages"].map(|packages| path.join(packages)))
+        .map(|packages| packages.join("ringmq/lib").join(NAME))
+        .filter(|library| library.is_file())
+        .collect();
+    libraries.sort();
+    libraries
 }
 
 fn leads_to(link: &Path, file: &Path) -> bool {
@@ -266,6 +284,18 @@ fn is_plain(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_library_of_the_wheel_is_found_in_its_environment() {
+        let prefix = std::env::temp_dir().join(format!("ringmq-wheel-{}", std::process::id()));
+        assert_eq!(in_python(&prefix), Vec::<PathBuf>::new());
+        let folder = prefix.join("lib/python3.11/site-packages/ringmq/lib");
+        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all(prefix.join("lib/python3.12/site-packages")).unwrap();
+        fs::write(folder.join(NAME), "").unwrap();
+        assert_eq!(in_python(&prefix), [folder.join(NAME)]);
+        fs::remove_dir_all(&prefix).unwrap();
+    }
 
     #[test]
     fn paths_that_the_loader_would_cut_are_not_plain() {

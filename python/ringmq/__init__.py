@@ -3,7 +3,7 @@
 >>> import ringmq
 >>> import zmq
 >>> print(ringmq.active())
-pyzmq 27.3.0 runs on ringmq 0.1.0
+pyzmq 27.3.0 runs on ringmq 0.2.0
 
 The import loads ringmq's ``libzmq.so.5`` so that the extension of pyzmq, which is loaded after it, uses that instead of
 the libzmq that the wheel of pyzmq carries. It never raises: where ringmq cannot be used, pyzmq works as before, and
@@ -20,7 +20,7 @@ from typing import Dict, List, Optional
 __all__ = ["Status", "active", "environment", "library", "version"]
 
 #: The version of this package. The library has the same.
-version = "0.1.0"
+version = "0.2.0"
 __version__ = version
 
 _NAME = "libzmq.so.5"

@@ -10,7 +10,7 @@
 //!                   ├─ interop          stock libzmq at the other end
 //!                   ├─ loom asan        the tests, under a model and a sanitizer
 //!                   └─ deny             licences and sources of what we depend on
-//! by hand:             tsan soak mutants
+//! by hand:             tsan soak mutants package release
 //! ```
 
 // Printing is what a task runner is for.
@@ -28,8 +28,10 @@ mod links;
 mod loom;
 mod markdown;
 mod mutants;
+mod package;
 mod portable;
 mod process;
+mod release;
 mod setup;
 mod sizes;
 mod soak;
@@ -90,6 +92,10 @@ enum Task {
     Soak(soak::Arguments),
     /// Mutation tests of the ring (by hand).
     Mutants(mutants::Arguments),
+    /// The Debian packages, the wheel and the tarball (by hand).
+    Package(package::Arguments),
+    /// What a release needs: versions, CHANGELOG, crates, links, packages (by hand).
+    Release(release::Arguments),
 }
 
 fn run(task: &Task) -> Outcome {
@@ -111,6 +117,8 @@ fn run(task: &Task) -> Outcome {
         Task::Deny => deny::run(&workspace),
         Task::Soak(arguments) => soak::run(&workspace, arguments),
         Task::Mutants(arguments) => mutants::run(&workspace, arguments),
+        Task::Package(arguments) => package::run(&workspace, arguments),
+        Task::Release(arguments) => release::run(&workspace, arguments),
     }
 }
 

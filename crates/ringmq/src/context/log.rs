@@ -1,7 +1,7 @@
 //! `RINGMQ_LOG=1`: the events of `tracing` as lines on standard error, for a program that knows nothing of them.
 //!
 //! ```text
-//!   ringmq[4711] loaded version=0.1.0 shared_memory=true wait=Adaptive
+//!   ringmq[4711] loaded version=0.2.0 shared_memory=true wait=Adaptive
 //!   ringmq[4711] connected endpoint=ipc:///tmp/upper.sock type=REQ peer=4712 carrier=ZMTP reason="..."
 //!   ringmq[4711] carrier changed endpoint=ipc:///tmp/upper.sock type=REQ peer=4712 carrier=shared-memory
 //!   ringmq[4711] disconnected endpoint=ipc:///tmp/upper.sock type=REQ reason="..."

@@ -45,6 +45,8 @@ enum Command {
     Recording(command::record::Verb),
     /// What the ringmq processes of this machine are doing.
     Top(command::top::Top),
+    #[command(flatten)]
+    Talk(Box<command::talk::Verb>),
 }
 
 fn main() -> ExitCode {
@@ -56,5 +58,6 @@ fn main() -> ExitCode {
         Command::Generate(verb) => command::generate::run(&verb, Arguments::command()),
         Command::Recording(verb) => command::record::run(&verb),
         Command::Top(arguments) => command::top::run(&arguments),
+        Command::Talk(verb) => command::talk::run(&verb),
     }
 }

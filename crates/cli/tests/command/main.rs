@@ -13,6 +13,7 @@ mod recordings;
 mod run;
 mod run_python;
 mod run_refusals;
+mod talk;
 mod top;
 
 use std::process::{Command, Output, Stdio};

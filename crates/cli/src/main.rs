@@ -40,6 +40,10 @@ enum Command {
     /// Man pages and completions, for packages.
     #[command(subcommand, hide = true)]
     Generate(command::generate::Verb),
+    /// Write what comes at a socket to a file; connects a SUB by default.
+    Record(Box<command::record::Record>),
+    /// Send what was recorded, with the time between messages.
+    Replay(Box<command::record::Replay>),
     /// Look at recordings, check them, repair them
     #[command(subcommand)]
     Recording(command::record::Verb),
@@ -56,6 +60,8 @@ fn main() -> ExitCode {
         Command::Keygen(arguments) => command::keygen::run(&arguments),
         Command::Perf(verb) => command::perf::run(&verb),
         Command::Generate(verb) => command::generate::run(&verb, Arguments::command()),
+        Command::Record(arguments) => command::record::record(&arguments),
+        Command::Replay(arguments) => command::record::replay(&arguments),
         Command::Recording(verb) => command::record::run(&verb),
         Command::Top(arguments) => command::top::run(&arguments),
         Command::Talk(verb) => command::talk::run(&verb),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ringmq_testing::{Scratch, watchdog};
 
-use crate::recordings::{look, made_elsewhere};
+use crate::recordings::{look, made_elsewhere, replay};
 use crate::{errors, ringmq};
 
 const SIGPIPE: i32 = 13;
@@ -62,6 +62,14 @@ fn a_damaged_file_is_repaired() {
             .contains("checksum"),
         "{verified}"
     );
+    let (came, output) = replay(&file, &[], 1);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        errors(&output).contains("recording repair"),
+        "{}",
+        errors(&output)
+    );
+    assert_eq!(came.concat(), [b"a1"]);
     // What is behind the damage is kept, too, and the file itself stays as it is.
     let output = ringmq(&["recording", "repair", &file, "--output", &saved])
         .output()
@@ -69,7 +77,8 @@ fn a_damaged_file_is_repaired() {
     assert!(output.status.success(), "{}", errors(&output));
     assert_eq!(fs::read(&file).unwrap(), bytes);
     assert!(look("verify", &saved).1.status.success());
-    assert_eq!(look("info", &saved).0["messages"], 4);
+    let (came, _) = replay(&saved, &[], 4);
+    assert_eq!(came.concat(), [b"a1", b"b4", b"a5", b"b6"]);
     let output = ringmq(&["recording", "repair", &file, "--output", &saved])
         .output()
         .unwrap();

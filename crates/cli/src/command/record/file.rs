@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ringmq::Kind;
 use ringmq_bench::Size;
 use serde_json::{Value, json};
 
@@ -88,4 +89,15 @@ pub(super) fn bar(bytes: u64, path: &Path) -> ProgressBar {
         bar.set_style(style);
     }
     bar.with_message(path.display().to_string())
+}
+
+/// The socket type of this name.
+pub(super) fn kind_of(name: &str) -> Result<Kind, Failure> {
+    let kind = name.to_ascii_uppercase().parse();
+    kind.map_err(|_| Failure::usage(format_args!("there is no socket type {name}")))
+}
+
+/// Says something on standard error, which may be closed.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "ringmq: {text}");
 }

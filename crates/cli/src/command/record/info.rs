@@ -1,7 +1,7 @@
 //! `ringmq recording info`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use super::format::reader::Reader;
 use super::format::records::{Channel, Packing};
 use super::format::summary::Summary;
 use crate::command::outcome::Failure;
+use crate::command::talk::time::timestamp;
 
 /// What is in a file.
 struct Facts {
@@ -172,7 +173,7 @@ fn describe(channel: &Channel) -> String {
     format!("({} {})", value("type"), value("attached"))
 }
 
-/// A time in seconds since 1970.
+/// A time in UTC.
 fn moment(nanos: u64) -> String {
-    format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
+    timestamp(UNIX_EPOCH + Duration::from_nanos(nanos))
 }

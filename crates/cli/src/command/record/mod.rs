@@ -1,11 +1,16 @@
-//! `ringmq recording`: messages in files, which docs/recording.md specifies.
+//! `ringmq record`, `replay` and `recording`: messages in files, which docs/recording.md specifies.
 
 mod file;
-#[allow(dead_code, reason = "the command that records is on its way")]
 mod format;
 mod info;
+mod queue;
+mod recorder;
 mod recording;
 mod repair;
+mod replay;
+mod span;
 mod verify;
 
+pub(crate) use recorder::{Record, run as record};
 pub(crate) use recording::{Verb, run};
+pub(crate) use replay::{Replay, run as replay};

@@ -166,6 +166,11 @@ impl Conversation {
         }
     }
 
+    /// Lets the command end in order after a signal, however long that takes; a second one ends the process.
+    pub(crate) fn be_patient(&self) {
+        self.interrupts.be_patient();
+    }
+
     /// Fails if a signal has come.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         self.interrupts.check()

@@ -1,10 +1,10 @@
 //! `ringmq pub`, `sub`, `push`, `pull`, `req`, `rep`, `pair`, `dealer`, `router`, `xpub`, `xsub` and `stream`: sockets of the
 //! shell.
 
-mod arguments;
+pub(crate) mod arguments;
 mod both;
-mod conversation;
-mod endpoint;
+pub(crate) mod conversation;
+pub(crate) mod endpoint;
 mod format;
 mod input;
 mod measure;
@@ -13,13 +13,13 @@ mod options;
 mod output;
 mod peers;
 mod proxy;
-mod receive;
+pub(crate) mod receive;
 mod reply;
 mod request;
 mod security;
 mod send;
 mod signals;
-mod time;
+pub(crate) mod time;
 mod window;
 
 use std::process::ExitCode;

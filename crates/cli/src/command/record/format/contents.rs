@@ -54,6 +54,12 @@ fn ending(reader: &Reader) -> Option<Result<Summary, Damage>> {
         }
         Err(damage) => return Some(Err(damage)),
     };
-    let bytes = reader.bytes(data_end, reader.len - data_end)?;
+    let len = reader.len - data_end;
+    if !reader.allows(len) {
+        // A file may have a hole that costs nothing.
+        let what = What::Summary;
+        return Some(Err(Damage { at: data_end, what }));
+    }
+    let bytes = reader.bytes(data_end, len)?;
     Some(Summary::take(&bytes, data_end, reader.first))
 }

@@ -78,10 +78,15 @@ impl Reader {
         matches!(locked, Err(TryLockError::WouldBlock))
     }
 
-    /// The chunk at this index of its summary, as a damage if it is larger than the limit allows.
+    /// Whether so much may be read at once.
+    pub(crate) fn allows(&self, bytes: u64) -> bool {
+        bytes <= self.limit
+    }
+
+    /// Returns a damage if the chunk is larger than the limit allows.
     pub(crate) fn check_size(&self, chunk: &ChunkIndex) -> Result<(), Damage> {
         let size = chunk.size.max(chunk.packed);
-        if size <= self.limit {
+        if self.allows(size) {
             return Ok(());
         }
         Err(Damage {

@@ -199,9 +199,9 @@ impl Statistics {
     /// Counts the messages of a chunk.
     pub(crate) fn add(&mut self, span: (u64, u64), counts: impl Iterator<Item = (u16, u64)>) {
         self.chunks += 1;
-        let (start, end) = self.span.unwrap_or(span);
-        self.span = Some((start.min(span.0), end.max(span.1)));
         for (channel, count) in counts {
+            let (start, end) = self.span.unwrap_or(span);
+            self.span = Some((start.min(span.0), end.max(span.1)));
             self.messages += count;
             *self.of_channels.entry(channel).or_default() += count;
         }

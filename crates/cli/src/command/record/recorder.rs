@@ -1,0 +1,472 @@
+//! `ringmq record`: what comes at a socket goes into a file.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use ringmq::{Frame, Interest, Kind, SocketOptions};
+use serde_json::json;
+use signal_hook::consts::SIGXFSZ;
+use signal_hook::iterator::Signals;
+
+use super::file::{kind_of, open, parse_bytes, print, say};
+use super::format::chunk::Times;
+use super::format::contents::Contents;
+use super::format::records::Channel;
+use super::format::writer::{Existing, Resumed, Writer};
+use super::format::{ENCODING, parts};
+use super::queue::{Queue, Stopped};
+use crate::command::outcome::{self, Failure};
+use crate::command::talk::arguments::SocketArguments;
+use crate::command::talk::conversation::{Conversation, Waited, Wanted};
+use crate::command::talk::endpoint::Way;
+use crate::command::talk::receive::try_receive;
+use crate::command::talk::time::parse_duration;
+
+/// How many messages may wait in the socket while this process does not run.
+const MARK: u32 = 100_000;
+
+/// How often a terminal is told the numbers.
+const TELL: Duration = Duration::from_millis(200);
+
+/// Arguments of `ringmq record`.
+#[derive(Debug, Args)]
+pub(crate) struct Record {
+    /// The recording to make: an MCAP file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Type of the socket
+    #[arg(long = "type", value_name = "TYPE", default_value = "sub", value_parser = ["sub", "xsub", "pull", "pair", "dealer", "router", "dish", "gather", "channel"])]
+    kind: String,
+    /// Record messages that begin with this; for a DISH, messages of this group. May be repeated. By default all
+    #[arg(long, value_name = "TOPIC")]
+    topic: Vec<String>,
+    /// End after so many messages
+    #[arg(long, short = 'n', value_name = "N")]
+    count: Option<u64>,
+    /// End after this time
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    duration: Option<Duration>,
+    /// Compress chunks by zstd of level 1. It takes tens of megabytes a second on one CPU
+    #[arg(long)]
+    zstd: bool,
+    /// Overwrite FILE
+    #[arg(long)]
+    force: bool,
+    /// Go on behind what is in FILE
+    #[arg(long, conflicts_with = "force")]
+    append: bool,
+    /// Write what has come at least each TIME. What was written outlives this process
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration)]
+    flush: Duration,
+    /// Wait for the disk after each write. What was written outlives a power cut
+    #[arg(long)]
+    fsync: bool,
+    /// Bytes that may wait for the disk. Beyond that SUB, XSUB and DISH drop messages, and others let their peers wait
+    #[arg(long, value_name = "BYTES", default_value = "128M", value_parser = parse_bytes)]
+    queue: u64,
+    /// Drop messages of more bytes
+    #[arg(long, value_name = "BYTES", default_value = "256M", value_parser = parse_bytes)]
+    max_message: u64,
+    /// Print the numbers as one JSON value at the end
+    #[arg(long)]
+    json: bool,
+    /// Show no progress, and no numbers at the end
+    #[arg(long, short)]
+    quiet: bool,
+    // The last one: its headings would stand above what follows.
+    #[command(flatten)]
+    socket: SocketArguments,
+}
+
+/// What was dropped, and why.
+#[derive(Debug, Default)]
+struct Dropped {
+    /// The disk was too slow.
+    late: u64,
+    /// It had more bytes than the limit, or too many parts.
+    large: u64,
+}
+
+struct Recorder<'a> {
+    arguments: &'a Record,
+    talk: Conversation,
+    queue: Queue,
+    clock: Clock,
+    /// Messages that have come.
+    sequence: u32,
+    kept: u64,
+    bytes: u64,
+    dropped: Dropped,
+    lossy: bool,
+    progress: ProgressBar,
+}
+
+/// Why recording ended.
+enum End {
+    Done,
+    Failed(Failure),
+    Stopped,
+}
+
+/// Runs `ringmq record`.
+pub(crate) fn run(arguments: &Record) -> ExitCode {
+    outcome::end(record(arguments))
+}
+
+fn record(arguments: &Record) -> Result<(), Failure> {
+    let kind = kind_of(&arguments.kind)?;
+    if kind == Kind::Dish && arguments.topic.is_empty() {
+        return Err(
+            Failure::usage("a DISH needs the groups that it joins").remedy("name them by --topic")
+        );
+    }
+    let usual = match kind {
+        Kind::Pull | Kind::Router | Kind::Gather => Way::Bind,
+        _ => Way::Connect,
+    };
+    let options = SocketOptions::new().recv_hwm(MARK);
+    // Endpoints are checked before the file is touched.
+    let mut talk = Conversation::begin(kind, &arguments.socket, usual, options, &[])?;
+    // What has come is written first.
+    talk.be_patient();
+    join(&mut talk, kind, &arguments.topic)?;
+    let writer = open_writer(arguments)?;
+    let first = writer
+        .channels()
+        .keys()
+        .next_back()
+        .map_or(Some(0), |last| last.checked_add(1));
+    let id = first.ok_or_else(|| {
+        Failure::work("the recording has 65,536 channels, as many as a file may have")
+    })?;
+    let channel = channel(id, kind, arguments, usual);
+    // A file that may not grow makes a write fail, and does not end the process.
+    let _oversize = Signals::new([SIGXFSZ]).map_err(Failure::work)?;
+    let queue = Queue::start(writer, vec![channel], arguments.queue).map_err(Failure::work)?;
+    let recorder = Recorder {
+        arguments,
+        talk,
+        queue,
+        clock: Clock::now(),
+        sequence: 0,
+        kept: 0,
+        bytes: 0,
+        dropped: Dropped::default(),
+        lossy: matches!(kind, Kind::Sub | Kind::Xsub | Kind::Dish),
+        progress: progress(arguments),
+    };
+    recorder.run()
+}
+
+impl Recorder<'_> {
+    fn run(mut self) -> Result<(), Failure> {
+        let end = self.receive();
+        let Recorder {
+            arguments,
+            talk,
+            queue,
+            dropped,
+            progress,
+            bytes,
+            ..
+        } = self;
+        // Peers learn at once that no message is taken any more.
+        drop(talk);
+        let written = queue.finish();
+        progress.finish_and_clear();
+        let name = arguments.file.display();
+        let Dropped { late, large } = dropped;
+        if !arguments.quiet {
+            say(&format!("{} messages recorded in {name}", written.messages));
+            if late > 0 {
+                say(&format!(
+                    "{late} messages dropped, because the disk was too slow"
+                ));
+            }
+            if large > 0 {
+                say(&format!(
+                    "{large} messages dropped, because they were too large"
+                ));
+            }
+        }
+        if arguments.json {
+            print(true, String::new, || {
+                json!({
+                    "file": name.to_string(),
+                    "messages": written.messages,
+                    "message_bytes": bytes,
+                    "file_bytes": written.bytes,
+                    "dropped_late": late,
+                    "dropped_large": large,
+                    "error": written.error.as_ref().map(ToString::to_string),
+                })
+            })?;
+        }
+        if let Some(error) = written.error {
+            let cause = format!(
+                "{name}: {error}; the {} messages before that are in it",
+                written.messages
+            );
+            return Err(Failure::work(cause).remedy("make room, or record to another disk"));
+        }
+        match end {
+            End::Failed(failure) => Err(failure),
+            End::Done | End::Stopped => Ok(()),
+        }
+    }
+
+    /// Receives until an end is reached.
+    fn receive(&mut self) -> End {
+        match self.receive_all() {
+            Ok(()) => End::Done,
+            Err(end) => end,
+        }
+    }
+
+    fn receive_all(&mut self) -> Result<(), End> {
+        let start = Instant::now();
+        let end = self
+            .arguments
+            .duration
+            .and_then(|duration| start.checked_add(duration));
+        let mut message = Vec::new();
+        let mut flush = self.next_flush();
+        let mut deadline = None;
+        let mut since_look = 0_u32;
+        while self.arguments.count.is_none_or(|count| self.kept < count) {
+            let idle = !try_receive(&mut self.talk, &mut message).map_err(End::Failed)?;
+            if !idle {
+                self.take(&message)?;
+                deadline = None;
+                since_look += 1;
+            }
+            // The clock is not asked for each message.
+            if !idle && since_look < 64 {
+                continue;
+            }
+            since_look = 0;
+            let now = Instant::now();
+            if end.is_some_and(|end| now >= end) {
+                return Ok(());
+            }
+            if now >= flush {
+                self.queue.hand_over()?;
+                self.tell();
+                flush = self.next_flush();
+            }
+            if idle {
+                let due = if self.queue.chunk.is_empty() {
+                    None
+                } else {
+                    Some(flush)
+                };
+                let due = due.into_iter().chain(end).min();
+                let wanted = Wanted {
+                    of_socket: Interest::READABLE,
+                    due,
+                    ..Wanted::default()
+                };
+                let until = *deadline.get_or_insert_with(|| self.talk.deadline());
+                if self.talk.wait(&wanted, until).map_err(End::Failed)? == Waited::TimedOut {
+                    return Err(End::Failed(self.talk.late("no message came")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn next_flush(&self) -> Instant {
+        let now = Instant::now();
+        now.checked_add(self.arguments.flush).unwrap_or(now)
+    }
+
+    /// Puts a message into the chunk, or counts it as dropped.
+    fn take(&mut self, message: &[Frame]) -> Result<(), End> {
+        let sequence = self.sequence;
+        self.sequence = sequence.wrapping_add(1);
+        let bytes = message.iter().map(Frame::len).sum::<usize>() as u64;
+        if bytes > self.arguments.max_message || message.len() >= parts::MOST {
+            self.dropped.large += 1;
+            return Ok(());
+        }
+        while !self.queue.has_room()? {
+            if self.lossy {
+                self.dropped.late += 1;
+                return Ok(());
+            }
+            self.queue.wait()?;
+            self.talk.check().map_err(End::Failed)?;
+        }
+        let times = self.clock.read();
+        let group = message
+            .first()
+            .map(Frame::group)
+            .filter(|group| !group.is_empty());
+        let parts = message.iter().map(Frame::as_slice);
+        match group {
+            None => self
+                .queue
+                .chunk
+                .push(0, sequence, times, message.len(), parts),
+            Some(group) => {
+                let parts = std::iter::once(group).chain(parts);
+                self.queue
+                    .chunk
+                    .push(0, sequence, times, message.len() + 1, parts);
+            }
+        }
+        self.kept += 1;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    fn tell(&self) {
+        self.progress.set_position(self.bytes);
+        let dropped = self.dropped.late + self.dropped.large;
+        self.progress
+            .set_message(format!("{} messages, {dropped} dropped", self.kept));
+    }
+}
+
+impl From<Stopped> for End {
+    fn from(_: Stopped) -> End {
+        End::Stopped
+    }
+}
+
+/// Tells the time by two clocks.
+struct Clock {
+    start: Instant,
+    start_nanos: u64,
+}
+
+impl Clock {
+    fn now() -> Clock {
+        Clock {
+            start: Instant::now(),
+            start_nanos: nanos_since_1970(),
+        }
+    }
+
+    fn read(&self) -> Times {
+        let passed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Times {
+            log: self.start_nanos.saturating_add(passed),
+            wall: nanos_since_1970(),
+        }
+    }
+}
+
+fn nanos_since_1970() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Asks for messages.
+fn join(talk: &mut Conversation, kind: Kind, topics: &[String]) -> Result<(), Failure> {
+    let all = [String::new()];
+    let topics = if topics.is_empty() { &all } else { topics };
+    for topic in topics {
+        match kind {
+            Kind::Sub => talk.socket.subscribe(topic).map_err(Failure::work)?,
+            Kind::Xsub => {
+                let mut subscription = vec![1];
+                subscription.extend_from_slice(topic.as_bytes());
+                talk.socket.send(subscription).map_err(Failure::work)?;
+            }
+            Kind::Dish => talk.socket.join(topic).map_err(Failure::usage)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn channel(id: u16, kind: Kind, arguments: &Record, usual: Way) -> Channel {
+    let socket = &arguments.socket;
+    let binds = socket.bind || (!socket.connect && usual == Way::Bind);
+    let mut metadata = BTreeMap::from([
+        ("type".to_owned(), kind.to_string()),
+        (
+            "attached".to_owned(),
+            if binds { "bound" } else { "connected" }.to_owned(),
+        ),
+    ]);
+    for (number, topic) in arguments.topic.iter().enumerate() {
+        metadata.insert(format!("topic.{number}"), topic.clone());
+    }
+    Channel {
+        id,
+        topic: socket.endpoints.join(" "),
+        encoding: ENCODING.to_owned(),
+        metadata,
+    }
+}
+
+/// Opens the file as the flags say.
+fn open_writer(arguments: &Record) -> Result<Writer, Failure> {
+    let path = &arguments.file;
+    let existing = if arguments.force {
+        Existing::Overwrite
+    } else {
+        Existing::Refuse
+    };
+    let mut writer = if arguments.append && path.exists() {
+        resume(arguments)?
+    } else {
+        Writer::create(path, existing).map_err(|error| refused(path, error))?
+    };
+    writer.set_zstd(arguments.zstd);
+    writer.set_fsync(arguments.fsync);
+    Ok(writer)
+}
+
+fn refused(path: &Path, error: std::io::Error) -> Failure {
+    let remedy = match error.kind() {
+        std::io::ErrorKind::AlreadyExists => "--force overwrites it, --append goes on behind it",
+        std::io::ErrorKind::PermissionDenied => "choose a folder of yours",
+        std::io::ErrorKind::NotFound => "make the folder first",
+        std::io::ErrorKind::ResourceBusy => "end that program, or choose another file",
+        _ => "choose another file",
+    };
+    Failure::work(format_args!("{}: {error}", path.display())).remedy(remedy)
+}
+
+fn resume(arguments: &Record) -> Result<Writer, Failure> {
+    let path = &arguments.file;
+    let contents = Contents::of(&open(path, arguments.max_message)?);
+    if let Some(damage) = contents.damage {
+        let remedy = format!(
+            "`ringmq recording repair {}` makes it whole",
+            path.display()
+        );
+        return Err(Failure::work(format_args!("{}: {damage}", path.display())).remedy(remedy));
+    }
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    let resumed = Resumed {
+        summary: contents.summary,
+    };
+    let writer = file.and_then(|file: File| Writer::resume(file, resumed));
+    writer.map_err(|error| refused(path, error))
+}
+
+/// Numbers on a terminal.
+fn progress(arguments: &Record) -> ProgressBar {
+    if arguments.quiet {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    let style =
+        ProgressStyle::with_template("{spinner} {bytes} in {elapsed}, {bytes_per_sec}, {msg}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(TELL);
+    bar
+}

@@ -1,22 +1,20 @@
-//! `libringmq_preload.so`: a program that opens a libzmq by a path of its own gets the `libzmq.so.5` beside this library.
+//! `libringmq_preload.so`: a program that opens a libzmq by a path of its own gets the `libzmq.so.5` of ringmq.
 //!
 //! `ringmq run` preloads both. A program that is linked with a libzmq is bound to the preloaded one by the loader. A
 //! program that calls `dlopen ("/opt/app/libzmq.so")` would get the functions of that file, whose own calls are bound to
 //! the preloaded library: a mixture that fails. So this library has a `dlopen` that comes before the C library's:
 //!
 //! ```text
-//!   program --> dlopen here --> is it a libzmq? --> the path of ours --+--> dlopen of the C library
-//!                                        no: the path as it was -------+    (a jump: it returns to the program)
+//!   program --> dlopen here --> is it a libzmq? --> "libzmq.so.5" ----+--> dlopen of the C library
+//!                                        no: the path as it was ------+    (a jump: it returns to the program)
 //! ```
 //! It jumps, as the C library looks for a file by the library that it returns to.
 
 use std::arch::naked_asm;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::mem::MaybeUninit;
-use std::sync::OnceLock;
+use std::ffi::{CStr, c_char, c_int, c_void};
 
-/// The library that is beside this one.
-const LIBRARY: &[u8] = b"libzmq.so.5";
+/// The name that the preloaded library has for the loader, which gives what it has loaded by that name.
+const LIBRARY: &CStr = c"libzmq.so.5";
 
 /// What [`dlopen`] jumps to, and with what: two registers in the calling conventions of C.
 #[repr(C)]
@@ -79,10 +77,8 @@ unsafe extern "C" fn choose(name: *const c_char) -> Call {
     }
     // SAFETY: the caller's.
     let asked = unsafe { CStr::from_ptr(name) };
-    if is_libzmq(asked.to_bytes())
-        && let Some(ours) = ours()
-    {
-        call.name = ours.as_ptr();
+    if is_libzmq(asked.to_bytes()) {
+        call.name = LIBRARY.as_ptr();
     }
     call
 }
@@ -95,31 +91,6 @@ fn is_libzmq(path: &[u8]) -> bool {
         return false;
     };
     rest.starts_with(b".so") || rest.starts_with(b"-") && rest.windows(3).any(|part| part == b".so")
-}
-
-/// The path of the library beside this one.
-fn ours() -> Option<&'static CStr> {
-    static OURS: OnceLock<Option<CString>> = OnceLock::new();
-    OURS.get_or_init(find).as_deref()
-}
-
-fn find() -> Option<CString> {
-    let here: *const c_void = (find as fn() -> Option<CString>) as *const c_void;
-    let mut about = MaybeUninit::<libc::Dl_info>::uninit();
-    // SAFETY: it writes to `about`, and reads nothing of ours.
-    if unsafe { libc::dladdr(here, about.as_mut_ptr()) } == 0 {
-        return None;
-    }
-    // SAFETY: it was written.
-    let file = unsafe { about.assume_init() }.dli_fname;
-    if file.is_null() {
-        return None;
-    }
-    // SAFETY: a text of the loader, which lives as long as this library is loaded: to the end of the process.
-    let mut path = unsafe { CStr::from_ptr(file) }.to_bytes().to_vec();
-    path.truncate(path.iter().rposition(|byte| *byte == b'/')? + 1);
-    path.extend(LIBRARY);
-    CString::new(path).ok()
 }
 
 #[cfg(test)]

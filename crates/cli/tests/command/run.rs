@@ -89,9 +89,15 @@ fn a_program_that_is_linked_with_libzmq_or_carries_one_gets_the_library() {
 fn a_program_that_opens_libzmq_by_name_gets_the_library() {
     let scratch = Scratch::new();
     let program = compile(&scratch, "opens", OPENS, &["-ldl"]);
-    for name in ["libzmq.so.5", "libzmq.so"] {
-        let output = run(&scratch, &[&program, name]).output().unwrap();
-        assert_eq!(said(&output), "1\n", "{name}");
+    // With the helper, and without.
+    let alone = scratch.path("alone.so");
+    fs::copy(library(), &alone).unwrap();
+    for library in [library().to_str().unwrap(), &alone] {
+        for name in ["libzmq.so.5", "libzmq.so"] {
+            let arguments = ["--library", library, &program, name];
+            let output = run(&scratch, &arguments).output().unwrap();
+            assert_eq!(said(&output), "1\n", "{name} {library}");
+        }
     }
 }
 
@@ -197,12 +203,11 @@ fn options_are_the_variables_of_the_library() {
     assert_eq!(variable(text, "RINGMQ_WAIT").as_deref(), Some("spin"));
     assert_eq!(variable(text, "RINGMQ_SHM"), None);
     let preload = variable(text, "LD_PRELOAD").unwrap();
-    assert!(
-        preload.ends_with("/libzmq.so.5:/nonexistent/other.so"),
-        "{preload}"
-    );
-    let folders = variable(text, "LD_LIBRARY_PATH").unwrap();
-    assert!(folders.ends_with(":/nonexistent"), "{folders}");
+    assert!(preload.ends_with(":/nonexistent/other.so"), "{preload}");
+    let helper = preload.split(':').next().unwrap();
+    assert!(helper.ends_with("/libringmq_preload.so"), "{preload}");
+    let folders = variable(text, "LD_LIBRARY_PATH");
+    assert_eq!(folders.as_deref(), Some("/nonexistent"));
 }
 
 #[test]
@@ -251,10 +256,14 @@ fn the_library_may_be_anywhere() {
 #[test]
 fn links_are_made_only_where_others_cannot_change_them() {
     let scratch = Scratch::new();
+    // Alone, it needs links.
+    let alone = scratch.path("alone.so");
+    fs::copy(library(), &alone).unwrap();
     let open = scratch.path("ringmq-run");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-    let mut command = run(&scratch, &["sh", "-c", "echo $LD_LIBRARY_PATH"]);
+    let print = ["sh", "-c", "echo $LD_LIBRARY_PATH"];
+    let mut command = run(&scratch, &[&["--library", &alone][..], &print].concat());
     let output = command
         .env("TMPDIR", scratch.path("none"))
         .output()

@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(note(behind), None);
         assert_eq!(
             note(&bytes[..30]).map(|(_, _, behind)| behind.len()),
-            Some(2)
+            Some(6)
         );
         assert_eq!(note(&[0xff; 64]), None);
     }

@@ -1,9 +1,9 @@
 //! Where the `libzmq.so.5` of ringmq is, and a folder of its own for it.
 //!
 //! The loader takes libraries from two variables. `LD_PRELOAD` names files: they come before every other library, those
-//! that a program carries included. `LD_LIBRARY_PATH` names a folder, for programs that open `libzmq.so` by name while they
-//! run: a folder that has other libraries, too, would change what else a program gets. Programs that open a libzmq by a path
-//! need the helper, `libringmq_preload.so` (crates/preload).
+//! that a program carries included. A program that opens a libzmq while it runs gets the library by the helper,
+//! `libringmq_preload.so` (crates/preload). Without the helper `LD_LIBRARY_PATH` names a folder, for programs that open
+//! `libzmq.so` by name: a folder that has other libraries, too, would change what else a program gets.
 
 use std::collections::hash_map::DefaultHasher;
 use std::ffi::{OsStr, OsString};
@@ -32,17 +32,17 @@ pub(super) struct Library {
     /// The file, without links in its path.
     pub(super) path: PathBuf,
     pub(super) machine: Machine,
-    /// Gives the library to programs that open a libzmq by a path. Without it, the package is older.
+    /// Gives the library to programs that open a libzmq while they run. It may be missing where the library was copied.
     helper: Option<PathBuf>,
 }
 
 /// Where a program finds the library.
 #[derive(Debug)]
 pub(super) struct Place {
-    /// The folder, which has no other libraries.
-    pub(super) folder: PathBuf,
     /// Paths to be preloaded, with colons between them.
     pub(super) preload: OsString,
+    /// A folder that has the library by its names, and no other libraries. `None` if the helper makes it needless.
+    pub(super) folder: Option<PathBuf>,
 }
 
 impl Library {
@@ -102,14 +102,24 @@ impl Library {
 
     /// Finds a place for it, or makes one.
     pub(super) fn place(&self) -> Result<Place, Failure> {
-        let folder = self.folder()?;
-        let mut preload = OsString::new();
-        if self.helper.is_some() {
-            preload.push(folder.join(HELPER));
-            preload.push(":");
+        if let Some(helper) = &self.helper
+            && is_plain(&self.path)
+        {
+            return Ok(Place {
+                preload: both(helper, &self.path),
+                folder: None,
+            });
         }
-        preload.push(folder.join(NAME));
-        Ok(Place { folder, preload })
+        let folder = self.folder()?;
+        let library = folder.join(NAME);
+        let preload = match self.helper {
+            Some(_) => both(&folder.join(HELPER), &library),
+            None => library.into_os_string(),
+        };
+        Ok(Place {
+            preload,
+            folder: Some(folder),
+        })
     }
 
     /// A folder that has the library by all of its names, and no other libraries. It is the library's own if that is so;
@@ -162,6 +172,14 @@ impl Library {
         }
         Ok(folder)
     }
+}
+
+/// Two paths, as `LD_PRELOAD` has them.
+fn both(helper: &Path, library: &Path) -> OsString {
+    let mut paths = helper.as_os_str().to_owned();
+    paths.push(":");
+    paths.push(library);
+    paths
 }
 
 /// Makes a link to a file, or has an older one lead there.

@@ -127,8 +127,10 @@ fn prepare(arguments: &Run) -> Result<Command, Failure> {
         .arg0(name)
         .args(rest)
         .env(PRELOAD, first(&place.preload, PRELOAD))
-        .env(LIBRARY_PATH, first(place.folder.as_os_str(), LIBRARY_PATH))
         .env(library::VARIABLE, &library.path);
+    if let Some(folder) = &place.folder {
+        command.env(LIBRARY_PATH, first(folder.as_os_str(), LIBRARY_PATH));
+    }
     if let Some(shm) = arguments.shm {
         command.env("RINGMQ_SHM", word(shm));
     }

@@ -27,7 +27,7 @@ pub(crate) struct Pull {
 #[derive(Debug, Args)]
 pub(crate) struct Sub {
     /// Subscribe to messages that begin with this. May be repeated. By default it is all
-    #[arg(long, value_name = "PREFIX")]
+    #[arg(long, visible_alias = "subscribe", value_name = "PREFIX")]
     topic: Vec<String>,
     #[command(flatten)]
     pull: Pull,

@@ -102,3 +102,23 @@ fn sums(files: &[PathBuf]) -> Outcome<String> {
         .args(names);
     process::answer(&mut sha256sum)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::files_below;
+
+    #[test]
+    fn the_shell_takes_each_script() {
+        let workspace = Workspace::find().unwrap();
+        let packaging = workspace.root().join("packaging");
+        let mut scripts = vec![packaging.join("debian/ringmq-libzmq")];
+        for extension in ["sh", "postinst", "prerm"] {
+            scripts.extend(files_below(&packaging, extension).unwrap());
+        }
+        assert!(scripts.len() >= 8, "{scripts:?}");
+        for script in scripts {
+            process::answer(Command::new("sh").arg("-n").arg(&script)).unwrap();
+        }
+    }
+}

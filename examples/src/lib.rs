@@ -10,3 +10,18 @@
 //! | `request_reply` | requests with a timeout, which are sent again |
 //! | `tokio_pipe` | a pipe behind tokio's `AsyncFd` |
 //! | `tokio_socket` | sockets behind tokio's `AsyncFd` |
+
+/// The programs in Rust of these documents, as doctests.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/guide/start.md")]
+    struct Start;
+    #[doc = include_str!("../../docs/guide/large-payloads.md")]
+    struct LargePayloads;
+    #[doc = include_str!("../../docs/sockets.md")]
+    struct Sockets;
+    #[doc = include_str!("../../docs/security.md")]
+    struct Security;
+}

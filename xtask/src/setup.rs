@@ -33,6 +33,11 @@ const PACKAGES: &[Package] = &[
         is_there: || python_imports("zmq"),
         why: "tests talk to stock libzmq",
     },
+    Package {
+        name: "python3-numpy",
+        is_there: || python_imports("numpy"),
+        why: "a program of the guide computes on what it receives",
+    },
 ];
 
 pub(crate) fn run(workspace: &Workspace) -> Outcome {

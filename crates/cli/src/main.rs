@@ -51,6 +51,12 @@ enum Command {
     Top(command::top::Top),
     #[command(flatten)]
     Talk(Box<command::talk::Verb>),
+    /// Who listens where.
+    Ls(command::ls::Ls),
+    /// What the peer at an endpoint says of itself.
+    Info(command::info::Info),
+    /// Why a connection is not in shared memory, and what helps.
+    Doctor(command::doctor::Doctor),
 }
 
 fn main() -> ExitCode {
@@ -65,5 +71,8 @@ fn main() -> ExitCode {
         Command::Recording(verb) => command::record::run(&verb),
         Command::Top(arguments) => command::top::run(&arguments),
         Command::Talk(verb) => command::talk::run(&verb),
+        Command::Ls(arguments) => command::ls::run(&arguments),
+        Command::Info(arguments) => command::info::run(&arguments),
+        Command::Doctor(arguments) => command::doctor::run(&arguments),
     }
 }

@@ -132,7 +132,8 @@ pub use monitor::{PlainMonitorError, plain::EventFormat};
 pub use poller::{PollPause, PollStep, PollWait};
 #[doc(hidden)]
 pub use proxy::{ProxyPause, ProxyProgress, ProxyStep};
+// The first is for the command, which asks peers without a socket of ringmq.
 #[doc(hidden)]
-pub use ringmq_sys::{poll::SignalMask, rest};
+pub use ringmq_sys::{peer_credentials, poll::SignalMask, rest};
 #[doc(hidden)]
 pub use socket::{patience::Woken, pause::Pause};

@@ -17,6 +17,7 @@ mod peer;
 pub use ancillary::{Ancillary, Credentials};
 use ancillary::{FDS_PER_MESSAGE, Received, SO_PASSPIDFD};
 pub use connecting::NotConnected;
+pub use peer::peer_credentials;
 
 /// A connected Unix stream socket (`SOCK_STREAM`), non-blocking, that asks for the credentials of the sending process,
 /// and for its pidfd: from the beginning on, or, if it was made by [`try_connect`](Self::try_connect) or

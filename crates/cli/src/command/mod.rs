@@ -1,7 +1,10 @@
 //! The commands, one file or folder each.
 
+pub(crate) mod doctor;
 pub(crate) mod generate;
+pub(crate) mod info;
 pub(crate) mod keygen;
+pub(crate) mod ls;
 pub(crate) mod outcome;
 pub(crate) mod perf;
 pub(crate) mod pipe;

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod asking;
 mod generate;
+mod hostile;
 mod keygen;
+mod metrics;
 mod perf;
 mod perf_large;
 mod perf_sockets;
@@ -17,6 +20,7 @@ mod replay;
 mod run;
 mod run_python;
 mod run_refusals;
+mod screen;
 mod talk;
 mod top;
 

@@ -15,30 +15,7 @@ impl Stream {
     /// # Errors
     /// What getsockopt(2) answers; nothing is expected.
     pub fn peer_cred(&self) -> io::Result<Credentials> {
-        let mut cred = libc::ucred {
-            pid: 0,
-            uid: 0,
-            gid: 0,
-        };
-        let mut len = size_of::<libc::ucred>() as libc::socklen_t;
-        // SAFETY: the descriptor is open; value and length are ours, and `len` is the value's size.
-        let answer = unsafe {
-            libc::getsockopt(
-                self.fd.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_PEERCRED,
-                (&raw mut cred).cast(),
-                &raw mut len,
-            )
-        };
-        if answer < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Credentials {
-            pid: cred.pid,
-            uid: cred.uid,
-            gid: cred.gid,
-        })
+        peer_credentials(&self.fd)
     }
 
     /// The supplementary groups of [`peer_cred`](Self::peer_cred)'s process, as they were at that
@@ -52,6 +29,38 @@ impl Stream {
         groups.truncate(count);
         Ok(groups)
     }
+}
+
+/// Who called connect(2) or listen(2) at the other end of a Unix socket (`SO_PEERCRED`). The process is 0 if it is in another
+/// pid namespace.
+///
+/// # Errors
+/// What getsockopt(2) answers; nothing is expected.
+pub fn peer_credentials(socket: impl AsFd) -> io::Result<Credentials> {
+    let mut cred = libc::ucred {
+        pid: 0,
+        uid: 0,
+        gid: 0,
+    };
+    let mut len = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: the descriptor is open; value and length are ours, and `len` is the value's size.
+    let answer = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut cred).cast(),
+            &raw mut len,
+        )
+    };
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Credentials {
+        pid: cred.pid,
+        uid: cred.uid,
+        gid: cred.gid,
+    })
 }
 
 /// Asks for the supplementary groups of the process that called connect(2) or listen(2) at the other end.

@@ -155,20 +155,17 @@ impl Line {
     }
 
     /// Messages in a second, both ways together.
-    #[allow(dead_code, reason = "the live table sorts and filters by it")]
     pub(crate) fn rate(&self) -> f64 {
         self.out.rate.unwrap_or(0.0) + self.into.rate.unwrap_or(0.0)
     }
 
     /// Messages that wait, both ways together.
-    #[allow(dead_code, reason = "the live table sorts and filters by it")]
     pub(crate) fn waiting(&self) -> u64 {
         let count = |direction: &Direction| direction.waiting.map_or(0, Waiting::count);
         count(&self.out).saturating_add(count(&self.into))
     }
 
     /// Whether a text is in one of its columns, without regard to case.
-    #[allow(dead_code, reason = "the live table sorts and filters by it")]
     pub(crate) fn contains(&self, lowercase: &str) -> bool {
         let columns = [
             &self.program,

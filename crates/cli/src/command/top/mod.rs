@@ -1,18 +1,24 @@
 //! `ringmq top`: what the ringmq processes of this machine are doing.
 
+mod looks;
+mod prometheus;
+mod screen;
+
 use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use ringmq::status::{Snapshot, Watcher};
+use ringmq::status::Snapshot;
 
 use crate::command::outcome::{self, Failure};
-use crate::command::status::line::{Line, lines};
+use crate::command::status::json;
+use crate::command::status::line::lines;
 use crate::command::status::rates::Rates;
 use crate::command::status::table;
 use crate::command::status::users::Users;
-use crate::command::status::{json, text};
+use crate::command::top::looks::{Looks, notes};
 
 /// What the long help says.
 const HELP: &str = "\
@@ -27,6 +33,8 @@ wait, shared_memory, since, missing, sockets: [{number, type, wait, shared_memor
 listeners, connections: [{number, endpoint, connects, peer, peer_pid, peer_uid, phase, carrier, reason, reason_text,
 protection, shared_memory, since, sent, received, dropped, memory, wakes, wakes_per_second}]}]}]}; sent and received are
 {messages, bytes, messages_per_second, bytes_per_second, waiting, waiting_is_exact, mark}. What is not known is null.
+
+On a terminal the table is live: ? shows the keys. --prometheus answers GET /metrics.
 
 Processes of other users are shown to root only. A process with RINGMQ_STATUS=off in its environment shows nothing.";
 
@@ -43,6 +51,16 @@ pub(crate) struct Top {
     /// Time between two looks, in seconds.
     #[arg(long, short, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     interval: Duration,
+    /// Serve metrics for Prometheus over http, at loopback and port 9470 unless said otherwise.
+    #[arg(
+        long,
+        value_name = "[ADDRESS][:PORT]",
+        num_args = 0..=1,
+        default_missing_value = "",
+        value_parser = prometheus::address,
+        conflicts_with_all = ["once", "json"]
+    )]
+    prometheus: Option<SocketAddr>,
 }
 
 /// An interval between 10 milliseconds and an hour.
@@ -63,33 +81,12 @@ pub(crate) fn run(arguments: &Top) -> ExitCode {
 }
 
 fn work(arguments: &Top) -> Result<(), Failure> {
-    let watcher = Watcher::new().map_err(|error| {
-        Failure::work(format_args!("cannot look at processes: {error}"))
-            .remedy("it needs /proc, and a descriptor for each process with ringmq")
-    })?;
-    let mut looks = Looks {
-        watcher,
-        rates: Rates::default(),
-    };
-    match (arguments.once, arguments.json) {
-        (true, _) => once(&mut looks, arguments),
-        (false, true) => stream(&mut looks, arguments.interval),
-        (false, false) => Err(Failure::usage("standard output is no terminal")
-            .remedy("use --once for one table, or --json for one value a line")),
-    }
-}
-
-/// Looks at all processes, and what happened in between.
-struct Looks {
-    watcher: Watcher,
-    rates: Rates,
-}
-
-impl Looks {
-    fn look(&mut self) -> Snapshot {
-        let snapshot = self.watcher.look();
-        self.rates.take(&snapshot, Instant::now());
-        snapshot
+    let mut looks = Looks::new()?;
+    match (arguments.once, arguments.json, arguments.prometheus) {
+        (_, _, Some(address)) => prometheus::serve(looks, address),
+        (true, ..) => once(&mut looks, arguments),
+        (false, true, _) => stream(&mut looks, arguments.interval),
+        (false, false, _) => screen::run(looks, arguments.interval),
     }
 }
 
@@ -137,36 +134,10 @@ fn print_table(out: &mut impl Write, snapshot: &Snapshot, rates: &Rates) -> io::
     for line in &lines {
         writeln!(out, "{}", table::row(line, &columns, &users))?;
     }
-    for note in notes(snapshot, &lines) {
+    for note in notes(snapshot) {
         writeln!(out, "{note}")?;
     }
     out.flush()
-}
-
-/// What there is to say below a table.
-fn notes(snapshot: &Snapshot, lines: &[Line]) -> Vec<String> {
-    let mut notes = Vec::new();
-    if lines.is_empty() {
-        notes.push("no process with ringmq".to_owned());
-    }
-    let missing: u64 = snapshot
-        .processes
-        .iter()
-        .map(|process| process.missing)
-        .fold(snapshot.left_out, u64::saturating_add);
-    if missing > 0 {
-        let missing = text::short(missing as f64);
-        notes.push(format!(
-            "{missing} more sockets and connections are not shown"
-        ));
-    }
-    if snapshot.denied > 0 {
-        let denied = snapshot.denied;
-        notes.push(format!(
-            "{denied} processes of other users were not looked at; root sees them"
-        ));
-    }
-    notes
 }
 
 /// The columns of the terminal.

@@ -17,7 +17,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
     let mut cargo = workspace.cargo();
     cargo.args([
         "test",
-        "--release",
+        "--profile",
+        "soak",
         "--tests",
         "--package",
         "ringmq-pipe",

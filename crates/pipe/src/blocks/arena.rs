@@ -379,8 +379,12 @@ mod tests {
     use super::*;
     use crate::blocks::BlockName;
 
+    /// So that the leak sanitizer finds the readers of all tests.
+    static LEAKED: Mutex<Vec<&Readers>> = Mutex::new(Vec::new());
+
     fn arena() -> Arc<Arena> {
         let readers = Readers::leak(ForkMark::current().unwrap());
+        LEAKED.lock().unwrap().push(readers);
         Arc::clone(readers.shared())
     }
 

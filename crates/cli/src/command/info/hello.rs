@@ -201,7 +201,7 @@ mod tests {
         for cut in 0..ready.len() {
             Hello::default().take(&ready[..cut]);
         }
-        hello.take(b"\x05ERROR\x03\x1bno");
+        hello.take(b"\x05ERROR\x03\x1bn");
         assert_eq!(hello.refused.as_deref(), Some(""));
         hello.take(b"\x05ERROR\x03\x1bno!");
         assert_eq!(hello.refused.as_deref(), Some("\\x1bno"));

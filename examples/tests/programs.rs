@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use ringmq_testing::watchdog;
+use ringmq_testing::{built_library, watchdog};
 
 /// The program of an example. Cargo builds them beside the folder that tests are in, with all tests of a package but not
 /// with one of them.
@@ -96,15 +96,10 @@ fn a_pipeline_counts_the_words_of_files() {
 /// The Python for which Debian packages pyzmq, whatever else is on the path.
 const PYTHON: &str = "/usr/bin/python3";
 
-/// Puts our library into a folder, under libzmq's name. It lies beside the programs that cargo builds for tests, or one
-/// folder above.
+/// Puts our library into a folder, under libzmq's name.
 fn library_in(folder: &Path) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folders = test.ancestors().skip(1).take(2);
-    let mut found = folders.map(|folder| folder.join("libzmq.so"));
-    let ours = found.find(|library| library.exists()).unwrap();
     let copy = folder.join("libzmq.so.5");
-    std::fs::copy(ours, &copy).unwrap();
+    std::fs::copy(built_library(), &copy).unwrap();
     copy
 }
 

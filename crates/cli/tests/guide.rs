@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use ringmq_testing::{Scratch, watchdog};
+use ringmq_testing::{Scratch, built_library, watchdog};
 
 /// The Python for which Debian packages pyzmq, whatever else is on the path.
 const PYTHON: &str = "/usr/bin/python3";
@@ -53,14 +53,6 @@ fn blocks(page: &str) -> Vec<Block<'_>> {
     blocks
 }
 
-/// Our library. It lies beside the programs that cargo builds for tests, or one folder above.
-fn library() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folders = test.ancestors().skip(1).take(2);
-    let mut found = folders.map(|folder| folder.join("libzmq.so"));
-    found.find(|library| library.exists()).unwrap()
-}
-
 /// A folder with `ringmq` and `python3` for the path, and our library under the names that compilers and loaders look
 /// for.
 fn tools(scratch: &Scratch) -> PathBuf {
@@ -69,7 +61,7 @@ fn tools(scratch: &Scratch) -> PathBuf {
     symlink(env!("CARGO_BIN_EXE_ringmq"), folder.join("ringmq")).unwrap();
     symlink(PYTHON, folder.join("python3")).unwrap();
     for name in ["libzmq.so", "libzmq.so.5"] {
-        fs::copy(library(), folder.join(name)).unwrap();
+        fs::copy(built_library(), folder.join(name)).unwrap();
     }
     folder
 }

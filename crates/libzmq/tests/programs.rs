@@ -14,18 +14,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use ringmq_testing::built_library;
 use tempfile::TempDir;
 
 /// Where Debian has libzmq.
 const STOCK: &str = "/usr/lib/x86_64-linux-gnu/libzmq.so.5";
-
-/// Our library, which lies beside the programs that cargo builds for tests, or one folder above.
-fn ours() -> PathBuf {
-    let test = env::current_exe().unwrap();
-    let folders = test.ancestors().skip(1).take(2);
-    let mut found = folders.map(|folder| folder.join("libzmq.so"));
-    found.find(|library| library.exists()).unwrap()
-}
 
 /// Compiles a program, and gives its path.
 fn compiled(name: &str, folder: &Path) -> PathBuf {
@@ -92,7 +85,7 @@ enum With {
 
 fn holds(name: &str, with: With) {
     let with_ours = TempDir::new().unwrap();
-    fs::copy(ours(), with_ours.path().join("libzmq.so.5")).unwrap();
+    fs::copy(built_library(), with_ours.path().join("libzmq.so.5")).unwrap();
     let program = compiled(name, with_ours.path());
     if with == With::Both && Path::new(STOCK).exists() {
         let with_stock = TempDir::new().unwrap();
@@ -108,7 +101,7 @@ fn holds(name: &str, with: With) {
 fn holds_however_it_waits(name: &str, with: With) {
     holds(name, with);
     let folder = TempDir::new().unwrap();
-    fs::copy(ours(), folder.path().join("libzmq.so.5")).unwrap();
+    fs::copy(built_library(), folder.path().join("libzmq.so.5")).unwrap();
     let program = compiled(name, folder.path());
     for wait in ["park", "spin"] {
         run_waiting(&program, folder.path(), wait, wait);
@@ -259,7 +252,7 @@ fn dontwait() {
 #[test]
 fn storms() {
     let folder = TempDir::new().unwrap();
-    fs::copy(ours(), folder.path().join("libzmq.so.5")).unwrap();
+    fs::copy(built_library(), folder.path().join("libzmq.so.5")).unwrap();
     let program = compiled("storms", folder.path());
     for wait in ["adaptive", "park"] {
         eprintln!("{}", run_waiting(&program, folder.path(), "ours", wait));
@@ -415,7 +408,7 @@ fn restarts() {
 fn proxies() {
     holds("proxies", With::Both);
     let folder = TempDir::new().unwrap();
-    fs::copy(ours(), folder.path().join("libzmq.so.5")).unwrap();
+    fs::copy(built_library(), folder.path().join("libzmq.so.5")).unwrap();
     let program = compiled("proxies", folder.path());
     run_waiting(&program, folder.path(), "ours", "park");
 }

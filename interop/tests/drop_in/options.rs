@@ -8,9 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use interop::begin;
-use ringmq_testing::Scratch;
-
-use crate::programs::ours;
+use ringmq_testing::{Scratch, built_library};
 
 /// Where Debian has libzmq.
 const STOCK: &str = "/usr/lib/x86_64-linux-gnu/libzmq.so.5";
@@ -116,7 +114,7 @@ fn options_differ_where_the_documentation_says_so_only() {
     let Some(_guard) = begin() else { return };
     let scratch = Scratch::new();
     let stock = printed(&scratch, "stock", Path::new(STOCK));
-    let own = printed(&scratch, "ours", &ours());
+    let own = printed(&scratch, "ours", &built_library());
     if stock.lines().next() != Some(VERSION) {
         println!("skipped: {STOCK} is not {VERSION}");
         return;

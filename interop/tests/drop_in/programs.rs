@@ -1,10 +1,9 @@
 //! A Python program, and the library that it finds.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
 use std::process::Command;
 
-use ringmq_testing::{Actor, Scratch, abstract_name};
+use ringmq_testing::{Actor, Scratch, abstract_name, built_library};
 
 /// The Python for which Debian packages libzmq, whatever else is on the path.
 const PYTHON: &str = "/usr/bin/python3";
@@ -16,20 +15,12 @@ pub(crate) enum Library {
     Stock,
 }
 
-/// Our library, which lies beside the programs that cargo builds for tests, or one folder above.
-pub(crate) fn ours() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folders = test.ancestors().skip(1).take(2);
-    let mut found = folders.map(|folder| folder.join("libzmq.so"));
-    found.find(|library| library.exists()).unwrap()
-}
-
 /// A folder with our library under libzmq's name.
 pub(crate) fn library_folder(scratch: &Scratch) -> String {
     let folder = scratch.path("library");
     if !fs::exists(&folder).unwrap() {
         fs::create_dir(&folder).unwrap();
-        fs::copy(ours(), format!("{folder}/libzmq.so.5")).unwrap();
+        fs::copy(built_library(), format!("{folder}/libzmq.so.5")).unwrap();
     }
     folder
 }

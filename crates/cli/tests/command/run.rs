@@ -2,27 +2,19 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
-use ringmq_testing::Scratch;
+use ringmq_testing::{Scratch, built_library};
 
 use crate::{errors, ringmq};
-
-/// The library, which lies beside the programs that cargo builds for tests, or one folder above.
-pub(crate) fn library() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folders = test.ancestors().skip(1).take(2);
-    let mut found = folders.map(|folder| folder.join("libzmq.so"));
-    found.find(|library| library.exists()).unwrap()
-}
 
 /// `ringmq run` with these arguments and our library, whose links are made in `scratch`.
 pub(crate) fn run(scratch: &Scratch, arguments: &[&str]) -> Command {
     let mut command = ringmq(&["run"]);
     command
         .args(arguments)
-        .env("RINGMQ_LIBRARY", library())
+        .env("RINGMQ_LIBRARY", built_library())
         .env("XDG_RUNTIME_DIR", scratch.path(""))
         .env_remove("LD_PRELOAD")
         .env_remove("LD_LIBRARY_PATH");
@@ -91,8 +83,8 @@ fn a_program_that_opens_libzmq_by_name_gets_the_library() {
     let program = compile(&scratch, "opens", OPENS, &["-ldl"]);
     // With the helper, and without.
     let alone = scratch.path("alone.so");
-    fs::copy(library(), &alone).unwrap();
-    for library in [library().to_str().unwrap(), &alone] {
+    fs::copy(built_library(), &alone).unwrap();
+    for library in [built_library().to_str().unwrap(), &alone] {
         for name in ["libzmq.so.5", "libzmq.so"] {
             let arguments = ["--library", library, &program, name];
             let output = run(&scratch, &arguments).output().unwrap();
@@ -231,7 +223,7 @@ fn the_library_may_be_anywhere() {
         let folder = scratch.path(folder);
         let file = Path::new(&folder).join("libzmq.so.5");
         fs::create_dir(&folder).unwrap();
-        fs::copy(library(), &file).unwrap();
+        fs::copy(built_library(), &file).unwrap();
         symlink("libzmq.so.5", Path::new(&folder).join("libzmq.so")).unwrap();
         for named in [&folder, file.to_str().unwrap()] {
             let output = run(&scratch, &["--library", named, &program])
@@ -258,7 +250,7 @@ fn links_are_made_only_where_others_cannot_change_them() {
     let scratch = Scratch::new();
     // Alone, it needs links.
     let alone = scratch.path("alone.so");
-    fs::copy(library(), &alone).unwrap();
+    fs::copy(built_library(), &alone).unwrap();
     let open = scratch.path("ringmq-run");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use ringmq_testing::{Scratch, watchdog};
+use ringmq_testing::{Scratch, built_library, watchdog};
 
 use crate::errors;
-use crate::run::{library, run, said};
+use crate::run::{run, said};
 
 /// The Python for which Debian packages pyzmq.
 const PYTHON: &str = "/usr/bin/python3";
@@ -134,7 +134,7 @@ fn the_package_puts_pyzmq_on_ringmq() {
         .current_dir(&python)
         .env("PYTHONPATH", &python)
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("RINGMQ_LIBRARY", library())
+        .env("RINGMQ_LIBRARY", built_library())
         .env_remove("LD_PRELOAD")
         .env_remove("RINGMQ_SHM")
         .env_remove("RINGMQ_LOG")

@@ -2,12 +2,13 @@
 
 use std::process::Command;
 
-use super::{STOCK, compiled, fs, ours};
+use super::{STOCK, compiled, fs};
+use ringmq_testing::built_library;
 use tempfile::TempDir;
 
 /// Kills so many of each kind, with our library in both ways, and with libzmq if it is installed.
 fn killed(rounds: u32, seconds: u32) {
-    let mut ways = vec![(ours(), "0"), (ours(), "1")];
+    let mut ways = vec![(built_library(), "0"), (built_library(), "1")];
     if std::path::Path::new(STOCK).exists() {
         ways.push((STOCK.into(), "0"));
     }

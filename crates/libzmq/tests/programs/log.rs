@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use ringmq_testing::built_library;
 use tempfile::TempDir;
 
-use super::{compiled, compiled_from, ours};
+use super::{compiled, compiled_from};
 
 /// What a program has printed.
 struct Said {
@@ -40,7 +41,7 @@ fn run(program: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Said {
 /// A folder with our library.
 fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
-    fs::copy(ours(), folder.path().join("libzmq.so.5")).unwrap();
+    fs::copy(built_library(), folder.path().join("libzmq.so.5")).unwrap();
     folder
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringmq_testing::watchdog;
+use ringmq_testing::{Scratch, built_library, watchdog};
 use serde_json::Value;
 
 use crate::perf::objects;
@@ -243,6 +243,33 @@ fn stock_libzmq_stands_beside_ringmq() {
         !output.status.success() && errors(&output).contains("is not"),
         "{output:?}"
     );
+}
+
+/// Where the loader finds ringmq's library first, as under `cargo run`, the libzmq of the machine is found behind it.
+#[test]
+#[allow(clippy::print_stderr, reason = "a test that is skipped says why")]
+fn a_library_of_ringmq_does_not_hide_stock_libzmq() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let latency = ["perf", "latency", "--json", "--count", "50"];
+    let measured = |folder: Option<&str>| {
+        let mut stock = ringmq(&latency);
+        stock.args(["--transport", "zmq-ipc", "--library", "libzmq"]);
+        stock.envs(folder.map(|folder| ("LD_LIBRARY_PATH", folder)));
+        stock.output().unwrap()
+    };
+    let output = measured(None);
+    if !output.status.success() {
+        assert!(errors(&output).contains("no stock libzmq"), "{output:?}");
+        eprintln!("not run: {}", errors(&output));
+        return;
+    }
+    let scratch = Scratch::new();
+    let folder = scratch.path("");
+    std::fs::copy(built_library(), scratch.path("libzmq.so.5")).unwrap();
+    let output = measured(Some(&folder));
+    assert!(output.status.success(), "{}", errors(&output));
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(object["library"], "libzmq");
 }
 
 #[test]

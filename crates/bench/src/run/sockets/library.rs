@@ -6,12 +6,12 @@
 mod message;
 
 use std::env;
-use std::ffi::{CStr, CString, OsString, c_char, c_int, c_void};
-use std::io;
+use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::{io, iter};
 
 use crate::error::Error;
 use crate::plan::libraries::Described;
@@ -121,13 +121,33 @@ fn last_words() -> String {
         .into_owned()
 }
 
-/// The file name of the library of `face`.
-fn name_of(face: Face) -> Result<OsString, String> {
-    if face == Face::Stock {
-        return Ok(env::var_os(STOCK_PATH).unwrap_or_else(|| "libzmq.so.5".into()));
+/// Where systems have their libraries.
+const FOLDERS: [&str; 4] = [
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+    "/usr/lib",
+];
+
+/// The file names of the library of `face`. The first that is it counts.
+fn names_of(face: Face) -> Result<Vec<OsString>, String> {
+    let named = env::var_os(if face == Face::Stock {
+        STOCK_PATH
+    } else {
+        OWN_PATH
+    });
+    if let Some(path) = named {
+        return Ok(vec![path]);
     }
-    if let Some(path) = env::var_os(OWN_PATH) {
-        return Ok(path);
+    if face == Face::Stock {
+        // The loader may find ringmq's under this name: in the folders that cargo puts before the system's, or where
+        // ringmq is switched on for the whole system.
+        let name = "libzmq.so.5";
+        let files = FOLDERS.map(|folder| Path::new(folder).join(name));
+        let files = files.into_iter().filter(|file| file.is_file());
+        return Ok(iter::once(name.into())
+            .chain(files.map(PathBuf::into_os_string))
+            .collect());
     }
     let program = env::current_exe().map_err(|error| error.to_string())?;
     // The program of a test is one folder below that of the command.
@@ -138,7 +158,7 @@ fn name_of(face: Face) -> Result<OsString, String> {
         .map(|folder| folder.join("libzmq.so"));
     candidates
         .find(|path| path.is_file())
-        .map(PathBuf::into_os_string)
+        .map(|path| vec![path.into_os_string()])
         .ok_or_else(|| "no libzmq.so beside this program".to_owned())
 }
 
@@ -159,17 +179,26 @@ impl Library {
             cause,
             remedy,
         };
-        let name = name_of(face).map_err(refuse)?;
-        let name = CString::new(name.as_bytes()).map_err(|error| refuse(error.to_string()))?;
-        let library = Library::load(&name).map_err(refuse)?;
+        let mut first = None;
+        for name in names_of(face).map_err(refuse)? {
+            match Library::of(face, &name) {
+                Ok(library) => return Ok(library),
+                // What the loader finds tells most.
+                Err(cause) => first = first.or(Some(cause)),
+            }
+        }
+        Err(refuse(first.unwrap_or_default()))
+    }
+
+    /// Loads a file, if it is the library of `face`.
+    fn of(face: Face, name: &OsStr) -> Result<Library, String> {
+        let name = CString::new(name.as_bytes()).map_err(|error| error.to_string())?;
+        let library = Library::load(&name)?;
         // SAFETY: a C string.
         let is_ours = unsafe { (library.has)(c"ringmq".as_ptr()) } != 0;
         match (face, is_ours) {
-            (Face::Stock, true) => Err(refuse(format!(
-                "{} is ringmq's own",
-                library.describe().path
-            ))),
-            (Face::C, false) => Err(refuse(format!("{} is not", library.describe().path))),
+            (Face::Stock, true) => Err(format!("{} is ringmq's own", library.describe().path)),
+            (Face::C, false) => Err(format!("{} is not", library.describe().path)),
             _ => Ok(library),
         }
     }

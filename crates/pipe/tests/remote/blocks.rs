@@ -214,6 +214,26 @@ fn a_peer_that_cannot_be_told_of_the_memory_gets_a_copy_in_the_ring() {
 }
 
 #[test]
+fn an_envelope_whose_block_was_copied_is_a_message_of_two_parts() {
+    let mut world = world(0, 0, GIB);
+    // The ring is there before the stream has no room.
+    world.sender.push(&pattern(0, LONG)).unwrap();
+    take(&mut world.receiver).unwrap();
+    // ORDERING: one thread.
+    world.stream.is_jammed.store(true, Ordering::Relaxed);
+    let (block, keep) = block(1, LONG);
+    let parts = [OutPart::Bytes(&[]), OutPart::Block(&block, LONG, &keep)];
+    world.sender.push_blocks(&parts).unwrap();
+    // A receiver that takes the empty part by itself looks for a block behind it.
+    assert_eq!(
+        world.receiver.is_enveloped(),
+        world.receiver.sole_block(true).is_some()
+    );
+    let message = take(&mut world.receiver).unwrap();
+    assert_eq!(message, [Vec::new(), pattern(1, LONG)]);
+}
+
+#[test]
 fn a_receiver_without_a_descriptor_for_the_memory_says_so() {
     let mut world = world(0, 0, GIB);
     world.sender.push(&pattern(0, 10)).unwrap();

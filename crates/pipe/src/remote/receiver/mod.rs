@@ -238,10 +238,8 @@ impl Receiver {
             return false;
         };
         match (incoming.record.kind(), &self.checked) {
+            // What is not one block is taken part by part: `sole_block` would not find the second part.
             (Kind::Blocks, Some((_, Checked::Sole(sole)))) => sole.enveloped && sole.len < below,
-            (Kind::Blocks, Some((_, Checked::Other(Contents::Blocks(parts))))) => {
-                matches!(parts[..], [(_, 0), (_, len)] if len < below)
-            }
             _ => incoming.is_enveloped_below(below),
         }
     }

@@ -32,7 +32,7 @@ impl MemoryInspector {
     /// The numbers of the descriptors of a process that are memfds of this name: at most `most`, of the first `looks`.
     ///
     /// # Errors
-    /// `NotFound` if the process has ended, `PermissionDenied` if it belongs to somebody else.
+    /// `NotFound` if the process has ended, `PermissionDenied` if it belongs to another user.
     pub fn find(&self, pid: i32, name: &str, looks: usize, most: usize) -> io::Result<Vec<i32>> {
         let wanted = format!("/memfd:{name} (deleted)");
         let mut found = Vec::new();

@@ -146,11 +146,9 @@ pub fn adopt_file(
         return Err(AdoptMemoryError::Holes { allocated, len });
     }
     let mapped = Mapping::new(fd.as_fd(), len, false, mark);
-    match mapped {
-        Ok(mapping) => Ok((mapping, stat.st_ino)),
-        Err(source) => Err(AdoptMemoryError::Os {
-            step: "mmap",
-            source,
-        }),
-    }
+    let mapping = mapped.map_err(|source| AdoptMemoryError::Os {
+        step: "mmap",
+        source,
+    })?;
+    Ok((mapping, stat.st_ino))
 }

@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use std::io;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
@@ -135,6 +135,21 @@ impl ForkMark {
         let word = unsafe { self.page.word.read_volatile() };
         word != 0
     }
+}
+
+/// Tries of [`lock_despite_fork`].
+const TRIES: u32 = 1000;
+
+/// Locks what the threads of a process hold for a short time only. `None` after many tries: in a forked child the lock may be
+/// that of a thread of the parent, which never releases it there. `None`, too, after a panic under the lock.
+pub fn lock_despite_fork<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    (0..TRIES).find_map(|_| {
+        let locked = mutex.try_lock().ok();
+        if locked.is_none() {
+            std::thread::yield_now();
+        }
+        locked
+    })
 }
 
 #[cfg(test)]

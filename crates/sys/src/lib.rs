@@ -83,7 +83,7 @@ pub use deadline::rest;
 pub use doorbell::{Doorbell, allow_other_uid};
 pub use error_number::ErrorNumber;
 pub use event::Event;
-pub use fork::ForkMark;
+pub use fork::{ForkMark, lock_despite_fork};
 pub use huge::HugePagesError;
 pub use inspection::MemoryInspector;
 pub use interface::{interface_addresses, interface_index, interface_name};

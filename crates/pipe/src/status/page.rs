@@ -4,12 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ringmq_ring::{MappedMut, Word};
-use ringmq_sys::{ForkMark, SparseMemory};
+use ringmq_sys::{ForkMark, SparseMemory, lock_despite_fork};
 
 use super::layout::{self, LENGTH, NAME, ROW, ROWS};
 
-/// How often the page of this process is looked for while another thread does.
-const TRIES: u32 = 1000;
 /// Bytes that are allocated at a time.
 const STEP: usize = 16 << 10;
 
@@ -60,14 +58,7 @@ impl Page {
     /// The page of this process, which is made if there is none. `None` if there is no descriptor, memory or mapping for it.
     pub fn current(version: &str) -> Option<Page> {
         static CURRENT: Mutex<Weak<Inside>> = Mutex::new(Weak::new());
-        // In a forked child a thread that is not there may hold the lock.
-        let mut current = (0..TRIES).find_map(|_| {
-            let locked = CURRENT.try_lock().ok();
-            if locked.is_none() {
-                std::thread::yield_now();
-            }
-            locked
-        })?;
+        let mut current = lock_despite_fork(&CURRENT)?;
         let found = current.upgrade().filter(|inside| inside.mark.is_here());
         let inside = match found {
             Some(inside) => inside,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use ringmq_ring::Tally;
-use ringmq_sys::ForkMark;
+use ringmq_sys::{ForkMark, lock_despite_fork};
 use smallvec::SmallVec;
 
 use super::Arena;
@@ -22,8 +22,6 @@ pub(super) const LOOK: Duration = Duration::from_millis(50);
 /// Looks of the last thread that looks after blocks, and the pause behind each.
 const LAST_LOOKS: u32 = 20;
 const LAST_PAUSE: Duration = Duration::from_millis(1);
-/// Tries to lock what threads look for the readers in.
-const TRIES: u32 = 1000;
 
 /// The connections of this process that may send blocks, and what their readers may still use. A connection may send blocks
 /// of any arena.
@@ -86,14 +84,7 @@ impl Readers {
     /// Those that another thread has found, or new ones, which are never freed.
     fn find() -> Option<&'static Readers> {
         static CURRENT: Mutex<Option<&'static Readers>> = Mutex::new(None);
-        // In a forked child a thread that is not there may hold the lock.
-        let mut current = (0..TRIES).find_map(|_| {
-            let locked = CURRENT.try_lock().ok();
-            if locked.is_none() {
-                std::thread::yield_now();
-            }
-            locked
-        })?;
+        let mut current = lock_despite_fork(&CURRENT)?;
         match *current {
             Some(readers) if readers.mark.is_here() => Some(readers),
             _ => Some(*current.insert(Readers::leak(ForkMark::current().ok()?))),

@@ -290,15 +290,13 @@ impl SharedSource {
             self.delimited = false;
             return true;
         }
-        {
-            let copied = frame.take_memory(len).and_then(|mut bytes| {
-                self.receiver.append_to(&incoming, place, len, &mut bytes)?;
-                Ok(bytes)
-            });
-            match copied {
-                Ok(bytes) => frame.refill(bytes),
-                Err(_) => return false,
-            }
+        let copied = frame.take_memory(len).and_then(|mut bytes| {
+            self.receiver.append_to(&incoming, place, len, &mut bytes)?;
+            Ok(bytes)
+        });
+        match copied {
+            Ok(bytes) => frame.refill(bytes),
+            Err(_) => return false,
         }
         frame.keep_properties(&self.properties);
         self.receiver.done(incoming);

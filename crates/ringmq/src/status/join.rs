@@ -20,7 +20,7 @@ struct End {
 }
 
 impl End {
-    fn of(process: &Process, connection: &Connection) -> Option<End> {
+    fn of((pid, uid): (i32, u32), connection: &Connection) -> Option<End> {
         let (sent, received) = match connection.carrier {
             Carrier::Inproc => connection.local,
             Carrier::SharedMemory => connection.shared,
@@ -28,8 +28,8 @@ impl End {
         };
         let is_named = connection.ends.0 != 0 && connection.ends.1 != 0;
         is_named.then_some(End {
-            uid: process.uid,
-            pid: process.pid,
+            uid,
+            pid,
             carrier: connection.carrier,
             ends: connection.ends,
             sent,
@@ -56,20 +56,18 @@ pub(super) fn join(processes: &mut [Process]) {
         _ => (0, name),
     };
     for process in processes.iter() {
+        let owner = (process.pid, process.uid);
         for connection in process.sockets.iter().flat_map(|one| &one.connections) {
-            if let Some(end) = End::of(process, connection) {
+            if let Some(end) = End::of(owner, connection) {
                 ends.insert(key(&end, end.ends.0), end);
             }
         }
     }
     for process in processes.iter_mut() {
-        let view = Process {
-            sockets: Vec::new(),
-            ..process.clone()
-        };
+        let owner = (process.pid, process.uid);
         let connections = process.sockets.iter_mut();
         for connection in connections.flat_map(|one| &mut one.connections) {
-            let Some(end) = End::of(&view, connection) else {
+            let Some(end) = End::of(owner, connection) else {
                 continue;
             };
             let Some(peer) = ends

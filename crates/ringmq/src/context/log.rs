@@ -72,8 +72,8 @@ impl Subscriber for Printer {
 }
 
 /// With the first context of a process: begins to print if the environment asks for it and the program has no subscriber
-/// of its own, and says which version this is. An environment that requires shared memory asks for warnings. Prints unknown values of the environment once, also if
-/// nothing else is printed: only a program whose environment names ringmq has any.
+/// of its own, and says which version this is. An environment that requires shared memory asks for warnings. Prints unknown
+/// values of the environment once, also if nothing else is printed: only a program whose environment names ringmq has any.
 pub(crate) fn begin(environment: &Environment) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -181,10 +181,7 @@ impl Registry {
             // Another thread may have set it meanwhile.
             let _ = self.inside.own_arena.set(arena);
         }
-        let arena = self
-            .own_arena()
-            .or_else(|| Arena::current().map(|arena| &**arena));
-        arena.is_some_and(|arena| arena.set_memory(memory))
+        self.arena().is_some_and(|arena| arena.set_memory(memory))
     }
 
     /// The arena of this context; `None` if it uses that of the process.
@@ -193,15 +190,18 @@ impl Registry {
         self.inside.own_arena.get().map(|arena| &**arena)
     }
 
+    /// The arena of this context, or else that of the process. `None` if the process has no memory for one.
+    pub(crate) fn arena(&self) -> Option<&Arena> {
+        self.own_arena()
+            .or_else(|| Arena::current().map(|arena| &**arena))
+    }
+
     /// The memory of the arena that the sockets use.
     pub(crate) fn arena_use(&self) -> Option<ArenaUse> {
         if !self.is_here() {
             return None;
         }
-        let arena = self
-            .own_arena()
-            .or_else(|| Arena::current().map(|arena| &**arena));
-        arena.map(Arena::in_use)
+        self.arena().map(Arena::in_use)
     }
 
     /// As [`own_arena`](Registry::own_arena), to be kept.

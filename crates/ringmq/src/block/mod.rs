@@ -37,13 +37,12 @@ pub struct BlockMut {
 }
 
 impl BlockMut {
-    /// Of `len` bytes, in this arena or else in that of the process. They are those of an earlier block, or zeros.
+    /// Of `len` bytes, in this arena, if there is one. They are those of an earlier block, or zeros.
     ///
     /// # Errors
     ///
     /// [`SocketError::Os`]: there is no memory.
-    pub(crate) fn new(own: Option<&Arena>, len: usize) -> Result<BlockMut, SocketError> {
-        let arena = own.or_else(|| Arena::current().map(|arena| &**arena));
+    pub(crate) fn new(arena: Option<&Arena>, len: usize) -> Result<BlockMut, SocketError> {
         let frame = match arena.and_then(|arena| unwritten(arena, len)) {
             Some(frame) => frame,
             None => Frame::zeroed(len)
@@ -149,9 +148,16 @@ pub(crate) fn reads_in_place() {
     let _ = IN_PLACE.set(());
 }
 
-/// As [`large`], if there is a peer that could read it.
+/// Returns true if a body of `len` bytes is worth a block, for peers that read as those of this process most often do.
+#[inline]
+fn is_worth_it(len: usize) -> bool {
+    len >= COPIED_OUT_LEAST || IN_PLACE.get().is_some()
+}
+
+/// Memory in the arena of the process for a body of `len` bytes that is worth it, if there is a peer that could read it. Its
+/// bytes are those of an earlier body, or zeros.
 pub(crate) fn large_for_peers(len: usize) -> Option<Arc<dyn ForeignMemory>> {
-    if len < COPIED_OUT_LEAST && IN_PLACE.get().is_none() {
+    if !is_worth_it(len) {
         return None;
     }
     if let Some(body) = spare::take(len) {
@@ -169,7 +175,7 @@ pub(crate) fn unwritten(arena: &Arena, len: usize) -> Option<Frame> {
 
 /// As [`unwritten`], in the arena of a context, of a body that is worth it and if there is a peer that could read it.
 pub(crate) fn unwritten_for_peers(arena: &Arena, len: usize) -> Option<Frame> {
-    if len < COPIED_OUT_LEAST && IN_PLACE.get().is_none() {
+    if !is_worth_it(len) {
         return None;
     }
     let block = arena.allocate_for_peers(len)?;

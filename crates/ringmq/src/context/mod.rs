@@ -112,7 +112,7 @@ impl Context {
     ///
     /// [`BlockMut`] has an example.
     pub fn block(&self, len: usize) -> Result<BlockMut, SocketError> {
-        BlockMut::new(self.registry.own_arena(), len)
+        BlockMut::new(self.registry.arena(), len)
     }
 
     /// Sets what the memory for [blocks](Context::block) is like, from now on. An arena of its own is used by

@@ -3,8 +3,9 @@
 use ringmq_message::Frame;
 use ringmq_pattern::Kind;
 use ringmq_pipe::local::{Announcement, Receiver, Sender, Waker, conflating, pipe};
+use ringmq_pipe::status::layout;
 
-use crate::mail::row::RowOrNone;
+use crate::mail::row::{RowOrNone, shown};
 
 /// The session's ends of the pipe to its socket.
 #[derive(Debug)]
@@ -49,4 +50,18 @@ pub(crate) fn direction(
     } else {
         pipe(mark, to, from)
     }
+}
+
+/// The direction from a socket to its session, which the row of the connection shows.
+pub(crate) fn outward(
+    conflates: bool,
+    mark: u64,
+    session: Waker,
+    socket: Waker,
+    row: &RowOrNone,
+) -> (Sender<Frame>, Receiver<Frame>) {
+    let (mut sender, mut receiver) = direction(conflates, mark, session, socket);
+    sender.show_in(shown(row, layout::LOCAL_SENT));
+    receiver.show_in(shown(row, layout::STREAM_SENT));
+    (sender, receiver)
 }

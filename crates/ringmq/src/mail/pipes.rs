@@ -9,7 +9,7 @@ use ringmq_pipe::status::layout;
 
 use crate::mail::carrier::Carrier;
 use crate::mail::commands::{Attachment, Far, Link, Order, PipeId};
-use crate::mail::ends::{SessionPipe, direction};
+use crate::mail::ends::{SessionPipe, direction, outward};
 use crate::mail::event::Addresses;
 use crate::mail::row::{self, RowOrNone, shown};
 use crate::mail::spare::Spare;
@@ -46,10 +46,7 @@ pub(crate) fn inbound(
 fn outbound(link: &Link, session: &Waker, row: &RowOrNone) -> (Sender<Frame>, Receiver<Frame>) {
     let socket = Waker::from(link.bellpull.clone());
     let (conflates, mark) = (link.conflates.sending, link.marks.sending);
-    let (mut sender, mut receiver) = direction(conflates, mark, session.clone(), socket);
-    sender.show_in(shown(row, layout::LOCAL_SENT));
-    receiver.show_in(shown(row, layout::STREAM_SENT));
-    (sender, receiver)
+    outward(conflates, mark, session.clone(), socket, row)
 }
 
 /// The pipe from a socket to its session for what follows shared memory. `session` wakes the session.

@@ -4,10 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ringmq_message::Frame;
 use ringmq_pipe::local::{Receiver, Sender, Waker};
-use ringmq_pipe::status::layout;
 
-use crate::mail::ends::direction;
-use crate::mail::row::{RowOrNone, shown};
+use crate::mail::ends::outward;
+use crate::mail::row::RowOrNone;
 
 /// The pipe from a socket to its session for what follows shared memory. The first side that needs it makes it, and leaves
 /// the other end here. So the session has what a socket without memory sends next, whether that calls again or not.
@@ -71,9 +70,6 @@ impl Spare {
 
     fn make(&self) -> (Sender<Frame>, Receiver<Frame>) {
         let (session, socket) = (self.session.clone(), self.socket.clone());
-        let (mut sender, mut receiver) = direction(self.conflates, self.mark, session, socket);
-        sender.show_in(shown(&self.row, layout::LOCAL_SENT));
-        receiver.show_in(shown(&self.row, layout::STREAM_SENT));
-        (sender, receiver)
+        outward(self.conflates, self.mark, session, socket, &self.row)
     }
 }

@@ -15,7 +15,7 @@ pub use arena::{ArenaOptions, ArenaUsage};
 use crate::block::BlockMut;
 use crate::context::environment::Environment;
 use crate::error::{SocketError, TerminateError};
-use crate::mail::row::wait_code;
+use crate::mail::row::defaults_code;
 use crate::registry::{Defaults, Registry};
 use crate::socket::{Socket, SocketOptions};
 
@@ -63,7 +63,7 @@ impl Context {
         };
         if let Some(page) = &page {
             let Defaults { wait, share, .. } = environment.defaults;
-            page.set_defaults(wait_code(wait) | u64::from(share) << 8);
+            page.set_defaults(defaults_code(wait, share));
         }
         let registry = Registry::new(environment.defaults, page)?;
         Ok(Context {

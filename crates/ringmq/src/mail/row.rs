@@ -47,13 +47,29 @@ pub(crate) const REFUSAL: u32 = 32;
 pub(crate) const WAIT: u32 = 8;
 pub(crate) const MECHANISM: u32 = 16;
 pub(crate) const SHARES: u32 = 24;
+pub(crate) const DEFAULT_SHARES: u32 = 8;
+
+/// What sockets do that were not told, for the row of the process.
+pub(crate) fn defaults_code(wait: Wait, share: bool) -> u64 {
+    wait_code(wait) | u64::from(share) << DEFAULT_SHARES
+}
 
 /// The number of a strategy.
-pub(crate) fn wait_code(wait: Wait) -> u64 {
+fn wait_code(wait: Wait) -> u64 {
     match wait {
         Wait::Spin => 1,
         Wait::Park => 2,
         Wait::Adaptive => 3,
+    }
+}
+
+/// The strategy of this number, in the first byte; `None` if it is that of none.
+pub(crate) fn wait_of(code: u64) -> Option<Wait> {
+    match code as u8 {
+        1 => Some(Wait::Spin),
+        2 => Some(Wait::Park),
+        3 => Some(Wait::Adaptive),
+        _ => None,
     }
 }
 

@@ -81,15 +81,6 @@ pub(super) fn clean(text: &str) -> String {
     clean
 }
 
-fn wait_of(code: u64) -> Option<Wait> {
-    match code & 0xff {
-        1 => Some(Wait::Spin),
-        2 => Some(Wait::Park),
-        3 => Some(Wait::Adaptive),
-        _ => None,
-    }
-}
-
 /// The first row; `None` if this is no page of a layout that is known, or its process has not finished it.
 pub(super) fn header(file: &File) -> Option<Header> {
     let mut row = Row([0; ROW]);
@@ -103,8 +94,8 @@ pub(super) fn header(file: &File) -> Option<Header> {
     Some(Header {
         pid: row.word(layout::PID),
         version: row.text(layout::VERSION, room.min(32), length),
-        wait: wait_of(defaults),
-        shares: defaults >> 8 & 1 == 1,
+        wait: row::wait_of(defaults),
+        shares: defaults >> row::DEFAULT_SHARES & 1 == 1,
         since: row.word(layout::MADE),
         missing: row.word(layout::MISSING),
         rows: usize::try_from(row.word(layout::USED))
@@ -210,7 +201,7 @@ fn socket(row: &Row, number: u64) -> Result<Socket, Nonsense> {
     Ok(Socket {
         number,
         kind: kind(row)?,
-        wait: wait_of(numbers >> row::WAIT),
+        wait: row::wait_of(numbers >> row::WAIT),
         shares: numbers >> row::SHARES & 1 == 1,
         since: row.word(layout::SINCE),
         sleeps: row.word(layout::SLEEPS),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use ringmq::status::{Connection, Phase, Snapshot, Socket, Waiting, Watcher};
 use ringmq::{Carrier, Context, Kind, Wait, ZmtpReason};
+use ringmq_testing::soon;
 
 /// The sockets of this process, of one context of this test.
 fn sockets(snapshot: &Snapshot) -> Vec<Socket> {
@@ -21,7 +22,7 @@ fn until(
     mut wanted: impl FnMut(&Connection, &Connection) -> bool,
 ) -> (Connection, Connection) {
     let mut watcher = Watcher::new().unwrap();
-    let begin = Instant::now();
+    let end = soon();
     loop {
         let snapshot = watcher.look_at_process(std::process::id().cast_signed());
         let sockets = sockets(&snapshot).into_iter();
@@ -34,10 +35,10 @@ fn until(
             return (bound.clone(), connected.clone());
         }
         assert!(
-            begin.elapsed() < Duration::from_secs(60),
+            Instant::now() < end,
             "no such connections: {bound:#?} {connected:#?}"
         );
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::yield_now();
     }
 }
 
@@ -88,12 +89,11 @@ fn a_connection_in_shared_memory_says_so_and_what_waits() {
     pull.bind("ipc://*").unwrap();
     let endpoint = pull.last_endpoint().to_owned();
     push.connect(&endpoint).unwrap();
-    let begin = Instant::now();
-    while push.connections()[0].carrier != Carrier::SharedMemory {
-        assert!(begin.elapsed() < Duration::from_secs(60));
+    ringmq_testing::until(|| {
         push.send("go over").unwrap();
         pull.recv().unwrap();
-    }
+        push.connections()[0].carrier == Carrier::SharedMemory
+    });
     for _ in 0..1000 {
         push.send(vec![7; 100]).unwrap();
     }

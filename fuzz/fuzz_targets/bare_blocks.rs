@@ -7,8 +7,9 @@ mod blocks_oracle;
 #[path = "../../crates/pipe/tests/hostile/by_hand.rs"]
 mod by_hand;
 
-use blocks_oracle::{Choices, walk};
+use blocks_oracle::walk;
 use libfuzzer_sys::fuzz_target;
+use ringmq_testing::Choices;
 
 ringmq_fuzz::choices_by_bytes!(Choices);
 

@@ -16,8 +16,8 @@ mod walk;
 mod world;
 
 use libfuzzer_sys::fuzz_target;
+use ringmq_testing::Choices;
 use switch::{Action, Frame, Input, RESOURCES, Short, Switch, Unread, Why};
-use walk::Choices;
 
 ringmq_fuzz::choices_by_bytes!(Choices);
 

@@ -4,7 +4,7 @@ pub use libfuzzer_sys::arbitrary::Unstructured;
 
 /// Defines `Bytes`, which makes choices by the fuzzer's bytes, for the trait `Choices` of one oracle.
 ///
-/// The oracles belong to tests of different crates, each with a trait of its own.
+/// The oracles belong to tests of different crates, some with a trait of their own.
 #[macro_export]
 macro_rules! choices_by_bytes {
     ($choices:path) => {

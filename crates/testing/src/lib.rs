@@ -33,6 +33,7 @@
 mod activity;
 mod actor;
 mod built;
+mod choices;
 mod counters;
 mod followed;
 mod inherited;
@@ -55,6 +56,7 @@ mod zmtp;
 pub use activity::{Activity, is_asleep, now_nanos, pin_to, thread_id, until_asleep, until_gone};
 pub use actor::Actor;
 pub use built::built_library;
+pub use choices::{Choices, Seeded};
 pub use counters::Counters;
 pub use followed::Followed;
 pub use inherited::inherited;

@@ -9,17 +9,9 @@ use std::time::{Duration, Instant};
 
 use ringmq_pipe::{Block, Corrupt, HeldBlock, Listener, Options, Pipe, RecvError, SendError, Vow};
 use ringmq_ring::{Kind, Mapped, MappedMut, Reader};
-use ringmq_testing::abstract_name;
+use ringmq_testing::{Choices, abstract_name};
 
 use super::by_hand::{BLOCKS, ByHand, LAST, POSITION};
-
-/// Makes choices.
-pub(crate) trait Choices {
-    /// A number below `limit`.
-    fn below(&mut self, limit: u64) -> u64;
-    /// No choices are left.
-    fn is_over(&self) -> bool;
-}
 
 /// Bytes of either side's memory for blocks.
 const MEMORY: u64 = 64 << 10;

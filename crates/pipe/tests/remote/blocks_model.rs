@@ -2,26 +2,9 @@
 
 use std::time::Duration;
 
-use ringmq_testing::{Random, in_own_process, seed, watchdog};
+use ringmq_testing::{Random, Seeded, in_own_process, seed, watchdog};
 
-use crate::blocks_oracle::{Choices, walk};
-
-/// So many random choices.
-struct Seeded {
-    random: Random,
-    left: u32,
-}
-
-impl Choices for Seeded {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.left = self.left.saturating_sub(1);
-        self.random.below(limit)
-    }
-
-    fn is_over(&self) -> bool {
-        self.left == 0
-    }
-}
+use crate::blocks_oracle::walk;
 
 #[test]
 fn blocks_are_as_their_model_has_them() {
@@ -29,10 +12,7 @@ fn blocks_are_as_their_model_has_them() {
         let _guard = watchdog(Duration::from_secs(120));
         let mut random = Random::new(seed());
         for _ in 0..100 {
-            walk(&mut Seeded {
-                random: Random::new(random.next()),
-                left: 1000,
-            });
+            walk(&mut Seeded::new(random.next(), 1000));
         }
     });
 }

@@ -11,16 +11,9 @@ use std::sync::{Arc, Weak};
 use ringmq_pipe::Vow;
 use ringmq_pipe::blocks::{Arena, Block, Keep, LentBlock, Readers};
 use ringmq_pipe::remote::{OutPart, PartPlace, PushError};
+use ringmq_testing::Choices;
 
 use super::world::{World, pattern, world};
-
-/// Makes choices.
-pub(crate) trait Choices {
-    /// A number below `limit`.
-    fn below(&mut self, limit: u64) -> u64;
-    /// No choices are left.
-    fn is_over(&self) -> bool;
-}
 
 /// Blocks that a receiver holds at most.
 const ENTRIES: usize = 14;

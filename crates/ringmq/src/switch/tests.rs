@@ -10,10 +10,10 @@ mod world;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use ringmq_testing::{Random, seed, watchdog};
+use ringmq_testing::{Random, Seeded, seed, watchdog};
 
 use self::explore::{Explored, explore};
-use self::walk::{Choices, walk};
+use self::walk::walk;
 use self::world::{Budget, Fault, Item, Setup, Step, Uses, World};
 use super::*;
 
@@ -305,33 +305,13 @@ fn back_crosses_take_back() {
     }
 }
 
-/// A seed's choices.
-struct Seeded {
-    random: Random,
-    left: u64,
-}
-
-impl Choices for Seeded {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.left = self.left.saturating_sub(1);
-        self.random.below(limit)
-    }
-
-    fn is_over(&self) -> bool {
-        self.left == 0
-    }
-}
-
 #[test]
 fn seeded_walks() {
     let _guard = watchdog(LIMIT);
     let mut seeds = Random::new(seed());
     let mut seen: HashMap<(Sending, Receiving), usize> = HashMap::new();
     for number in 0..10_000 {
-        let mut choices = Seeded {
-            random: Random::new(seeds.next()),
-            left: 3000,
-        };
+        let mut choices = Seeded::new(seeds.next(), 3000);
         let count = |world: &World| {
             for side in &world.sides {
                 *seen.entry(side.session.switch.ways()).or_default() += 1;

@@ -1,17 +1,10 @@
 //! One order of steps, by choices that a seed or a fuzzer makes.
 
+use ringmq_testing::Choices;
+
 use super::oracle;
 use super::world::{Budget, Setup, Step, Uses, Verdict, World};
 use super::{Frame, Why};
-
-/// A source of choices.
-pub(crate) trait Choices {
-    /// A number below `limit`, which is not 0.
-    fn below(&mut self, limit: u64) -> u64;
-
-    /// Whether there is nothing left to choose by.
-    fn is_over(&self) -> bool;
-}
 
 /// Makes steps until the choices are over, checks after each, and lets both sides finish. `observe` sees each world.
 pub(crate) fn walk(choices: &mut impl Choices, mut observe: impl FnMut(&World)) -> Verdict<World> {

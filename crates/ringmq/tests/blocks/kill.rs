@@ -215,12 +215,12 @@ fn kill_senders(test: &str, which: usize, victim_binds: bool, rounds: u64) {
     let mut holder = Holder::new(random.next());
     let mut next = std::collections::HashMap::new();
     let mut receive = |survivor: &mut Socket, holder: &mut Holder, wait: bool| {
-        let received = if wait {
-            survivor.recv_deadline(soon()).ok()
+        let message = if wait {
+            let received = survivor.recv_deadline(soon());
+            received.unwrap_or_else(|error| panic!("{error}: {:?}", survivor.connections()))
         } else {
-            survivor.try_recv().ok()
+            survivor.try_recv().ok()?
         };
-        let message = received?;
         let answer = (pairing.receiver == Kind::Rep).then(|| message.clone());
         let (from, number) = holder.hold(message);
         let expected = next.insert(from, number + 1).unwrap_or(0);
@@ -239,7 +239,7 @@ fn kill_senders(test: &str, which: usize, victim_binds: bool, rounds: u64) {
         let mut victim = Actor::start(&mut spawn_role(test, "sends", &args));
         let mut left = random.below(40) + 1;
         while left > 0 {
-            let from = receive(&mut survivor, &mut holder, true).expect("no message comes");
+            let from = receive(&mut survivor, &mut holder, true).unwrap();
             left = left.saturating_sub(u64::from(from == round));
         }
         random.dawdle(Duration::from_micros(300));

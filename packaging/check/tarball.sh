@@ -15,7 +15,7 @@ build /usr/local/lib/ringmq
 cc -I/usr/local/lib/ringmq/include /check/which.c -o /tmp/which /usr/local/lib/ringmq/lib/libzmq.so.5
 ldconfig
 if try /tmp/which >/dev/null 2>&1; then
-    fail "the loader knows the library, although nobody has asked for that"
+    fail "the loader finds the library, although install.sh does not tell it where"
 fi
 same "ringmq run" /usr/local/lib/ringmq/lib/libzmq.so.5 "$(try ringmq run -- /tmp/which)"
 say "again, over itself"

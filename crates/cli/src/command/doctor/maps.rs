@@ -13,7 +13,7 @@ pub(crate) fn name(pid: i32) -> String {
     name.trim_end().escape_debug().to_string()
 }
 
-/// The files of a process whose name says that they are a libzmq, whoever made it; `None` if this user may not look.
+/// The files of a process whose names are those of a libzmq, ringmq's or another; `None` if this user may not look.
 pub(crate) fn libzmqs(pid: i32) -> Option<BTreeSet<String>> {
     let mut maps = Vec::new();
     let file = File::open(format!("/proc/{pid}/maps")).ok()?;

@@ -143,7 +143,7 @@ fn dial_tcp(address: &str, until: Instant) -> io::Result<TcpStream> {
     Err(failed)
 }
 
-/// Why there is nobody to talk to, and what helps.
+/// Why no peer was reached, and what helps.
 fn no_peer(endpoint: &str, error: &io::Error) -> Failure {
     let cause = format!("cannot connect to {endpoint}: {error}");
     let is_ipc = endpoint.starts_with("ipc://");

@@ -52,7 +52,7 @@ impl fmt::Display for Obstacle {
                 write!(f, "is for {its}, and the library for {ours}")
             }
             Obstacle::Privileged(how) => {
-                write!(f, "{how}: the loader lets nobody choose libraries for it")
+                write!(f, "{how}: the loader ignores LD_PRELOAD for it")
             }
             Obstacle::NoProgram => f.write_str("is neither an ELF program nor a script"),
             Obstacle::NoInterpreter(path) => {

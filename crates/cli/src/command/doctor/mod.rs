@@ -21,8 +21,8 @@ use finding::Finding;
 
 /// What the long help says.
 const HELP: &str = "\
-Without an argument it checks this machine: the kernel, limits, cgroups and variables that matter, a connection of its own,
-and which processes of this user have another libzmq. With a process it checks that one and each connection of it. With an
+Without an argument it checks this machine: the kernel, limits, the CPU quota of the cgroup, variables, a connection of its
+own, and which processes of this user have another libzmq. With a process it checks that one and each connection of it. With an
 endpoint it asks the peer there, and checks all connections of this endpoint that can be seen.
 
 A line begins with ok, note (it works, but less well), or PROBLEM. What helps stands below. --json prints one value a line:

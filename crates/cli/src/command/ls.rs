@@ -5,11 +5,11 @@ use std::os::unix::fs::FileTypeExt;
 use std::process::ExitCode;
 
 use clap::Args;
-use ringmq::status::{Phase, Process, Snapshot, Socket, Watcher};
+use ringmq::status::{Phase, Process, Snapshot, Socket};
 use serde_json::json;
 
 use crate::command::outcome::{self, Failure};
-use crate::command::status::users::Users;
+use crate::command::status::{self, users::Users};
 
 /// What the long help says.
 const HELP: &str = "\
@@ -47,10 +47,7 @@ pub(crate) fn run(arguments: &Ls) -> ExitCode {
 }
 
 fn work(arguments: &Ls) -> Result<(), Failure> {
-    let watcher = Watcher::new();
-    let mut watcher = watcher
-        .map_err(|error| Failure::work(format_args!("cannot look at processes: {error}")))?;
-    let snapshot = watcher.look();
+    let snapshot = status::watcher()?.look();
     let places = places(&snapshot);
     let mut out = io::BufWriter::new(io::stdout().lock());
     let printed = if arguments.json {
@@ -168,11 +165,8 @@ fn print_table(out: &mut impl Write, places: &[Place], denied: usize) -> io::Res
             format!("{endpoint:width$} {kind:7} {pid:>7} {program:15} {user:10} {peers:>5} {note}");
         writeln!(out, "{}", line.trim_end())?;
     }
-    if denied > 0 {
-        writeln!(
-            out,
-            "{denied} processes of other users were not looked at; root sees them"
-        )?;
+    if let Some(note) = status::denied(denied) {
+        writeln!(out, "{note}")?;
     }
     Ok(())
 }

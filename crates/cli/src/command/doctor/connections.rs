@@ -9,6 +9,7 @@ use crate::command::doctor::finding::Finding;
 use crate::command::doctor::maps;
 use crate::command::info::dial::{self, Reached};
 use crate::command::info::hello::{self, Hello};
+use crate::command::status::program;
 
 /// Asks the peer at an endpoint, and checks the connections of it that can be seen.
 pub(crate) fn check_endpoint(
@@ -189,7 +190,7 @@ fn not_offered(stays: &str, connection: &Connection, snapshot: &Snapshot) -> Fin
     let Some(peer) = connection.peer_pid else {
         return Finding::problem(stays, "run the peer on ringmq: `ringmq run -- COMMAND`");
     };
-    let name = maps::name(peer);
+    let name = program::name(peer).unwrap_or_default();
     if snapshot.processes.iter().any(|one| one.pid == peer) {
         return Finding::problem(
             stays,

@@ -3,13 +3,13 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use ringmq::status::Watcher;
 use ringmq::{Carrier, Context, Kind};
 
 use crate::command::doctor::finding::Finding;
 use crate::command::doctor::limits::limits;
-use crate::command::doctor::maps::{self, name};
+use crate::command::doctor::maps;
 use crate::command::doctor::variables::variables;
+use crate::command::status::{self, program};
 
 /// Processes with another libzmq that are named.
 const NAMED: usize = 10;
@@ -82,7 +82,7 @@ fn try_own() -> Result<Carrier, Box<dyn std::error::Error>> {
 
 /// The processes of this user with a libzmq and without a status page.
 fn others() -> Vec<Finding> {
-    let Ok(mut watcher) = Watcher::new() else {
+    let Ok(mut watcher) = status::watcher() else {
         return Vec::new();
     };
     let snapshot = watcher.look();
@@ -100,7 +100,7 @@ fn others() -> Vec<Finding> {
         };
         count += 1;
         if count <= NAMED {
-            let name = name(pid);
+            let name = program::name(pid).unwrap_or_default();
             findings.push(Finding::note(
                 format_args!("{name}[{pid}] has {library} mapped, and no page of ringmq"),
                 format_args!(

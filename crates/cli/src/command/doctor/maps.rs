@@ -1,17 +1,11 @@
-//! What a process is called, and which libraries it has mapped.
+//! Which libraries a process has mapped.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 
 /// Bytes of a list of mappings that are read.
 const MOST: u64 = 4 << 20;
-
-/// The name of the program of a process.
-pub(crate) fn name(pid: i32) -> String {
-    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    name.trim_end().escape_debug().to_string()
-}
 
 /// The files of a process whose names are those of a libzmq, ringmq's or another; `None` if this user may not look.
 pub(crate) fn libzmqs(pid: i32) -> Option<BTreeSet<String>> {

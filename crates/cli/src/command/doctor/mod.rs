@@ -13,10 +13,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use ringmq::status::Watcher;
 
 use crate::command::info;
 use crate::command::outcome::{self, Failure};
+use crate::command::status;
 use finding::Finding;
 
 /// What the long help says.
@@ -53,23 +53,19 @@ fn work(arguments: &Doctor) -> Result<(), Failure> {
         None => machine::check(),
         Some(about) => match about.parse::<i32>() {
             Ok(pid) if pid > 0 => {
-                let snapshot = watcher()?.look();
+                let snapshot = status::watcher()?.look();
                 processes::check(pid, &snapshot)?
             }
             Ok(_) => return Err(Failure::usage(format_args!("{about} is no process"))),
             Err(_) => {
                 info::dial::parse(about)?;
-                let snapshot = watcher()?.look();
+                let snapshot = status::watcher()?.look();
                 connections::check_endpoint(about, arguments.timeout, &snapshot)
             }
         },
     };
     let mut out = io::stdout().lock();
     print(&mut out, &findings, arguments.json).map_err(Failure::output)
-}
-
-fn watcher() -> Result<Watcher, Failure> {
-    Watcher::new().map_err(|error| Failure::work(format_args!("cannot look at processes: {error}")))
 }
 
 fn print(out: &mut impl Write, findings: &[Finding], json: bool) -> io::Result<()> {

@@ -7,9 +7,10 @@ use ringmq::status::Snapshot;
 use crate::command::doctor::connections;
 use crate::command::doctor::finding::Finding;
 use crate::command::doctor::limits::limits;
-use crate::command::doctor::maps::{self, name};
+use crate::command::doctor::maps;
 use crate::command::doctor::variables::variables;
 use crate::command::outcome::Failure;
+use crate::command::status::program;
 
 /// Checks a process, and all of its connections.
 pub(crate) fn check(pid: i32, snapshot: &Snapshot) -> Result<Vec<Finding>, Failure> {
@@ -17,7 +18,7 @@ pub(crate) fn check(pid: i32, snapshot: &Snapshot) -> Result<Vec<Finding>, Failu
         return Err(Failure::work(format_args!("there is no process {pid}"))
             .remedy("`ringmq ls` and `ringmq top --once` list those on ringmq"));
     }
-    let name = name(pid);
+    let name = program::name(pid).unwrap_or_default();
     let mut findings = Vec::new();
     let mine: Vec<_> = snapshot
         .processes

@@ -7,6 +7,7 @@ use std::os::unix::net::{SocketAddr, UnixStream};
 use std::time::{Duration, Instant};
 
 use crate::command::outcome::Failure;
+use crate::command::status::program;
 
 /// A stream that can be read with a timeout.
 pub(crate) trait Stream: Read + Write {
@@ -165,13 +166,11 @@ fn no_peer(endpoint: &str, error: &io::Error) -> Failure {
 
 fn peer_of(stream: &UnixStream) -> Option<Peer> {
     let peer = ringmq::peer_credentials(stream).ok()?;
-    let pid = peer.pid;
-    let program = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok();
     Some(Peer {
-        pid,
+        pid: peer.pid,
         uid: peer.uid,
         gid: peer.gid,
-        program: program.map(|name| name.trim_end().escape_debug().to_string()),
+        program: program::name(peer.pid),
     })
 }
 

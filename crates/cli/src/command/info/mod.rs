@@ -41,14 +41,7 @@ pub(crate) struct Info {
 
 /// A time between a millisecond and an hour.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| "not a number of seconds".to_owned())?;
-    if (0.001..=3600.0).contains(&seconds) {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err("between 0.001 and 3600 seconds".to_owned())
-    }
+    text::seconds(text, 0.001)
 }
 
 /// Runs it.

@@ -1,4 +1,6 @@
-//! Numbers in few characters.
+//! Numbers in few characters, and times of the command line.
+
+use std::time::Duration;
 
 use ringmq::status::Waiting;
 
@@ -77,6 +79,18 @@ pub(crate) fn cut_front(text: &str, width: usize) -> String {
         format!("…{rest}")
     } else {
         rest
+    }
+}
+
+/// A time in seconds, from the least to an hour.
+pub(crate) fn seconds(text: &str, least: f64) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds".to_owned())?;
+    if (least..=3600.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err(format!("between {least} and 3600 seconds"))
     }
 }
 

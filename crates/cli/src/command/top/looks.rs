@@ -5,8 +5,7 @@ use std::time::Instant;
 use ringmq::status::{Snapshot, Watcher};
 
 use crate::command::outcome::Failure;
-use crate::command::status::rates::Rates;
-use crate::command::status::text;
+use crate::command::status::{self, rates::Rates, text};
 
 /// A watcher, and the rates of its last two looks.
 pub(super) struct Looks {
@@ -16,9 +15,8 @@ pub(super) struct Looks {
 
 impl Looks {
     pub(super) fn new() -> Result<Looks, Failure> {
-        let watcher = Watcher::new().map_err(|error| {
-            Failure::work(format_args!("cannot look at processes: {error}"))
-                .remedy("it needs /proc, and a descriptor for each process with ringmq")
+        let watcher = status::watcher().map_err(|failure| {
+            failure.remedy("it needs /proc, and a descriptor for each process with ringmq")
         })?;
         Ok(Looks {
             watcher,
@@ -50,11 +48,6 @@ pub(super) fn notes(snapshot: &Snapshot) -> Vec<String> {
             "{missing} more sockets and connections are not shown"
         ));
     }
-    if snapshot.denied > 0 {
-        let denied = snapshot.denied;
-        notes.push(format!(
-            "{denied} processes of other users were not looked at; root sees them"
-        ));
-    }
+    notes.extend(status::denied(snapshot.denied));
     notes
 }

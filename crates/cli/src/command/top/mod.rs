@@ -17,6 +17,7 @@ use crate::command::status::json;
 use crate::command::status::line::lines;
 use crate::command::status::rates::Rates;
 use crate::command::status::table;
+use crate::command::status::text;
 use crate::command::status::users::Users;
 use crate::command::top::looks::{Looks, notes};
 
@@ -65,14 +66,7 @@ pub(crate) struct Top {
 
 /// An interval between 10 milliseconds and an hour.
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| "not a number of seconds".to_owned())?;
-    if (0.01..=3600.0).contains(&seconds) {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err("between 0.01 and 3600 seconds".to_owned())
-    }
+    text::seconds(text, 0.01)
 }
 
 /// Runs it.

@@ -84,6 +84,11 @@ impl Failure {
         self.remedy = Some(remedy.to_string());
         self
     }
+
+    /// The cause, and what the user can do about it.
+    pub(crate) fn into_parts(self) -> (String, Option<String>) {
+        (self.cause, self.remedy)
+    }
 }
 
 impl fmt::Display for Failure {

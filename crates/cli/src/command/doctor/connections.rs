@@ -19,12 +19,12 @@ pub(crate) fn check_endpoint(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     match dial::dial(endpoint, timeout) {
-        Err(failure) => findings.push(of_failure(&failure)),
+        Err(failure) => findings.push(failure.into()),
         Ok(mut reached) => {
             findings.extend(of_process(&reached));
             match hello::listen(&mut reached, endpoint) {
                 Ok(hello) => findings.extend(of_hello(endpoint, &reached, &hello, snapshot)),
-                Err(failure) => findings.push(of_failure(&failure)),
+                Err(failure) => findings.push(failure.into()),
             }
         }
     }
@@ -37,13 +37,6 @@ pub(crate) fn check_endpoint(
         }
     }
     findings
-}
-
-/// A failure is told in two lines.
-fn of_failure(failure: &impl std::fmt::Display) -> Finding {
-    let text = failure.to_string();
-    let (what, remedy) = text.split_once('\n').unwrap_or((&text, ""));
-    Finding::problem(what, remedy.trim())
 }
 
 /// The process that listens, by what the kernel says.

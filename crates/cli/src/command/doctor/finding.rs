@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::command::outcome::Failure;
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
@@ -54,6 +56,18 @@ impl Finding {
             Level::Problem => "problem",
         };
         json!({ "level": level, "what": self.what, "remedy": self.remedy })
+    }
+}
+
+/// It keeps this command from going on.
+impl From<Failure> for Finding {
+    fn from(failure: Failure) -> Finding {
+        let (what, remedy) = failure.into_parts();
+        Finding {
+            level: Level::Problem,
+            what,
+            remedy,
+        }
     }
 }
 

@@ -93,17 +93,8 @@ fn line(process: &Process, socket: &Socket, rates: Option<SocketRates>) -> Line 
         uid: process.uid,
         kind: socket.kind.to_string(),
         wait: socket.wait.map_or("?", wait_name),
-        side: "",
-        endpoint: String::new(),
-        peer: String::new(),
-        carrier: String::new(),
-        reason: String::new(),
-        out: Direction::default(),
-        into: Direction::default(),
-        dropped: 0,
-        memory: 0,
         sleeps: rates.map(|rates| rates.sleeps),
-        wakes: None,
+        ..Line::default()
     }
 }
 
@@ -221,10 +212,9 @@ pub(crate) fn carrier_name(connection: &Connection) -> String {
 }
 
 /// Why the carrier is this one; empty if there is nothing to say.
-pub(crate) fn reason(connection: &Connection) -> String {
+fn reason(connection: &Connection) -> String {
     match connection.carrier {
-        Carrier::Zmtp(ZmtpReason::NotIpc) => String::new(),
-        Carrier::Zmtp(why) => why.to_string(),
+        Carrier::Zmtp(why) if why != ZmtpReason::NotIpc => why.to_string(),
         _ => String::new(),
     }
 }

@@ -140,6 +140,14 @@ impl Column {
         }
     }
 
+    /// The width of its longest text, that of its title included.
+    fn longest(self, lines: &[Line], users: &Users) -> usize {
+        let texts = lines
+            .iter()
+            .map(|line| self.text(line, users).chars().count());
+        texts.max().unwrap_or(0).max(self.title().len())
+    }
+
     /// What it says of a line, in exactly this width.
     pub(crate) fn cell(self, line: &Line, users: &Users, width: usize) -> String {
         let text = self.text(line, users);
@@ -176,11 +184,8 @@ pub(crate) fn columns(width: usize, lines: &[Line], users: &Users) -> Columns {
     }
     // What is left goes to those who need more, in the same order.
     for (column, width) in &mut chosen {
-        let texts = lines
-            .iter()
-            .map(|line| column.text(line, users).chars().count());
-        let longest = texts.max().unwrap_or(0).max(column.title().len());
-        let wanted = longest
+        let wanted = column
+            .longest(lines, users)
             .min(column.widths().1)
             .saturating_sub(*width)
             .min(left);
@@ -194,12 +199,7 @@ pub(crate) fn columns(width: usize, lines: &[Line], users: &Users) -> Columns {
 
 /// All columns, each as wide as its longest text.
 pub(crate) fn all_columns(lines: &[Line], users: &Users) -> Columns {
-    let wide = |column: Column| {
-        let texts = lines
-            .iter()
-            .map(|line| column.text(line, users).chars().count());
-        (column, texts.max().unwrap_or(0).max(column.title().len()))
-    };
+    let wide = |column: Column| (column, column.longest(lines, users));
     ALL.into_iter().map(wide).collect()
 }
 

@@ -224,14 +224,16 @@ const METRICS: [Metric; 7] = [
 /// All metrics of a snapshot.
 fn metrics(snapshot: &Snapshot) -> String {
     let mut text = String::new();
+    let connections: Vec<_> = connections(snapshot)
+        .map(|(process, socket, one)| (labels(process, socket, one), one))
+        .collect();
     for metric in &METRICS {
         let Metric {
             name, help, kind, ..
         } = metric;
         // Writing to a string does not fail, here and below.
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
-        for (process, socket, connection) in connections(snapshot) {
-            let labels = labels(process, socket, connection);
+        for (labels, connection) in &connections {
             for (direction, value) in (metric.value)(connection).into_iter().flatten() {
                 let _ = writeln!(text, "{name}{{{labels},direction=\"{direction}\"}} {value}");
             }

@@ -112,8 +112,8 @@ fn mentions(workspace: &Workspace) -> Outcome<Vec<(String, String)>> {
     read.collect()
 }
 
-/// The lines of `text` with a version of ringmq other than `version`: behind `ringmq `, `ringmq-`, `version=`, or as the
-/// value of a variable `version`.
+/// The lines of `text` with a version of ringmq other than `version`: behind its name or a package's, in the line that the
+/// library prints, or as the value of a variable `version`.
 fn stale(text: &str, version: &str) -> Vec<(usize, String)> {
     const BEFORE: [&str; 6] = [
         "ringmq ",
@@ -177,13 +177,13 @@ fn public(workspace: &Workspace) -> Vec<&Package> {
 
 /// The names of `packages`, each after those that it needs.
 fn order(packages: &[&Package]) -> Outcome<Vec<String>> {
+    let known: BTreeSet<_> = packages.iter().map(|one| one.name.to_string()).collect();
     let mut open: Vec<_> = packages
         .iter()
         .map(|package| {
             let needed = package.dependencies.iter();
             let needed = needed.filter(|one| one.kind != DependencyKind::Development);
             let needed = needed.map(|one| one.name.clone());
-            let known: BTreeSet<_> = packages.iter().map(|one| one.name.to_string()).collect();
             (
                 package.name.to_string(),
                 needed.filter(|name| known.contains(name)).collect(),

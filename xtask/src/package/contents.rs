@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::build::Built;
 use super::crates::Crates;
 use super::date::Moment;
-use super::elf::{Elf, Glibc};
+use super::elf::Elf;
 use super::licences::{self, Common};
 use super::sbom;
 use super::tree::Tree;
@@ -98,15 +98,10 @@ impl<'a> Contents<'a> {
         Elf::read(&self.built.library)
     }
 
-    /// The oldest glibc with which both run.
-    pub(crate) fn glibc(&self) -> Outcome<Glibc> {
-        Ok(self.tool_elf()?.glibc.max(self.library_elf()?.glibc))
-    }
-
     /// The man pages of the command, by name.
     pub(crate) fn pages(&self) -> Outcome<Vec<(String, Vec<u8>)>> {
         let paths = files_below(&self.built.pages, "1")?;
-        paths.iter().map(named).collect()
+        paths.iter().map(|path| named(path)).collect()
     }
 
     /// The completions for `bash`, `zsh` and `fish`.
@@ -169,11 +164,12 @@ fn zmq_version(header: &str) -> Outcome<String> {
     Ok(format!("{major}.{minor}.{patch}"))
 }
 
-fn bytes(path: &PathBuf) -> Outcome<Vec<u8>> {
+/// The bytes of a file.
+pub(crate) fn bytes(path: &Path) -> Outcome<Vec<u8>> {
     fs::read(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
 }
 
-fn named(path: &PathBuf) -> Outcome<(String, Vec<u8>)> {
+fn named(path: &Path) -> Outcome<(String, Vec<u8>)> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     Ok((name.into_owned(), bytes(path)?))
 }

@@ -151,7 +151,6 @@ fn make(
     let folder = contents.scratch(control.name);
     let mut meta = scripts;
     meta.text("control", fields(contents, control, tree.kibibytes())?);
-    meta.text("md5sums", String::new());
     let configuration: String = tree
         .entries()
         .filter(|(path, node)| path.starts_with("etc/") && matches!(node, Node::File { .. }))

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::contents::{Contents, HELPER, LIBRARY, TOOL};
+use super::contents::{Contents, HELPER, LIBRARY, TOOL, bytes};
 use super::tree::{Node, Tree};
 use super::zip::Zip;
 use crate::process::{Failure, Outcome};
@@ -20,7 +20,8 @@ const SYSTEM: [&str; 4] = [
 
 /// Makes `ringmq-VERSION-py3-none-manylinux_X_Y_x86_64.whl` in `out`.
 pub(crate) fn make(contents: &Contents<'_>, out: &Path) -> Outcome<PathBuf> {
-    for elf in [contents.tool_elf()?, contents.library_elf()?] {
+    let files = [contents.tool_elf()?, contents.library_elf()?];
+    for elf in &files {
         let others = elf
             .needed
             .iter()
@@ -30,7 +31,8 @@ pub(crate) fn make(contents: &Contents<'_>, out: &Path) -> Outcome<PathBuf> {
             .collect();
         Failure::of("the wheel is not for manylinux", &others)?;
     }
-    let (major, minor) = contents.glibc()?;
+    // The oldest glibc with which both run.
+    let (major, minor) = files[0].glibc.max(files[1].glibc);
     let tag = format!("py3-none-manylinux_{major}_{minor}_x86_64");
     let version = &contents.version;
 
@@ -45,9 +47,7 @@ pub(crate) fn make(contents: &Contents<'_>, out: &Path) -> Outcome<PathBuf> {
             .unwrap_or(&file)
             .display()
             .to_string();
-        let bytes = fs::read(&file)
-            .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
-        tree.bytes(format!("ringmq/{name}"), bytes);
+        tree.bytes(format!("ringmq/{name}"), bytes(&file)?);
     }
     tree.program("ringmq/lib/libzmq.so.5", contents.library()?);
     tree.program("ringmq/lib/libringmq_preload.so", contents.helper()?);
@@ -73,8 +73,8 @@ pub(crate) fn make(contents: &Contents<'_>, out: &Path) -> Outcome<PathBuf> {
     tree.text(format!("{info}/sboms/ringmq.cdx.json"), list);
 
     let path = out.join(format!("ringmq-{version}-{tag}.whl"));
-    let bytes = archive(&tree, &format!("{info}/RECORD"), contents.epoch)?;
-    fs::write(&path, bytes)
+    let archive = archive(&tree, &format!("{info}/RECORD"), contents.epoch)?;
+    fs::write(&path, archive)
         .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     Ok(path)
 }

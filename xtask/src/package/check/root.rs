@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::broken;
 use crate::process::{self, Failure, Outcome};
 use crate::tools;
-use crate::workspace::Workspace;
+use crate::workspace::{self, Workspace};
 
 /// What the checks build and run programs with. None of it brings libzmq.
 const TOOLS: &str = "gcc libc6-dev make cmake pkg-config python3-venv";
@@ -26,7 +27,7 @@ pub(super) fn prepare(workspace: &Workspace) -> Outcome<Root> {
     let ready = folder.with_extension("ready");
     if !ready.exists() {
         make(&folder)?;
-        write(&ready, "")?;
+        fs::write(&ready, "").map_err(|error| broken(&ready, &error))?;
     }
     let wheels = workspace.target("package").join("wheels");
     if !wheels.exists() {
@@ -43,10 +44,9 @@ fn make(folder: &Path) -> Outcome {
         process::run(install.args(["debootstrap", "gpgv"]))?;
     }
     if folder.exists() {
-        fs::remove_dir_all(folder)
-            .map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
+        fs::remove_dir_all(folder).map_err(|error| broken(folder, &error))?;
     }
-    let release = codename(&read("/etc/os-release")?)?;
+    let release = codename(&workspace::read(Path::new("/etc/os-release"))?)?;
     let mut debootstrap = Command::new("debootstrap");
     debootstrap
         .args(["--variant=minbase", &release])
@@ -102,14 +102,6 @@ fn codename(text: &str) -> Outcome<String> {
             "the packages are tried on Debian only: this machine has another system",
         )),
     }
-}
-
-fn read(path: &str) -> Outcome<String> {
-    fs::read_to_string(path).map_err(|error| Failure::new(format!("{path}: {error}")))
-}
-
-fn write(path: &Path, text: &str) -> Outcome {
-    fs::write(path, text).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::Output;
 
 use ringmq::{Context, Kind, Security, SocketOptions, generate_key_pair};
-use ringmq_testing::Scratch;
+use ringmq_testing::{Scratch, zmtp_greeting};
 use serde_json::Value;
 
 use super::{errors, ringmq};
@@ -146,9 +146,7 @@ fn info_says_what_is_wrong_with_an_endpoint() {
         let (silent, _) = listener.accept().unwrap();
         let (mut slow, _) = listener.accept().unwrap();
         // A first command without end.
-        let mut greeting = vec![0; 64];
-        (greeting[0], greeting[9], greeting[10]) = (0xff, 0x7f, 3);
-        greeting[12..16].copy_from_slice(b"NULL");
+        let mut greeting = zmtp_greeting(0);
         greeting.extend_from_slice(&[6, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
         slow.write_all(&greeting).unwrap();
         (silent, slow)

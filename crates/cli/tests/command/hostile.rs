@@ -79,13 +79,7 @@ impl Liar {
 
     /// What `top --once --json` says of the child.
     fn status(&self) -> Value {
-        let output = ringmq(&["top", "--once", "--json", "--interval", "0.01"]);
-        let output = { output }.output().unwrap();
-        assert!(output.status.success(), "{}", errors(&output));
-        let all: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let processes = all["processes"].as_array().unwrap();
-        let child = processes.iter().find(|one| one["pid"] == self.child.id());
-        child.unwrap_or(&Value::Null).clone()
+        super::status(self.child.id())
     }
 
     /// All verbs go on beside it, and print no control character but the end of a line.
@@ -261,7 +255,8 @@ fn a_process_that_ends_while_it_is_watched_harms_nothing() {
 #[test]
 fn a_file_of_that_name_that_is_no_memory_is_not_opened() {
     let folder = ringmq_testing::Scratch::new();
-    // In its own mount namespace nothing differs; a name cannot be had in the root folder, so this one only looks alike.
+    // A memfd is shown as `/memfd:NAME (deleted)`. This path has the same last part, in another folder: a test makes no file
+    // in the root folder.
     let path = folder.path("memfd:ringmq-status (deleted)");
     let made = Command::new("mkfifo").arg(&path).status().unwrap();
     assert!(made.success());

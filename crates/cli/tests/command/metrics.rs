@@ -5,9 +5,9 @@ use std::net::TcpStream;
 use std::process::Child;
 use std::time::Duration;
 
-use ringmq::{Context, Kind};
+use ringmq::Context;
 
-use super::{errors, ringmq};
+use super::{asked, errors, ringmq};
 
 /// A server of metrics, and its address.
 struct Metrics {
@@ -57,13 +57,7 @@ impl Drop for Metrics {
 #[test]
 fn metrics_are_served_and_bad_requests_do_no_harm() {
     let context = Context::new().unwrap();
-    let mut server = context.socket(Kind::Rep).unwrap();
-    let mut client = context.socket(Kind::Req).unwrap();
-    server.bind("tcp://127.0.0.1:*").unwrap();
-    let endpoint = server.last_endpoint().to_owned();
-    client.connect(&endpoint).unwrap();
-    client.send("hello").unwrap();
-    server.recv().unwrap();
+    let (_server, _client, endpoint) = asked(&context);
     let metrics = Metrics::begin();
     // A client that says nothing keeps no other one from its answer.
     let silent = TcpStream::connect(&metrics.address).unwrap();

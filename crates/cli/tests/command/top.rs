@@ -5,26 +5,11 @@ use std::time::{Duration, Instant};
 use ringmq::{Carrier, Context, Kind};
 use serde_json::Value;
 
-use super::{errors, ringmq};
-
-/// What `top --once --json` says of this process.
-fn own_status() -> Value {
-    let output = ringmq(&["top", "--once", "--json", "--interval", "0.05"]);
-    let output = { output }.output().unwrap();
-    assert!(output.status.success(), "{}", errors(&output));
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(text.lines().count(), 1);
-    let all: Value = serde_json::from_str(&text).unwrap();
-    let processes = all["processes"].as_array().unwrap();
-    let own = processes
-        .iter()
-        .find(|one| one["pid"] == std::process::id());
-    own.unwrap_or(&Value::Null).clone()
-}
+use super::{asked, errors, ringmq, status};
 
 /// The connections of this process at an endpoint, that of the bound socket first.
 fn connections(endpoint: &str) -> Vec<Value> {
-    let own = own_status();
+    let own = status(std::process::id());
     let sockets = own["sockets"].as_array().cloned().unwrap_or_default();
     let mut all: Vec<Value> = sockets
         .iter()
@@ -71,13 +56,7 @@ fn another_process_sees_a_connection_in_shared_memory() {
 #[test]
 fn a_table_has_a_line_for_each_connection() {
     let context = Context::new().unwrap();
-    let mut server = context.socket(Kind::Rep).unwrap();
-    let mut client = context.socket(Kind::Req).unwrap();
-    server.bind("tcp://127.0.0.1:*").unwrap();
-    let endpoint = server.last_endpoint().to_owned();
-    client.connect(&endpoint).unwrap();
-    client.send("hello").unwrap();
-    server.recv().unwrap();
+    let (_server, _client, endpoint) = asked(&context);
     let mut idle = context.socket(Kind::Pub).unwrap();
     idle.bind("inproc://table").unwrap();
     let output = ringmq(&["top", "--once", "--interval", "0.05"])

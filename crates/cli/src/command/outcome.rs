@@ -101,6 +101,11 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Says something on standard error, which may be closed.
+pub(crate) fn say(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "ringmq: {text}");
+}
+
 /// Ends a command: prints the failure, if there is one, and says the exit code. Does not return after a signal.
 pub(crate) fn end(result: Result<(), Failure>) -> ExitCode {
     let Err(failure) = result else {
@@ -110,8 +115,7 @@ pub(crate) fn end(result: Result<(), Failure>) -> ExitCode {
         // Does not return for signals that end a process. If it does, the failure is printed.
         let _ = emulate_default_handler(number);
     }
-    // Standard error may be closed, too.
-    let _ = writeln!(io::stderr(), "ringmq: {failure}");
+    say(&failure);
     match failure.kind {
         Kind::Work | Kind::Signal(_) => ExitCode::from(1),
         Kind::Usage => ExitCode::from(2),

@@ -96,8 +96,3 @@ pub(super) fn kind_of(name: &str) -> Result<Kind, Failure> {
     let kind = name.to_ascii_uppercase().parse();
     kind.map_err(|_| Failure::usage(format_args!("there is no socket type {name}")))
 }
-
-/// Says something on standard error, which may be closed.
-pub(super) fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "ringmq: {text}");
-}

@@ -13,14 +13,14 @@ use serde_json::json;
 use signal_hook::consts::SIGXFSZ;
 use signal_hook::iterator::Signals;
 
-use super::file::{kind_of, open, parse_bytes, print, say};
+use super::file::{kind_of, open, parse_bytes, print};
 use super::format::chunk::Times;
 use super::format::contents::Contents;
 use super::format::records::Channel;
 use super::format::writer::{Existing, Resumed, Writer};
 use super::format::{ENCODING, parts};
 use super::queue::{Queue, Stopped};
-use crate::command::outcome::{self, Failure};
+use crate::command::outcome::{self, Failure, say};
 use crate::command::talk::arguments::SocketArguments;
 use crate::command::talk::conversation::{Conversation, Waited, Wanted};
 use crate::command::talk::endpoint::Way;
@@ -182,14 +182,17 @@ impl Recorder<'_> {
         let name = arguments.file.display();
         let Dropped { late, large } = dropped;
         if !arguments.quiet {
-            say(&format!("{} messages recorded in {name}", written.messages));
+            say(format_args!(
+                "{} messages recorded in {name}",
+                written.messages
+            ));
             if late > 0 {
-                say(&format!(
+                say(format_args!(
                     "{late} messages dropped, because the disk was too slow"
                 ));
             }
             if large > 0 {
-                say(&format!(
+                say(format_args!(
                     "{large} messages dropped, because they were too large"
                 ));
             }

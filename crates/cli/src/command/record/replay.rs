@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use ringmq::{Frame, Kind, Message, SetOption, SocketOptions};
 use serde_json::json;
 
-use super::file::{bar, kind_of, open, parse_bytes, print, say};
+use super::file::{bar, kind_of, open, parse_bytes, print};
 use super::format::contents::Contents;
 use super::format::error::{Damage, What};
 use super::format::messages::{Loader, Recorded};
@@ -17,7 +17,7 @@ use super::format::reader::Reader;
 use super::format::records::Channel;
 use super::format::summary::Summary;
 use super::span::{Moment, Speed, parse_moment, parse_speed};
-use crate::command::outcome::{self, Failure};
+use crate::command::outcome::{self, Failure, say};
 use crate::command::talk::arguments::SocketArguments;
 use crate::command::talk::conversation::{Conversation, Wanted};
 use crate::command::talk::endpoint::Way;
@@ -297,7 +297,7 @@ impl Player<'_> {
         played?;
         finished?;
         if !arguments.quiet {
-            say(&format!("{sent} messages sent from {name}"));
+            say(format_args!("{sent} messages sent from {name}"));
         }
         if arguments.json {
             let value = || json!({ "file": name.to_string(), "messages": sent, "bytes": bytes });
@@ -310,7 +310,7 @@ impl Player<'_> {
                 ..
             }) => {
                 if !arguments.quiet {
-                    say(&format!(
+                    say(format_args!(
                         "{name} has no index, and was read from its beginning\n  `ringmq recording repair {name}` makes one"
                     ));
                 }

@@ -1,12 +1,11 @@
 //! `ringmq pair`, `dealer`, `router`, `xpub`, `xsub` and `stream`: what is read is sent, and what is received is printed.
 
-use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use ringmq::{Frame, Interest, Kind, Message, SendError, SetOption, SocketOptions};
 
-use crate::command::outcome::Failure;
+use crate::command::outcome::{Failure, say};
 use crate::command::talk::arguments::{
     FormatArguments, InputArguments, OutputArguments, SocketArguments, Usual,
 };
@@ -318,7 +317,7 @@ impl Exchange {
                 let id = String::from_utf8_lossy(&id).into_owned();
                 let failure = Failure::work(format_args!("no peer has the id {id}"));
                 let failure = failure.remedy("the first part of a message is the id of its peer");
-                let _ = writeln!(io::stderr(), "ringmq: {failure}");
+                say(&failure);
                 self.unknown = Some(Failure::work("a message was for a peer that is not there"));
                 Ok(None)
             }

@@ -1,12 +1,12 @@
 //! Who is connected, as the monitor of the socket tells it, and what the user learns of that.
 
 use std::collections::HashMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use ringmq::{EventKind, HandshakeFailure, Kind, Monitor, MonitorEvent};
 
-use crate::command::outcome::Failure;
+use crate::command::outcome::{Failure, say};
 use crate::command::talk::endpoint::{Way, why_silent};
 
 /// Of the numbers of libzmq, those from here on say that the two mechanisms or their keys do not fit.
@@ -32,11 +32,6 @@ pub(crate) struct Peers {
     failure: Option<String>,
 }
 
-/// Says something on standard error, which may be closed.
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "ringmq: {text}");
-}
-
 impl Peers {
     pub(crate) fn new(verbose: bool, kind: Kind) -> Peers {
         Peers {
@@ -60,7 +55,7 @@ impl Peers {
             Way::Connect => endpoint,
         };
         if way == Way::Bind && (self.verbose || shown != endpoint) {
-            say(&format!("bound to {shown}"));
+            say(format_args!("bound to {shown}"));
         }
         self.endpoints.push((way, shown.to_owned()));
     }
@@ -139,7 +134,7 @@ impl Peers {
                 self.failure = Some(text);
             }
             EventKind::CarrierChanged { carrier } if self.verbose => {
-                say(&format!("{} goes {carrier}", event.endpoint()));
+                say(format_args!("{} goes {carrier}", event.endpoint()));
             }
             _ => {}
         }
@@ -152,7 +147,7 @@ impl Peers {
                 remote => remote,
             };
             let with = if remote.is_empty() { "" } else { ", peer " };
-            say(&format!("{what}: {}{with}{remote}", event.endpoint()));
+            say(format_args!("{what}: {}{with}{remote}", event.endpoint()));
         }
     }
 
@@ -185,7 +180,7 @@ impl Peers {
             return Some(at);
         }
         self.told = true;
-        say(&self.waiting());
+        say(self.waiting());
         None
     }
 
@@ -196,7 +191,7 @@ impl Peers {
         }
         if self.connected.is_empty() {
             if !self.told {
-                say(&self.waiting());
+                say(self.waiting());
             }
         } else {
             say("waiting until the peer has taken what was sent; ctrl-C drops it");

@@ -1,13 +1,11 @@
 //! `ringmq proxy`: messages are passed on between two sockets.
 
-use std::io::{self, Write};
-
 use clap::{Args, ValueEnum};
 use ringmq::{
     Context, Kind, PollError, Proxy, ProxyEnd, ProxyError, RecvError, Socket, SocketOptions,
 };
 
-use crate::command::outcome::Failure;
+use crate::command::outcome::{Failure, say};
 use crate::command::talk::endpoint::{self, Way};
 use crate::command::talk::options::{self, Plan, Setting, parse_setting};
 use crate::command::talk::security::SecurityArguments;
@@ -76,7 +74,7 @@ pub(crate) fn run(arguments: &ProxyArguments) -> Result<(), Failure> {
             endpoint::open(&mut socket, *way, endpoint)?;
             let last = socket.last_endpoint();
             if *way == Way::Bind && (arguments.verbose || last != endpoint) {
-                let _ = writeln!(io::stderr(), "ringmq: {kind} bound to {last}");
+                say(format_args!("{kind} bound to {last}"));
             }
         }
         Ok(socket)

@@ -7,7 +7,7 @@ use std::thread;
 use clap::Args;
 use ringmq::{Frame, Kind, Message, SocketOptions};
 
-use crate::command::outcome::Failure;
+use crate::command::outcome::{Failure, say};
 use crate::command::talk::arguments::{FormatArguments, OutputArguments, SocketArguments, Usual};
 use crate::command::talk::conversation::Conversation;
 use crate::command::talk::endpoint::Way;
@@ -126,11 +126,7 @@ fn ask_command(command: &str, request: Vec<u8>) -> Result<Vec<u8>, Failure> {
     let _ = writer.join();
     if !output.status.success() {
         // The client gets its answer anyway: without one it would wait for ever.
-        let _ = writeln!(
-            io::stderr(),
-            "ringmq: {command:?} ended with {}",
-            output.status
-        );
+        say(format_args!("{command:?} ended with {}", output.status));
     }
     Ok(output.stdout)
 }

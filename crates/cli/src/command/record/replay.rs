@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::ProgressBar;
-use ringmq::{Frame, Kind, Message, SetOption, SocketOptions};
+use ringmq::{Frame, Kind, Message, SetOption};
 use serde_json::json;
 
 use super::file::{bar, kind_of, open, parse_bytes, print};
@@ -21,9 +21,7 @@ use crate::command::outcome::{self, Failure, say};
 use crate::command::talk::arguments::SocketArguments;
 use crate::command::talk::conversation::{Conversation, Wanted};
 use crate::command::talk::endpoint::Way;
-
-/// How long a call that sends waits by itself.
-const PATIENCE: Duration = Duration::from_millis(100);
+use crate::command::talk::send::{patient, send_message};
 
 /// Gaps below this are slept through without a look at anything else.
 const SHORT: Duration = Duration::from_millis(1);
@@ -134,12 +132,8 @@ fn replay(arguments: &Replay) -> Result<(), Failure> {
     } else {
         &[]
     };
-    let patience = arguments
-        .socket
-        .timeout
-        .map_or(PATIENCE, |timeout| timeout.min(PATIENCE));
-    let options = SocketOptions::new().send_timeout(patience);
-    let talk = Conversation::begin(kind, &arguments.socket, usual, options, flags)?;
+    let socket = &arguments.socket;
+    let talk = Conversation::begin(kind, socket, usual, patient(socket), flags)?;
     let laps = arguments.laps.unwrap_or(1);
     let total = summary.chunks.iter().map(|chunk| chunk.packed).sum::<u64>();
     let progress = if arguments.quiet {
@@ -238,19 +232,11 @@ impl Player<'_> {
     }
 
     fn send(&mut self, message: &Recorded) -> Result<(), Failure> {
-        let mut made = self.message(message)?;
+        let made = self.message(message)?;
         self.bytes += made.bytes() as u64;
-        let failed = self
-            .talk
-            .send_by(|socket| match socket.send(std::mem::take(&mut made)) {
-                Ok(()) => Ok(()),
-                Err(unsent) => {
-                    made = unsent.message;
-                    Err(unsent.reason)
-                }
-            });
+        send_message(&mut self.talk, made)?;
         self.sent += 1;
-        failed
+        Ok(())
     }
 
     fn message(&self, message: &Recorded) -> Result<Message, Failure> {

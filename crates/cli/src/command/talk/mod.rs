@@ -17,7 +17,7 @@ pub(crate) mod receive;
 mod reply;
 mod request;
 mod security;
-mod send;
+pub(crate) mod send;
 mod signals;
 pub(crate) mod time;
 mod window;

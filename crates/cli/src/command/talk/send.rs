@@ -58,52 +58,28 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Runs `ringmq push`.
 pub(crate) fn push(arguments: &Push) -> Result<(), Failure> {
-    let input = arguments.format.input(
-        &arguments.input,
-        Usual::Lines,
-        arguments.count.is_some(),
-        true,
-    )?;
-    let sending = Sending {
-        input,
-        topic: None,
-        count: arguments.count,
-        interval: arguments.input.interval,
-    };
-    let talk = begin(Kind::Push, &arguments.socket, Way::Connect, &[])?;
+    let sending = Sending::new(&arguments.format, &arguments.input, None, arguments.count)?;
+    let socket = &arguments.socket;
+    let talk = Conversation::begin(Kind::Push, socket, Way::Connect, patient(socket), &[])?;
     sending.run(talk, arguments.wait_peers)
 }
 
 /// Runs `ringmq pub`.
 pub(crate) fn publish(arguments: &Pub) -> Result<(), Failure> {
-    let input = arguments.format.input(
-        &arguments.input,
-        Usual::Lines,
-        arguments.count.is_some(),
-        true,
-    )?;
-    let sending = Sending {
-        input,
-        topic: arguments.topic.as_deref().map(Frame::from),
-        count: arguments.count,
-        interval: arguments.input.interval,
-    };
+    let topic = arguments.topic.as_deref().map(Frame::from);
+    let sending = Sending::new(&arguments.format, &arguments.input, topic, arguments.count)?;
     let flags = [SetOption::XpubNodrop(!arguments.drop)];
-    let talk = begin(Kind::Pub, &arguments.socket, Way::Bind, &flags)?;
+    let socket = &arguments.socket;
+    let talk = Conversation::begin(Kind::Pub, socket, Way::Bind, patient(socket), &flags)?;
     sending.run(talk, arguments.wait_peers)
 }
 
-fn begin(
-    kind: Kind,
-    socket: &SocketArguments,
-    usual: Way,
-    flags: &[SetOption<'_>],
-) -> Result<Conversation, Failure> {
+/// Options of a socket whose calls that send wait for a moment.
+pub(crate) fn patient(socket: &SocketArguments) -> SocketOptions {
     let patience = socket
         .timeout
         .map_or(PATIENCE, |timeout| timeout.min(PATIENCE));
-    let options = SocketOptions::new().send_timeout(patience);
-    Conversation::begin(kind, socket, usual, options, flags)
+    SocketOptions::new().send_timeout(patience)
 }
 
 /// What is to be sent, and how often.
@@ -115,6 +91,20 @@ struct Sending {
 }
 
 impl Sending {
+    fn new(
+        format: &FormatArguments,
+        input: &InputArguments,
+        topic: Option<Frame>,
+        count: Option<u64>,
+    ) -> Result<Sending, Failure> {
+        Ok(Sending {
+            input: format.input(input, Usual::Lines, count.is_some(), true)?,
+            topic,
+            count,
+            interval: input.interval,
+        })
+    }
+
     fn run(mut self, mut talk: Conversation, peers: usize) -> Result<(), Failure> {
         talk.wait_for_peers(peers)?;
         let progress = progress(&self.input);

@@ -24,7 +24,7 @@ use crate::command::outcome::{self, Failure, say};
 use crate::command::talk::arguments::SocketArguments;
 use crate::command::talk::conversation::{Conversation, Waited, Wanted};
 use crate::command::talk::endpoint::Way;
-use crate::command::talk::receive::try_receive;
+use crate::command::talk::receive::{subscribe_to, try_receive};
 use crate::command::talk::time::parse_duration;
 
 /// How many messages may wait in the socket while this process does not run.
@@ -374,21 +374,13 @@ fn nanos_since_1970() -> u64 {
 
 /// Asks for messages.
 fn join(talk: &mut Conversation, kind: Kind, topics: &[String]) -> Result<(), Failure> {
-    let all = [String::new()];
-    let topics = if topics.is_empty() { &all } else { topics };
-    for topic in topics {
-        match kind {
-            Kind::Sub => talk.socket.subscribe(topic).map_err(Failure::work)?,
-            Kind::Xsub => {
-                let mut subscription = vec![1];
-                subscription.extend_from_slice(topic.as_bytes());
-                talk.socket.send(subscription).map_err(Failure::work)?;
-            }
-            Kind::Dish => talk.socket.join(topic).map_err(Failure::usage)?,
-            _ => {}
-        }
+    match kind {
+        Kind::Sub | Kind::Xsub => subscribe_to(talk, topics),
+        Kind::Dish => topics
+            .iter()
+            .try_for_each(|group| talk.socket.join(group).map_err(Failure::usage)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn channel(id: u16, kind: Kind, arguments: &Record, usual: Way) -> Channel {

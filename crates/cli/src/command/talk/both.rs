@@ -14,8 +14,7 @@ use crate::command::talk::endpoint::{Way, ways};
 use crate::command::talk::format::quote;
 use crate::command::talk::input::{Input, Next, message};
 use crate::command::talk::output::Printer;
-use crate::command::talk::receive::try_receive;
-use crate::command::talk::send::send_message;
+use crate::command::talk::receive::{subscribe_to, try_receive};
 
 /// Arguments of `ringmq pair`, `dealer`, `router`, `xpub` and `stream`.
 #[derive(Debug, Args)]
@@ -66,12 +65,7 @@ pub(crate) fn run(kind: Kind, arguments: &Both) -> Result<(), Failure> {
 pub(crate) fn xsub(arguments: &Xsub) -> Result<(), Failure> {
     let Xsub { both, topic } = arguments;
     let (mut talk, exchange) = prepare(Kind::Xsub, both, Way::Connect, &[])?;
-    let all = [String::new()];
-    for topic in if topic.is_empty() { &all } else { &topic[..] } {
-        // An XSUB subscribes by a message. It tells later peers, too.
-        let message = [&[1], topic.as_bytes()].concat();
-        send_message(&mut talk, message.into())?;
-    }
+    subscribe_to(&mut talk, topic)?;
     exchange.run(talk, both.wait_peers)
 }
 

@@ -8,6 +8,7 @@ use crate::command::talk::arguments::{FormatArguments, OutputArguments, SocketAr
 use crate::command::talk::conversation::{Conversation, Waited, Wanted};
 use crate::command::talk::endpoint::Way;
 use crate::command::talk::output::Printer;
+use crate::command::talk::send::send_message;
 
 /// Arguments of `ringmq pull`.
 #[derive(Debug, Args)]
@@ -51,12 +52,17 @@ pub(crate) fn subscribe(arguments: &Sub) -> Result<(), Failure> {
     run(talk, printer, pull.count)
 }
 
-/// Subscribes to topics, or to everything.
+/// Subscribes a SUB or an XSUB to topics, or to everything.
 pub(crate) fn subscribe_to(talk: &mut Conversation, topics: &[String]) -> Result<(), Failure> {
     let all = [String::new()];
     let topics = if topics.is_empty() { &all } else { topics };
     for topic in topics {
-        talk.socket.subscribe(topic).map_err(Failure::work)?;
+        if talk.socket.kind() == Kind::Xsub {
+            // An XSUB subscribes by a message. It tells later peers, too.
+            send_message(talk, [&[1], topic.as_bytes()].concat().into())?;
+        } else {
+            talk.socket.subscribe(topic).map_err(Failure::work)?;
+        }
     }
     Ok(())
 }

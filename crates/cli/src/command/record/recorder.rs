@@ -22,7 +22,7 @@ use super::format::{ENCODING, parts};
 use super::queue::{Queue, Stopped};
 use crate::command::outcome::{self, Failure, say};
 use crate::command::talk::arguments::SocketArguments;
-use crate::command::talk::conversation::{Conversation, Waited, Wanted};
+use crate::command::talk::conversation::{Conversation, Wanted};
 use crate::command::talk::endpoint::Way;
 use crate::command::talk::receive::{subscribe_to, try_receive};
 use crate::command::talk::time::parse_duration;
@@ -275,9 +275,8 @@ impl Recorder<'_> {
                     ..Wanted::default()
                 };
                 let until = *deadline.get_or_insert_with(|| self.talk.deadline());
-                if self.talk.wait(&wanted, until).map_err(End::Failed)? == Waited::TimedOut {
-                    return Err(End::Failed(self.talk.late("no message came")));
-                }
+                let waited = self.talk.wait_within(&wanted, until, "no message came");
+                waited.map_err(End::Failed)?;
             }
         }
         Ok(())

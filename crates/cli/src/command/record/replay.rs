@@ -19,7 +19,7 @@ use super::format::summary::Summary;
 use super::span::{Moment, Speed, parse_moment, parse_speed};
 use crate::command::outcome::{self, Failure, say};
 use crate::command::talk::arguments::SocketArguments;
-use crate::command::talk::conversation::{Conversation, Wanted};
+use crate::command::talk::conversation::Conversation;
 use crate::command::talk::endpoint::Way;
 use crate::command::talk::send::{patient, send_message};
 
@@ -224,11 +224,7 @@ impl Player<'_> {
             std::thread::sleep(left);
             return Ok(());
         }
-        let wanted = Wanted {
-            due: Some(due),
-            ..Wanted::default()
-        };
-        self.talk.wait(&wanted, None).map(|_| ())
+        self.talk.wait_until(due)
     }
 
     fn send(&mut self, message: &Recorded) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use crate::command::outcome::{Failure, say};
 use crate::command::talk::arguments::{
     FormatArguments, InputArguments, OutputArguments, SocketArguments, Usual,
 };
-use crate::command::talk::conversation::{Conversation, Waited, Wanted};
+use crate::command::talk::conversation::{Conversation, Wanted};
 use crate::command::talk::endpoint::{Way, ways};
 use crate::command::talk::format::quote;
 use crate::command::talk::input::{Input, Next, message};
@@ -230,12 +230,9 @@ impl Exchange {
             self.printer.flush()?;
             wanted.output = Some(self.printer.descriptor());
             wanted.input = self.input.waits_for().filter(|_| reads);
-            let waited = talk.wait(&wanted, deadline)?;
-            if reads && waited == Waited::Ready && self.is_readable() {
+            talk.wait_within(&wanted, deadline, "no message came")?;
+            if reads && self.is_readable() {
                 self.input.fill()?;
-            }
-            if waited == Waited::TimedOut {
-                return Err(talk.late("no message came"));
             }
         }
     }

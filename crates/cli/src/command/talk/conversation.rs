@@ -166,6 +166,28 @@ impl Conversation {
         }
     }
 
+    /// Waits until something that is wanted is there. `cause` says what did not happen by the deadline.
+    pub(crate) fn wait_within(
+        &mut self,
+        wanted: &Wanted<'_>,
+        deadline: Option<Instant>,
+        cause: &str,
+    ) -> Result<(), Failure> {
+        match self.wait(wanted, deadline)? {
+            Waited::Ready => Ok(()),
+            Waited::TimedOut => Err(self.late(cause)),
+        }
+    }
+
+    /// Waits until this time.
+    pub(crate) fn wait_until(&mut self, due: Instant) -> Result<(), Failure> {
+        let wanted = Wanted {
+            due: Some(due),
+            ..Wanted::default()
+        };
+        self.wait(&wanted, None).map(|_| ())
+    }
+
     /// Lets the command end in order after a signal, however long that takes; a second one ends the process.
     pub(crate) fn be_patient(&self) {
         self.interrupts.be_patient();
@@ -220,10 +242,7 @@ impl Conversation {
         self.peers.look(&mut self.monitor);
         let time = spoken(self.timeout.unwrap_or_default());
         let failure = Failure::timeout(format_args!("{cause} within {time}"));
-        match self.peers.explain() {
-            Some(remedy) => failure.remedy(remedy),
-            None => failure,
-        }
+        self.peers.explained(failure)
     }
 
     /// Sends by `attempt`, and waits for room where it is needed, for as long as --timeout says. `attempt` does not wait.
@@ -244,9 +263,7 @@ impl Conversation {
                         of_socket: Interest::WRITABLE,
                         ..Wanted::default()
                     };
-                    if self.wait(&wanted, deadline)? == Waited::TimedOut {
-                        return Err(self.late("no peer took a message"));
-                    }
+                    self.wait_within(&wanted, deadline, "no peer took a message")?;
                 }
                 Err(SendError::Interrupted | SendError::Terminated) => self.check()?,
                 Err(error) => return Err(Failure::work(error)),
@@ -280,9 +297,7 @@ impl Conversation {
                 peers: true,
                 ..Wanted::default()
             };
-            if self.wait(&wanted, deadline)? == Waited::TimedOut {
-                return Err(self.late("no peer took what was sent"));
-            }
+            self.wait_within(&wanted, deadline, "no peer took what was sent")?;
         }
         Ok(())
     }
@@ -321,11 +336,7 @@ impl Conversation {
             Some(linger) if timeout.is_some() && !linger.is_zero() && start.elapsed() >= linger => {
                 let time = spoken(linger);
                 let cause = format!("not all that was sent has left within {time}");
-                let failure = Failure::timeout(cause);
-                Err(match peers.explain() {
-                    Some(remedy) => failure.remedy(remedy),
-                    None => failure,
-                })
+                Err(peers.explained(Failure::timeout(cause)))
             }
             _ => Ok(()),
         }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::command::outcome::Failure;
 use crate::command::talk::arguments::SocketArguments;
-use crate::command::talk::conversation::{Conversation, Waited, Wanted};
+use crate::command::talk::conversation::{Conversation, Wanted};
 use crate::command::talk::endpoint::Way;
 use crate::command::talk::output::Lines;
 use crate::command::talk::receive::{subscribe_to, try_receive};
@@ -115,9 +115,7 @@ pub(crate) fn run(quantity: Quantity, arguments: &Measure) -> Result<(), Failure
                 due: Some(due),
                 ..Wanted::default()
             };
-            if talk.wait(&wanted, deadline)? == Waited::TimedOut {
-                return Err(talk.late("no message came"));
-            }
+            talk.wait_within(&wanted, deadline, "no message came")?;
         }
     }
     Ok(())

@@ -211,8 +211,16 @@ impl Peers {
         format!("waiting for a peer at {}{reason} ...", places.join(", "))
     }
 
+    /// Adds to a failure why nothing comes, and what to do about it, unless there are peers.
+    pub(crate) fn explained(&self, failure: Failure) -> Failure {
+        match self.explain() {
+            Some(remedy) => failure.remedy(remedy),
+            None => failure,
+        }
+    }
+
     /// Why nothing comes, and what to do about it; `None` if there are peers.
-    pub(crate) fn explain(&self) -> Option<String> {
+    fn explain(&self) -> Option<String> {
         if let Some(failure) = &self.failure {
             return Some(failure.clone());
         }

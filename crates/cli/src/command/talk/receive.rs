@@ -5,7 +5,7 @@ use ringmq::{Frame, Interest, Kind, SocketOptions};
 
 use crate::command::outcome::Failure;
 use crate::command::talk::arguments::{FormatArguments, OutputArguments, SocketArguments, Usual};
-use crate::command::talk::conversation::{Conversation, Waited, Wanted};
+use crate::command::talk::conversation::{Conversation, Wanted};
 use crate::command::talk::endpoint::Way;
 use crate::command::talk::output::Printer;
 use crate::command::talk::send::send_message;
@@ -100,9 +100,7 @@ pub(crate) fn receive(
             output: Some(printer.descriptor()),
             ..Wanted::default()
         };
-        if talk.wait(&wanted, deadline)? == Waited::TimedOut {
-            return Err(talk.late("no message came"));
-        }
+        talk.wait_within(&wanted, deadline, "no message came")?;
     }
 }
 

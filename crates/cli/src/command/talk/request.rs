@@ -9,7 +9,7 @@ use crate::command::outcome::Failure;
 use crate::command::talk::arguments::{
     FormatArguments, InputArguments, OutputArguments, SocketArguments, Usual,
 };
-use crate::command::talk::conversation::{Conversation, Waited, Wanted};
+use crate::command::talk::conversation::{Conversation, Wanted};
 use crate::command::talk::endpoint::Way;
 use crate::command::talk::input::{Input, Next, message};
 use crate::command::talk::output::Printer;
@@ -46,11 +46,7 @@ pub(crate) fn run(arguments: &Req) -> Result<(), Failure> {
     while arguments.count.is_none_or(|count| asked < count) {
         if let Some(interval) = arguments.input.interval.filter(|_| asked > 0) {
             due = (due + interval).max(Instant::now());
-            let wanted = Wanted {
-                due: Some(due),
-                ..Wanted::default()
-            };
-            talk.wait(&wanted, None)?;
+            talk.wait_until(due)?;
         }
         if !ask(&mut talk, &mut input, &mut printer)? {
             break;
@@ -79,9 +75,7 @@ fn ask(talk: &mut Conversation, input: &mut Input, printer: &mut Printer) -> Res
             output: Some(printer.descriptor()),
             ..Wanted::default()
         };
-        if talk.wait(&wanted, deadline)? == Waited::TimedOut {
-            return Err(talk.late("no reply came"));
-        }
+        talk.wait_within(&wanted, deadline, "no reply came")?;
     }
     printer.print(&parts)?;
     printer.flush()?;

@@ -114,11 +114,7 @@ impl Sending {
             if let Some(interval) = self.interval {
                 if sent > 0 {
                     due += interval;
-                    let wanted = Wanted {
-                        due: Some(due),
-                        ..Wanted::default()
-                    };
-                    talk.wait(&wanted, None)?;
+                    talk.wait_until(due)?;
                 }
                 // After a pause of the input the next message does not hurry.
                 due = due.max(Instant::now() - interval);

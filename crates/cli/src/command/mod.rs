@@ -8,6 +8,7 @@ pub(crate) mod ls;
 pub(crate) mod outcome;
 pub(crate) mod perf;
 pub(crate) mod pipe;
+mod progress;
 pub(crate) mod record;
 pub(crate) mod run;
 mod status;

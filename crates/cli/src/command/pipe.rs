@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use ringmq_bench::Size;
 use ringmq_pipe::{
     ConnectError, ListenError, Listener, Options, Pipe, RecvError, SendError, Sender, Wait,
@@ -18,6 +18,8 @@ use ringmq_pipe::{
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
+
+use crate::command::progress::bytes_and_rate;
 
 /// The verbs of `ringmq pipe`.
 #[derive(Debug, Subcommand)]
@@ -338,13 +340,7 @@ fn progress(quiet: bool, terminals: Terminals) -> ProgressBar {
     if quiet || !terminals.show_progress() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new_spinner();
-    let style = ProgressStyle::with_template("{spinner} {bytes} in {elapsed}, {bytes_per_sec}");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
+    bytes_and_rate()
 }
 
 /// A parser of the waiting strategies, which shows them in the help.

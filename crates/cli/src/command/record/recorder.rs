@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use ringmq::{Frame, Interest, Kind, SocketOptions};
 use serde_json::json;
 use signal_hook::consts::SIGXFSZ;
@@ -21,6 +21,7 @@ use super::format::writer::{Existing, Resumed, Writer};
 use super::format::{ENCODING, parts};
 use super::queue::{Queue, Stopped};
 use crate::command::outcome::{self, Failure, say};
+use crate::command::progress::bytes_and_rate;
 use crate::command::talk::arguments::SocketArguments;
 use crate::command::talk::conversation::{Conversation, Wanted};
 use crate::command::talk::endpoint::Way;
@@ -29,9 +30,6 @@ use crate::command::talk::time::parse_duration;
 
 /// How many messages may wait in the socket while this process does not run.
 const MARK: u32 = 100_000;
-
-/// How often a terminal is told the numbers.
-const TELL: Duration = Duration::from_millis(200);
 
 /// Arguments of `ringmq record`.
 #[derive(Debug, Args)]
@@ -331,7 +329,7 @@ impl Recorder<'_> {
         self.progress.set_position(self.bytes);
         let dropped = self.dropped.late + self.dropped.large;
         self.progress
-            .set_message(format!("{} messages, {dropped} dropped", self.kept));
+            .set_message(format!(", {} messages, {dropped} dropped", self.kept));
     }
 }
 
@@ -455,12 +453,5 @@ fn progress(arguments: &Record) -> ProgressBar {
     if arguments.quiet {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new_spinner();
-    let style =
-        ProgressStyle::with_template("{spinner} {bytes} in {elapsed}, {bytes_per_sec}, {msg}");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(TELL);
-    bar
+    bytes_and_rate()
 }

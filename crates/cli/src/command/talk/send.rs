@@ -4,10 +4,11 @@ use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use ringmq::{Frame, Kind, Message, SetOption, Socket, SocketOptions, UnsentError};
 
 use crate::command::outcome::Failure;
+use crate::command::progress::bytes_and_rate;
 use crate::command::talk::arguments::{FormatArguments, InputArguments, SocketArguments, Usual};
 use crate::command::talk::conversation::{Conversation, Wanted};
 use crate::command::talk::endpoint::Way;
@@ -189,11 +190,5 @@ fn progress(input: &Input) -> ProgressBar {
     if !io::stderr().is_terminal() || !input.has_files() || input.is_terminal() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new_spinner();
-    let style = ProgressStyle::with_template("{spinner} {bytes} in {elapsed}, {bytes_per_sec}");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
+    bytes_and_rate()
 }

@@ -104,10 +104,10 @@ struct Recorder<'a> {
     progress: ProgressBar,
 }
 
-/// Why recording ended.
+/// Why recording ended early.
 enum End {
-    Done,
     Failed(Failure),
+    /// The file failed; the writing thread says why.
     Stopped,
 }
 
@@ -216,20 +216,13 @@ impl Recorder<'_> {
             return Err(Failure::work(cause).remedy("make room, or record to another disk"));
         }
         match end {
-            End::Failed(failure) => Err(failure),
-            End::Done | End::Stopped => Ok(()),
+            Err(End::Failed(failure)) => Err(failure),
+            Ok(()) | Err(End::Stopped) => Ok(()),
         }
     }
 
     /// Receives until an end is reached.
-    fn receive(&mut self) -> End {
-        match self.receive_all() {
-            Ok(()) => End::Done,
-            Err(end) => end,
-        }
-    }
-
-    fn receive_all(&mut self) -> Result<(), End> {
+    fn receive(&mut self) -> Result<(), End> {
         let start = Instant::now();
         let end = self
             .arguments
@@ -240,7 +233,7 @@ impl Recorder<'_> {
         let mut deadline = None;
         let mut since_look = 0_u32;
         while self.arguments.count.is_none_or(|count| self.kept < count) {
-            let idle = !try_receive(&mut self.talk, &mut message).map_err(End::Failed)?;
+            let idle = !try_receive(&mut self.talk, &mut message)?;
             if !idle {
                 self.take(&message)?;
                 deadline = None;
@@ -261,11 +254,7 @@ impl Recorder<'_> {
                 flush = self.next_flush();
             }
             if idle {
-                let due = if self.queue.chunk.is_empty() {
-                    None
-                } else {
-                    Some(flush)
-                };
+                let due = (!self.queue.chunk.is_empty()).then_some(flush);
                 let due = due.into_iter().chain(end).min();
                 let wanted = Wanted {
                     of_socket: Interest::READABLE,
@@ -273,8 +262,7 @@ impl Recorder<'_> {
                     ..Wanted::default()
                 };
                 let until = *deadline.get_or_insert_with(|| self.talk.deadline());
-                let waited = self.talk.wait_within(&wanted, until, "no message came");
-                waited.map_err(End::Failed)?;
+                self.talk.wait_within(&wanted, until, "no message came")?;
             }
         }
         Ok(())
@@ -300,7 +288,7 @@ impl Recorder<'_> {
                 return Ok(());
             }
             self.queue.wait()?;
-            self.talk.check().map_err(End::Failed)?;
+            self.talk.check()?;
         }
         let times = self.clock.read();
         let group = message
@@ -330,6 +318,12 @@ impl Recorder<'_> {
         let dropped = self.dropped.late + self.dropped.large;
         self.progress
             .set_message(format!(", {} messages, {dropped} dropped", self.kept));
+    }
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> End {
+        End::Failed(failure)
     }
 }
 

@@ -1,5 +1,6 @@
 //! `ringmq record`, `replay` and `recording`: messages in files, which docs/recording.md specifies.
 
+mod clock;
 mod file;
 mod format;
 mod info;
@@ -9,6 +10,7 @@ mod recording;
 mod repair;
 mod replay;
 mod span;
+mod target;
 mod verify;
 
 pub(crate) use recorder::{Record, run as record};

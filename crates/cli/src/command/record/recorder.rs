@@ -1,10 +1,9 @@
 //! `ringmq record`: what comes at a socket goes into a file.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::ProgressBar;
@@ -13,13 +12,12 @@ use serde_json::json;
 use signal_hook::consts::SIGXFSZ;
 use signal_hook::iterator::Signals;
 
-use super::file::{kind_of, open, parse_bytes, print};
-use super::format::chunk::Times;
-use super::format::contents::Contents;
+use super::clock::Clock;
+use super::file::{kind_of, parse_bytes, print};
 use super::format::records::Channel;
-use super::format::writer::{Existing, Resumed, Writer};
 use super::format::{ENCODING, parts};
 use super::queue::{Queue, Stopped};
+use super::target::{OnExisting, Target};
 use crate::command::outcome::{self, Failure, say};
 use crate::command::progress::bytes_and_rate;
 use crate::command::talk::arguments::SocketArguments;
@@ -133,7 +131,20 @@ fn record(arguments: &Record) -> Result<(), Failure> {
     // What has come is written first.
     talk.be_patient();
     join(&mut talk, kind, &arguments.topic)?;
-    let writer = open_writer(arguments)?;
+    let target = Target {
+        path: &arguments.file,
+        existing: if arguments.append {
+            OnExisting::Append
+        } else if arguments.force {
+            OnExisting::Overwrite
+        } else {
+            OnExisting::Refuse
+        },
+        zstd: arguments.zstd,
+        fsync: arguments.fsync,
+        max_message: arguments.max_message,
+    };
+    let writer = target.open()?;
     let first = writer
         .channels()
         .keys()
@@ -333,36 +344,6 @@ impl From<Stopped> for End {
     }
 }
 
-/// Tells the time by two clocks.
-struct Clock {
-    start: Instant,
-    start_nanos: u64,
-}
-
-impl Clock {
-    fn now() -> Clock {
-        Clock {
-            start: Instant::now(),
-            start_nanos: nanos_since_1970(),
-        }
-    }
-
-    fn read(&self) -> Times {
-        let passed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        Times {
-            log: self.start_nanos.saturating_add(passed),
-            wall: nanos_since_1970(),
-        }
-    }
-}
-
-fn nanos_since_1970() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
-
 /// Asks for messages.
 fn join(talk: &mut Conversation, kind: Kind, topics: &[String]) -> Result<(), Failure> {
     match kind {
@@ -393,53 +374,6 @@ fn channel(id: u16, kind: Kind, arguments: &Record, usual: Way) -> Channel {
         encoding: ENCODING.to_owned(),
         metadata,
     }
-}
-
-/// Opens the file as the flags say.
-fn open_writer(arguments: &Record) -> Result<Writer, Failure> {
-    let path = &arguments.file;
-    let existing = if arguments.force {
-        Existing::Overwrite
-    } else {
-        Existing::Refuse
-    };
-    let mut writer = if arguments.append && path.exists() {
-        resume(arguments)?
-    } else {
-        Writer::create(path, existing).map_err(|error| refused(path, error))?
-    };
-    writer.set_zstd(arguments.zstd);
-    writer.set_fsync(arguments.fsync);
-    Ok(writer)
-}
-
-fn refused(path: &Path, error: std::io::Error) -> Failure {
-    let remedy = match error.kind() {
-        std::io::ErrorKind::AlreadyExists => "--force overwrites it, --append goes on behind it",
-        std::io::ErrorKind::PermissionDenied => "choose a folder of yours",
-        std::io::ErrorKind::NotFound => "make the folder first",
-        std::io::ErrorKind::ResourceBusy => "end that program, or choose another file",
-        _ => "choose another file",
-    };
-    Failure::work(format_args!("{}: {error}", path.display())).remedy(remedy)
-}
-
-fn resume(arguments: &Record) -> Result<Writer, Failure> {
-    let path = &arguments.file;
-    let contents = Contents::of(&open(path, arguments.max_message)?);
-    if let Some(damage) = contents.damage {
-        let remedy = format!(
-            "`ringmq recording repair {}` makes it whole",
-            path.display()
-        );
-        return Err(Failure::work(format_args!("{}: {damage}", path.display())).remedy(remedy));
-    }
-    let file = OpenOptions::new().read(true).write(true).open(path);
-    let resumed = Resumed {
-        summary: contents.summary,
-    };
-    let writer = file.and_then(|file: File| Writer::resume(file, resumed));
-    writer.map_err(|error| refused(path, error))
 }
 
 /// Numbers on a terminal.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::clock::nanos;
 use crate::command::talk::time::parse_duration;
 
 /// A point in time, as a user gives it.
@@ -16,7 +17,6 @@ pub(super) enum Moment {
 impl Moment {
     /// Nanoseconds since 1970, for a recording that started then.
     pub(super) fn after(self, start: u64) -> u64 {
-        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         match self {
             Moment::After(duration) => start.saturating_add(nanos(duration)),
             Moment::At(duration) => nanos(duration),

@@ -36,7 +36,8 @@ pub(crate) fn seconds_since_1970(time: SystemTime) -> f64 {
     micros as f64 / 1e6
 }
 
-fn since_1970(time: SystemTime) -> Duration {
+/// The time since 1970; none for one before that.
+pub(crate) fn since_1970(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 

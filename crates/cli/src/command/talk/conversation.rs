@@ -87,13 +87,7 @@ impl Conversation {
         }
         let (options, authenticator) = arguments.security.apply(options, &context)?;
         let plan = Plan::new(options, &arguments.options);
-        let socket = context.socket_with(kind, &plan.options);
-        let mut socket = socket.map_err(Failure::usage)?;
-        for flag in flags {
-            socket.set(*flag).map_err(Failure::work)?;
-        }
-        let finished = plan.finish(&mut socket);
-        finished.map_err(|error| Failure::usage(format_args!("--option: {error} ({kind})")))?;
+        let mut socket = plan.socket(&context, kind, flags)?;
         let monitor = socket.monitor().map_err(Failure::work)?;
         let mut peers = Peers::new(arguments.verbose, kind);
         for (way, endpoint) in &ways {

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use ringmq::{
-    Heartbeat, IpcFilter, Keepalive, OptionError, ReconnectStop, SetOption, Socket, SocketOptions,
-    SocksProxy, Subnet, Wait,
+    Context, Heartbeat, IpcFilter, Keepalive, Kind, OptionError, ReconnectStop, SetOption, Socket,
+    SocketOptions, SocksProxy, Subnet, Wait,
 };
+
+use crate::command::outcome::Failure;
 
 /// Options as they were given, each checked.
 #[derive(Debug, Clone)]
@@ -26,7 +28,7 @@ struct Known {
 /// What the settings make of a socket.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    pub(crate) options: SocketOptions,
+    options: SocketOptions,
     later: Vec<Later>,
     keepalive: Keepalive,
     heartbeat: Beats,
@@ -91,12 +93,29 @@ impl Plan {
         plan
     }
 
+    /// Makes a socket. The settings come after the flags, so that the command line decides.
+    pub(crate) fn socket(
+        &self,
+        context: &Context,
+        kind: Kind,
+        flags: &[SetOption<'_>],
+    ) -> Result<Socket, Failure> {
+        let socket = context.socket_with(kind, &self.options);
+        let mut socket = socket.map_err(Failure::usage)?;
+        for flag in flags {
+            socket.set(*flag).map_err(Failure::work)?;
+        }
+        let finished = self.finish(&mut socket);
+        finished.map_err(|error| Failure::usage(format_args!("--option: {error} ({kind})")))?;
+        Ok(socket)
+    }
+
     /// Sets what a socket is told after it was made.
     ///
     /// # Errors
     ///
     /// A socket of this type has no such option.
-    pub(crate) fn finish(&self, socket: &mut Socket) -> Result<(), OptionError> {
+    fn finish(&self, socket: &mut Socket) -> Result<(), OptionError> {
         for later in &self.later {
             match later {
                 Later::Flag(make, on) => socket.set(make(*on))?,

@@ -66,10 +66,7 @@ pub(crate) fn run(arguments: &ProxyArguments) -> Result<(), Failure> {
     let begin = |kind: Kind, endpoint: &str| -> Result<Socket, Failure> {
         let endpoints = [endpoint.to_owned()];
         let ways = endpoint::ways(&endpoints, false, false, Way::Bind)?;
-        let socket = context.socket_with(kind, &plan.options);
-        let mut socket = socket.map_err(Failure::usage)?;
-        let finished = plan.finish(&mut socket);
-        finished.map_err(|error| Failure::usage(format_args!("--option: {error} ({kind})")))?;
+        let mut socket = plan.socket(&context, kind, &[])?;
         for (way, endpoint) in &ways {
             endpoint::open(&mut socket, *way, endpoint)?;
             let last = socket.last_endpoint();

@@ -22,7 +22,7 @@ use crate::command::outcome::{self, Failure, say};
 use crate::command::progress::bytes_and_rate;
 use crate::command::talk::arguments::SocketArguments;
 use crate::command::talk::conversation::{Conversation, Wanted};
-use crate::command::talk::endpoint::Way;
+use crate::command::talk::endpoint::{Way, default_way};
 use crate::command::talk::receive::{subscribe_to, try_receive};
 use crate::command::talk::time::parse_duration;
 
@@ -357,13 +357,13 @@ fn join(talk: &mut Conversation, kind: Kind, topics: &[String]) -> Result<(), Fa
 
 fn channel(id: u16, kind: Kind, arguments: &Record, usual: Way) -> Channel {
     let socket = &arguments.socket;
-    let binds = socket.bind || (!socket.connect && usual == Way::Bind);
+    let attached = match default_way(socket.bind, socket.connect, usual) {
+        Way::Bind => "bound",
+        Way::Connect => "connected",
+    };
     let mut metadata = BTreeMap::from([
         ("type".to_owned(), kind.to_string()),
-        (
-            "attached".to_owned(),
-            if binds { "bound" } else { "connected" }.to_owned(),
-        ),
+        ("attached".to_owned(), attached.to_owned()),
     ]);
     for (number, topic) in arguments.topic.iter().enumerate() {
         metadata.insert(format!("topic.{number}"), topic.clone());

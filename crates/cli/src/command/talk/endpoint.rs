@@ -22,6 +22,15 @@ pub(crate) enum Way {
     Connect,
 }
 
+/// What a socket does with an endpoint that has no prefix.
+pub(crate) fn default_way(bind: bool, connect: bool, usual: Way) -> Way {
+    match (bind, connect) {
+        (true, _) => Way::Bind,
+        (_, true) => Way::Connect,
+        _ => usual,
+    }
+}
+
 /// Decides for each endpoint whether the socket is bound to it: a leading `@` or `>` first, then the flags, then what is
 /// usual.
 pub(crate) fn ways(
@@ -30,11 +39,7 @@ pub(crate) fn ways(
     connect: bool,
     usual: Way,
 ) -> Result<Vec<(Way, String)>, Failure> {
-    let default = match (bind, connect) {
-        (true, _) => Way::Bind,
-        (_, true) => Way::Connect,
-        _ => usual,
-    };
+    let default = default_way(bind, connect, usual);
     let ways = endpoints.iter().map(|endpoint| {
         let (way, bare) = match endpoint.split_at_checked(1) {
             Some(("@", rest)) => (Way::Bind, rest),

@@ -73,7 +73,7 @@ fn a_subscriber_misses_nothing() {
 }
 
 #[test]
-fn nobody_there_is_a_timeout() {
+fn no_peer_is_a_timeout() {
     let _guard = watchdog(Duration::from_secs(60));
     let scratch = Scratch::new();
     let file = scratch.path("a.mcap");
@@ -82,7 +82,7 @@ fn nobody_there_is_a_timeout() {
         let arguments = [
             "replay",
             &file,
-            &endpoint("nobody"),
+            &endpoint("no-peer"),
             "--type",
             kind,
             "--timeout",
@@ -91,6 +91,6 @@ fn nobody_there_is_a_timeout() {
         let output = ringmq(&arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{kind}: {}", errors(&output));
     }
-    let missing = ["replay", &scratch.path("none"), &endpoint("nobody")];
+    let missing = ["replay", &scratch.path("none"), &endpoint("no-peer")];
     assert_eq!(ringmq(&missing).output().unwrap().status.code(), Some(1));
 }

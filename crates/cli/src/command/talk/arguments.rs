@@ -52,7 +52,8 @@ pub(crate) struct SocketArguments {
 pub(crate) struct FormatArguments {
     /// How messages are read and printed
     ///
-    /// By default they are read raw, and printed raw, but quoted on a terminal. ROUTER and STREAM have quoted ones always
+    /// By default they are read raw, and printed raw, but quoted on a terminal. ROUTER has quoted ones always, and so has
+    /// STREAM, unless it has one endpoint that it connects to
     #[arg(long, short, value_name = "FORMAT")]
     format: Option<Format>,
     /// How messages are read, if not as they are printed

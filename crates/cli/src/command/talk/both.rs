@@ -48,7 +48,7 @@ pub(crate) struct Xsub {
 /// Runs a verb whose socket sends and receives.
 pub(crate) fn run(kind: Kind, arguments: &Both) -> Result<(), Failure> {
     let flags: &[SetOption<'_>] = match kind {
-        // A message for a peer that is not there is told.
+        // The socket refuses a message for a peer that is not there.
         Kind::Router => &[SetOption::RouterMandatory(true)],
         Kind::Xpub => &[SetOption::XpubNodrop(true)],
         _ => &[],
@@ -83,7 +83,7 @@ fn prepare(
         Kind::Stream | Kind::Router => Usual::Quoted,
         _ => Usual::Lines,
     };
-    // Most who look at an XSUB have nothing to tell its publishers.
+    // An XSUB is used to receive: standard input is not for its publishers.
     let reads = kind != Kind::Xsub;
     let input = arguments
         .format

@@ -1,4 +1,4 @@
-//! Who is connected, as the monitor of the socket tells it, and what the user learns of that.
+//! The peers that are connected, as the monitor of the socket reports them, and what the user is told of them.
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal};

@@ -28,7 +28,7 @@ fn time_limits_end_with_3() {
         ("dealer", "hello\n", "no message came"),
         ("hz", "", "no message came"),
     ] {
-        let at = ipc("nobody");
+        let at = ipc("no-peer");
         let output = run(&[verb, &at, "--timeout", "0.2"], input);
         assert_eq!(output.status.code(), Some(3), "{verb}: {output:?}");
         let said = errors(&output);

@@ -52,7 +52,7 @@ fn messages_are_quoted() {
     let text = read_until(&mut pull, "\r\n");
     assert_eq!(text, "\"\\x1b[2J \\xff\\n\"\r\n");
     end(pull);
-    // Who asks for raw bytes gets them.
+    // --format raw prints them as they are, on a terminal, too.
     let Some(mut pull) = on_terminal(&["pull", &at, "--format", "raw"]) else {
         return;
     };

@@ -24,7 +24,9 @@ mod screen;
 mod talk;
 mod top;
 
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+
+use ringmq_testing::abstract_name;
 
 use ringmq::{Context, Kind, Socket};
 use serde_json::Value;
@@ -38,6 +40,19 @@ fn ringmq(arguments: &[&str]) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
+}
+
+/// An ipc endpoint of its own.
+fn ipc(tag: &str) -> String {
+    format!("ipc://{}", abstract_name(tag))
+}
+
+/// Sends a process a signal, such as `INT`.
+#[track_caller]
+fn signal(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", name, &pid]).status();
+    assert!(sent.unwrap().success());
 }
 
 /// What it said on standard error.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ringmq_testing::{Random, Scratch, abstract_name, seed, watchdog};
 
-use crate::{errors, ringmq};
+use crate::{errors, ringmq, signal};
 
 /// Two commands that are connected, or about to be.
 struct Ends {
@@ -230,7 +230,7 @@ fn no_listener_helps_against_other_refusals() {
 #[test]
 fn an_interrupt_is_an_end() {
     let _guard = watchdog(Duration::from_secs(60));
-    for (name, number) in [("-INT", 2), ("-TERM", 15), ("-HUP", 1)] {
+    for (name, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
         for victim_listens in [true, false] {
             let mut ends = Ends::start(&abstract_name("interrupt"), &["--wait", "park"]);
             let (victim, survivor) = if victim_listens {
@@ -240,11 +240,7 @@ fn an_interrupt_is_an_end() {
             };
             say(victim, "last words\n");
             hear(survivor, "last words\n");
-            let pid = victim.id().to_string();
-            let kill = std::process::Command::new("kill")
-                .args([name, &pid])
-                .status();
-            assert!(kill.unwrap().success());
+            signal(victim, name);
             // Held open: it is not the end of its own input that ends the survivor.
             let input = survivor.stdin.take();
             let (listen, connect) = ends.finish();
@@ -273,10 +269,7 @@ fn an_interrupt_ends_a_wait_for_a_peer() {
     while fs::metadata(&path).is_err() {
         assert!(listen.try_wait().unwrap().is_none());
     }
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &listen.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
+    signal(&listen, "INT");
     let output = listen.wait_with_output().unwrap();
     assert_eq!(output.status.signal(), Some(2), "{output:?}");
     assert!(fs::metadata(&path).is_err());

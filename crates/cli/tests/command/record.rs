@@ -8,8 +8,8 @@ use std::time::Duration;
 use ringmq::{Context, Kind};
 use ringmq_testing::{Scratch, watchdog};
 
-use crate::recordings::{endpoint, look, message, record, recorder, replay, send};
-use crate::{errors, ringmq};
+use crate::recordings::{look, message, record, recorder, replay, send};
+use crate::{errors, ipc, ringmq, signal};
 
 const SIGINT: i32 = 2;
 
@@ -48,7 +48,7 @@ fn what_was_recorded_is_replayed() {
 fn topics_are_subscribed_to() {
     let _guard = watchdog(Duration::from_secs(60));
     let scratch = Scratch::new();
-    let (file, endpoint) = (scratch.path("a.mcap"), endpoint("topics"));
+    let (file, endpoint) = (scratch.path("a.mcap"), ipc("topics"));
     let context = Context::new().unwrap();
     let mut news = context.socket(Kind::Xpub).unwrap();
     news.bind(&endpoint).unwrap();
@@ -84,9 +84,7 @@ fn existing_files_stay() {
     let file = scratch.path("a.mcap");
     assert!(record(&file, 10, &[]).status.success());
     let before = fs::read(&file).unwrap();
-    let output = ringmq(&["record", &file, &endpoint("stays")])
-        .output()
-        .unwrap();
+    let output = ringmq(&["record", &file, &ipc("stays")]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(errors(&output).contains("--append"), "{}", errors(&output));
     assert_eq!(fs::read(&file).unwrap(), before);
@@ -118,9 +116,7 @@ fn ctrl_c_leaves_a_whole_file() {
     while look_or_none(&file) < 100 {
         std::thread::sleep(Duration::from_millis(10));
     }
-    let _ = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
+    signal(&child, "INT");
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.signal(), Some(SIGINT), "{}", errors(&output));
     assert_eq!(look("info", &file).0["messages"], 100);
@@ -167,7 +163,7 @@ fn ends_have_codes() {
     let _guard = watchdog(Duration::from_secs(60));
     let scratch = Scratch::new();
     let path = |name: &str| scratch.path(name);
-    let endpoint = endpoint("codes");
+    let endpoint = ipc("codes");
     let code = |arguments: &[&str]| {
         let output = ringmq(arguments).stdout(Stdio::null()).output().unwrap();
         (output.status.code(), errors(&output).to_owned())

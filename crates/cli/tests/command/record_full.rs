@@ -6,8 +6,8 @@ use std::time::Duration;
 use ringmq::{Context, Kind, Message};
 use ringmq_testing::{Scratch, watchdog};
 
-use crate::recordings::{endpoint, look, message, replay};
-use crate::{errors, ringmq};
+use crate::recordings::{look, message, replay};
+use crate::{errors, ipc, ringmq};
 
 /// Sends to a recorder until it has ended, and returns how it ended.
 fn record_until_full(mut command: Command, endpoint: &str) -> std::process::Output {
@@ -35,7 +35,7 @@ fn record_until_full(mut command: Command, endpoint: &str) -> std::process::Outp
 fn a_file_that_may_not_grow_is_whole() {
     let _guard = watchdog(Duration::from_secs(120));
     let scratch = Scratch::new();
-    let (file, endpoint) = (scratch.path("a.mcap"), endpoint("limit"));
+    let (file, endpoint) = (scratch.path("a.mcap"), ipc("limit"));
     let mut command = Command::new("bash");
     let script = "ulimit -f 3000; exec \"$0\" record \"$1\" \"$2\" --type pull";
     command.args(["-c", script, env!("CARGO_BIN_EXE_ringmq"), &file, &endpoint]);
@@ -55,7 +55,7 @@ fn a_file_that_may_not_grow_is_whole() {
 fn a_full_disk_leaves_a_whole_file() {
     let _guard = watchdog(Duration::from_secs(120));
     let scratch = Scratch::new();
-    let (folder, endpoint) = (scratch.path(""), endpoint("full"));
+    let (folder, endpoint) = (scratch.path(""), ipc("full"));
     let mounted = "mount -t tmpfs -o size=3m tmpfs \"$1\"";
     let unshare = |script: &str| {
         let mut command = Command::new("unshare");
@@ -105,7 +105,7 @@ fn a_full_disk_leaves_a_whole_file() {
 #[test]
 fn a_device_without_room_is_an_error() {
     let _guard = watchdog(Duration::from_secs(60));
-    let output = ringmq(&["record", "/dev/full", &endpoint("device"), "--force"])
+    let output = ringmq(&["record", "/dev/full", &ipc("device"), "--force"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));

@@ -5,8 +5,8 @@ use std::time::Instant;
 use ringmq::{Context, Kind, SetOption};
 use ringmq_testing::Scratch;
 
-use crate::recordings::{endpoint, look};
-use crate::{errors, ringmq};
+use crate::recordings::look;
+use crate::{errors, ipc, ringmq};
 
 /// A PUB sends 1 KiB as fast as the recorder takes it, over shared memory, into a file in memory.
 #[test]
@@ -21,7 +21,7 @@ fn messages_in_a_second() {
     ] {
         for waits in [true, false] {
             const COUNT: u64 = 2_000_000;
-            let endpoint = endpoint("speed");
+            let endpoint = ipc("speed");
             let context = Context::new().unwrap();
             let mut news = context.socket(Kind::Xpub).unwrap();
             news.set(SetOption::XpubNodrop(waits)).unwrap();

@@ -6,15 +6,9 @@ use std::path::Path;
 use std::process::{Child, Output};
 
 use ringmq::{Context, Kind, Message, Socket};
-use ringmq_testing::abstract_name;
 use serde_json::Value;
 
-use crate::{errors, ringmq};
-
-/// An endpoint of its own.
-pub(crate) fn endpoint(name: &str) -> String {
-    format!("ipc://{}", abstract_name(name))
-}
+use crate::{errors, ipc, ringmq};
 
 /// A message of one to three parts, with its number in the first one.
 pub(crate) fn message(number: u64) -> Vec<Vec<u8>> {
@@ -26,7 +20,7 @@ pub(crate) fn message(number: u64) -> Vec<Vec<u8>> {
 
 /// A recorder that is bound as a PULL, and a PUSH that sends to it.
 pub(crate) fn recorder(file: &str, more: &[&str]) -> (Child, Socket) {
-    let endpoint = endpoint("recorder");
+    let endpoint = ipc("recorder");
     let mut command = ringmq(&["record", file, &endpoint, "--type", "pull"]);
     let child = command.args(more).spawn().unwrap();
     let mut push = Context::new().unwrap().socket(Kind::Push).unwrap();
@@ -52,7 +46,7 @@ pub(crate) fn record(file: &str, count: u64, more: &[&str]) -> Output {
 
 /// Replays to a PULL, and returns what came with what the command left.
 pub(crate) fn replay(file: &str, more: &[&str], count: usize) -> (Vec<Vec<Vec<u8>>>, Output) {
-    let endpoint = endpoint("replay");
+    let endpoint = ipc("replay");
     let context = Context::new().unwrap();
     let mut pull = context.socket(Kind::Pull).unwrap();
     pull.bind(&endpoint).unwrap();

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use ringmq::{Context, Kind};
 use ringmq_testing::{Scratch, watchdog};
 
-use crate::recordings::{endpoint, made_elsewhere, replay};
-use crate::{errors, ringmq};
+use crate::recordings::{made_elsewhere, replay};
+use crate::{errors, ipc, ringmq};
 
 const WORDS: [(u64, &str); 6] = [
     (0, "a1"),
@@ -50,7 +50,7 @@ fn limits_and_topics_choose() {
 fn a_subscriber_misses_nothing() {
     let _guard = watchdog(Duration::from_secs(60));
     let scratch = Scratch::new();
-    let (file, endpoint) = (scratch.path("a.mcap"), endpoint("misses"));
+    let (file, endpoint) = (scratch.path("a.mcap"), ipc("misses"));
     made_elsewhere(&file, &WORDS);
     let start = Instant::now();
     let child = ringmq(&["replay", &file, &endpoint, "--speed", "5", "--json"])
@@ -82,7 +82,7 @@ fn no_peer_is_a_timeout() {
         let arguments = [
             "replay",
             &file,
-            &endpoint("no-peer"),
+            &ipc("no-peer"),
             "--type",
             kind,
             "--timeout",
@@ -91,6 +91,6 @@ fn no_peer_is_a_timeout() {
         let output = ringmq(&arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{kind}: {}", errors(&output));
     }
-    let missing = ["replay", &scratch.path("none"), &endpoint("no-peer")];
+    let missing = ["replay", &scratch.path("none"), &ipc("no-peer")];
     assert_eq!(ringmq(&missing).output().unwrap().status.code(), Some(1));
 }

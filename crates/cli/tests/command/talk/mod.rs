@@ -18,22 +18,17 @@ mod stream;
 mod terminal;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Output, Stdio};
 use std::time::Duration;
 
-use ringmq_testing::{Watchdog, abstract_name, watchdog};
+use ringmq_testing::{Watchdog, watchdog};
 
-use crate::ringmq;
+use crate::{ipc, ringmq};
 
 /// Ends a test that waits in vain.
 #[track_caller]
 fn guard() -> Watchdog {
     watchdog(Duration::from_secs(100))
-}
-
-/// An ipc endpoint of its own.
-fn ipc(tag: &str) -> String {
-    format!("ipc://{}", abstract_name(tag))
 }
 
 /// A command that runs, with a standard input that the test holds.
@@ -112,9 +107,7 @@ impl Talker {
 
     /// Sends it a signal, such as `INT`.
     fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &pid]).status();
-        assert!(sent.unwrap().success());
+        crate::signal(&self.child, name);
     }
 
     /// Ends it by ctrl-C. Returns what it still printed.

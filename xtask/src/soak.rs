@@ -24,6 +24,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
         "ringmq-pipe",
         "--package",
         "ringmq",
+        "--package",
+        "ringmq-libzmq",
         "--",
         "--ignored",
     ]);

@@ -19,7 +19,7 @@ use ringmq_pipe::remote::{
     Carry, Descriptor, FRAME, Offer, OfferFrame, OutPart, PartPlace, Sender, Unread,
 };
 use ringmq_sys::{Ancillary, Credentials, Stream};
-use ringmq_testing::{Tracee, stop, watchdog};
+use ringmq_testing::{Tracee, seed, stop, watchdog};
 
 use agreed::{Agreed, Offering};
 
@@ -259,7 +259,11 @@ fn kill_receiver(script: &Script, steps: u64) -> (usize, u64) {
     (first_unread(&mut unread, script), taken)
 }
 
-/// Kills everywhere, and sees that each outcome from nothing to everything came, and none went back.
+/// The most steps of the kills of one script together, which take a minute or two.
+const STEPS: u64 = 20_000_000;
+
+/// Kills `most` times, spread over all instructions, but no more often than [`STEPS`] allow. Sees that each outcome from
+/// nothing to everything came, and none went back. The seed says where it begins.
 fn everywhere(
     scripts: &[Script],
     kill: fn(&Script, u64) -> (usize, u64),
@@ -272,9 +276,12 @@ fn everywhere(
         let _guard = watchdog(Duration::from_secs(300 + most));
         let (all, last) = kill(script, u64::MAX);
         assert_eq!(all, script.lens.len(), "{}: undisturbed", script.name);
-        let stride = last.div_ceil(most);
+        // On average a kill comes halfway.
+        let stride = last.div_ceil(most.min(2 * STEPS / last));
         let mut seen = vec![0; all + 1];
-        for steps in (0..last).step_by(stride as usize) {
+        let spread = (seed() % stride..last).step_by(stride as usize);
+        // The first kill is before anything was done.
+        for steps in std::iter::once(0).chain(spread) {
             let (came, _) = kill(script, steps);
             assert!(
                 came >= from(script),

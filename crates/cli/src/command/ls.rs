@@ -53,7 +53,7 @@ fn work(arguments: &Ls) -> Result<(), Failure> {
     let printed = if arguments.json {
         print_json(&mut out, &places)
     } else {
-        print_table(&mut out, &places, snapshot.denied)
+        print_table(&mut out, &places, &status::unseen(&snapshot))
     };
     printed.and_then(|()| out.flush()).map_err(Failure::output)
 }
@@ -141,7 +141,7 @@ fn print_json(out: &mut impl Write, places: &[Place]) -> io::Result<()> {
     Ok(())
 }
 
-fn print_table(out: &mut impl Write, places: &[Place], denied: usize) -> io::Result<()> {
+fn print_table(out: &mut impl Write, places: &[Place], notes: &[String]) -> io::Result<()> {
     let users = Users::read();
     let endpoints = places.iter().map(|place| place.endpoint.chars().count());
     let width = endpoints.max().unwrap_or(0).max("ENDPOINT".len());
@@ -165,7 +165,7 @@ fn print_table(out: &mut impl Write, places: &[Place], denied: usize) -> io::Res
             format!("{endpoint:width$} {kind:7} {pid:>7} {program:15} {user:10} {peers:>5} {note}");
         writeln!(out, "{}", line.trim_end())?;
     }
-    if let Some(note) = status::denied(denied) {
+    for note in notes {
         writeln!(out, "{note}")?;
     }
     Ok(())

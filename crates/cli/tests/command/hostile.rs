@@ -22,8 +22,8 @@ const ROWS: usize = 8192;
 const MAGIC: u64 = u64::from_le_bytes(*b"ringmqT\x01");
 
 /// A process with a page.
-struct Liar {
-    child: Child,
+pub(crate) struct Liar {
+    pub(crate) child: Child,
     page: File,
 }
 
@@ -44,7 +44,7 @@ impl Liar {
     }
 
     /// Of the right length, with a header that names the child.
-    fn with_header() -> Liar {
+    pub(crate) fn with_header() -> Liar {
         let liar = Liar::begin((ROW * ROWS) as u64);
         liar.put(0, 0x00, MAGIC);
         liar.put(0, 0x08, u64::from(liar.child.id()));

@@ -1,12 +1,19 @@
 //! The finished command, as a person runs it.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says so if it is skipped"
+)]
 
 mod asking;
+mod drops;
+mod few_descriptors;
 mod generate;
 mod hostile;
 mod keygen;
 mod metrics;
+mod other_users;
 mod perf;
 mod perf_large;
 mod perf_sockets;
@@ -42,6 +49,30 @@ fn ringmq(arguments: &[&str]) -> Command {
     command
 }
 
+/// What runs a program, which is to follow, as a user without rights; `None`, with the reason printed, if that cannot be.
+fn as_another_user() -> Option<Command> {
+    let command = || {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+        command.stdin(Stdio::null());
+        command
+    };
+    let tried = command()
+        .args([env!("CARGO_BIN_EXE_ringmq"), "--version"])
+        .output();
+    match tried {
+        Ok(tried) if tried.status.success() => Some(command()),
+        Ok(tried) => {
+            eprintln!("skipped: {}", errors(&tried));
+            None
+        }
+        Err(error) => {
+            eprintln!("skipped: setpriv: {error}");
+            None
+        }
+    }
+}
+
 /// An ipc endpoint of its own.
 fn ipc(tag: &str) -> String {
     format!("ipc://{}", abstract_name(tag))
@@ -60,14 +91,25 @@ fn errors(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 
+/// Looks at all processes once, in JSON.
+const LOOK: [&str; 5] = ["top", "--once", "--json", "--interval", "0.05"];
+
 /// What `top --once --json` says of a process; null if it does not know it.
 fn status(pid: u32) -> Value {
-    let output = ringmq(&["top", "--once", "--json", "--interval", "0.05"]);
-    let output = { output }.output().unwrap();
-    assert!(output.status.success(), "{}", errors(&output));
-    let text = String::from_utf8(output.stdout).unwrap();
+    process_in(&one_value(&ringmq(&LOOK).output().unwrap()), pid)
+}
+
+/// The value that [`LOOK`] has printed.
+#[track_caller]
+fn one_value(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", errors(output));
+    let text = str::from_utf8(&output.stdout).unwrap();
     assert_eq!(text.lines().count(), 1);
-    let all: Value = serde_json::from_str(&text).unwrap();
+    serde_json::from_str(text).unwrap()
+}
+
+/// What such a value says of a process; null if it does not know it.
+fn process_in(all: &Value, pid: u32) -> Value {
     let processes = all["processes"].as_array().unwrap();
     let found = processes.iter().find(|one| one["pid"] == pid);
     found.unwrap_or(&Value::Null).clone()

@@ -6,11 +6,12 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use ringmq::{Context, Kind};
+use ringmq_testing::{until_gone, watchdog};
 
 /// How long something may take to appear.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What gives the terminal back: the ordinary screen, and the cursor.
-const RESTORED: [&str; 2] = ["\x1b[?1049l", "\x1b[?25h"];
+/// What gives the terminal back: the ordinary screen, and the cursor. The mode is what `stty` says of it.
+const RESTORED: [&str; 3] = ["\x1b[?1049l", "\x1b[?25h", "mode is restored"];
 
 /// `top` on a terminal.
 struct Screen {
@@ -85,8 +86,10 @@ impl Grid {
 impl Screen {
     fn begin(columns: u32) -> Screen {
         let top = env!("CARGO_BIN_EXE_ringmq");
-        let command =
-            format!("stty cols {columns} rows 20; {top} top --interval 0.1; echo code $?");
+        let command = format!(
+            "ulimit -c 0; stty cols {columns} rows 20; before=$(stty -g); {top} top --interval 0.1; code=$?; \
+             test \"$before\" = \"$(stty -g)\" && echo mode is restored; echo code $code"
+        );
         let mut script = Command::new("script")
             .args(["-q", "-e", "-c", &command, "/dev/null"])
             .env("TERM", "xterm")
@@ -134,6 +137,14 @@ impl Screen {
         while !self.raw.contains(text) {
             self.hear(text);
         }
+    }
+
+    /// The process of `top`.
+    fn pid(&self) -> u32 {
+        let pids = format!("pgrep -P $(pgrep -P {}) -x ringmq", self.script.id());
+        let found = Command::new("sh").args(["-c", &pids]).output().unwrap();
+        let pid = String::from_utf8(found.stdout).unwrap();
+        pid.trim().parse().unwrap()
     }
 
     fn press(&mut self, keys: &str) {
@@ -189,15 +200,25 @@ fn ctrl_c_ends_it_and_gives_the_terminal_back() {
 
 #[test]
 fn a_signal_ends_it_and_gives_the_terminal_back() {
+    for (name, code) in [("TERM", 143), ("HUP", 129), ("INT", 130), ("QUIT", 131)] {
+        let mut screen = Screen::begin(120);
+        screen.until("ringmq top");
+        let pid = screen.pid().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.unwrap().success(), "{pid:?}");
+        for restored in RESTORED {
+            screen.until_raw(restored);
+        }
+        screen.until_raw(&format!("code {code}"));
+    }
+}
+
+#[test]
+fn it_ends_when_its_terminal_goes_away() {
+    let _guard = watchdog(PATIENCE);
     let mut screen = Screen::begin(120);
     screen.until("ringmq top");
-    let pids = format!("pgrep -P $(pgrep -P {}) -x ringmq", screen.script.id());
-    let found = Command::new("sh").args(["-c", &pids]).output().unwrap();
-    let pid = String::from_utf8(found.stdout).unwrap();
-    let killed = Command::new("kill").args(["-TERM", pid.trim()]).status();
-    assert!(killed.unwrap().success(), "{pid:?}");
-    for restored in RESTORED {
-        screen.until_raw(restored);
-    }
-    screen.until_raw("code 143");
+    let pid = screen.pid();
+    screen.script.kill().unwrap();
+    until_gone(pid);
 }

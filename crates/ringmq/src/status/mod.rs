@@ -50,6 +50,8 @@ pub struct Snapshot {
     /// Processes that this one may not look into, most often because they belong to other users. They may or may not use
     /// ringmq.
     pub denied: usize,
+    /// Processes that could not be read because this one has no descriptors or no memory left (`RLIMIT_NOFILE`).
+    pub unread: usize,
     /// Rows that were left out, because there are too many of them, or because they made no sense.
     pub left_out: u64,
 }

@@ -37,22 +37,26 @@ pub(super) fn all() -> io::Result<Vec<i32>> {
 }
 
 /// When a process began, in ticks since the machine did. With its number this names a process for good.
-pub(super) fn began(pid: i32) -> Option<u64> {
-    let stat = start_of(&format!("/proc/{pid}/stat"), 4096).ok()?;
+pub(super) fn began(pid: i32) -> io::Result<u64> {
+    let stat = start_of(&format!("/proc/{pid}/stat"), 4096)?;
     // The name of the program may contain blanks and parentheses. Source: proc(5), fields 3 and 22.
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19)?.parse().ok()
+    let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
+    let began = fields.and_then(|fields| fields.split_whitespace().nth(19)?.parse().ok());
+    began.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 impl Who {
-    pub(super) fn of(pid: i32) -> Option<Who> {
-        let status = start_of(&format!("/proc/{pid}/status"), 16 << 10).ok()?;
+    pub(super) fn of(pid: i32) -> io::Result<Who> {
+        let status = start_of(&format!("/proc/{pid}/status"), 16 << 10)?;
         let field = |name: &str| {
             let lines = &mut status.lines();
             lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
         };
         // Real, effective, saved, and that for file systems.
-        let uid = field("Uid")?.split_whitespace().nth(1)?.parse().ok()?;
+        let uid = field("Uid").and_then(|all| all.split_whitespace().nth(1)?.parse().ok());
+        let (Some(uid), Some(name)) = (uid, field("Name")) else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
         // From the outermost namespace to its own.
         let inner = field("NSpid").and_then(|all| all.split_whitespace().last());
         let inner_pid = inner.and_then(|pid| pid.parse().ok());
@@ -63,11 +67,11 @@ impl Who {
             .filter(|word| !word.is_empty())
             .collect();
         let command: String = clean(&words.join(" ")).chars().take(COMMAND).collect();
-        Some(Who {
+        Ok(Who {
             pid,
             uid,
             inner_pid: inner_pid.unwrap_or(u64::from(pid.cast_unsigned())),
-            name: clean(field("Name")?.trim()),
+            name: clean(name.trim()),
             command,
         })
     }
@@ -84,7 +88,8 @@ mod tests {
         let who = Who::of(own).unwrap();
         assert_eq!(who.pid, own);
         assert!(!who.name.is_empty() && !who.command.is_empty());
-        assert!(began(own) > Some(0) && began(own) == began(own));
-        assert!(began(-1).is_none() && Who::of(-1).is_none());
+        let first = began(own).unwrap();
+        assert!(first > 0 && began(own).unwrap() == first);
+        assert!(began(-1).is_err() && Who::of(-1).is_err());
     }
 }

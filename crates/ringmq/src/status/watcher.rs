@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use ringmq_pipe::status::layout;
-use ringmq_sys::{MemoryInspector, file_number};
+use ringmq_sys::{MemoryInspector, Setback, file_number, most_descriptors};
 
 use crate::status::process::{self, Who};
 use crate::status::{Process, Snapshot, decode, join};
@@ -19,13 +20,16 @@ const PAGES: usize = 4;
 const CANDIDATES: usize = 64;
 /// Rows that one look reads, of all processes together.
 const ROWS: usize = 1 << 17;
+/// Descriptors below the limit that no page keeps open: looking at a process takes some for a moment.
+const SPARE: u64 = 16;
 /// The first pause before a process without a page is looked at again, and the longest.
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MOST: Duration = Duration::from_secs(8);
 
 /// Finds the status pages of processes and reads them.
 ///
-/// It keeps one descriptor open for each page that it has found.
+/// It keeps one descriptor open for each page that it has found. Where descriptors run short, it opens pages anew at each
+/// look.
 #[derive(Debug)]
 pub struct Watcher {
     inspector: MemoryInspector,
@@ -45,6 +49,8 @@ enum Known {
     None { again: Instant, pause: Duration },
     /// It may not be looked into.
     Denied { again: Instant },
+    /// There was no descriptor or memory to look at it.
+    Short,
 }
 
 /// A page that is open here, and its descriptor there.
@@ -70,8 +76,13 @@ impl Watcher {
     /// Reads the pages of all processes. A process that has made its first context since the last look may be found only
     /// some looks, or eight seconds, later.
     pub fn look(&mut self) -> Snapshot {
-        let pids = process::all().unwrap_or_default();
-        self.look_at(pids)
+        match process::all() {
+            Ok(pids) => self.look_at(pids),
+            Err(error) => Snapshot {
+                unread: usize::from(is_shortage(&error)),
+                ..Snapshot::default()
+            },
+        }
     }
 
     /// Reads the pages of one process.
@@ -85,8 +96,12 @@ impl Watcher {
         let mut before = std::mem::take(&mut self.known);
         let mut budget = ROWS;
         for pid in pids {
-            let Some(began) = process::began(pid) else {
-                continue;
+            let began = match process::began(pid) {
+                Ok(began) => began,
+                Err(error) => {
+                    snapshot.unread += usize::from(is_shortage(&error));
+                    continue;
+                }
             };
             let known = match before.remove(&(pid, began)) {
                 Some(known) if !self.is_due(pid, &known, now) => known,
@@ -101,8 +116,11 @@ impl Watcher {
                 }
                 Known::None { .. } => {}
                 Known::Denied { .. } => snapshot.denied += 1,
+                Known::Short => snapshot.unread += 1,
             }
-            self.known.insert((pid, began), known);
+            if known.may_stay() {
+                self.known.insert((pid, began), known);
+            }
         }
         join::join(&mut snapshot.processes);
         snapshot
@@ -118,6 +136,7 @@ impl Watcher {
                 now >= *again || !pages.iter().all(is_open)
             }
             Known::None { again, .. } | Known::Denied { again } => now >= *again,
+            Known::Short => true,
         }
     }
 
@@ -139,14 +158,20 @@ impl Watcher {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 return Known::Denied { again };
             }
+            Err(error) if is_shortage(&error) => return Known::Short,
             Err(_) => return none,
         };
-        let Some(who) = Who::of(pid) else {
-            return none;
+        let who = match Who::of(pid) {
+            Ok(who) => who,
+            Err(error) if is_shortage(&error) => return Known::Short,
+            Err(_) => return none,
         };
+        let mut is_short = false;
         let open = |descriptor| {
             let opened = self.inspector.open(pid, descriptor, layout::LENGTH as u64);
-            let file = opened.ok()?;
+            let file = opened
+                .inspect_err(|error| is_short |= is_shortage(error))
+                .ok()?;
             // A forked child has its parent's page open, too.
             let is_own = decode::header(&file).is_some_and(|page| page.pid == who.inner_pid);
             is_own.then_some(Page { descriptor, file })
@@ -162,10 +187,31 @@ impl Watcher {
             }
         }
         match pages.is_empty() {
+            true if is_short => Known::Short,
             true => none,
             false => Known::Pages { who, pages, again },
         }
     }
+}
+
+impl Known {
+    /// Returns true if it leaves enough descriptors for the other processes.
+    fn may_stay(&self) -> bool {
+        let most = most_descriptors();
+        let leaves_some = |page: &Page| {
+            let number = u64::try_from(page.file.as_raw_fd()).unwrap_or(0);
+            number.saturating_add(SPARE) < most
+        };
+        match self {
+            Known::Pages { pages, .. } => pages.iter().all(leaves_some),
+            _ => true,
+        }
+    }
+}
+
+/// Returns true if this process has no descriptors or no memory left.
+fn is_shortage(error: &io::Error) -> bool {
+    Setback::of(error) == Setback::Shortage
 }
 
 /// Reads one page.

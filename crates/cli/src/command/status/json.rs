@@ -17,6 +17,7 @@ pub(crate) fn snapshot(snapshot: &Snapshot, rates: &Rates) -> Value {
         "time": now.map_or(0.0, |now| now.as_secs_f64()),
         "processes": processes,
         "denied": snapshot.denied,
+        "unread": snapshot.unread,
         "left_out": snapshot.left_out,
     })
 }

@@ -48,6 +48,6 @@ pub(super) fn notes(snapshot: &Snapshot) -> Vec<String> {
             "{missing} more sockets and connections are not shown"
         ));
     }
-    notes.extend(status::denied(snapshot.denied));
+    notes.extend(status::unseen(snapshot));
     notes
 }

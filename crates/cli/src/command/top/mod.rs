@@ -29,8 +29,8 @@ udp, connecting, handshake, listening or idle; REASON says why an ipc connection
 memory for messages to the peer. WAITS is the wait strategy, SLEEP/s how often threads slept until something happened at the
 socket, WAKE/s how often this side woke the peer by a system call.
 
---json prints one value a line, for each look: {time, denied, left_out, processes: [{pid, uid, name, command, version,
-wait, shared_memory, since, missing, sockets: [{number, type, wait, shared_memory, since, sleeps, sleeps_per_second,
+--json prints one value a line, for each look: {time, denied, unread, left_out, processes: [{pid, uid, name, command,
+version, wait, shared_memory, since, missing, sockets: [{number, type, wait, shared_memory, since, sleeps, sleeps_per_second,
 listeners, connections: [{number, endpoint, connects, peer, peer_pid, peer_uid, phase, carrier, reason, reason_text,
 protection, shared_memory, since, sent, received, dropped, memory, wakes, wakes_per_second}]}]}]}; sent and received are
 {messages, bytes, messages_per_second, bytes_per_second, waiting, waiting_is_exact, mark}. What is not known is null.

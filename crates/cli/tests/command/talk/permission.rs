@@ -2,27 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
 
 use ringmq_testing::Scratch;
 
 use super::{Talker, guard};
-use crate::errors;
-
-/// The command as a user without rights; `None` if that cannot be.
-fn as_another(arguments: &[&str]) -> Option<std::process::Output> {
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
-    command.arg(env!("CARGO_BIN_EXE_ringmq")).args(arguments);
-    let output = command.stdin(Stdio::null()).output().ok()?;
-    // 126 and 127: the command cannot be run; 1 of setpriv itself: this is not root.
-    let said = errors(&output);
-    let ran = !said.contains("setpriv:");
-    if !ran {
-        eprintln!("skipped: {said}");
-    }
-    ran.then_some(output)
-}
+use crate::{as_another_user, errors};
 
 #[test]
 fn what_is_forbidden_is_told() {
@@ -44,9 +28,11 @@ fn what_is_forbidden_is_told() {
         (["push", &inner], "may not connect"),
         (["pull", &inner], "a folder of yours"),
     ] {
-        let Some(output) = as_another(&arguments) else {
+        let Some(mut command) = as_another_user() else {
             break;
         };
+        command.arg(env!("CARGO_BIN_EXE_ringmq")).args(arguments);
+        let output = command.output().unwrap();
         let said = errors(&output);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
         assert!(said.contains(words), "{arguments:?}: {said}");

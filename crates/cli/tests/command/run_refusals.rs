@@ -6,10 +6,10 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::process::Output;
 
-use ringmq_testing::Scratch;
+use ringmq_testing::{Scratch, built_library};
 
-use crate::errors;
 use crate::run::{compile, run};
+use crate::{as_another_user, errors};
 
 const EMPTY: &str = "int main (void) { return 0; }\n";
 
@@ -140,6 +140,58 @@ fn programs_with_privileges() {
     // Without the permission to execute for the group it is no setgid.
     fs::set_permissions(&program, fs::Permissions::from_mode(0o2745)).unwrap();
     assert!(run(&scratch, &[&program]).status().unwrap().success());
+}
+
+/// `CAP_NET_RAW`, permitted or inheritable, in effect at once or not, as setcap writes it: `struct vfs_cap_data` of
+/// linux/capability.h, version 2.
+fn net_raw(permitted: bool, inheritable: bool, in_effect: bool) -> Vec<u8> {
+    let bit = |is_set: bool| u32::from(is_set) << 13;
+    let head = 0x0200_0000 | u32::from(in_effect);
+    let words = [head, bit(permitted), bit(inheritable), 0, 0];
+    words.into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
+/// Only root can give a program capabilities, and root has them without.
+#[test]
+fn programs_with_capabilities() {
+    let scratch = Scratch::new();
+    fs::set_permissions(scratch.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = compile(&scratch, "program", EMPTY, &[]);
+    let script = write(&scratch, "script", format!("#!{program}\n").as_bytes());
+    let as_other = |program: &str| {
+        let mut command = as_another_user()?;
+        let tool = env!("CARGO_BIN_EXE_ringmq");
+        command.args([tool, "run", "--", program]);
+        command.env("RINGMQ_LIBRARY", built_library());
+        Some(command.output().unwrap())
+    };
+    let Some(plain) = as_other(&program) else {
+        return;
+    };
+    assert!(plain.status.success(), "{plain:?}");
+    let give = |attribute: &[u8]| {
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(&program, "security.capability", attribute, flags)
+    };
+    for (permitted, in_effect) in [(true, true), (true, false), (false, true)] {
+        if let Err(error) = give(&net_raw(permitted, false, in_effect)) {
+            eprintln!("skipped: a file gets no capabilities here: {error}");
+            return;
+        }
+        for named in [&program, &script] {
+            let output = as_other(named).unwrap();
+            let said = errors(&output);
+            assert_eq!(output.status.code(), Some(126), "{named}: {said}");
+            for part in [&program[..], "capabilities", "getcap", "sudo ringmq run"] {
+                assert!(said.contains(part), "{named}: {part}: {said}");
+            }
+        }
+        assert!(run(&scratch, &[&program]).status().unwrap().success());
+    }
+    // One that it does not get changes nothing.
+    give(&net_raw(false, true, false)).unwrap();
+    let output = as_other(&program).unwrap();
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]

@@ -260,9 +260,27 @@ fn privilege(path: &Path, file: &File) -> Option<&'static str> {
         return Some("runs as its group (setgid)");
     }
     // Root has them anyway.
-    let asks = !user.is_root()
-        && rustix::fs::getxattr(path, "security.capability", &mut [0_u8; 64]).is_ok();
-    asks.then_some("has capabilities of its own (getcap shows them)")
+    if user.is_root() {
+        return None;
+    }
+    let mut attribute = [0_u8; 64];
+    let length = rustix::fs::getxattr(path, "security.capability", &mut attribute).ok()?;
+    elevates(attribute.get(..length)?).then_some("has capabilities of its own (getcap shows them)")
+}
+
+/// Returns true if a program with these file capabilities gets some, or has those that it gets in effect at once. The
+/// loader ignores `LD_PRELOAD` then.
+///
+/// Source: ld.so(8), and `struct vfs_cap_data` of linux/capability.h.
+fn elevates(attribute: &[u8]) -> bool {
+    let words = attribute.chunks_exact(4);
+    let words: Vec<_> = words
+        .map(|word| [word[0], word[1], word[2], word[3]])
+        .collect();
+    let word = |place: usize| words.get(place).map_or(0, |word| u32::from_le_bytes(*word));
+    let in_effect = word(0) & 1 != 0;
+    let (permitted_low, permitted_high) = (word(1), word(3));
+    in_effect || permitted_low != 0 || permitted_high != 0
 }
 
 #[cfg(test)]

@@ -132,8 +132,8 @@ pub use monitor::{PlainMonitorError, plain::EventFormat};
 pub use poller::{PollPause, PollStep, PollWait};
 #[doc(hidden)]
 pub use proxy::{ProxyPause, ProxyProgress, ProxyStep};
-// The first is for the command, which asks peers without a socket of ringmq.
+// The first two are for the command, which asks peers without a socket of ringmq, and looks at other processes.
 #[doc(hidden)]
-pub use ringmq_sys::{peer_credentials, poll::SignalMask, rest};
+pub use ringmq_sys::{cpu::quota_of as cpu_quota_of, peer_credentials, poll::SignalMask, rest};
 #[doc(hidden)]
 pub use socket::{patience::Woken, pause::Pause};

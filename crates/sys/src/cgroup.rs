@@ -16,11 +16,20 @@ pub(crate) enum Folder {
 
 /// The cgroups of this thread, and what is mounted.
 pub(crate) fn of_thread() -> Option<(String, String)> {
+    listed("/proc/thread-self/cgroup")
+}
+
+/// The cgroups of a process, as this one sees them, and what is mounted here.
+pub(crate) fn of_process(pid: i32) -> Option<(String, String)> {
+    listed(&format!("/proc/{pid}/cgroup"))
+}
+
+fn listed(groups: &str) -> Option<(String, String)> {
     let text = |path| {
         let bytes = fs::read(path).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     };
-    let groups = text("/proc/thread-self/cgroup")?;
+    let groups = text(groups)?;
     Some((groups, text("/proc/thread-self/mountinfo")?))
 }
 

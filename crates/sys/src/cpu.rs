@@ -53,6 +53,13 @@ pub fn quota() -> Option<f64> {
     least_quota(&groups, &mounts, &|path| fs::read_to_string(path).ok())
 }
 
+/// [`quota`] of the cgroups of another process; `None` also if they are not mounted here, or there is no such process.
+#[must_use]
+pub fn quota_of(pid: i32) -> Option<f64> {
+    let (groups, mounts) = cgroup::of_process(pid)?;
+    least_quota(&groups, &mounts, &|path| fs::read_to_string(path).ok())
+}
+
 /// How many CPUs are of use to this thread: what its affinity and its cgroups' quota both allow.
 #[must_use]
 pub fn usable() -> f64 {
@@ -144,5 +151,7 @@ mod tests {
         assert!(allowed() >= 1);
         assert!(usable() > 0.0 && usable() <= allowed() as f64);
         assert!(current() < 1 << 20);
+        let own = std::process::id().cast_signed();
+        assert_eq!((quota_of(own), quota_of(-1)), (quota(), None));
     }
 }

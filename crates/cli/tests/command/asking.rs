@@ -24,7 +24,7 @@ fn text(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn values(arguments: &[&str]) -> Vec<Value> {
+pub(crate) fn values(arguments: &[&str]) -> Vec<Value> {
     let text = text(arguments);
     let lines = text.lines();
     lines

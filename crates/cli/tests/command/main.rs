@@ -7,6 +7,7 @@
 )]
 
 mod asking;
+mod doctor;
 mod drops;
 mod few_descriptors;
 mod generate;

@@ -7,6 +7,7 @@ use ringmq::{Carrier, RefusalReason, ZmtpReason};
 
 use crate::command::doctor::finding::Finding;
 use crate::command::doctor::maps;
+use crate::command::doctor::namespaces::{self, Namespace};
 use crate::command::info::dial::{self, Reached};
 use crate::command::info::hello::{self, Hello};
 use crate::command::status::program;
@@ -56,6 +57,7 @@ fn of_process(reached: &Reached) -> Vec<Finding> {
             "{program}[{}] listens",
             peer.pid
         )));
+        findings.extend(namespaces::check(program, peer.pid));
     }
     let own = rustix::process::geteuid().as_raw();
     if peer.uid != own {
@@ -132,6 +134,9 @@ pub(crate) fn check(
     let what = format!("{program}[{pid}] {} {endpoint}", socket.kind);
     match connection.phase {
         Phase::Connecting => {
+            if let Some(finding) = out_of_reach(&what, process, endpoint, snapshot) {
+                return finding;
+            }
             return Finding::problem(
                 format_args!("{what}: no peer"),
                 format_args!(
@@ -165,24 +170,71 @@ pub(crate) fn check(
             stays,
             "remove RINGMQ_SHM=off, or the option of the socket; a socket with ZMQ_CONFLATE never shares memory",
         ),
-        ZmtpReason::NotOffered => not_offered(&stays, connection, snapshot),
+        ZmtpReason::NotOffered => not_offered(&stays, process, connection, snapshot),
         ZmtpReason::Resources => Finding::problem(
             stays,
             format_args!(
                 "raise the limits: `ringmq doctor {pid}` says which are near; connect again then"
             ),
         ),
-        ZmtpReason::Refused(why) => refused(&stays, why, "here"),
-        ZmtpReason::RefusedByPeer(why) => refused(&stays, why, "at the peer"),
+        ZmtpReason::Refused(why) => refused(&stays, why, "here", "the peer"),
+        ZmtpReason::RefusedByPeer(why) => refused(&stays, why, "at the peer", "this process"),
         ZmtpReason::PeerGone => Finding::note(stays, "it goes over again with the next peer"),
         _ => Finding::note(stays, "this version of the command knows no more about it"),
     }
 }
 
-fn not_offered(stays: &str, connection: &Connection, snapshot: &Snapshot) -> Finding {
-    let Some(peer) = connection.peer_pid else {
-        return Finding::problem(stays, "run the peer on ringmq: `ringmq run -- COMMAND`");
+/// The socket that listens at an endpoint to which a process connects in vain, where namespaces keep the two apart.
+fn out_of_reach(
+    what: &str,
+    process: &Process,
+    endpoint: &str,
+    snapshot: &Snapshot,
+) -> Option<Finding> {
+    let by_path = endpoint.starts_with("ipc://") && !endpoint.starts_with("ipc://@");
+    let namespace = if by_path {
+        Namespace::Mnt
+    } else {
+        Namespace::Net
     };
+    let listens = |socket: &Socket| socket.listeners.iter().any(|one| one == endpoint);
+    let mut others = snapshot.processes.iter();
+    let other = others.find(|other| {
+        other.sockets.iter().any(listens) && namespace.parts(process.pid, other.pid)
+    })?;
+    let (name, pid) = (&other.name, other.pid);
+    let kind = match namespace {
+        Namespace::Mnt => "mount",
+        _ => "network",
+    };
+    Some(Finding::problem(
+        format_args!("{what}: no peer; {name}[{pid}] listens there, in another {kind} namespace"),
+        namespace.means(),
+    ))
+}
+
+fn not_offered(
+    stays: &str,
+    process: &Process,
+    connection: &Connection,
+    snapshot: &Snapshot,
+) -> Finding {
+    let Some(peer) = connection.peer_pid else {
+        return match connection.peer_uid {
+            Some(_) => Finding::problem(
+                format_args!("{stays}; the peer is in another pid namespace, as in a container"),
+                "run the peer on ringmq: `ringmq run -- COMMAND` in its container, which needs the library there",
+            ),
+            None => Finding::problem(stays, "run the peer on ringmq: `ringmq run -- COMMAND`"),
+        };
+    };
+    // The number of the peer is that of the process' own namespace.
+    if Namespace::Pid.is_foreign(process.pid) {
+        return Finding::problem(
+            format_args!("{stays}; the peer is process {peer} of the container"),
+            "run it on ringmq: `ringmq run -- COMMAND`; `ringmq doctor` in the container says more about it",
+        );
+    }
     let name = program::name(peer).unwrap_or_default();
     if snapshot.processes.iter().any(|one| one.pid == peer) {
         return Finding::problem(
@@ -200,7 +252,8 @@ fn not_offered(stays: &str, connection: &Connection, snapshot: &Snapshot) -> Fin
     )
 }
 
-fn refused(stays: &str, why: RefusalReason, side: &str) -> Finding {
+/// `side` has refused the memory of `owner`.
+fn refused(stays: &str, why: RefusalReason, side: &str, owner: &str) -> Finding {
     let remedy = match why {
         RefusalReason::OtherUser => {
             "memory is shared by processes of one user only: run both as the same user, in the same user namespace"
@@ -209,7 +262,12 @@ fn refused(stays: &str, why: RefusalReason, side: &str) -> Finding {
         RefusalReason::Version => "use the same version of ringmq on both sides".to_owned(),
         RefusalReason::Resources => format!("raise the limits {side}: `ringmq doctor PID` says which are near"),
         RefusalReason::Descriptor => {
-            "a proxy between the two (such as socat) does not pass descriptors on: connect directly".to_owned()
+            return Finding::problem(
+                format_args!(
+                    "{stays}: the memory of {owner} is no memfd, lacks seals, or did not arrive"
+                ),
+                "connect directly: a proxy between the two (such as socat) passes no descriptors on. All memory of ringmq is sealed; a peer whose memory is not is another program, which does not follow docs/handoff.md, section 2",
+            );
         }
         _ => "use the same version of ringmq on both sides; if it is the same, this is an error of ringmq".to_owned(),
     };

@@ -62,34 +62,18 @@ pub(crate) fn limits(pid: i32) -> Vec<Finding> {
     findings
 }
 
-/// The CPU time that the cgroup of a process leaves it.
+/// The CPU time that the cgroups of a process leave it, of version 1 or 2.
 fn quota(pid: i32) -> Option<Finding> {
-    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    let folder = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
-    let mut folder = std::path::PathBuf::from(format!("/sys/fs/cgroup{folder}"));
-    let mut least: Option<f64> = None;
-    // The quota of each folder above holds, too.
-    while folder.starts_with("/sys/fs/cgroup") {
-        if let Ok(text) = fs::read_to_string(folder.join("cpu.max")) {
-            let mut numbers = text.split_whitespace().map(|word| word.parse::<f64>().ok());
-            if let (Some(Some(quota)), Some(Some(period))) = (numbers.next(), numbers.next()) {
-                let cpus = quota / period.max(1.0);
-                least = Some(least.map_or(cpus, |least| least.min(cpus)));
-            }
-        }
-        if !folder.pop() {
-            break;
-        }
-    }
-    let cpus = least?;
+    let cpus = ringmq::cpu_quota_of(pid)?;
+    let what = format!(
+        "the CPU quota of the cgroup is {cpus:.2} CPUs (cpu.max, or cpu.cfs_quota_us in version 1)"
+    );
     Some(if cpus <= 1.0 {
         Finding::note(
-            format_args!(
-                "the cgroup allows {cpus:.2} CPUs (cpu.max): calls that wait do not spin, they sleep at once"
-            ),
+            format_args!("{what}: calls that wait do not spin, they sleep at once"),
             "give it more than one CPU; a wake-up costs some microseconds more than a spin",
         )
     } else {
-        Finding::good(format_args!("the cgroup allows {cpus:.2} CPUs (cpu.max)"))
+        Finding::good(what)
     })
 }

@@ -5,6 +5,7 @@ mod finding;
 mod limits;
 mod machine;
 mod maps;
+mod namespaces;
 mod processes;
 mod variables;
 
@@ -22,8 +23,8 @@ use finding::Finding;
 /// What the long help says.
 const HELP: &str = "\
 Without an argument it checks this machine: the kernel, limits, the CPU quota of the cgroup, variables, a connection of its
-own, and which processes of this user have another libzmq. With a process it checks that one and each connection of it. With an
-endpoint it asks the peer there, and checks all connections of this endpoint that can be seen.
+own, and which processes of this user have another libzmq. With a process it checks that one, its namespaces, and each
+connection of it. With an endpoint it asks the peer there, and checks all connections of this endpoint that can be seen.
 
 A line begins with ok, note (it works, but less well), or PROBLEM. What helps stands below. --json prints one value a line:
 {level, what, remedy}. The exit code is 0, whatever is found.";

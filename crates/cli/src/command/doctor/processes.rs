@@ -8,6 +8,7 @@ use crate::command::doctor::connections;
 use crate::command::doctor::finding::Finding;
 use crate::command::doctor::limits::limits;
 use crate::command::doctor::maps;
+use crate::command::doctor::namespaces;
 use crate::command::doctor::variables::variables;
 use crate::command::outcome::Failure;
 use crate::command::status::program;
@@ -48,6 +49,7 @@ pub(crate) fn check(pid: i32, snapshot: &Snapshot) -> Result<Vec<Finding>, Failu
     };
     findings.extend(variables(variable));
     findings.extend(limits(pid));
+    findings.extend(namespaces::check(&name, pid));
     for process in mine {
         for socket in &process.sockets {
             for connection in &socket.connections {

@@ -224,10 +224,12 @@ pub(crate) fn reason_code(carrier: Carrier) -> Option<&'static str> {
     let refusal = |ours, why| match (ours, why) {
         (true, RefusalReason::OtherUser) => "refused-other-user",
         (true, RefusalReason::Version) => "refused-version",
+        (true, RefusalReason::Descriptor) => "refused-descriptor",
         (true, RefusalReason::Resources) => "refused-resources",
         (true, _) => "refused",
         (false, RefusalReason::OtherUser) => "refused-by-peer-other-user",
         (false, RefusalReason::Version) => "refused-by-peer-version",
+        (false, RefusalReason::Descriptor) => "refused-by-peer-descriptor",
         (false, RefusalReason::Resources) => "refused-by-peer-resources",
         (false, _) => "refused-by-peer",
     };

@@ -87,7 +87,8 @@ fn programs_whose_libraries_cannot_be_chosen() {
     refused(&scratch, &[&script], 126, &[&fixed, "is linked statically"]);
     let text = format!("void *zmq_ctx_new (void) {{ return 0; }}\n{EMPTY}");
     let carries = compile(&scratch, "carries", &text, &[]);
-    refused(&scratch, &[&carries], 126, &["has a libzmq linked into it"]);
+    let says = ["has a libzmq linked into it", "zmq.rustc-link-lib"];
+    refused(&scratch, &[&carries], 126, &says);
     let loader = "-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1";
     let musl = compile(&scratch, "musl", EMPTY, &[loader]);
     refused(&scratch, &[&musl], 126, &["musl", "glibc"]);

@@ -67,7 +67,7 @@ impl Obstacle {
     fn remedy(&self) -> &'static str {
         match self {
             Obstacle::Static | Obstacle::Carries => {
-                "link the program with libzmq.so (in C: -lzmq without -static; the crate zmq-sys: a build by pkg-config)"
+                "link the program with libzmq.so (in C: -lzmq without -static; with the crate zmq 0.10: cargo build --config 'target.x86_64-unknown-linux-gnu.zmq.rustc-link-lib=[\"zmq\"]')"
             }
             Obstacle::Musl(_) => "run a build of the program for glibc",
             Obstacle::Machine { .. } => {

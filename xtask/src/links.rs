@@ -46,7 +46,7 @@ fn check(root: &Path, document: &Path, link: &str) -> Result<(), String> {
 }
 
 /// `path` without `.` and `..`, unless that would lead above where it starts.
-fn normal(path: &Path) -> Option<PathBuf> {
+pub(crate) fn normal(path: &Path) -> Option<PathBuf> {
     let mut out = PathBuf::new();
     for component in path.components() {
         match component {
@@ -64,7 +64,7 @@ fn normal(path: &Path) -> Option<PathBuf> {
 
 /// The relative links of a Markdown text, with their lines: `[text](target)`, `![text](target)` and
 /// `[name]: target`, but not what stands in code, leads elsewhere or to a place in the same document.
-fn links(text: &str) -> Vec<(usize, &str)> {
+pub(crate) fn links(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     for (line, text) in markdown::outside_of_code(text) {
         found.extend(targets(text).into_iter().map(|target| (line, target)));

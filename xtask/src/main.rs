@@ -10,7 +10,7 @@
 //!                   ├─ interop          stock libzmq at the other end
 //!                   ├─ loom asan        the tests, under a model and a sanitizer
 //!                   └─ deny             licences and sources of what we depend on
-//! by hand:             tsan soak mutants package release
+//! by hand:             tsan soak mutants book package release
 //! ```
 
 // Printing is what a task runner is for.
@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod asan;
+mod book;
 mod clippy;
 mod deny;
 mod docs;
@@ -86,6 +87,8 @@ enum Task {
     Asan,
     /// The tests of ring and pipe under ThreadSanitizer (by hand).
     Tsan,
+    /// The book of `docs`, by mdBook, with its links checked (by hand).
+    Book,
     /// Licences, bans and sources of the dependencies.
     Deny,
     /// Long tests and fuzzing (by hand).
@@ -94,7 +97,7 @@ enum Task {
     Mutants(mutants::Arguments),
     /// The Debian packages, the wheel and the tarball (by hand).
     Package(package::Arguments),
-    /// What a release needs: versions, CHANGELOG, crates, links, packages (by hand).
+    /// What a release needs: versions, CHANGELOG, crates, links, book, packages (by hand).
     Release(release::Arguments),
 }
 
@@ -114,6 +117,7 @@ fn run(task: &Task) -> Outcome {
         Task::Loom => loom::run(&workspace),
         Task::Asan => asan::run(&workspace),
         Task::Tsan => tsan::run(&workspace),
+        Task::Book => book::run(&workspace),
         Task::Deny => deny::run(&workspace),
         Task::Soak(arguments) => soak::run(&workspace, arguments),
         Task::Mutants(arguments) => mutants::run(&workspace, arguments),

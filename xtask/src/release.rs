@@ -1,7 +1,7 @@
 //! `cargo xtask release --dry-run`: everything that a release needs, without publishing anything.
 //!
 //! ```text
-//! versions agree -> CHANGELOG has them -> each public crate can be packed -> docs and links -> packages
+//! versions agree -> CHANGELOG has them -> each public crate can be packed -> links -> book -> packages
 //! ```
 
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use cargo_metadata::{DependencyKind, Package};
 
 use crate::process::{self, Failure, Outcome};
 use crate::workspace::{self, Workspace};
-use crate::{links, package};
+use crate::{book, links, package};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -38,6 +38,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
     pack.args(["package", "--no-verify", "--locked", "--allow-dirty"]);
     process::run(pack.args(order.iter().flat_map(|name| ["--package", name])))?;
     links::run(workspace)?;
+    if book::can_be_made() {
+        book::run(workspace)?;
+    } else {
+        println!("book: left out, for mdbook is not installed (`cargo install --locked mdbook`)");
+    }
     if !arguments.without_packages {
         package::all(workspace)?;
     }

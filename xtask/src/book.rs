@@ -57,7 +57,7 @@ fn copy(workspace: &Workspace, to: &Path) -> Outcome {
         fs::remove_dir_all(to).map_err(failed(to))?;
     }
     let mut files = Vec::new();
-    for extension in ["md", "svg"] {
+    for extension in ["md", "svg", "css"] {
         files.extend(workspace::files_below(
             &workspace.root().join("docs"),
             extension,
@@ -66,7 +66,9 @@ fn copy(workspace: &Workspace, to: &Path) -> Outcome {
     for file in files {
         let name = file.strip_prefix(workspace.root()).unwrap_or(&file);
         let mut text = workspace::read(&file)?;
-        if name.extension().is_some_and(|extension| extension == "md") {
+        // The summary names the files of the chapters.
+        let is_page = name.extension().is_some_and(|extension| extension == "md");
+        if is_page && !name.ends_with("SUMMARY.md") {
             text = with_links_to(repository, name, &text);
         }
         let copy = to.join(name);

@@ -9,10 +9,13 @@ use serde_json::Value;
 use super::hostile::Liar;
 use super::{LOOK, errors, one_value, process_in};
 
-/// Runs the command with so many descriptors.
+/// Runs the command with so many descriptors, of which it has the standard streams at first.
 fn with_descriptors(most: u32, arguments: &[&str]) -> Output {
-    let line = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
-    std::process::Command::new("sh")
+    let line = format!(
+        "for open in /proc/$$/fd/*; do open=${{open##*/}}; [ $open -gt 2 ] && eval \"exec $open>&-\"; done; \
+         ulimit -n {most}; exec \"$0\" \"$@\""
+    );
+    std::process::Command::new("bash")
         .args(["-c", &line, env!("CARGO_BIN_EXE_ringmq")])
         .args(arguments)
         .stdin(Stdio::null())

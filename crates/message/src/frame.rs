@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::foreign::{Foreign, ForeignMemory, LARGE, large_memory};
 use crate::payload::{INLINE, Payload};
 use crate::properties::{InvalidGroup, Properties};
-use crate::spare::body_memory;
+use crate::spare::{LONG, body_memory};
 
 /// One part of a message: bytes, whether more parts follow, and what is known of the peer that it came from.
 ///
@@ -50,6 +50,11 @@ impl Frame {
             Frame::of(Payload::inline(bytes))
         } else if let Some(frame) = Frame::large(bytes.len(), |to| to.copy_from_slice(bytes)) {
             frame
+        } else if bytes.len() >= LONG
+            && let Ok(mut copy) = body_memory(bytes.len())
+        {
+            copy.extend_from_slice(bytes);
+            Frame::of(Payload::owned(copy))
         } else {
             Frame::of(Payload::shared(Bytes::copy_from_slice(bytes)))
         }

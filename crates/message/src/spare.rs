@@ -8,23 +8,27 @@
 //! One list serves all threads, because a body is often dropped in another thread than the one that made it. No thread waits
 //! for it: a thread that finds the list in use goes to the allocator. That also holds in a forked child.
 
-use std::collections::TryReserveError;
-use std::mem;
+use std::collections::{TryReserveError, VecDeque};
 use std::sync::{Mutex, TryLockError};
+
+use bytes::Bytes;
 
 /// Bytes of the shortest body whose memory is kept. Allocators keep shorter ones themselves.
 pub(crate) const LONG: usize = 64 << 10;
 /// Bytes that are kept at most.
 const KEPT_MOST: usize = 16 << 20;
-/// Bodies that are kept at most.
-const SLOTS: usize = 16;
+/// A body of so many bytes that was sent is not kept: a process that sends a few of them, close to the limit of its cgroup,
+/// would miss the memory more than it gains.
+const SENT_MOST: usize = 1 << 20;
+/// Bodies that are kept at most: as many of the shortest as there are bytes for. A queue of such bodies frees and takes
+/// them in turns of many.
+const SLOTS: usize = KEPT_MOST / LONG;
 
 static SPARE: Mutex<Spare> = Mutex::new(Spare::new());
 
-/// Empty vectors with memory, the oldest first; those behind them have none.
+/// Empty vectors with memory, the oldest first.
 struct Spare {
-    bodies: [Vec<u8>; SLOTS],
-    count: usize,
+    bodies: VecDeque<Vec<u8>>,
     bytes: usize,
 }
 
@@ -63,6 +67,17 @@ pub(crate) fn keep(bytes: Vec<u8>) {
     }
 }
 
+/// Drops a body that was sent to its end, of which no bytes are left. Its memory is kept for another one if nothing else
+/// has it, it is long, and it has less than 1 MiB.
+pub fn drop_sent(bytes: Bytes) {
+    debug_assert!(bytes.is_empty(), "what is left would be copied");
+    // Memory that a vector has is taken over; other owners are dropped.
+    let memory = Vec::from(bytes);
+    if (LONG..SENT_MOST).contains(&memory.capacity()) {
+        keep(memory);
+    }
+}
+
 /// `None` if another thread uses the list.
 fn with<T>(work: impl FnOnce(&mut Spare) -> T) -> Option<T> {
     let mut spare = match SPARE.try_lock() {
@@ -76,8 +91,7 @@ fn with<T>(work: impl FnOnce(&mut Spare) -> T) -> Option<T> {
 impl Spare {
     const fn new() -> Spare {
         Spare {
-            bodies: [const { Vec::new() }; SLOTS],
-            count: 0,
+            bodies: VecDeque::new(),
             bytes: 0,
         }
     }
@@ -85,34 +99,32 @@ impl Spare {
     /// The memory that was dropped last, of those that hold `len` bytes and not more than four times as many.
     fn take(&mut self, len: usize) -> Option<Vec<u8>> {
         let fits = len..=len.saturating_mul(4);
-        let found = self.bodies[..self.count]
-            .iter()
-            .rposition(|body| fits.contains(&body.capacity()))?;
-        Some(self.remove(found))
+        let mut bodies = self.bodies.iter();
+        let found = bodies.rposition(|body| fits.contains(&body.capacity()))?;
+        let bytes = self.bodies.remove(found)?;
+        self.bytes -= bytes.capacity();
+        Some(bytes)
     }
 
     /// Keeps this memory in place of the oldest, if there is too much.
     fn give(&mut self, mut bytes: Vec<u8>) {
-        while self.count == SLOTS || self.bytes + bytes.capacity() > KEPT_MOST {
-            drop(self.remove(0));
+        while (self.bodies.len() >= SLOTS || self.bytes + bytes.capacity() > KEPT_MOST)
+            && let Some(oldest) = self.bodies.pop_front()
+        {
+            self.bytes -= oldest.capacity();
         }
-        bytes.clear();
-        self.bytes += bytes.capacity();
-        self.bodies[self.count] = bytes;
-        self.count += 1;
-    }
-
-    fn remove(&mut self, index: usize) -> Vec<u8> {
-        let bytes = mem::take(&mut self.bodies[index]);
-        self.bodies[index..self.count].rotate_left(1);
-        self.count -= 1;
-        self.bytes -= bytes.capacity();
-        bytes
+        if self.bodies.try_reserve(1).is_ok() {
+            bytes.clear();
+            self.bytes += bytes.capacity();
+            self.bodies.push_back(bytes);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Buf;
+
     use super::*;
 
     #[test]
@@ -135,24 +147,45 @@ mod tests {
         assert!(spare.take(LONG).is_none() && spare.take(5 * LONG + 1).is_none());
         let taken = spare.take(2 * LONG).unwrap();
         assert_eq!(taken.as_ptr(), large);
-        assert_eq!((spare.count, spare.bytes), (0, 0));
+        assert_eq!((spare.bodies.len(), spare.bytes), (0, 0));
     }
 
     #[test]
     fn what_is_kept_has_a_limit_and_the_oldest_goes_first() {
         let mut spare = Spare::new();
-        for number in 0..100 {
+        for number in 0..2 * SLOTS {
             spare.give(Vec::with_capacity(LONG + number));
-            assert!(spare.count <= SLOTS);
+            assert!(spare.bodies.len() <= SLOTS && spare.bytes <= KEPT_MOST);
         }
-        assert_eq!(spare.bodies[SLOTS - 1].capacity(), LONG + 99);
+        assert!(spare.bodies.len() > SLOTS / 2);
+        let newest = spare.bodies.back().unwrap();
+        assert_eq!(newest.capacity(), LONG + 2 * SLOTS - 1);
         for _ in 0..10 {
             spare.give(Vec::with_capacity(KEPT_MOST / 3));
             assert!(spare.bytes <= KEPT_MOST);
         }
-        assert_eq!(spare.count, 3);
+        assert_eq!(spare.bodies.len(), 3);
         spare.give(Vec::with_capacity(KEPT_MOST));
-        assert_eq!((spare.count, spare.bytes), (1, KEPT_MOST));
+        assert_eq!((spare.bodies.len(), spare.bytes), (1, KEPT_MOST));
+    }
+
+    #[test]
+    fn the_memory_of_a_body_that_was_sent_is_used_again() {
+        let is_found = || {
+            let memory = Vec::with_capacity(SENT_MOST - 1);
+            let at = memory.as_ptr();
+            drop_sent(Bytes::from(memory));
+            let found = with(|spare| spare.take(SENT_MOST - 1)).flatten();
+            found.is_some_and(|found| found.as_ptr() == at && found.is_empty())
+        };
+        // Another test may have the list.
+        assert!((0..1000).any(|_| is_found()));
+        // What others have stays theirs.
+        let shared = Bytes::from(vec![7; LONG]);
+        let mut other = shared.clone();
+        other.advance(LONG);
+        drop_sent(other);
+        assert!(shared.iter().all(|&byte| byte == 7));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::iter;
 
 use bytes::{Buf, Bytes};
-use ringmq_message::Frame;
+use ringmq_message::{Frame, drop_sent};
 use zeroize::Zeroizing;
 
 use crate::head::{COMMAND, Framing, Head, MORE, MOST};
@@ -159,8 +159,10 @@ impl Output {
             let part = n.min(splice.payload.len());
             splice.payload.advance(part);
             n -= part;
-            if splice.payload.is_empty() {
-                self.splices.pop_front();
+            if splice.payload.is_empty()
+                && let Some(sent) = self.splices.pop_front()
+            {
+                drop_sent(sent.payload);
             }
         }
         self.tidy();

@@ -81,8 +81,28 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps `len` bytes of `fd` from its start.
+    /// Maps `len` bytes of `fd` from its start, where they can have huge pages.
     pub(crate) fn new(
+        fd: BorrowedFd<'_>,
+        len: usize,
+        writable: bool,
+        mark: &ForkMark,
+    ) -> io::Result<Mapping> {
+        Mapping::at(hint(len), fd, len, writable, mark)
+    }
+
+    /// Maps `len` bytes of `fd` from its start, for which huge pages are of no use: it takes fewer system calls.
+    pub(crate) fn anywhere(
+        fd: BorrowedFd<'_>,
+        len: usize,
+        writable: bool,
+        mark: &ForkMark,
+    ) -> io::Result<Mapping> {
+        Mapping::at(std::ptr::null_mut(), fd, len, writable, mark)
+    }
+
+    fn at(
+        hint: *mut c_void,
         fd: BorrowedFd<'_>,
         len: usize,
         writable: bool,
@@ -94,7 +114,7 @@ impl Mapping {
             ProtFlags::READ
         };
         // SAFETY: a new mapping at an address that is free touches no memory of ours: a hint does not replace a mapping.
-        let start = unsafe { rustix::mm::mmap(hint(len), len, access, MapFlags::SHARED, fd, 0) }?;
+        let start = unsafe { rustix::mm::mmap(hint, len, access, MapFlags::SHARED, fd, 0) }?;
         let Some(address) = NonNull::new(start.cast::<u8>()) else {
             return Err(io::Error::from_raw_os_error(libc::ENOMEM));
         };

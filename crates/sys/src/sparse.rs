@@ -37,7 +37,7 @@ impl SparseMemory {
             |step: &'static str| move |source: io::Error| CreateError::Os { step, len, source };
         let fd = create_memfd(name).map_err(|e| failed("memfd_create")(e.into()))?;
         rustix::fs::ftruncate(&fd, len as u64).map_err(|e| failed("ftruncate")(e.into()))?;
-        let mapping = Mapping::new(fd.as_fd(), len, true, mark).map_err(failed("mmap"))?;
+        let mapping = Mapping::anywhere(fd.as_fd(), len, true, mark).map_err(failed("mmap"))?;
         rustix::fs::fcntl_add_seals(&fd, SEALS).map_err(|e| failed("F_ADD_SEALS")(e.into()))?;
         Ok(SparseMemory {
             mapping,

@@ -8,8 +8,8 @@ use ringmq_sys::{ForkMark, SparseMemory, lock_despite_fork};
 
 use super::layout::{self, LENGTH, NAME, ROW, ROWS};
 
-/// Bytes that are allocated at a time.
-const STEP: usize = 16 << 10;
+/// Bytes that are allocated at a time. Each costs a process its time, whether it has many sockets or one.
+const STEP: usize = 4 << 10;
 
 /// The status page of this process. It is closed with the last handle and the last row.
 #[derive(Debug, Clone)]

@@ -3,11 +3,10 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 use ringmq_ring::{Generation, MappedMut, Owed, WordsMut, words};
-use ringmq_sys::{Epoll, Event, barrier, cpu};
+use ringmq_sys::{Epoll, Event, ThreadKey, barrier, cpu};
 
 use crate::local::{Bell, Bellpull};
 use crate::remote::{Control, LateControl};
@@ -35,7 +34,7 @@ pub struct Sleeper {
     /// Whether the bell may have rings that were not drained.
     dirty: bool,
     /// The thread that sleeps by the present announcement without holding this sleeper.
-    asleep: Option<ThreadId>,
+    asleep: Option<ThreadKey>,
     /// Whether a sleeper can pay for the order at all.
     can_pay: bool,
     /// Messages received, when that was last told, and at the last sleep; and how many sleeps in a row were of the kind
@@ -55,9 +54,16 @@ enum Nap {
     /// ppoll(2), which needs no descriptor, and a drain before the next one. So many sleeps were of this kind.
     Short(u32),
     /// By an epoll instance that tells of each ring once, drained or not; so many rings, at least, were not.
-    Deep(Arc<Epoll>, u32),
+    Deep(Arc<Deep>, u32),
     /// As the first, for good: there is no descriptor for more, or the kernel is too old.
     Only,
+}
+
+/// An epoll instance, and the bell that it tells of, which is open as long as a thread sleeps there.
+#[derive(Debug)]
+struct Deep {
+    epoll: Epoll,
+    _event: Arc<Event>,
 }
 
 /// Sleeps by which a socket without shared memory has shown that it will sleep more often.
@@ -68,10 +74,13 @@ const DRAIN: u32 = 256;
 
 impl Nap {
     /// From now on by an epoll instance, if there can be one.
-    fn deepen(&mut self, event: &Event) {
+    fn deepen(&mut self, event: &Arc<Event>) {
         if let Nap::Short(_) = self {
             *self = match Epoll::of_event(event) {
-                Ok(Some(epoll)) => Nap::Deep(Arc::new(epoll), 0),
+                Ok(Some(epoll)) => {
+                    let _event = Arc::clone(event);
+                    Nap::Deep(Arc::new(Deep { epoll, _event }), 0)
+                }
                 Ok(None) | Err(_) => Nap::Only,
             };
         }
@@ -79,7 +88,7 @@ impl Nap {
 
     /// Before a sleep, when there may be rings: whether they would end it.
     #[inline]
-    fn wants_drain(&mut self, event: &Event) -> bool {
+    fn wants_drain(&mut self, event: &Arc<Event>) -> bool {
         match self {
             Nap::Deep(_, undrained) => {
                 *undrained += 1;
@@ -104,7 +113,7 @@ impl Nap {
     #[inline]
     fn wait(&self, event: &Event, deadline: Option<Instant>) -> io::Result<bool> {
         match self {
-            Nap::Deep(epoll, _) => Ok(!epoll.wait(deadline)?.timed_out),
+            Nap::Deep(deep, _) => Ok(!deep.epoll.wait(deadline)?.timed_out),
             Nap::Short(_) | Nap::Only => event.wait(deadline),
         }
     }
@@ -120,10 +129,15 @@ const SPINS: u32 = 16;
 /// What a thread sleeps on that has announced a sleep and does not hold the sleeper: [`Sleeper::lie_down`].
 #[derive(Debug, Clone)]
 pub struct Sleep {
-    event: Arc<Event>,
-    epoll: Option<Arc<Epoll>>,
+    on: SleepOn,
     /// Sleeps keep ending for nothing.
     pauses: bool,
+}
+
+#[derive(Debug, Clone)]
+enum SleepOn {
+    Bell(Arc<Event>),
+    Deep(Arc<Deep>),
 }
 
 impl Sleep {
@@ -140,9 +154,9 @@ impl Sleep {
                 return Ok(false);
             }
         }
-        match &self.epoll {
-            Some(epoll) => Ok(!epoll.wait(deadline)?.timed_out),
-            None => Ok(self.event.wait(deadline)?),
+        match &self.on {
+            SleepOn::Deep(deep) => Ok(!deep.epoll.wait(deadline)?.timed_out),
+            SleepOn::Bell(event) => Ok(event.wait(deadline)?),
         }
     }
 }
@@ -265,7 +279,7 @@ impl Sleeper {
 
     /// The thread that sleeps by the present announcement while others may hold the sleeper.
     #[inline]
-    pub fn asleep(&self) -> Option<ThreadId> {
+    pub fn asleep(&self) -> Option<ThreadKey> {
         self.asleep
     }
 
@@ -294,12 +308,11 @@ impl Sleeper {
             self.storm.found_news();
         }
         let pauses = again && self.storm.count();
-        self.asleep = Some(thread::current().id());
+        self.asleep = Some(ThreadKey::current());
         Ok(Some(Sleep {
-            event: Arc::clone(&self.event),
-            epoll: match &self.nap {
-                Nap::Deep(epoll, _) => Some(Arc::clone(epoll)),
-                Nap::Short(_) | Nap::Only => None,
+            on: match &self.nap {
+                Nap::Deep(deep, _) => SleepOn::Deep(Arc::clone(deep)),
+                Nap::Short(_) | Nap::Only => SleepOn::Bell(Arc::clone(&self.event)),
             },
             pauses,
         }))
@@ -587,7 +600,7 @@ fn tell_cpu(here: u32, last: &mut u32, told: &mut WordsMut<1>, control: Option<&
 /// If the kernel refuses; nothing is expected.
 pub fn announce<'a>(sleepers: impl Iterator<Item = &'a mut Sleeper>) -> io::Result<()> {
     let mut owed = Owed::Nothing;
-    let here = thread::current().id();
+    let here = ThreadKey::current();
     for sleeper in sleepers {
         sleeper.asleep = Some(here);
         if std::mem::take(&mut sleeper.dirty) {

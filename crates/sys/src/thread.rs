@@ -3,6 +3,34 @@
 use std::collections::BTreeSet;
 use std::io;
 
+/// Tells the threads of this process apart that run at the same time. Another thread may get the key of one that has ended.
+///
+/// Costs an address, where [`std::thread::current`] counts a handle.
+///
+/// ```
+/// use ringmq_sys::ThreadKey;
+///
+/// let here = ThreadKey::current();
+/// assert_eq!(ThreadKey::current(), here);
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| assert_ne!(ThreadKey::current(), here));
+/// });
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThreadKey(usize);
+
+impl ThreadKey {
+    /// The key of the calling thread.
+    #[inline]
+    #[must_use]
+    pub fn current() -> ThreadKey {
+        thread_local! {
+            static PLACE: u8 = const { 0 };
+        }
+        ThreadKey(PLACE.with(|place| std::ptr::from_ref(place).addr()))
+    }
+}
+
 /// CPUs with a greater number than this do not exist on any Linux.
 const MOST_CPU: u32 = 1 << 19;
 

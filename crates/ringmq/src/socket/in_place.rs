@@ -308,6 +308,7 @@ impl Socket {
         into: &mut [MaybeUninit<u8>],
         woken: Woken,
     ) -> Result<usize, RecvError> {
+        self.mark_woken(woken);
         self.recv_bytes(Room::from(into), Patience::Again(woken))
     }
 
@@ -369,6 +370,7 @@ impl Socket {
         frame: &mut Frame,
         woken: Woken,
     ) -> Result<(), RecvError> {
+        self.mark_woken(woken);
         self.recv_to(frame, Patience::Again(woken))
     }
 

@@ -14,13 +14,12 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use ringmq_pattern::Ready;
 use ringmq_pipe::sleeper::{Sleep, Sleeper};
 use ringmq_pipe::waiting::{Slept, Spun};
-use ringmq_sys::Event;
+use ringmq_sys::{Event, ThreadKey};
 
 use crate::socket::Socket;
 use crate::socket::patience::{Ended, Patience, Woken};
@@ -31,7 +30,7 @@ pub(crate) struct Guests {
     /// Whether another thread waits for the lock.
     wanted: Box<dyn Fn() -> bool + Send + Sync>,
     /// Threads that sleep while another has announced a sleep, and the events that wake them. Ringing an event removes it.
-    asleep: Vec<(ThreadId, Arc<Event>)>,
+    asleep: Vec<(ThreadKey, Arc<Event>)>,
     /// The pause that the last call needs.
     pause: Option<Pause>,
 }
@@ -134,13 +133,21 @@ impl Socket {
     /// Ends the sleep of this thread, after a pause, also one of a [`Poller`](crate::Poller), and after one that failed.
     #[doc(hidden)]
     pub fn wake(&mut self) {
-        let here = thread::current().id();
+        let here = ThreadKey::current();
         if self.sleeper.asleep() == Some(here) {
             self.sleeper.awake();
             // The event that has woken this thread may be for the others, and has woken none of them.
             self.ring_guests();
         } else if let Some(sharing) = &mut self.sharing {
             sharing.asleep.retain(|(thread, _)| *thread != here);
+        }
+    }
+
+    /// Marks the peer that most likely has ended a pause with its message, as a wait within a call does.
+    pub(super) fn mark_woken(&mut self, woken: Woken) {
+        let has_slept = woken.ended.is_none() && woken.yields.is_none();
+        if has_slept && !self.more && self.registry.is_here() {
+            self.peers.mark_awaited(&mut self.pattern);
         }
     }
 
@@ -173,13 +180,13 @@ impl Socket {
     /// Whether another thread sleeps by an announcement of this socket.
     pub(crate) fn has_sleeper(&self) -> bool {
         let asleep = self.sleeper.asleep();
-        asleep.is_some_and(|thread| thread != thread::current().id())
+        asleep.is_some_and(|thread| thread != ThreadKey::current())
     }
 
     /// Adds an event that wakes this thread.
     pub(crate) fn add_guest(&mut self, event: &Arc<Event>) {
         if let Some(sharing) = &mut self.sharing {
-            let guest = (thread::current().id(), Arc::clone(event));
+            let guest = (ThreadKey::current(), Arc::clone(event));
             sharing.asleep.push(guest);
         }
     }

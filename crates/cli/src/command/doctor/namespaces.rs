@@ -42,14 +42,17 @@ impl Namespace {
 
     /// Returns true if two processes are in different ones. What cannot be seen is taken for the same.
     pub(crate) fn parts(self, one: i32, other: i32) -> bool {
-        let (one, other) = (self.of(&one.to_string()), self.of(&other.to_string()));
-        one.is_some() && other.is_some() && one != other
+        self.differs(&one.to_string(), &other.to_string())
     }
 
     /// Returns true if a process is in another one than this command.
     pub(crate) fn is_foreign(self, pid: i32) -> bool {
-        let (its, own) = (self.of(&pid.to_string()), self.of("self"));
-        its.is_some() && own.is_some() && its != own
+        self.differs(&pid.to_string(), "self")
+    }
+
+    fn differs(self, one: &str, other: &str) -> bool {
+        let (one, other) = (self.of(one), self.of(other));
+        one.is_some() && other.is_some() && one != other
     }
 
     /// What it means that two processes of one machine are in different ones.

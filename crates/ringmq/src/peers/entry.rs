@@ -126,17 +126,18 @@ impl Entry {
             Next::None => {}
             Next::Local(sender) => self.sender = Outlet::Local(sender),
             Next::Shared(mut shared) => {
-                let unsent = shared.take_unsent();
-                if unsent.is_empty() {
+                let unsent = shared.drain_unsent();
+                if unsent.len() == 0 {
+                    drop(unsent);
                     self.sender = Outlet::Shared(shared);
                     return;
                 }
+                self.sender.push_all(unsent, true);
                 if shared.waits_for_memory() {
                     self.next = Next::Shared(shared);
                 } else {
                     self.carrier = Carrier::Zmtp(ZmtpReason::Resources);
                 }
-                self.sender.push_all(unsent, true);
             }
         }
     }
@@ -154,9 +155,9 @@ impl Entry {
         }
         let whole = !self.is_mid_message();
         let mut local = Outlet::Local(sender);
-        local.push_all(self.sender.take_unsent(), whole);
+        self.sender.hand_unsent(&mut local, whole);
         if let Next::Shared(mut shared) = self.next.take() {
-            local.push_all(shared.take_unsent(), whole);
+            local.push_all(shared.drain_unsent(), whole);
         }
         self.sender = local;
         // The session sends what is left in shared memory.

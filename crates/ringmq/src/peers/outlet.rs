@@ -87,7 +87,7 @@ impl Outlet {
     }
 
     /// Adds the parts of a message: all of them if it is `whole`, else the first ones.
-    pub(crate) fn push_all(&mut self, parts: Vec<Frame>, whole: bool) {
+    pub(crate) fn push_all(&mut self, parts: impl IntoIterator<Item = Frame>, whole: bool) {
         for frame in parts {
             let last = whole && !frame.more();
             self.push(frame, last);
@@ -246,11 +246,10 @@ impl Outlet {
         }
     }
 
-    /// Takes the parts that are not sent.
-    pub(crate) fn take_unsent(&mut self) -> Vec<Frame> {
-        match self {
-            Outlet::Local(_) | Outlet::Closed => Vec::new(),
-            Outlet::Shared(shared) => shared.take_unsent(),
+    /// Adds the parts that are not sent to another end, as [`push_all`](Outlet::push_all) does.
+    pub(crate) fn hand_unsent(&mut self, other: &mut Outlet, whole: bool) {
+        if let Outlet::Shared(shared) = self {
+            other.push_all(shared.drain_unsent(), whole);
         }
     }
 

@@ -324,10 +324,11 @@ impl SharedOutlet {
         self.waits
     }
 
-    /// Takes the parts that are not sent.
-    pub(super) fn take_unsent(&mut self) -> Vec<Frame> {
+    /// Takes the parts that are not sent. The memory that they were in stays for the next ones: while the peer has not
+    /// taken the first memory yet, each message is tried here.
+    pub(super) fn drain_unsent(&mut self) -> std::vec::Drain<'_, Frame> {
         self.waits = false;
-        mem::take(self.parts())
+        self.parts().drain(..)
     }
 
     /// Shows in the status page what was sent.

@@ -96,6 +96,24 @@ impl Frame {
         self.payload = Payload::owned(bytes);
     }
 
+    /// Makes this a frame that holds a copy of `bytes`, without properties, and the last part of a message. Uses the memory
+    /// of this frame as [`take_memory`](Frame::take_memory) does.
+    #[inline(always)]
+    pub fn copy_again(&mut self, bytes: &[u8]) {
+        self.set_properties(None);
+        if bytes.len() <= INLINE {
+            self.payload = Payload::inline(bytes);
+            return;
+        }
+        match self.take_memory(bytes.len()) {
+            Ok(mut memory) => {
+                memory.extend_from_slice(bytes);
+                self.refill(memory);
+            }
+            Err(_) => *self = Frame::copy_from_slice(bytes),
+        }
+    }
+
     /// Empty memory for `len` bytes: the frame's own, if it alone has that, and it is neither too small nor much too
     /// large; the frame is empty then.
     ///
@@ -305,6 +323,12 @@ impl Frame {
     #[inline(always)]
     pub fn share(&mut self) {
         self.payload.share();
+    }
+
+    /// Returns true if the bytes lie in the frame itself, or in memory that it alone has from the allocator.
+    #[inline(always)]
+    pub fn is_owned(&self) -> bool {
+        self.payload.is_owned()
     }
 
     /// Whether others may own the bytes, too.

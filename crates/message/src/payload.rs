@@ -131,6 +131,12 @@ impl Payload {
         self.tag() & tag != 0
     }
 
+    /// Returns true if no `Bytes` and no foreign memory is behind it.
+    #[inline(always)]
+    pub(crate) fn is_owned(&self) -> bool {
+        self.is(INLINE_TAG | OWNED_TAG)
+    }
+
     /// The length of an inline payload.
     #[inline(always)]
     fn inline_len(&self) -> usize {

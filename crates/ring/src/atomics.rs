@@ -43,6 +43,10 @@ pub(crate) use core::sync::atomic::{AtomicPtr as HeapPtr, AtomicU64 as HeapWord}
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicPtr as HeapPtr, AtomicU64 as HeapWord};
 
+/// Bytes that the spare chunks of all rings of elements have. It is a count that orders nothing: the models leave it as it
+/// is in every build.
+pub(crate) static KEPT: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
+
 #[cfg(not(loom))]
 pub(crate) use alloc::sync::Arc;
 #[cfg(loom)]
@@ -97,6 +101,29 @@ impl<T> Place<T> {
         // SAFETY: the caller guarantees that no thread writes, and that there is a value.
         unsafe { &*self.value.get().cast::<T>() }
     }
+
+    /// Puts bytes in the place of a value. A value that was there is forgotten.
+    ///
+    /// # Safety
+    ///
+    /// It is this thread's turn, and the bytes are no more than those of a value.
+    #[inline(always)]
+    pub(crate) unsafe fn put_bytes(&self, bytes: &[u8]) {
+        let to = self.value.get().cast::<u8>();
+        // SAFETY: the caller guarantees that there is room, and that no other thread uses the place.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
+    }
+
+    /// Looks at bytes.
+    ///
+    /// # Safety
+    ///
+    /// It is this thread's turn for as long as the reference lives, and as many bytes were put there.
+    #[inline(always)]
+    pub(crate) unsafe fn look_at_bytes(&self, len: usize) -> &[u8] {
+        // SAFETY: the caller guarantees that no thread writes, and that there are as many.
+        unsafe { core::slice::from_raw_parts(self.value.get().cast(), len) }
+    }
 }
 
 #[cfg(loom)]
@@ -137,5 +164,28 @@ impl<T> Place<T> {
     pub(crate) unsafe fn look(&self) -> &T {
         // SAFETY: says the caller, and loom checks that it is so now.
         self.value.with(|place| unsafe { &*place.cast::<T>() })
+    }
+
+    /// As without loom.
+    ///
+    /// # Safety
+    ///
+    /// As without loom.
+    pub(crate) unsafe fn put_bytes(&self, bytes: &[u8]) {
+        // SAFETY: says the caller, and loom checks.
+        self.value.with_mut(|place| unsafe {
+            core::ptr::copy_nonoverlapping(bytes.as_ptr(), place.cast(), bytes.len())
+        });
+    }
+
+    /// As without loom.
+    ///
+    /// # Safety
+    ///
+    /// As without loom.
+    pub(crate) unsafe fn look_at_bytes(&self, len: usize) -> &[u8] {
+        // SAFETY: says the caller, and loom checks that it is so now.
+        self.value
+            .with(|place| unsafe { core::slice::from_raw_parts(place.cast(), len) })
     }
 }

@@ -84,7 +84,7 @@ mod writer;
 
 pub use announcement::{Generation, GenerationSeen, Look, Owed, Wanted, WantedSeen};
 pub use error::{BadCapacity, ClaimError, Corrupt};
-pub use heap::{Consumer, Producer, elements};
+pub use heap::{BODY_MOST, Consumer, Producer, elements};
 pub use lending::{ENTRIES, Lending, LendingSeen, Lent, Returning};
 pub use mapped::{Mapped, MappedMut};
 pub use memory::{Contiguous, Memory, MemoryBits, MemoryMut};

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use loom::thread;
-use ringmq_ring::elements;
+use ringmq_ring::{Consumer, elements};
 
 /// Runs a model, and says how many executions there were.
 fn explore(run: impl Fn() + Sync + Send + 'static) -> usize {
@@ -101,6 +101,146 @@ fn chunks_go_round() {
             }
             if let Some(element) = consumer.pop() {
                 assert_eq!(*element, 3);
+            }
+        });
+        source.join().unwrap();
+        sink.join().unwrap();
+    });
+    assert!(executions > 10, "{executions}");
+}
+
+/// Takes bytes, if there are some. An element stands for bytes that were refused.
+fn take(consumer: &mut Consumer<u64>) -> Option<Vec<u8>> {
+    match consumer.take_bytes(<[u8]>::to_vec) {
+        None => consumer.pop().map(|number| vec![number as u8]),
+        bytes => bytes,
+    }
+}
+
+/// Bytes, in the slot and behind it, are whole and in order, over chunks that come back.
+#[test]
+fn bodies_go_round() {
+    let executions = explore(|| {
+        let (mut producer, mut consumer) = elements(0_u64);
+        for number in 0..3 {
+            assert!(producer.push_bytes(&[number; 100]));
+            producer.publish();
+        }
+        let source = thread::spawn(move || {
+            for number in 3..6 {
+                let len = if number == 4 { 8 } else { 100 };
+                assert!(producer.push_bytes(&[number; 100][..len]));
+                producer.publish();
+            }
+        });
+        let sink = thread::spawn(move || {
+            for number in 0..3 {
+                assert_eq!(take(&mut consumer), Some(vec![number; 100]));
+            }
+            if let Some(bytes) = take(&mut consumer) {
+                assert_eq!(bytes, [3; 100]);
+                if let Some(bytes) = take(&mut consumer) {
+                    assert_eq!(bytes, [4; 8]);
+                }
+            }
+        });
+        source.join().unwrap();
+        sink.join().unwrap();
+    });
+    assert!(executions > 10, "{executions}");
+}
+
+/// A chunk comes back while its memory is too small, and gets more.
+#[test]
+fn memory_for_bodies_is_made_anew() {
+    let executions = explore(|| {
+        let (mut producer, mut consumer) = elements(0_u64);
+        for _ in 0..3 {
+            assert!(producer.push_bytes(&[1; 20]));
+            producer.publish();
+        }
+        let source = thread::spawn(move || {
+            // The chunk that has room for one line more has none for these, and the next one has.
+            for expected in [false, true] {
+                let pushed = producer.push_bytes(&[2; 200]);
+                assert_eq!(pushed, expected);
+                if !pushed {
+                    producer.push(7);
+                }
+                producer.publish();
+            }
+        });
+        let sink = thread::spawn(move || {
+            for _ in 0..3 {
+                assert_eq!(take(&mut consumer), Some(vec![1; 20]));
+            }
+            if let Some(bytes) = take(&mut consumer) {
+                assert_eq!(bytes, [7]);
+                if let Some(bytes) = take(&mut consumer) {
+                    assert_eq!(bytes, [2; 200]);
+                }
+            }
+        });
+        source.join().unwrap();
+        sink.join().unwrap();
+    });
+    assert!(executions > 10, "{executions}");
+}
+
+/// A group over two chunks is taken back, and the next one is published, while the consumer passes the first chunk.
+#[test]
+fn a_rollback_over_chunks_leaves_no_link() {
+    let executions = explore(|| {
+        let (mut producer, mut consumer) = elements(0);
+        producer.push(Box::new(0));
+        producer.publish();
+        let source = thread::spawn(move || {
+            producer.push(Box::new(9));
+            producer.push(Box::new(9));
+            producer.rollback();
+            for number in 1..4 {
+                producer.push(Box::new(number));
+                producer.publish();
+            }
+        });
+        let sink = thread::spawn(move || {
+            let mut next = 0;
+            for _ in 0..4 {
+                if let Some(element) = consumer.pop() {
+                    assert_eq!(*element, next);
+                    next += 1;
+                }
+            }
+        });
+        source.join().unwrap();
+        sink.join().unwrap();
+    });
+    assert!(executions > 10, "{executions}");
+}
+
+/// The producer takes one of two spare chunks while the consumer adds a third.
+#[test]
+fn spare_chunks_are_taken_while_others_come() {
+    let executions = explore(|| {
+        let (mut producer, mut consumer) = elements(0);
+        for number in 0..7 {
+            producer.push(number);
+        }
+        producer.publish();
+        for number in 0..5 {
+            assert_eq!(consumer.pop(), Some(number));
+        }
+        let source = thread::spawn(move || {
+            for number in 7..11 {
+                producer.push(number);
+                producer.publish();
+            }
+        });
+        let sink = thread::spawn(move || {
+            for number in 5..8 {
+                if let Some(element) = consumer.pop() {
+                    assert_eq!(element, number);
+                }
             }
         });
         source.join().unwrap();

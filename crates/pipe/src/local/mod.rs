@@ -44,6 +44,29 @@ pub fn pipe<T: Send>(mark: u64, to: Waker, from: Waker) -> (Sender<T>, Receiver<
     )
 }
 
+/// As [`pipe`], but [bytes](Sender::push_bytes) can be sent as they are. `make` makes an element of those that are received
+/// as one.
+///
+/// ```
+/// use ringmq_pipe::local::{Waker, pipe_of_bytes};
+///
+/// let (mut sender, mut receiver) = pipe_of_bytes(0, Waker::unset(), Waker::unset(), <[u8]>::to_vec);
+/// assert!(sender.push_bytes(b"job")?);
+/// assert_eq!(receiver.pop(), Some(b"job".to_vec()));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn pipe_of_bytes<T: Send>(
+    mark: u64,
+    to: Waker,
+    from: Waker,
+    make: fn(&[u8]) -> T,
+) -> (Sender<T>, Receiver<T>) {
+    let (mut sender, mut receiver) = pipe(mark, to, from);
+    sender.carry_bytes();
+    receiver.carry_bytes(make);
+    (sender, receiver)
+}
+
 /// As [`pipe`], but each message takes the place of the one before, if that was not received: there is one message at
 /// most, and always room. Messages are of one element; of others, the last element stays.
 ///

@@ -22,6 +22,8 @@ pub struct Receiver<T> {
     waker: Waker,
     /// The place of the last message, in a conflating pipe.
     latest: Option<Taker<T>>,
+    /// Makes an element of bytes, in a pipe that carries them.
+    make: Option<fn(&[u8]) -> T>,
     /// Where the messages that were received are shown.
     shown: Option<Shown>,
 }
@@ -45,6 +47,7 @@ impl<T> Receiver<T> {
             wanted: WantedSeen::new(wanted.into()),
             waker,
             latest: None,
+            make: None,
             shown: None,
         }
     }
@@ -62,6 +65,11 @@ impl<T> Receiver<T> {
         }
     }
 
+    /// Makes this the end of a pipe that carries bytes.
+    pub(super) fn carry_bytes(&mut self, make: fn(&[u8]) -> T) {
+        self.make = Some(make);
+    }
+
     /// Makes this the end of a conflating pipe.
     pub(super) fn conflate(&mut self, latest: Taker<T>) {
         self.latest = Some(latest);
@@ -73,19 +81,35 @@ impl<T> Receiver<T> {
         self.consumer.is_ready() || self.latest.as_ref().is_some_and(Taker::is_ready)
     }
 
-    /// The next element, without taking it. Always `None` in a conflating pipe.
-    #[inline]
-    pub fn peek(&mut self) -> Option<&T> {
-        self.consumer.peek()
-    }
-
     /// Takes the next element. After the last element of a message the caller calls [`done`](Receiver::done).
     #[inline(always)]
     pub fn pop(&mut self) -> Option<T> {
         match self.consumer.pop() {
-            None => self.latest.as_mut()?.take(),
+            None => self.pop_other(),
             element => element,
         }
+    }
+
+    /// As [`pop`](Receiver::pop), for an element that is in the ring as such. `None` in a conflating pipe.
+    #[inline(always)]
+    pub fn pop_element(&mut self) -> Option<T> {
+        self.consumer.pop()
+    }
+
+    /// An element that is not in the ring as such.
+    #[inline(never)]
+    fn pop_other(&mut self) -> Option<T> {
+        match self.make {
+            Some(make) => self.consumer.take_bytes(make),
+            None => self.latest.as_mut()?.take(),
+        }
+    }
+
+    /// As [`pop`](Receiver::pop), for what was sent as [bytes](super::Sender::push_bytes), which `with` gets to see. It is
+    /// the last element of a message. `None` if the next one is an element.
+    #[inline(always)]
+    pub fn take_bytes<R>(&mut self, with: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        self.make.and_then(|_| self.consumer.take_bytes(with))
     }
 
     /// Counts a whole message as received, and gives credit back when a step is complete.

@@ -23,11 +23,16 @@ pub struct Sender<T> {
     waker: Waker,
     /// The place of the last message, in a conflating pipe.
     latest: Option<Putter<T>>,
+    /// Whether the receiver takes bytes.
+    carries_bytes: bool,
     /// Where the messages that were sent are shown.
     shown: Option<Shown>,
 }
 
 impl<T> Sender<T> {
+    /// [Bytes](Sender::push_bytes) that lie in the place of an element, in the cache line that the receiver looks at.
+    pub const SHORT: usize = Producer::<T>::SHORT;
+
     pub(super) fn new(
         producer: Producer<T>,
         mark: u64,
@@ -46,6 +51,7 @@ impl<T> Sender<T> {
             wants: Wanted::new(wants.into()),
             waker,
             latest: None,
+            carries_bytes: false,
             shown: None,
         }
     }
@@ -61,6 +67,17 @@ impl<T> Sender<T> {
         if let Some(shown) = &mut self.shown {
             shown.show(self.sent);
         }
+    }
+
+    /// Makes this the end of a pipe that carries bytes.
+    pub(super) fn carry_bytes(&mut self) {
+        self.carries_bytes = true;
+    }
+
+    /// Returns true if the pipe is one of [bytes](super::pipe_of_bytes).
+    #[inline(always)]
+    pub fn carries_bytes(&self) -> bool {
+        self.carries_bytes
     }
 
     /// Makes this the end of a conflating pipe.
@@ -125,6 +142,23 @@ impl<T> Sender<T> {
         self.sent += 1;
         self.producer.publish();
         self.waker.wake()
+    }
+
+    /// Puts in a copy of bytes as the last element of a message, as [`push`](Sender::push) does. Returns false if the pipe
+    /// does not carry these bytes: they are more than [`BODY_MOST`](ringmq_ring::BODY_MOST), or the pipe is not one of
+    /// [bytes](super::pipe_of_bytes), or there is no room at the moment. The caller makes an element of them then.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Sender::push).
+    #[inline(always)]
+    pub fn push_bytes(&mut self, bytes: &[u8]) -> std::io::Result<bool> {
+        if !self.carries_bytes || !self.producer.push_bytes(bytes) {
+            return Ok(false);
+        }
+        self.sent += 1;
+        self.producer.publish();
+        self.waker.wake().map(|()| true)
     }
 
     /// Same as [`push`](Sender::push), but the receiver sees the message, and is woken, with the next

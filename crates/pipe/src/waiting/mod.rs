@@ -8,6 +8,7 @@ mod spin;
 mod spin_backoff;
 pub(crate) mod storm;
 mod strategy;
+mod turns;
 
 pub use awaited::{Awaited, Company};
 pub use slept::Slept;

@@ -6,6 +6,7 @@ use ringmq_sys::{SignalGate, cpu};
 
 use super::adaptive::{Adaptive, GAP, LONGEST};
 use super::spin_backoff::SpinBackoff;
+use super::turns::Turns;
 use super::{Awaited, Company, Slept, Wait, quota};
 
 /// What is remembered of the waits of a thread that spins: for a half of a bare pipe, for a socket, or for several sockets.
@@ -22,6 +23,8 @@ pub struct Spinner {
     doubt: bool,
     /// Whether to let the peer get ahead.
     backoff: SpinBackoff,
+    /// When to let a peer on the same CPU run instead of sleeping.
+    turns: Turns,
 }
 
 /// What the machine leaves a thread to spin on.
@@ -60,6 +63,7 @@ impl Spinner {
             waited: false,
             doubt: false,
             backoff: SpinBackoff::new(),
+            turns: Turns::new(),
         }
     }
 
@@ -96,7 +100,7 @@ impl Spinner {
         }
         let company = awaited.company(here);
         if company == Company::Here {
-            return Ok(Spun::InVain);
+            return Ok(self.give_way(awaited));
         }
         let leave = match self.leave {
             Some(leave) if leave.quota_allows => leave,
@@ -123,6 +127,21 @@ impl Spinner {
             return Ok(Spun::Found);
         }
         self.spin_on(strategy, awaited, deadline)
+    }
+
+    /// Lets the peers run that share this CPU, if that pays. A signal in that time does not end the call, as in a short spin.
+    fn give_way<A: Awaited>(&mut self, awaited: &mut A) -> Spun {
+        if !self.turns.begin(awaited.received()) || awaited.is_wanted() {
+            return Spun::InVain;
+        }
+        let start = Instant::now();
+        std::thread::yield_now();
+        self.turns.end(start.elapsed());
+        if look_once(awaited) {
+            Spun::Found
+        } else {
+            Spun::InVain
+        }
     }
 
     /// Spins with an eye on the clock.

@@ -2,7 +2,7 @@
 
 use ringmq_message::Frame;
 use ringmq_pattern::Kind;
-use ringmq_pipe::local::{Announcement, Receiver, Sender, Waker, conflating, pipe};
+use ringmq_pipe::local::{Announcement, Receiver, Sender, Waker, conflating, pipe, pipe_of_bytes};
 use ringmq_pipe::status::layout;
 
 use crate::mail::row::{RowOrNone, shown};
@@ -50,6 +50,26 @@ pub(crate) fn direction(
     } else {
         pipe(mark, to, from)
     }
+}
+
+/// One direction of a pipe between two sockets. Short bodies travel as bytes: a frame that one thread makes and another
+/// drops keeps the allocator busy.
+pub(crate) fn between_sockets(
+    conflates: bool,
+    mark: u64,
+    to: Waker,
+    from: Waker,
+) -> (Sender<Frame>, Receiver<Frame>) {
+    if conflates {
+        conflating(to, from)
+    } else {
+        pipe_of_bytes(mark, to, from, owned)
+    }
+}
+
+/// A frame that has a copy of these bytes for itself.
+fn owned(bytes: &[u8]) -> Frame {
+    Frame::try_copy(bytes).unwrap_or_else(|_| Frame::copy_from_slice(bytes))
 }
 
 /// The direction from a socket to its session, which the row of the connection shows.

@@ -31,6 +31,8 @@ pub(super) struct Entry {
     pub(super) far_marks: Option<Marks>,
     /// A part with more to follow was read.
     pub(super) mid_message: bool,
+    /// A part was read since the last one was written, or none was written yet.
+    pub(super) converses: bool,
     /// The far end is gone.
     pub(super) gone: bool,
     pub(super) reading: Reading,
@@ -46,6 +48,10 @@ pub(super) struct Entry {
 
 /// The sending end that takes the place of the present one.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it becomes the outlet, which has no box"
+)]
 pub(super) enum Next {
     /// None does.
     None,

@@ -25,7 +25,8 @@ impl Peers {
             return Ok(());
         };
         if entry.next.is_none() {
-            entry.sender.push_slice(bytes)?;
+            let converses = mem::take(&mut entry.converses);
+            entry.sender.push_slice(bytes, converses)?;
         } else {
             entry.push_to_next(Frame::try_copy(bytes)?, true);
         }
@@ -99,7 +100,8 @@ impl Peers {
         };
         let last = !frame.more();
         if entry.next.is_none() {
-            entry.sender.push_from(frame, last);
+            let converses = mem::take(&mut entry.converses);
+            entry.sender.push_from(frame, last, converses);
         } else {
             let mut frame = mem::take(frame);
             frame.set_properties(None);
@@ -131,6 +133,7 @@ impl Peers {
         match pop(&mut entry.receiver) {
             Some(part) => {
                 entry.mid_message = more(&part);
+                entry.converses = true;
                 if !entry.mid_message {
                     entry.receiver.done();
                     self.received += 1;

@@ -124,6 +124,7 @@ impl Peers {
             far,
             far_marks: None,
             mid_message: false,
+            converses: true,
             gone: false,
             reading: Reading::ByPattern,
             unreadable: false,

@@ -13,6 +13,10 @@ use crate::peers::shared_outlet::SharedOutlet;
 
 /// The sending end of a peer's pipe.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "each message goes to the large one, and a box would be one more line to load"
+)]
 pub(crate) enum Outlet {
     /// To a socket of this process, or to a session.
     Local(local::Sender<Frame>),
@@ -94,14 +98,20 @@ impl Outlet {
         }
     }
 
-    /// Like [`push`](Outlet::push), out of a frame whose contents afterwards are not specified.
+    /// Like [`push`](Outlet::push), out of a frame whose contents afterwards are not specified. `converses` is as in
+    /// [`push_slice`](Outlet::push_slice).
     #[inline(always)]
-    pub(crate) fn push_from(&mut self, frame: &mut Frame, last: bool) {
-        if last
-            && let Outlet::Shared(shared) = self
-            && shared.push_last_from(frame)
-        {
-            return;
+    pub(crate) fn push_from(&mut self, frame: &mut Frame, last: bool, converses: bool) {
+        if last {
+            let sent = match self {
+                Outlet::Shared(shared) => shared.push_last_from(frame),
+                // The memory of a short body stays with this thread's allocator.
+                Outlet::Local(sender) => frame.is_owned() && push_bytes(sender, frame, converses),
+                Outlet::Closed => false,
+            };
+            if sent {
+                return;
+            }
         }
         let mut frame = mem::take(frame);
         // The frame may be part of a message that was received.
@@ -110,16 +120,23 @@ impl Outlet {
     }
 
     /// Adds a copy of these bytes as the last part of a message, and sends it. They become a frame only if they have to
-    /// wait.
+    /// wait, or if they stay in this process and are not sent as bytes. `converses` says that the peer has sent something
+    /// since the last message to it.
     ///
     /// # Errors
     ///
     /// If there is no memory for that frame. The part was not added.
     #[inline(always)]
-    pub(crate) fn push_slice(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
+    pub(crate) fn push_slice(
+        &mut self,
+        bytes: &[u8],
+        converses: bool,
+    ) -> Result<(), TryReserveError> {
         match self {
-            Outlet::Local(_) => {
-                self.push(Frame::try_copy(bytes)?, true);
+            Outlet::Local(sender) => {
+                if !push_bytes(sender, bytes, converses) {
+                    self.push(Frame::try_copy(bytes)?, true);
+                }
                 Ok(())
             }
             Outlet::Shared(shared) => shared.push_slice(bytes),
@@ -260,6 +277,20 @@ impl Outlet {
             _ => None,
         }
     }
+}
+
+/// Sends a last part as bytes, within the process. Returns false if it has to be a frame.
+///
+/// In a stream, memory that one thread takes from the allocator and another gives back costs more than the copy. In a
+/// conversation the memory of a message that was received serves the answer, which the cache of this CPU has already: there
+/// longer bytes are frames (docs/performance.md, "Bodies within a process").
+#[inline(always)]
+fn push_bytes(sender: &mut local::Sender<Frame>, bytes: &[u8], converses: bool) -> bool {
+    if !sender.carries_bytes() || (converses && bytes.len() > local::Sender::<Frame>::SHORT) {
+        return false;
+    }
+    // A peer that cannot be woken finds the message with its next call.
+    !matches!(sender.push_bytes(bytes), Ok(false))
 }
 
 /// A frame of `len` bytes, to which `fill` writes. They are zeros, or, for a long one, those of an earlier body. A long one

@@ -17,6 +17,16 @@ pub fn receive_some(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usize
     Ok(received)
 }
 
+/// Returns true if the other end has closed the stream, and nothing is left to receive. Takes nothing out.
+#[must_use]
+pub fn is_at_end(socket: BorrowedFd<'_>) -> bool {
+    let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+    match rustix::net::recv(socket, &mut [0; 1], flags) {
+        Ok((received, _)) => received == 0,
+        Err(errno) => !matches!(errno, Errno::AGAIN | Errno::INTR),
+    }
+}
+
 /// Sends as much of `pieces` as there is room for, without sleeping, and without `SIGPIPE`. At most
 /// 1,024 pieces go at once.
 ///

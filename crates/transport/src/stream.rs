@@ -1,7 +1,7 @@
 //! A connection: bytes, and who is at its ends.
 
 use std::io::{self, IoSlice};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
@@ -95,6 +95,19 @@ impl Stream {
         }
     }
 
+    /// The addresses of a tcp connection, ours first. `None` over ipc, and if the kernel does not know them any more.
+    #[must_use]
+    pub fn tcp_ends(&self) -> Option<[SocketAddr; 2]> {
+        let Inner::Tcp(socket) = &self.inner else {
+            return None;
+        };
+        let ends = [socket.local_addr(), socket.peer_addr()];
+        let [Ok(own), Ok(peer)] = ends else {
+            return None;
+        };
+        Some([own.as_socket()?, peer.as_socket()?])
+    }
+
     /// Our end, for monitors: `tcp://192.0.2.1:40000`; `ipc://` alone for the end that connected.
     /// Empty if the kernel does not know any more.
     #[must_use]
@@ -110,6 +123,12 @@ impl Stream {
         SockRef::from(self)
             .peer_addr()
             .map_or_else(|_| String::new(), |peer| text(&peer))
+    }
+}
+
+impl From<ringmq_sys::Stream> for Stream {
+    fn from(unix: ringmq_sys::Stream) -> Stream {
+        Stream::ipc(unix)
     }
 }
 

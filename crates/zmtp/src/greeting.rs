@@ -5,8 +5,8 @@
 //!
 //! ```text
 //!   0      1        9     10     11     12          32         33      64
-//!   | 0xff | padding | 0x7f | major | minor | mechanism | as-server | zeros |
-//!   |----------------------|-------|---------------------------------------|
+//!   | 0xff | padding | 0x7f | major | minor | mechanism | as-server | filler |
+//!   |----------------------|-------|----------------------------------------|
 //!    at once                after 10   after 11 bytes of the peer's
 //! ```
 
@@ -19,6 +19,8 @@ use crate::settings::{Mechanism, Settings};
 const SIGNATURE: usize = 10;
 /// The place of the peer's role.
 const AS_SERVER: usize = 32;
+/// The place of what has no meaning.
+const FILLER: usize = 33;
 /// Bytes of a greeting.
 const LEN: usize = 64;
 /// Bytes of the greeting of ZMTP 2.0.
@@ -38,8 +40,8 @@ pub(crate) enum Spoken {
     Unversioned,
     /// ZMTP 1.0 or 2.0, with a greeting.
     Older { revision: u8, socket_type: u8 },
-    /// Ours, or a later one.
-    Current { minor: u8 },
+    /// Ours, or a later one. `is_kin`: the filler is that of our greeting, and not of zeros.
+    Current { minor: u8, is_kin: bool },
 }
 
 impl Greeting {
@@ -91,8 +93,8 @@ impl Greeting {
                         socket_type: self.bytes[SIGNATURE + 1],
                     }));
                 }
-                LEN => return self.finish(&settings.mechanism).map(Some),
-                _ if !self.is_older() => output.push(&last_stage(&settings.mechanism)),
+                LEN => return self.finish(settings).map(Some),
+                _ if !self.is_older() => output.push(&last_stage(settings)),
                 _ if settings.takes_older() => output.push(&[u8::from(settings.socket_type)]),
                 _ => {
                     let revision = self.bytes[SIGNATURE];
@@ -116,7 +118,8 @@ impl Greeting {
         self.len == goal
     }
 
-    fn finish(&self, mechanism: &Mechanism) -> Result<Spoken, Error> {
+    fn finish(&self, settings: &Settings) -> Result<Spoken, Error> {
+        let mechanism = &settings.mechanism;
         let theirs = &self.bytes[12..32];
         if *theirs != padded(mechanism) {
             let end = theirs.iter().position(|byte| *byte == 0);
@@ -133,7 +136,9 @@ impl Greeting {
             [3, 0] => 0,
             _ => 1,
         };
-        Ok(Spoken::Current { minor })
+        let is_kin = !settings.filler.is_empty()
+            && self.bytes[FILLER..] == last_stage(settings)[FILLER - SIGNATURE - 1..];
+        Ok(Spoken::Current { minor, is_kin })
     }
 }
 
@@ -146,10 +151,14 @@ fn padded(mechanism: &Mechanism) -> [u8; 20] {
 }
 
 /// All from the minor version on.
-fn last_stage(mechanism: &Mechanism) -> [u8; LEN - SIGNATURE - 1] {
+fn last_stage(settings: &Settings) -> [u8; LEN - SIGNATURE - 1] {
+    let mechanism = &settings.mechanism;
     let mut bytes = [0; LEN - SIGNATURE - 1];
     bytes[0] = 1;
     bytes[1..21].copy_from_slice(&padded(mechanism));
     bytes[21] = u8::from(mechanism.is_server());
+    for (byte, filler) in bytes[22..].iter_mut().zip(&settings.filler) {
+        *byte = *filler;
+    }
     bytes
 }

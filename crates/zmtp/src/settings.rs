@@ -6,6 +6,9 @@ use crate::authenticate::Login;
 use crate::keys::{KeyPair, PublicKey, Random};
 use ringmq_message::Kind;
 
+/// Bytes of a greeting behind the role.
+const FILLER: usize = 31;
+
 /// What one end of a connection wants.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -16,6 +19,11 @@ pub struct Settings {
     pub routing_id: Vec<u8>,
     /// More properties for the peer, such as `X-Key`. Names have 1 to 255 bytes.
     pub metadata: Vec<(String, Vec<u8>)>,
+    /// What stands behind the role in the greeting, where RFC 37 has zeros that peers ignore; at most 31 bytes, and empty for
+    /// zeros. A peer whose greeting has the same bytes there is told `filler_metadata`, too.
+    pub filler: Vec<u8>,
+    /// More properties, for a peer with the same `filler` only. Nothing but the filler tells other peers of them.
+    pub filler_metadata: Vec<(String, Vec<u8>)>,
     /// The longest payload, in bytes, that a frame of the peer's may have; `None` for any.
     pub max_message: Option<u64>,
     /// Whether and how to find out that the peer has gone; `None` for not at all.
@@ -48,6 +56,8 @@ impl Settings {
             socket_type,
             routing_id: Vec::new(),
             metadata: Vec::new(),
+            filler: Vec::new(),
+            filler_metadata: Vec::new(),
             max_message: None,
             heartbeat: None,
             handshake_timeout: Some(Duration::from_secs(30)),
@@ -81,18 +91,19 @@ impl Settings {
                 return Err(BadSettings::Login { len });
             }
         }
-        let names = self.metadata.iter().map(|(name, _)| name);
+        let len = self.filler.len();
+        if len > FILLER {
+            return Err(BadSettings::Filler { len });
+        }
+        let properties = || self.metadata.iter().chain(&self.filler_metadata);
+        let names = properties().map(|(name, _)| name);
         for name in names.chain(&self.extensions) {
             if name.is_empty() || name.len() > 255 {
                 return Err(BadSettings::Name { len: name.len() });
             }
         }
         // RFC 37, The NULL Security Mechanism: a value has 31 bits for its size.
-        match self
-            .metadata
-            .iter()
-            .find(|(_, value)| value.len() >> 31 != 0)
-        {
+        match properties().find(|(_, value)| value.len() >> 31 != 0) {
             Some((_, value)) => Err(BadSettings::Value { len: value.len() }),
             None => Ok(()),
         }
@@ -119,6 +130,12 @@ pub enum BadSettings {
     #[error("a user name or password of {len} bytes: it has at most 255")]
     Login {
         /// Bytes in the longer of them.
+        len: usize,
+    },
+    /// The filler of the greeting is too long.
+    #[error("a filler of {len} bytes: it has at most 31")]
+    Filler {
+        /// Bytes in it.
         len: usize,
     },
     /// The name of a property or command is empty or too long.

@@ -138,7 +138,11 @@ impl Connection {
     /// The peer's greeting has come.
     fn greeted(&mut self, spoken: Spoken) -> Result<(), Error> {
         let (early, framing) = match spoken {
-            Spoken::Current { minor } => {
+            Spoken::Current { minor, is_kin } => {
+                let more = std::mem::take(&mut self.settings.filler_metadata);
+                if is_kin {
+                    self.settings.metadata.extend(more);
+                }
                 let (handshake, step) = Handshake::new(&self.settings, &mut self.output)?;
                 let early = Early::Handshake {
                     minor,

@@ -25,7 +25,7 @@ pub enum Pattern {
 pub enum Face {
     /// ringmq by its Rust interface.
     Rust,
-    /// The same without shared memory: ipc is ZMTP over a Unix socket.
+    /// The same without shared memory: ZMTP over a Unix or tcp socket.
     Plain,
     /// ringmq by its C interface: a `libzmq.so` that is loaded at run time.
     C,

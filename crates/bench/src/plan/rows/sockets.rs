@@ -108,7 +108,7 @@ fn spinning(pin: Pin) -> Vec<Vec<Spec>> {
 fn sides(spec: &Spec, pattern: Pattern, waits: &[Wait]) -> Vec<Spec> {
     let of = |face| spec.clone().with_sockets(Sockets { pattern, face });
     let mut rows = vec![of(Face::Stock)];
-    if spec.transport == Transport::ZmqIpc {
+    if matches!(spec.transport, Transport::ZmqIpc | Transport::ZmqTcp) {
         rows.push(of(Face::Plain));
     }
     rows.extend(waits.iter().map(|wait| of(Face::Rust).with_wait(*wait)));
@@ -125,7 +125,7 @@ fn round_trips(place: Place) -> Vec<Vec<Spec>> {
             let spec = spec.with_size(PAYLOAD).with_pin(place.pin);
             let waits: &[Wait] = match (apart, transport) {
                 // Elsewhere a spinning side keeps the CPU from the I/O thread or from the other side.
-                (true, Transport::ZmqInproc | Transport::ZmqIpc) => &Wait::ALL,
+                (true, _) => &Wait::ALL,
                 _ => &[Wait::Park, Wait::Adaptive],
             };
             blocks.push(sides(&spec, pattern, waits));

@@ -14,7 +14,7 @@ use crate::run::sockets::talk::{Body, Choice, SOCKETS, Sockets, Talk};
 #[derive(Debug, Clone)]
 pub(crate) struct Ours(ringmq::Context);
 
-/// A context of `ringmq` whose ipc connections stay on ZMTP.
+/// A context of `ringmq` whose connections stay on ZMTP.
 #[derive(Debug, Clone)]
 pub(crate) struct Plain(ringmq::Context);
 

@@ -103,7 +103,9 @@ pub use context::{ArenaOptions, ArenaUsage, Context};
 pub use error::{
     EndpointError, OptionError, RecvError, SendError, SocketError, TerminateError, UnsentError,
 };
-pub use mail::{Carrier, Connection, EventKind, HandshakeFailure, MonitorEvent, ZmtpReason};
+pub use mail::{
+    Carrier, Connection, EventKind, HandshakeFailure, MonitorEvent, SharedMemory, ZmtpReason,
+};
 pub use monitor::{Monitor, MonitorError};
 pub use poller::{Interest, Item, PollError, Poller, Readiness};
 pub use proxy::{Proxy, ProxyEnd, ProxyError, proxy};

@@ -10,7 +10,7 @@ use ringmq_pipe::status::Page;
 use ringmq_sys::{ForkMark, ThreadOptions};
 
 use crate::error::{EndpointError, SocketError, TerminateError};
-use crate::mail::{Command, WeakWatch};
+use crate::mail::{Command, SharedMemory, WeakWatch};
 use crate::names::SharedNames;
 use crate::reactor::crew::Place;
 use crate::reactor::{Lingering, Reactors};
@@ -52,8 +52,8 @@ struct Inside {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Defaults {
     pub(crate) wait: Wait,
-    /// Whether ipc connections may use shared memory.
-    pub(crate) share: bool,
+    /// Which connections may use shared memory.
+    pub(crate) share: SharedMemory,
     /// Whether ipc connections that cannot use shared memory are refused.
     pub(crate) require: bool,
     /// Whether peers of ZMTP 1.0 and 2.0 are accepted.

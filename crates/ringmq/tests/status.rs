@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use ringmq::status::{Connection, Phase, Snapshot, Socket, Waiting, Watcher};
-use ringmq::{Carrier, Context, Kind, Wait, ZmtpReason};
+use ringmq::{Carrier, Context, Kind, SharedMemory, Wait, ZmtpReason};
 use ringmq_testing::soon;
 
 /// The sockets of this process, of one context of this test.
@@ -119,6 +119,7 @@ fn a_connection_in_shared_memory_says_so_and_what_waits() {
 #[test]
 fn a_connection_over_tcp_says_why_it_is_there() {
     let context = Context::new().unwrap();
+    context.set_shared_memory(SharedMemory::Ipc);
     let mut server = context.socket(Kind::Rep).unwrap();
     let mut client = context.socket(Kind::Req).unwrap();
     server.bind("tcp://127.0.0.1:*").unwrap();
@@ -134,7 +135,7 @@ fn a_connection_over_tcp_says_why_it_is_there() {
         bound.received.messages == 3 && connected.received.messages == 3
     });
     for connection in [&bound, &connected] {
-        assert_eq!(connection.carrier, Carrier::Zmtp(ZmtpReason::NotIpc));
+        assert_eq!(connection.carrier, Carrier::Zmtp(ZmtpReason::TurnedOff));
         assert_eq!((connection.sent.messages, connection.dropped), (3, 0));
         // Greeting, READY and three messages.
         assert!(connection.sent.bytes > Some(64) && connection.received.bytes > Some(64));

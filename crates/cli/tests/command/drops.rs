@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, Kind, SocketOptions};
+use ringmq::{Carrier, Context, Kind, SharedMemory, SocketOptions};
 use ringmq_testing::{Actor, listen, role, role_args, say, soon, spawn_role, until, watchdog};
 use serde_json::Value;
 
@@ -18,6 +18,7 @@ fn publisher() {
     let args = role_args();
     let (endpoint, is_shared) = (&args[0], args[1] == "shm");
     let context = Context::new().unwrap();
+    context.set_shared_memory(SharedMemory::Ipc);
     let options = SocketOptions::new().send_hwm(10);
     let mut publisher = context.socket_with(Kind::Pub, &options).unwrap();
     publisher.connect(endpoint).unwrap();

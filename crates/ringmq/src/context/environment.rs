@@ -5,22 +5,22 @@ use std::ffi::OsString;
 use ringmq_pipe::Wait;
 use ringmq_pipe::blocks::ArenaMemory;
 
+use crate::mail::SharedMemory;
 use crate::registry::Defaults;
 
-/// Values of `RINGMQ_SHM`, in any case: whether ipc connections use shared memory, and whether those that cannot are
+/// Values of `RINGMQ_SHM`, in any case: which connections use shared memory, and whether ipc connections that cannot are
 /// refused.
-const SHARES: [(&str, (bool, bool)); 10] = [
-    ("on", (true, false)),
-    ("1", (true, false)),
-    ("yes", (true, false)),
-    ("true", (true, false)),
-    // Over ipc alone. No other transport has shared memory yet.
-    ("ipc", (true, false)),
-    ("require", (true, true)),
-    ("off", (false, false)),
-    ("0", (false, false)),
-    ("no", (false, false)),
-    ("false", (false, false)),
+const SHARES: [(&str, (SharedMemory, bool)); 10] = [
+    ("on", (SharedMemory::On, false)),
+    ("1", (SharedMemory::On, false)),
+    ("yes", (SharedMemory::On, false)),
+    ("true", (SharedMemory::On, false)),
+    ("ipc", (SharedMemory::Ipc, false)),
+    ("require", (SharedMemory::On, true)),
+    ("off", (SharedMemory::Off, false)),
+    ("0", (SharedMemory::Off, false)),
+    ("no", (SharedMemory::Off, false)),
+    ("false", (SharedMemory::Off, false)),
 ];
 
 /// Words for yes and no, in any case.
@@ -48,8 +48,8 @@ const VERSIONS: [(&str, bool); 3] = [("3", false), ("2", true), ("1", true)];
 /// The variables of ringmq. One that is empty counts as one that is not set.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Environment {
-    /// `RINGMQ_WAIT`: how calls wait; adaptive by default. `RINGMQ_SHM`: whether ipc connections use shared memory, which
-    /// they do by default, or are refused without it. `RINGMQ_ZMTP`: whether older peers are accepted; they are not by default.
+    /// `RINGMQ_WAIT`: how calls wait; adaptive by default. `RINGMQ_SHM`: which connections use shared memory, by
+    /// default those over ipc and within this machine over tcp; whether those over ipc are refused without it. `RINGMQ_ZMTP`: whether older peers are accepted; they are not by default.
     pub(crate) defaults: Defaults,
     /// `RINGMQ_IN_PLACE`: whether a C program reads long messages where its peers have put them; it does not by default.
     pub(crate) in_place: bool,
@@ -78,7 +78,7 @@ impl Environment {
         let status = switch("RINGMQ_STATUS");
         let standard = ArenaMemory::default();
         let share = choose("RINGMQ_SHM", value("RINGMQ_SHM"), &SHARES, &mut refused);
-        let (share, require) = share.unwrap_or((true, false));
+        let (share, require) = share.unwrap_or((SharedMemory::On, false));
         let wait = choose("RINGMQ_WAIT", value("RINGMQ_WAIT"), &WAITS, &mut refused);
         let older = choose("RINGMQ_ZMTP", value("RINGMQ_ZMTP"), &VERSIONS, &mut refused);
         Environment {
@@ -137,7 +137,7 @@ mod tests {
             let environment = of(&[("RINGMQ_SHM", no), ("RINGMQ_LOG", no)]);
             assert_eq!(
                 (environment.defaults.share, environment.log),
-                (false, Some(false))
+                (SharedMemory::Off, Some(false))
             );
             assert!(environment.refused.is_empty());
         }
@@ -145,7 +145,7 @@ mod tests {
             let environment = of(&[("RINGMQ_SHM", yes), ("RINGMQ_LOG", yes)]);
             assert_eq!(
                 (environment.defaults.share, environment.log),
-                (true, Some(true))
+                (SharedMemory::On, Some(true))
             );
             assert!(environment.refused.is_empty());
         }
@@ -171,12 +171,18 @@ mod tests {
 
     #[test]
     fn shared_memory_is_required_by_a_word_of_its_own() {
-        for (word, require) in [("require", true), ("Require", true), ("ipc", false)] {
+        for (word, share, require) in [
+            ("require", SharedMemory::On, true),
+            ("Require", SharedMemory::On, true),
+            ("ipc", SharedMemory::Ipc, false),
+        ] {
             let environment = of(&[("RINGMQ_SHM", word)]);
-            let Defaults {
-                share, require: is, ..
-            } = environment.defaults;
-            assert_eq!((share, is), (true, require), "{word}");
+            let defaults = environment.defaults;
+            assert_eq!(
+                (defaults.share, defaults.require),
+                (share, require),
+                "{word}"
+            );
             assert!(environment.refused.is_empty());
         }
     }
@@ -201,7 +207,7 @@ mod tests {
         let default = Environment {
             defaults: Defaults {
                 wait: Wait::Adaptive,
-                share: true,
+                share: SharedMemory::On,
                 require: false,
                 accept_older: false,
             },
@@ -224,7 +230,8 @@ mod tests {
             ("RINGMQ_LOG", "debug"),
         ]);
         assert_eq!(environment.defaults.wait, Wait::Adaptive);
-        assert!(environment.defaults.share && environment.log.is_none());
+        assert_eq!(environment.defaults.share, SharedMemory::On);
+        assert_eq!(environment.log, None);
         assert_eq!(
             environment.refused,
             [

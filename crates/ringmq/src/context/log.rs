@@ -16,6 +16,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::context::environment::Environment;
+use crate::mail::SharedMemory;
 use crate::registry::Defaults;
 
 /// Prints events of ringmq up to a level, one a line.
@@ -89,8 +90,9 @@ pub(crate) fn begin(environment: &Environment) {
         }
         let shared_memory = match (share, require) {
             (_, true) => "required",
-            (true, false) => "true",
-            (false, false) => "false",
+            (SharedMemory::On, _) => "true",
+            (SharedMemory::Ipc, _) => "ipc",
+            (SharedMemory::Off, _) => "false",
         };
         tracing::info!(
             version = %env!("CARGO_PKG_VERSION"),

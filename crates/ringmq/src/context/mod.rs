@@ -15,6 +15,7 @@ pub use arena::{ArenaOptions, ArenaUsage};
 use crate::block::BlockMut;
 use crate::context::environment::Environment;
 use crate::error::{SocketError, TerminateError};
+use crate::mail::SharedMemory;
 use crate::mail::row::defaults_code;
 use crate::registry::{Defaults, Registry};
 use crate::socket::{Socket, SocketOptions};
@@ -63,7 +64,7 @@ impl Context {
         };
         if let Some(page) = &page {
             let Defaults { wait, share, .. } = environment.defaults;
-            page.set_defaults(defaults_code(wait, share));
+            page.set_defaults(defaults_code(wait, share != SharedMemory::Off));
         }
         let registry = Registry::new(environment.defaults, page)?;
         Ok(Context {
@@ -183,8 +184,10 @@ impl Context {
         self.registry.change(|state| state.defaults.wait = wait);
     }
 
-    /// Sets whether the ipc connections of later sockets use shared memory when the peer can, too; true by default.
-    pub fn set_shared_memory(&self, share: bool) {
+    /// Sets which connections of later sockets use shared memory when the peer can, too: by default those over ipc, and
+    /// those over tcp whose peer is on this machine.
+    pub fn set_shared_memory(&self, share: impl Into<SharedMemory>) {
+        let share = share.into();
         self.registry.change(|state| state.defaults.share = share);
     }
 

@@ -38,6 +38,9 @@ pub enum ZmtpReason {
     RefusedByPeer(RefusalReason),
     /// The peer that shared memory with this side is gone.
     PeerGone,
+    /// A tcp peer with an address of this machine has not shown that nothing is between: a forwarder is, or the peer is in
+    /// another network namespace, or belongs to another user, or has not answered in time.
+    Unproven,
 }
 
 impl Carrier {
@@ -67,13 +70,16 @@ impl fmt::Display for ZmtpReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ZmtpReason::Undecided => f.write_str("nothing else was agreed upon yet"),
-            ZmtpReason::NotIpc => f.write_str("it is no ipc connection"),
+            ZmtpReason::NotIpc => f.write_str("the peer may be on another machine"),
             ZmtpReason::TurnedOff => f.write_str("shared memory is turned off here"),
             ZmtpReason::NotOffered => f.write_str("the peer offers no shared memory"),
             ZmtpReason::Resources => f.write_str("descriptors, memory or mappings run short here"),
             ZmtpReason::Refused(why) => write!(f, "refused here, for {why}"),
             ZmtpReason::RefusedByPeer(why) => write!(f, "refused by the peer, for {why}"),
             ZmtpReason::PeerGone => f.write_str("the peer in shared memory is gone"),
+            ZmtpReason::Unproven => {
+                f.write_str("the peer has not shown that nothing is between it and this side")
+            }
         }
     }
 }

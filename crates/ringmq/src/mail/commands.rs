@@ -290,15 +290,16 @@ impl Link {
     }
 
     /// Takes a peer back that the socket has not seen, and would receive nothing from: the memory of peers that have come
-    /// and gone does not wait for the next call of the socket. `gave_nothing`: no message of the peer waits in its pipe.
+    /// and gone does not wait for the next call of the socket. `gave_nothing`: no message of the peer waits in its pipe,
+    /// and none can be in shared memory.
     /// Returns false if the socket is to be told that the peer is gone.
     pub(crate) fn takes_back(&self, id: PipeId, gave_nothing: bool) -> bool {
         let only_sends = matches!(
             self.kind,
             Kind::Pub | Kind::Radio | Kind::Push | Kind::Scatter
         );
-        // What is in shared memory, or in a pipe that conflates, is not counted.
-        let counts = self.sharing.is_none() && !self.conflates.receiving;
+        // What is in a pipe that conflates is not counted.
+        let counts = !self.conflates.receiving;
         let receives_nothing = only_sends || (counts && gave_nothing);
         if !receives_nothing {
             return false;

@@ -16,6 +16,7 @@ mod reply;
 mod required;
 pub(crate) mod row;
 mod shared;
+mod shared_memory;
 mod spare;
 mod watch;
 
@@ -36,5 +37,6 @@ pub(crate) use notices::Notices;
 pub(crate) use reply::Reply;
 pub(crate) use row::RowOrNone;
 pub(crate) use shared::{Downgrade, Unsent, Upgrade};
+pub use shared_memory::SharedMemory;
 pub(crate) use spare::Spare;
 pub(crate) use watch::{Sink, Watch, WeakWatch};

@@ -98,6 +98,7 @@ pub(crate) fn carrier_code(carrier: Carrier) -> u64 {
             ZmtpReason::Refused(why) => (2, 5, Some(why)),
             ZmtpReason::RefusedByPeer(why) => (2, 6, Some(why)),
             ZmtpReason::PeerGone => (2, 7, None),
+            ZmtpReason::Unproven => (2, 8, None),
         },
     };
     let refusal = refusal.map_or(0, RefusalReason::code);
@@ -118,6 +119,7 @@ pub(crate) fn carrier_of(state: u64) -> Option<Carrier> {
             5 => ZmtpReason::Refused(refusal),
             6 => ZmtpReason::RefusedByPeer(refusal),
             7 => ZmtpReason::PeerGone,
+            8 => ZmtpReason::Unproven,
             _ => return None,
         }),
         3 => Carrier::SharedMemory,
@@ -288,12 +290,13 @@ mod tests {
             Carrier::Zmtp(ZmtpReason::Refused(RefusalReason::OtherUser)),
             Carrier::Zmtp(ZmtpReason::RefusedByPeer(refusal)),
             Carrier::Zmtp(ZmtpReason::PeerGone),
+            Carrier::Zmtp(ZmtpReason::Unproven),
         ] {
             let place = Phase::Ready as u64 | (Side::Bound as u64) << SIDE;
             assert_eq!(carrier_of(place | carrier_code(carrier)), Some(carrier));
         }
         assert_eq!(carrier_of(0), None);
         assert_eq!(carrier_of(u64::MAX), None);
-        assert_eq!(carrier_of(2 << CARRIER | 8 << REASON), None);
+        assert_eq!(carrier_of(2 << CARRIER | 9 << REASON), None);
     }
 }

@@ -4,6 +4,7 @@ mod block_care;
 mod datagrams;
 mod dialing;
 mod listening;
+mod rendezvous;
 mod sessions;
 mod watching;
 
@@ -20,13 +21,14 @@ use slab::Slab;
 use crate::mail::{Order, PipeId};
 use crate::names::SharedNames;
 use crate::reactor::event_loop::block_care::BlockCare;
+use crate::reactor::event_loop::rendezvous::Rendezvous;
 use crate::reactor::numbers::{
-    NUMBERS, listener_number, process_number, session_number, udp_number,
+    NUMBERS, guest_number, listener_number, process_number, session_number, tcp_number, udp_number,
 };
 use crate::reactor::processes::Processes;
 use crate::reactor::resolver::Resolver;
 use crate::reactor::timers::Timers;
-use crate::reactor::{Beginning, Crew, Lingering, WAKE};
+use crate::reactor::{Beginning, Crew, Lingering, RENDEZVOUS, WAKE};
 use crate::session::broken::Broken;
 use crate::session::supply::Supplies;
 use crate::session::{Io, Session};
@@ -68,6 +70,7 @@ pub(crate) struct EventLoop {
     /// When connections were last asked to go back to ZMTP.
     pub(crate) relieved: Option<Instant>,
     blocks: BlockCare,
+    rendezvous: Rendezvous,
 }
 
 impl EventLoop {
@@ -104,6 +107,7 @@ impl EventLoop {
             stopping: false,
             relieved: None,
             blocks: BlockCare::new(beginning.waker),
+            rendezvous: Rendezvous::default(),
         }
     }
 
@@ -238,6 +242,10 @@ impl EventLoop {
         if token == WAKE {
             return;
         }
+        if token == RENDEZVOUS {
+            self.receive_guests();
+            return;
+        }
         let slot = token.0 / NUMBERS;
         if token.0 != session_number(slot) {
             self.happened_elsewhere(token.0, event);
@@ -274,6 +282,10 @@ impl EventLoop {
             }
         } else if number == udp_number(slot) {
             self.udp_happened(slot, event);
+        } else if number == tcp_number(slot) {
+            self.tcp_happened(slot);
+        } else if number == guest_number(slot) {
+            self.guest_happened(slot);
         }
     }
 
@@ -285,6 +297,10 @@ impl EventLoop {
         }
         if number == udp_number(slot) {
             self.udp_due(slot);
+            return;
+        }
+        if number == guest_number(slot) {
+            self.dismiss(slot);
             return;
         }
         let now = self.now();

@@ -33,6 +33,8 @@ use crate::reactor::resolver::Resolver;
 
 /// What wakes the reactor.
 const WAKE: Token = Token(usize::MAX);
+/// Of the Unix socket to which the other ends of tcp connections come.
+const RENDEZVOUS: Token = Token(usize::MAX - 1);
 
 /// A handle to the I/O threads, which end with it.
 #[derive(Debug)]

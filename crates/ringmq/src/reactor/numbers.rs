@@ -1,7 +1,7 @@
-//! The numbers of sessions, listeners, processes and udp sockets among events and timers, by their slots.
+//! The numbers of sessions, listeners, processes, udp sockets and guests among events and timers, by their slots.
 
 /// Numbers of one slot.
-pub(crate) const NUMBERS: usize = 4;
+pub(crate) const NUMBERS: usize = 6;
 
 /// Of a session, among events and timers.
 pub(crate) fn session_number(slot: usize) -> usize {
@@ -21,4 +21,14 @@ pub(crate) fn process_number(slot: usize) -> usize {
 /// Of a udp socket, among events and timers.
 pub(crate) fn udp_number(slot: usize) -> usize {
     slot * NUMBERS + 3
+}
+
+/// Of the tcp socket of a session that has gone over to a Unix socket, among events.
+pub(crate) fn tcp_number(slot: usize) -> usize {
+    slot * NUMBERS + 4
+}
+
+/// Of a guest at the rendezvous, among events and timers.
+pub(crate) fn guest_number(slot: usize) -> usize {
+    slot * NUMBERS + 5
 }

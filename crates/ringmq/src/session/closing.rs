@@ -29,7 +29,13 @@ impl Session {
             return Next::Nothing;
         }
         match &self.io {
-            Io::Open(open) if open.stream.shutdown(std::net::Shutdown::Write).is_ok() => {
+            Io::Open(open)
+                if open
+                    .passage
+                    .writer()
+                    .shutdown(std::net::Shutdown::Write)
+                    .is_ok() =>
+            {
                 let until = Instant::now() + FAREWELL;
                 self.until = Some(self.until.map_or(until, |other| other.min(until)));
                 Next::Timer(self.until)

@@ -39,6 +39,8 @@ pub(crate) struct Driver {
     pub(crate) switch: Switch,
     /// Shared memory cannot be used with this peer, which has broken its protocol.
     pub(crate) turned_off: bool,
+    /// A connection of the session has had ends in shared memory, where messages are not counted.
+    has_met: bool,
     /// The sender in shared memory, until the messages for an older peer are sent: its mark does not count those.
     sender: Option<(remote::Sender, Witness)>,
     /// The receiver in shared memory, until SWITCH. If the peer dies before that, there is a gap between the last message
@@ -138,6 +140,7 @@ impl Driver {
         Driver {
             switch: Switch::new(Err(Why::TurnedOff)),
             turned_off: false,
+            has_met: false,
             sender: None,
             receiver: None,
             witness: None,
@@ -201,6 +204,7 @@ impl Driver {
             Action::Meet => {
                 if let Some(met) = handoff.meet(wire.stream, link, &ends.waker, &ends.row, supplies)
                 {
+                    self.has_met = true;
                     let (sends, receives) = (met.sender.is_some(), met.receiver.is_some());
                     (self.sender, self.receiver) = (met.sender, met.receiver);
                     self.news.extend(met.process.map(News::Watch));
@@ -424,6 +428,11 @@ impl Driver {
         })));
     }
 
+    /// Returns true if messages may have come in shared memory.
+    pub(crate) fn has_met(&self) -> bool {
+        self.has_met
+    }
+
     /// Queues that the handshake is done.
     pub(crate) fn ready(&mut self) {
         self.news.push_back(News::Ready);
@@ -486,6 +495,7 @@ fn encoded(frame: switch::Frame) -> Option<[u8; remote::FRAME]> {
 fn reason(why: Why) -> ZmtpReason {
     match why {
         Why::NotIpc => ZmtpReason::NotIpc,
+        Why::Unproven => ZmtpReason::Unproven,
         Why::TurnedOff => ZmtpReason::TurnedOff,
         Why::Resources => ZmtpReason::Resources,
         Why::NotOffered => ZmtpReason::NotOffered,

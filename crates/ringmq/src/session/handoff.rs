@@ -74,9 +74,6 @@ pub(crate) fn possible(
     stream: &Stream,
     short: bool,
 ) -> Result<(), Why> {
-    if stream.unix().is_none() {
-        return Err(Why::NotIpc);
-    }
     if sharing.is_none() {
         return Err(Why::TurnedOff);
     }

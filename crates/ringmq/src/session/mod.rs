@@ -7,8 +7,10 @@ pub(crate) mod driver;
 pub(crate) mod ends;
 pub(crate) mod fallback;
 pub(crate) mod handoff;
+pub(crate) mod introduction;
 pub(crate) mod kinds;
 pub(crate) mod origin;
+pub(crate) mod passage;
 pub(crate) mod process;
 pub(crate) mod readiness;
 pub(crate) mod session_events;
@@ -29,10 +31,11 @@ use crate::session::broken::Broken;
 use crate::session::driver::{Driver, PollBackoff};
 use crate::session::ends::Ends;
 use crate::session::handoff::possible;
+use crate::session::introduction::{Introduction, Place, Secret, is_within_machine};
 use crate::session::origin::Origin;
 use crate::session::stream::{Open, Turn, Worked};
 use crate::session::supply::Supplies;
-use crate::switch::Input;
+use crate::switch::{Input, Why};
 
 /// A peer that is connected, or is to be.
 #[derive(Debug)]
@@ -93,6 +96,8 @@ pub(crate) enum Next {
 pub(crate) struct Context<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) token: Token,
+    /// Of a tcp socket whose connection has gone over to a Unix socket.
+    pub(crate) tcp_token: Token,
     /// Room to read into.
     pub(crate) scratch: &'a mut [u8],
     pub(crate) supplies: &'a mut Supplies,
@@ -134,27 +139,63 @@ impl Session {
         matches!(&self.origin, Origin::Dialed(dialed) if dialed.disconnected)
     }
 
-    /// Begins with a stream. `short`: memory or descriptors have run short lately.
+    /// Returns true if nothing that the peer has sent waits to be received.
+    pub(crate) fn gave_nothing(&self) -> bool {
+        self.ends.gave_nothing() && !self.driver.has_met()
+    }
+
+    /// Begins with a stream. `short`: memory or descriptors have run short lately. `ticket`: the number of this session, for
+    /// peers that come to `place`, which is asked for if such a peer may come.
     pub(crate) fn open(
         &mut self,
         stream: Stream,
         short: bool,
+        (ticket, place): (u64, impl FnOnce() -> Option<Place>),
         registry: &Registry,
         token: Token,
         now: Duration,
     ) -> Next {
         let connected = matches!(self.origin, Origin::Dialed(_));
-        let offer = self.link.sharing.as_ref();
-        let offer = offer.filter(|_| !self.driver.turned_off);
-        self.driver.begin(possible(offer, &stream, short));
+        let mut possible = self.possible(&stream, short);
+        let mut introduction = None;
+        if possible.is_ok() && stream.unix().is_none() {
+            introduction = introduce(ticket, connected, place);
+            if introduction.is_none() {
+                possible = Err(Why::Resources);
+            }
+        }
+        self.driver.begin(possible);
         let offers = self.driver.switch.offers_property();
-        let mut open = Box::new(Open::new(stream, &self.link, connected, offers, now));
+        let introduction = introduction.as_ref();
+        let mut open = Box::new(Open::new(
+            stream,
+            &self.link,
+            connected,
+            offers,
+            introduction,
+            now,
+        ));
         if open.register(registry, token).is_err() {
             return Next::Rest;
         }
-        self.tell_open(&open.stream);
+        self.tell_open(open.passage.known());
         self.io = Io::Open(open);
         Next::Enqueue
+    }
+
+    /// Returns the reason if this side cannot share memory on a new connection.
+    fn possible(&self, stream: &Stream, short: bool) -> Result<(), Why> {
+        let offer = self.link.sharing.as_ref();
+        let offer = offer.filter(|_| !self.driver.turned_off);
+        if stream.unix().is_none() {
+            let ends = stream.tcp_ends();
+            // A proxy may be of this machine, and the peer is behind it.
+            let proxied = matches!(&self.origin, Origin::Dialed(dialed) if dialed.is_proxied());
+            if self.link.is_raw() || proxied || !ends.is_some_and(is_within_machine) {
+                return Err(Why::NotIpc);
+            }
+        }
+        possible(offer, stream, short)
     }
 
     /// Works on the stream, up to a turn's worth.
@@ -162,6 +203,7 @@ impl Session {
         let Context {
             registry,
             token,
+            tcp_token,
             scratch,
             supplies,
             names,
@@ -187,6 +229,7 @@ impl Session {
         self.ends.show();
         open.show(&self.ends.row);
         let asked = open.ask_for_room(registry, token);
+        open.watch_streams(registry, token, tcp_token);
         let courier = open.handoff.courier();
         if let Some(news) = courier.map(ringmq_pipe::remote::Courier::news) {
             self.tell_of_bodies(news);
@@ -212,7 +255,8 @@ impl Session {
         let driver = &mut self.driver;
         // Nothing is offered once the stream is closed for writing.
         let offer = driver.switch.deadline().filter(|_| !self.told);
-        let deadlines = [open.connection.deadline(), offer];
+        let step = open.passage.deadline().filter(|_| !self.told);
+        let deadlines = [open.connection.deadline(), offer, step];
         let deadline = deadlines.into_iter().flatten().min();
         let backoff = match &mut driver.unsent {
             Some(unsent) => Some(&mut unsent.backoff),
@@ -236,4 +280,21 @@ impl Session {
             outbound.set_mark(marks.sending);
         }
     }
+}
+
+/// What READY of this side says, so that the connection may go over from tcp; `None` if it cannot, for want of descriptors or
+/// random bytes.
+fn introduce(
+    ticket: u64,
+    connected: bool,
+    place: impl FnOnce() -> Option<Place>,
+) -> Option<Introduction> {
+    Some(Introduction {
+        place: match connected {
+            true => None,
+            false => Some(place()?),
+        },
+        ticket,
+        secret: Secret::new()?,
+    })
 }

@@ -22,11 +22,14 @@ pub(crate) struct Dialed {
 }
 
 impl Dialed {
+    /// Returns true if a proxy makes the connection.
+    pub(crate) fn is_proxied(&self) -> bool {
+        self.options.socks_proxy.is_some() && matches!(self.endpoint, Endpoint::Tcp(_))
+    }
+
     /// Returns true if a failed attempt is the last one. As in libzmq, a proxy that refuses, or is refused, does not end the
     /// attempts.
     pub(crate) fn ends_after(&self, error: &DialError) -> bool {
-        let proxied = self.options.socks_proxy.is_some();
-        let direct = !proxied || !matches!(self.endpoint, Endpoint::Tcp(_));
-        direct && self.stop.ends_after(error, self.disconnected)
+        !self.is_proxied() && self.stop.ends_after(error, self.disconnected)
     }
 }

@@ -75,15 +75,15 @@ impl Session {
                 ..Identity::default()
             };
         };
-        let unix = open.stream.unix();
+        let known = open.passage.known();
         Identity {
             endpoint,
             // The endpoint of a dialer over tcp may be the name of a host.
-            peer: match unix {
-                None if self.addresses.connects => open.stream.remote_endpoint(),
+            peer: match known.unix() {
+                None if self.addresses.connects => known.remote_endpoint(),
                 _ => self.addresses.remote.clone(),
             },
-            credentials: unix.and_then(|unix| unix.peer_cred().ok()),
+            credentials: open.credentials(),
         }
     }
 
@@ -131,7 +131,7 @@ impl Session {
             return;
         }
         let peer = match &self.io {
-            Io::Open(open) => open.stream.unix().and_then(|unix| unix.peer_cred().ok()),
+            Io::Open(open) => open.credentials(),
             _ => None,
         };
         let reason = match carrier {
@@ -181,7 +181,7 @@ impl Session {
     /// Warns that a connection whose context requires shared memory is without it.
     pub(crate) fn warn(&self, why: ZmtpReason, message: &'static str) {
         let peer = match &self.io {
-            Io::Open(open) => open.stream.unix().and_then(|unix| unix.peer_cred().ok()),
+            Io::Open(open) => open.credentials(),
             _ => None,
         };
         let reason = why.to_string();
@@ -289,7 +289,7 @@ impl Session {
         let Io::Open(open) = &self.io else {
             return Retry::Again;
         };
-        let fd = open.stream.as_raw_fd();
+        let fd = open.passage.known().as_raw_fd();
         let handshaking = !open.is_handshake_done();
         if let Broken::NotShared(reason) = why {
             self.log_refused(*reason);

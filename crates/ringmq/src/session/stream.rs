@@ -1,6 +1,7 @@
 //! One peer over a byte stream: ZMTP on one side, the pipe of the socket on the other.
 
 mod authentication;
+mod crossing;
 mod input;
 mod output;
 
@@ -22,6 +23,8 @@ use crate::session::carry;
 use crate::session::driver::{Driver, Site, Wire};
 use crate::session::ends::Ends;
 use crate::session::handoff::Handoff;
+use crate::session::introduction::{self, Introduction};
+use crate::session::passage::Passage;
 use crate::session::supply::Supplies;
 use crate::session::zap::Exchange;
 use crate::switch::Input;
@@ -32,11 +35,13 @@ const TURNS: usize = 16;
 /// A stream that stands, and its ZMTP.
 #[derive(Debug)]
 pub(crate) struct Open {
-    pub(crate) stream: Stream,
+    pub(crate) passage: Passage,
     pub(crate) connection: Connection,
     /// What the kernel has told, and we have not used up.
     pub(crate) readable: bool,
     pub(crate) writable: bool,
+    /// This side has dialed.
+    connected: bool,
     /// Bytes that were read, and that the socket had no room for.
     leftover: Vec<u8>,
     used: usize,
@@ -111,29 +116,39 @@ pub(crate) enum Worked {
 }
 
 impl Open {
-    /// `connected`: this side has dialed. `offers`: its READY has the property of shared memory.
+    /// `connected`: this side has dialed. `offers`: its READY has the property of shared memory. `introduction`: what that
+    /// says to go over from tcp.
     pub(crate) fn new(
         stream: Stream,
         link: &Link,
         connected: bool,
         offers: bool,
+        introduction: Option<&Introduction>,
         now: Duration,
     ) -> Open {
         let mut settings = link.settings.clone();
         if offers {
-            let version = carry::VERSION.to_vec();
-            settings
-                .metadata
-                .push((carry::PROPERTY.to_owned(), version));
+            let mut properties = vec![(carry::PROPERTY.to_owned(), carry::VERSION.to_vec())];
             settings.extensions.push(carry::COMMAND.to_owned());
+            match introduction {
+                None => settings.metadata.append(&mut properties),
+                // What is on this machine may be anything: other peers see no property that they do not know.
+                Some(introduction) => {
+                    properties.push((introduction::PROPERTY.to_owned(), introduction.encode()));
+                    settings.extensions.push(introduction::MOVE.to_owned());
+                    settings.filler = introduction::FILLER.to_vec();
+                    settings.filler_metadata = properties;
+                }
+            }
         }
         Open {
-            stream,
+            passage: Passage::new(stream, introduction.map(|own| own.secret)),
             connection: Connection::new(settings, now),
             // A listening peer has nothing to send yet. If there is data all the same, an event reports it once the
             // stream is registered.
             readable: !connected,
             writable: true,
+            connected,
             leftover: Vec::new(),
             used: 0,
             in_midst: false,
@@ -175,7 +190,7 @@ impl Open {
     /// The parts that actions of the switch need.
     pub(crate) fn wire(&mut self) -> Wire<'_> {
         Wire {
-            stream: &self.stream,
+            stream: self.passage.writer(),
             connection: &mut self.connection,
             handoff: &mut self.handoff,
             properties: self.properties.as_ref(),
@@ -203,9 +218,9 @@ impl Open {
             return;
         };
         let mut properties = Peer::properties(peer);
-        let address = self.stream.peer_address();
+        let address = self.passage.known().peer_address();
         properties.set(names::PEER_ADDRESS, address.as_bytes());
-        properties.set_source(Some(self.stream.as_raw_fd()));
+        properties.set_source(Some(self.passage.known().as_raw_fd()));
         let properties = Arc::new(properties);
         self.properties = Some(Arc::clone(&properties));
         self.connection.set_properties(Some(properties));
@@ -224,6 +239,9 @@ impl Open {
         }
         if self.exchange.is_some() {
             self.hear_verdict(ends, turn)?;
+        }
+        if self.passage.has_steps() {
+            self.step(ends, turn)?;
         }
         for _ in 0..TURNS {
             let took = self.take_input(ends, turn, scratch)?;
@@ -258,7 +276,7 @@ impl Open {
             if !self.readable {
                 return Ok(Worked::Idle);
             }
-            match self.stream.read(scratch) {
+            match self.passage.reader().read(scratch) {
                 Ok(0) => return Err(Broken::Closed),
                 Ok(_) => {}
                 Err(error) => drop(self.unread(error)?),
@@ -272,6 +290,9 @@ impl Open {
         let switch = &turn.driver.switch;
         if !self.connection.is_ready() {
             return self.sleep_until_verdict(ends);
+        }
+        if self.passage.owes_move() && !ends.out_midst {
+            return false;
         }
         ends.announcement.arm();
         // The end of what the socket sends by us comes like a message, and wakes like one.

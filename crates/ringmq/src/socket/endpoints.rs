@@ -17,7 +17,7 @@ use crate::mail::pipes::{session_pipe, session_row};
 use crate::mail::row::{self, Side};
 use crate::mail::{
     Carrier, Conflates, Connect, EventKind, Link, Listen, MonitorEvent, Order, PipeId, RowOrNone,
-    SharedOffer, ZmtpReason,
+    SharedMemory, SharedOffer, ZmtpReason,
 };
 use crate::socket::Socket;
 use crate::socket::transports::Use;
@@ -282,7 +282,7 @@ impl Socket {
         let listener = listener()?;
         let actual = listener.endpoint().to_string();
         let fd = listener.as_raw_fd();
-        let link = self.link(matches!(listener.endpoint(), Endpoint::Ipc(_)));
+        let link = self.link(Some(listener.endpoint()));
         let number = self.registry.names().lock().pipe_id().0;
         let listen = Listen {
             number,
@@ -317,7 +317,7 @@ impl Socket {
         let place = self.registry.place(self.options.affinity)?;
         let post = place.post();
         let id = self.registry.names().lock().pipe_id();
-        let link = self.link(matches!(parsed, Endpoint::Ipc(_)));
+        let link = self.link(Some(&parsed));
         let immediate = link.immediate;
         let carrier = Carrier::Zmtp(ZmtpReason::Undecided);
         let row = session_row(&link, Side::Connected, carrier, endpoint);
@@ -379,7 +379,7 @@ impl Socket {
 
     /// Why no connection of this socket can use shared memory; `None` if ipc connections can.
     fn unshared(&self) -> Option<&'static str> {
-        if self.options.get_shared_memory() != Some(true) {
+        if self.options.shares_nothing() {
             return Some("it is turned off for this socket");
         }
         // A ring keeps all messages.
@@ -393,8 +393,11 @@ impl Socket {
         is_raw.then_some("the socket has no messages but streams")
     }
 
-    /// What the sessions of an endpoint need of this socket. With `may_share` they can move to shared memory.
-    pub(super) fn link(&mut self, may_share: bool) -> Link {
+    /// What the sessions of an endpoint need of this socket. `endpoint`: that of a byte stream.
+    pub(super) fn link(&mut self, endpoint: Option<&Endpoint>) -> Link {
+        let is_ipc = matches!(endpoint, Some(Endpoint::Ipc(_)));
+        let over_tcp = self.options.get_shared_memory() == Some(SharedMemory::On);
+        let may_share = is_ipc || over_tcp && matches!(endpoint, Some(Endpoint::Tcp(_)));
         let is_raw = self.pattern.is_raw();
         let mechanism = self.options.security.mechanism();
         let control = if may_share && self.unshared().is_none() {
@@ -432,7 +435,7 @@ impl Socket {
                 control,
                 limit: self.options.share_limit,
                 own_arena: self.registry.share_own_arena(),
-                required: self.options.require_shared.then(Arc::default),
+                required: (is_ipc && self.options.require_shared).then(Arc::default),
             }),
             watch: self.watch.clone(),
             row: self.row.clone(),

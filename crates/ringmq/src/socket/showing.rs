@@ -11,7 +11,7 @@ impl Socket {
     pub(super) fn begin_to_show(&mut self) {
         self.row = self.registry.page().and_then(Page::row);
         if let Some(row) = &self.row {
-            let share = self.options.get_shared_memory() == Some(true);
+            let share = !self.options.shares_nothing();
             row::socket_row(row, self.kind(), self.options.in_force_wait(), share);
         }
         self.sleeper.show_in(self.row.clone());
@@ -20,7 +20,7 @@ impl Socket {
     /// Shows how the socket waits from now on.
     pub(super) fn show_wait(&self) {
         if let Some(row) = &self.row {
-            let share = self.options.get_shared_memory() == Some(true);
+            let share = !self.options.shares_nothing();
             row::set_wait(row, self.kind(), self.options.in_force_wait(), share);
         }
     }

@@ -26,7 +26,7 @@ impl Socket {
         let socket = open(address, &self.options.transport)?;
         let post = place.post();
         let id = self.registry.names().lock().pipe_id();
-        let link = self.link(false);
+        let link = self.link(None);
         let endpoint = socket.endpoint().to_string();
         let side = match self.kind() {
             Kind::Radio => Side::Connected,

@@ -7,9 +7,9 @@ use super::{Action, Frame, RESOURCES, Receiving, Sending, Short, Switch, Why};
 /// The age of a connection at which this side offers shared memory, as soon as something happens on it. Two offers take
 /// about 0.1 ms, and the first one makes the socket's page: a peer that asks once and goes would pay for that
 /// (docs/performance.md).
-const RIPE: Duration = Duration::from_millis(1);
+pub(crate) const RIPE: Duration = Duration::from_millis(1);
 /// The age at which it offers although nothing happens. A timer of 1 ms would be the CPU's next event each time.
-const OVERRIPE: Duration = Duration::from_millis(20);
+pub(crate) const OVERRIPE: Duration = Duration::from_millis(20);
 /// Descriptors that come with an offer, at most, and with a segment.
 const OF_OFFER: usize = 3;
 const OF_SEGMENT: usize = 1;

@@ -34,8 +34,8 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-pub(crate) use agreement::Agreement;
 use agreement::Ours;
+pub(crate) use agreement::{Agreement, OVERRIPE, RIPE};
 pub(crate) use receiving::Receiving;
 pub(crate) use sending::Sending;
 
@@ -72,8 +72,10 @@ enum Yields {
 /// Why messages go by ZMTP. The numbers are codes of refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Why {
-    /// The endpoint is not `ipc://`.
+    /// The peer may be on another machine.
     NotIpc,
+    /// A tcp peer has not shown that it is on this machine, and that nothing is between.
+    Unproven,
     /// The application has turned shared memory off, or the peer has broken its protocol before.
     TurnedOff,
     /// This side is short of memory, descriptors or mappings.

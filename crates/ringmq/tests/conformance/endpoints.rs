@@ -216,7 +216,7 @@ fn messages_wait_for_a_peer_that_comes_back(world: &World) {
 
 fn a_wildcard_is_a_place_of_its_own(world: &World) {
     let wildcard = match world.carrier {
-        crate::world::Carrier::Tcp => "tcp://127.0.0.1:*",
+        crate::world::Carrier::Tcp | crate::world::Carrier::SharedTcp => "tcp://127.0.0.1:*",
         _ => "ipc://*",
     };
     let mut pulls = [(); 2].map(|()| {

@@ -37,6 +37,11 @@ macro_rules! rules {
                 fn shared_memory() {
                     run(stringify!($rule), Carrier::SharedMemory, super::$rule);
                 }
+
+                #[test]
+                fn shared_tcp() {
+                    run(stringify!($rule), Carrier::SharedTcp, super::$rule);
+                }
             }
         )+
     };

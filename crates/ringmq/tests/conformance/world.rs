@@ -11,15 +11,17 @@ use ringmq_testing::{ReservedPort, Scratch, soon, until, watchdog};
 pub(crate) enum Carrier {
     /// Within the process.
     Inproc,
-    /// ZMTP over tcp.
+    /// ZMTP over tcp: the context does not share memory.
     Tcp,
     /// ZMTP over ipc: the context does not share memory.
     Ipc,
     /// ipc in shared memory.
     SharedMemory,
+    /// tcp in shared memory.
+    SharedTcp,
 }
 
-use Carrier::{Inproc, Ipc, SharedMemory, Tcp};
+use Carrier::{Inproc, Ipc, SharedMemory, SharedTcp, Tcp};
 
 const KERNEL: &str = "the kernel takes some of the messages for a peer that does not read, and how many is its affair";
 const NO_SESSION: &str = "a pipe within the process has no session: nothing connects again, and no handshake is waited for";
@@ -61,7 +63,7 @@ pub(crate) const EXCEPTIONS: &[(&str, &[Carrier], &str)] = &[
     ),
     (
         "what_is_no_reply_is_dropped",
-        &[Tcp, Ipc, SharedMemory],
+        &[Tcp, Ipc, SharedMemory, SharedTcp],
         "such a message ends the connection of a REQ (`what_is_no_reply_ends_the_connection_of_a_req`)",
     ),
     (
@@ -118,7 +120,7 @@ struct Places {
 impl World {
     fn new(carrier: Carrier) -> World {
         let context = Context::new().unwrap();
-        context.set_shared_memory(carrier == SharedMemory);
+        context.set_shared_memory(matches!(carrier, SharedMemory | SharedTcp));
         World {
             carrier,
             context,
@@ -135,7 +137,7 @@ impl World {
         match self.carrier {
             Inproc => format!("inproc://{name}"),
             Ipc | SharedMemory => format!("ipc://{}", self.scratch.path(&name)),
-            Tcp => {
+            Tcp | SharedTcp => {
                 let port = ReservedPort::new();
                 let endpoint = format!("tcp://127.0.0.1:{}", port.number());
                 places.ports.push(port);
@@ -212,7 +214,7 @@ impl World {
         carriers.all(|carrier| match self.carrier {
             Inproc => carrier == ringmq::Carrier::Inproc,
             Tcp | Ipc => matches!(carrier, ringmq::Carrier::Zmtp(_)),
-            SharedMemory => carrier == ringmq::Carrier::SharedMemory,
+            SharedMemory | SharedTcp => carrier == ringmq::Carrier::SharedMemory,
         })
     }
 
@@ -221,7 +223,7 @@ impl World {
     pub(crate) fn until_arrived(&self, socket: &mut Socket, before: u64, count: u64) {
         until(|| match self.carrier {
             // They were there when they were sent, but for the first one in shared memory.
-            Inproc | SharedMemory => true,
+            Inproc | SharedMemory | SharedTcp => true,
             Tcp | Ipc => self.arrived(socket) == before + count,
         });
     }

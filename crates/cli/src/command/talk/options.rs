@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ringmq::{
-    Context, Heartbeat, IpcFilter, Keepalive, Kind, OptionError, ReconnectStop, SetOption, Socket,
-    SocketOptions, SocksProxy, Subnet, Wait,
+    Context, Heartbeat, IpcFilter, Keepalive, Kind, OptionError, ReconnectStop, SetOption,
+    SharedMemory, Socket, SocketOptions, SocksProxy, Subnet, Wait,
 };
 
 use crate::command::outcome::Failure;
@@ -393,9 +393,12 @@ const KNOWN: &[Known] = &[
         let bytes = size(value)? as u64;
         plan.change(|options| options.shared_limit(bytes))
     }),
-    known!("shared_memory", TRUTH, |plan, value| {
-        let on = truth(value)?;
-        plan.change(|options| options.shared_memory(on))
+    known!("shared_memory", "0, 1 or ipc", |plan, value| {
+        let share = match value {
+            "ipc" => SharedMemory::Ipc,
+            _ => SharedMemory::from(truth(value)?),
+        };
+        plan.change(|options| options.shared_memory(share))
     }),
     known!("sndbuf", "bytes, or -1 for the system's", |plan, value| {
         let bytes = or_system(value, size)?;

@@ -194,9 +194,7 @@ impl EventLoop {
 
     /// Ends the pipe, and makes another one for the next connection.
     fn part(session: &mut Session, post: &Post<Order>) {
-        let unseen = session
-            .link
-            .takes_back(session.id, session.ends.gave_nothing());
+        let unseen = session.link.takes_back(session.id, session.gave_nothing());
         let (near, ends) = session_pipe(&session.link, session.id, post, session.ends.row.clone());
         session.near = Some(Box::new(near));
         // What was in it is lost, but for what the socket may still receive.

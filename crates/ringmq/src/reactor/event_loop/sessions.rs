@@ -8,7 +8,7 @@ use ringmq_transport::Stream;
 
 use crate::mail::{Command, EventKind, Failure, Marks, PipeId, Unsent};
 use crate::reactor::event_loop::EventLoop;
-use crate::reactor::numbers::session_number;
+use crate::reactor::numbers::{session_number, tcp_number};
 use crate::session::fallback::Need;
 use crate::session::origin::Origin;
 use crate::session::stream::Worked;
@@ -31,7 +31,9 @@ impl EventLoop {
         };
         let short = self.supplies.are_short();
         let token = Token(session_number(slot));
-        let next = session.open(stream, short, self.poll.registry(), token, now);
+        let registry = self.poll.registry();
+        let place = || self.rendezvous.place(registry);
+        let next = session.open(stream, short, (slot as u64, place), registry, token, now);
         if next == Next::Enqueue {
             self.timers.set(token.0, None);
         }
@@ -59,6 +61,7 @@ impl EventLoop {
         let worked = session.work(Context {
             registry: self.poll.registry(),
             token: Token(session_number(slot)),
+            tcp_token: Token(tcp_number(slot)),
             scratch: &mut self.scratch,
             supplies: &mut self.supplies,
             names: &self.names,
@@ -167,6 +170,7 @@ impl EventLoop {
         let Some(session) = self.sessions.try_remove(slot) else {
             return;
         };
+        let gave_nothing = session.gave_nothing();
         self.timers.set(session_number(slot), None);
         self.by_id.remove(&session.id);
         if self.sessions.is_empty() {
@@ -190,7 +194,6 @@ impl EventLoop {
             }
             Io::Resting | Io::Resolving(_) => None,
         };
-        let gave_nothing = ends.gave_nothing();
         drop((ends, near));
         if dialing.is_some() {
             link.watch

@@ -42,6 +42,7 @@ impl EventLoop {
     pub(crate) fn shed(&mut self) {
         self.supplies.run_short();
         self.processes.shed(self.poll.registry());
+        self.rendezvous.shed();
         for (_, session) in &mut self.sessions {
             if let Io::Open(open) = &mut session.io {
                 open.liveness = Liveness::Unwatched;

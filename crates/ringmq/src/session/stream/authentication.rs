@@ -20,7 +20,7 @@ impl Open {
         let zap = &turn.link.zap;
         let subject = Subject {
             domain: &zap.domain,
-            address: &self.stream.peer_address(),
+            address: &self.passage.known().peer_address(),
             routing_id: &turn.link.settings.routing_id,
         };
         if let Some(exchange) = Exchange::begin(turn.names, &ends.waker, &subject, credentials) {

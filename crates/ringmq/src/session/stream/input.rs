@@ -10,6 +10,7 @@ use crate::session::broken::Broken;
 use crate::session::carry;
 use crate::session::ends::Ends;
 use crate::session::handoff;
+use crate::session::introduction;
 use crate::session::stream::{Liveness, Open, Turn};
 use crate::switch::Input;
 
@@ -88,7 +89,7 @@ impl Open {
             return Ok(false);
         }
         if let Some(target) = self.connection.large_target() {
-            return match self.stream.read(target) {
+            return match self.passage.reader().read(target) {
                 Ok(0) => Err(Broken::Closed),
                 Ok(read) => {
                     self.moved[0] += read as u64;
@@ -103,9 +104,9 @@ impl Open {
         let read = if switch.reads_descriptors() {
             let most = switch.descriptors();
             self.handoff
-                .read(&self.stream, scratch, most, turn.supplies)
+                .read(self.passage.reader(), scratch, most, turn.supplies)
         } else {
-            self.stream.read(scratch)
+            self.passage.reader().read(scratch)
         };
         match read {
             Ok(0) => Err(Broken::Closed),
@@ -129,7 +130,7 @@ impl Open {
         if !self.readable || self.leftover.len() >= AHEAD {
             return Ok(false);
         }
-        match self.stream.read(scratch) {
+        match self.passage.reader().read(scratch) {
             Ok(0) => Err(Broken::Closed),
             Ok(read) => {
                 self.leftover.extend_from_slice(&scratch[..read]);
@@ -141,7 +142,9 @@ impl Open {
 
     pub(super) fn unread(&mut self, error: io::Error) -> Result<bool, Broken> {
         match error.kind() {
-            io::ErrorKind::WouldBlock if matches!(self.liveness, Liveness::Dead(_)) => {
+            io::ErrorKind::WouldBlock
+                if matches!(self.liveness, Liveness::Dead(_)) || self.passage.has_ended() =>
+            {
                 Err(Broken::Closed)
             }
             io::ErrorKind::WouldBlock => {
@@ -232,10 +235,17 @@ impl Open {
                     if let Some(notices) = &turn.link.notices {
                         self.greet(notices, ends);
                     }
-                    self.input(ends, turn, Input::Ready { peer_can, now })?;
+                    if !self.begins_to_cross(peer_can, now) {
+                        // A tcp connection that does not go over cannot carry descriptors.
+                        let peer_can = peer_can && self.passage.known().unix().is_some();
+                        self.input(ends, turn, Input::Ready { peer_can, now })?;
+                    }
                 }
                 Some(Event::Authenticate(credentials)) => {
                     self.ask(ends, turn, &credentials)?;
+                }
+                Some(Event::Command(command)) if command.name == introduction::MOVE => {
+                    self.move_came(ends, turn, input)?;
                 }
                 Some(Event::Command(command)) => {
                     self.hand_off(ends, turn, &command.data)?;

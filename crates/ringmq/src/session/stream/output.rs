@@ -32,12 +32,18 @@ impl Open {
             }
             // What the socket waits for goes before more messages.
             let wanted = self.handoff.courier().is_some_and(Courier::wants);
+            let owes_move = self.passage.owes_move();
             while !wanted
+                && (ends.out_midst || !owes_move)
                 && self.connection.pending() < turn.link.batches.sending
                 && let Some(frame) = ends.outbound.pop()
             {
                 done = true;
                 self.encode(ends, turn.link.kind, frame);
+            }
+            if owes_move && !ends.out_midst {
+                done = true;
+                self.say_move();
             }
             let switch = &turn.driver.switch;
             let at_end = switch.wants_end() && ends.outbound.is_at_end();
@@ -46,7 +52,11 @@ impl Open {
                 self.input(ends, turn, Input::Output { at_end })?;
             }
         }
-        Ok(self.write()? || done)
+        done |= self.write()?;
+        if self.passage.is_crossing() {
+            done |= self.arrive(ends, turn)?;
+        }
+        Ok(done)
     }
 
     /// Writes our offer of shared memory, once everything before it is written.
@@ -67,7 +77,10 @@ impl Open {
             self.handoff.frame_offer(&mut self.connection);
             switch.input(Input::OfferFramed);
         }
-        match self.handoff.send_offer(&self.stream, &mut self.connection) {
+        match self
+            .handoff
+            .send_offer(self.passage.writer(), &mut self.connection)
+        {
             Ok(()) => {
                 switch.input(Input::OfferSent);
                 Ok(true)
@@ -95,17 +108,22 @@ impl Open {
             let written = {
                 let mut slices = [IoSlice::new(&[]); SLICES];
                 let mut count = 0;
+                let mut limit = self.passage.limit();
                 for (slot, slice) in slices.iter_mut().zip(self.connection.output()) {
+                    let slice = within(&mut limit, slice);
                     *slot = IoSlice::new(slice);
                     count += 1;
                 }
-                self.stream.write_vectored(&slices[..count])
+                self.passage.writer().write_vectored(&slices[..count])
             };
             match written {
                 Ok(0) => return Err(Broken::Closed),
                 Ok(written) => {
                     self.connection.sent(written);
                     self.moved[1] += written as u64;
+                    if self.passage.wrote(written) {
+                        self.told_of_room = false;
+                    }
                     done = true;
                 }
                 Err(error) => match error.kind() {
@@ -148,4 +166,15 @@ impl Open {
             self.connection.send(frame);
         }
     }
+}
+
+/// The part of a slice that the limit lets through, which has less left then.
+#[inline]
+fn within<'a>(limit: &mut Option<usize>, slice: &'a [u8]) -> &'a [u8] {
+    let Some(left) = limit else {
+        return slice;
+    };
+    let slice = slice.get(..*left).unwrap_or(slice);
+    *left -= slice.len();
+    slice
 }

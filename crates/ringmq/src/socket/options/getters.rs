@@ -6,6 +6,7 @@ use ringmq_pipe::Wait;
 use ringmq_transport::{IpcFilter, Keepalive, ReconnectStop, SocksProxy, Steal, Subnet};
 use ringmq_zmtp::Heartbeat;
 
+use crate::mail::SharedMemory;
 use crate::socket::options::SocketOptions;
 
 impl SocketOptions {
@@ -40,8 +41,13 @@ impl SocketOptions {
     }
 
     /// See [`shared_memory`](SocketOptions::shared_memory). `None` if it was not set, and no socket has this value yet.
-    pub fn get_shared_memory(&self) -> Option<bool> {
+    pub fn get_shared_memory(&self) -> Option<SharedMemory> {
         self.share
+    }
+
+    /// Returns true if no connection uses shared memory.
+    pub(crate) fn shares_nothing(&self) -> bool {
+        matches!(self.share, None | Some(SharedMemory::Off))
     }
 
     /// See [`accept_older`](SocketOptions::accept_older). `None` if it was not set, and no socket has this value yet.

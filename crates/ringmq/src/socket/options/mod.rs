@@ -14,7 +14,7 @@ use ringmq_pipe::Wait;
 use ringmq_transport::{Options as TransportOptions, ReconnectStop};
 use ringmq_zmtp::Heartbeat;
 
-use crate::mail::{Batches, Marks, Notices, Zap};
+use crate::mail::{Batches, Marks, Notices, SharedMemory, Zap};
 use crate::registry::Defaults;
 
 pub use security::{Security, generate_key_pair};
@@ -74,8 +74,8 @@ pub struct SocketOptions {
     pub(super) linger: Option<Option<Duration>>,
     /// `None` until a context decides.
     pub(super) wait: Option<Wait>,
-    /// Whether ipc connections move to shared memory. `None` until a context decides.
-    share: Option<bool>,
+    /// Which connections move to shared memory. `None` until a context decides.
+    share: Option<SharedMemory>,
     /// Whether ipc connections that cannot are refused. A context decides.
     pub(crate) require_shared: bool,
     /// Bytes of shared memory that may hold what waits for peers.
@@ -192,11 +192,11 @@ impl SocketOptions {
         self
     }
 
-    /// Whether ipc connections move to shared memory when the peer can, too;
+    /// Which connections move to shared memory when the peer can, too;
     /// [as the context says](crate::Context::set_shared_memory) by default.
     #[must_use]
-    pub fn shared_memory(mut self, share: bool) -> SocketOptions {
-        self.share = Some(share);
+    pub fn shared_memory(mut self, share: impl Into<SharedMemory>) -> SocketOptions {
+        self.share = Some(share.into());
         self
     }
 

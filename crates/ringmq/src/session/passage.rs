@@ -1,0 +1,613 @@
+//! The streams of one connection. A tcp connection within this machine may go over to a Unix socket, which carries
+//! descriptors: from there on it is as one over ipc. docs/handoff.md, section 12, specifies how.
+//!
+//! ```text
+//!   connecting   Introduced ─▶ Ripening ── HELLO ─▶ Asked ── WELCOME came ─▶ Crossing ─▶ Over
+//!   binding      Introduced ─▶ Expecting ── HELLO came, WELCOME ─▶ Welcomed ── MOVE came ─▶ Crossing ─▶ Over
+//! ```
+//!
+//! The tcp socket stays open: the connection is known by it, and ends with it.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use ringmq_sys::Credentials;
+use ringmq_transport::Stream;
+
+use crate::session::introduction::{FRAME, From, Hello, Introduction, Secret};
+use crate::switch::{OVERRIPE, RIPE};
+
+/// How long the other side may take to come to the Unix socket, or to answer there.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two attempts to come to a Unix socket where too many others are in line.
+const AGAIN: Duration = Duration::from_millis(10);
+
+/// The streams of a connection, and which of them carries it.
+#[derive(Debug)]
+pub(crate) struct Passage {
+    /// That the connection was made with.
+    stream: Stream,
+    state: State,
+    /// The Unix socket was dialed, and is not registered.
+    dialed: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// No other stream carries it.
+    Stays,
+    /// READY of this side has this secret. That of the peer has not come.
+    Introduced {
+        secret: Secret,
+        /// What came to the Unix socket before.
+        early: Option<Box<(Hello, Stream)>>,
+    },
+    /// The connection is too young: a peer that asks once and goes does not pay for the move.
+    Ripening {
+        since: Duration,
+        secret: Secret,
+        peer: Box<Introduction>,
+        /// Not before this time.
+        next: Duration,
+    },
+    /// HELLO was sent.
+    Asked {
+        unix: Stream,
+        since: Duration,
+        secret: Secret,
+        until: Duration,
+    },
+    /// The peer is to come, with this secret.
+    Expecting {
+        since: Duration,
+        secret: Secret,
+        peer: Secret,
+        until: Duration,
+    },
+    /// WELCOME was sent. There is no time limit: MOVE comes behind messages, for which the application may have no room.
+    Welcomed {
+        unix: Stream,
+        since: Duration,
+        outlook: Outlook,
+    },
+    Crossing(Crossing),
+    /// The Unix socket carries both directions.
+    Over {
+        unix: Stream,
+        tcp: Tcp,
+    },
+}
+
+/// Whether this side still says that the connection goes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    Undecided,
+    /// The peer has left the Unix socket, and socket and monitor know. MOVE may come all the same.
+    GivenUp,
+}
+
+/// Between the first MOVE and the last byte on tcp.
+#[derive(Debug)]
+struct Crossing {
+    unix: Stream,
+    since: Duration,
+    outlook: Outlook,
+    reads: Reads,
+    writes: Writes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    Tcp,
+    Unix,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writes {
+    /// MOVE is to be said, between two messages.
+    Owed,
+    /// MOVE is in the output, which has so many bytes up to its end.
+    Draining(usize),
+    Unix,
+}
+
+/// The tcp socket of a connection that has gone over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tcp {
+    /// It is registered by the number of the session.
+    Left,
+    /// It is registered by a number of its own.
+    Watched,
+    Ended,
+}
+
+/// What a step came to.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Nothing,
+    /// The connection stays on tcp.
+    Stays(Obstacle),
+}
+
+/// Why a connection stays on tcp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// Descriptors or memory run short.
+    Resources,
+    Unproven,
+}
+
+/// Both directions are on the Unix socket. The connection is as old as its handshake, which was done at this time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    pub(crate) since: Duration,
+    pub(crate) outlook: Outlook,
+}
+
+/// The peer has said MOVE out of turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OutOfTurn;
+
+impl Passage {
+    /// `secret`: READY of this side has it.
+    pub(crate) fn new(stream: Stream, secret: Option<Secret>) -> Passage {
+        let state = secret.map_or(State::Stays, |secret| State::Introduced {
+            secret,
+            early: None,
+        });
+        Passage {
+            stream,
+            state,
+            dialed: false,
+        }
+    }
+
+    /// The stream that the connection is known by.
+    #[inline]
+    pub(crate) fn known(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// The stream that is read.
+    #[inline]
+    pub(crate) fn reader(&self) -> &Stream {
+        match &self.state {
+            State::Over { unix, .. } => unix,
+            State::Crossing(crossing) if crossing.reads == Reads::Unix => &crossing.unix,
+            _ => &self.stream,
+        }
+    }
+
+    /// The stream that is written.
+    #[inline]
+    pub(crate) fn writer(&self) -> &Stream {
+        match &self.state {
+            State::Over { unix, .. } => unix,
+            State::Crossing(crossing) if crossing.writes == Writes::Unix => &crossing.unix,
+            _ => &self.stream,
+        }
+    }
+
+    /// As [`writer`](Passage::writer).
+    pub(crate) fn writer_mut(&mut self) -> &mut Stream {
+        match &mut self.state {
+            State::Over { unix, .. } => unix,
+            State::Crossing(crossing) if crossing.writes == Writes::Unix => &mut crossing.unix,
+            _ => &mut self.stream,
+        }
+    }
+
+    /// Returns the Unix socket that was dialed, once: it is to be registered.
+    #[inline]
+    pub(crate) fn take_dialed(&mut self) -> Option<&mut Stream> {
+        if !std::mem::take(&mut self.dialed) {
+            return None;
+        }
+        match &mut self.state {
+            State::Asked { unix, .. } => Some(unix),
+            _ => None,
+        }
+    }
+
+    /// Returns true if READY of this side has the property, and that of the peer has not come.
+    pub(crate) fn is_introduced(&self) -> bool {
+        matches!(self.state, State::Introduced { .. })
+    }
+
+    /// Returns true if a step may be due.
+    #[inline]
+    pub(crate) fn has_steps(&self) -> bool {
+        matches!(
+            self.state,
+            State::Ripening { .. }
+                | State::Asked { .. }
+                | State::Expecting { .. }
+                | State::Welcomed { .. }
+        )
+    }
+
+    /// Returns true between the first MOVE and the last byte on tcp.
+    #[inline]
+    pub(crate) fn is_crossing(&self) -> bool {
+        matches!(self.state, State::Crossing(_))
+    }
+
+    /// The time of the next step, although nothing happens.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        match &self.state {
+            State::Ripening { since, next, .. } => Some((*since + OVERRIPE).max(*next)),
+            State::Asked { until, .. } | State::Expecting { until, .. } => Some(*until),
+            _ => None,
+        }
+    }
+
+    /// The handshake is done. `peer`: what the peer has said of itself. `connected`: this side has dialed. Returns false if
+    /// the connection stays on tcp.
+    pub(crate) fn ready(
+        &mut self,
+        peer: Option<Introduction>,
+        connected: bool,
+        now: Duration,
+    ) -> bool {
+        let State::Introduced { secret, early } = std::mem::replace(&mut self.state, State::Stays)
+        else {
+            return false;
+        };
+        let Some(peer) = peer else {
+            return false;
+        };
+        self.state = match (connected, &peer.place) {
+            (true, Some(_)) => State::Ripening {
+                since: now,
+                secret,
+                peer: Box::new(peer),
+                next: now,
+            },
+            (false, None) => State::Expecting {
+                since: now,
+                secret,
+                peer: peer.secret,
+                until: now + PATIENCE,
+            },
+            // Both have dialed, or neither has.
+            _ => return false,
+        };
+        if let Some(early) = early {
+            let (hello, unix) = *early;
+            self.hello_came(&hello, unix);
+        }
+        true
+    }
+
+    /// Does what is due at this time. `now`: since the thread began.
+    pub(crate) fn step(&mut self, now: Duration) -> Step {
+        match &mut self.state {
+            State::Ripening { since, next, .. } if now < (*since + RIPE).max(*next) => {
+                Step::Nothing
+            }
+            State::Ripening { .. } => self.ask(now),
+            State::Asked { .. } => self.hear(now),
+            State::Expecting { until, .. } if *until <= now => self.stay(Obstacle::Unproven),
+            State::Welcomed { unix, outlook, .. }
+                if *outlook == Outlook::Undecided && is_left(unix) =>
+            {
+                *outlook = Outlook::GivenUp;
+                Step::Stays(Obstacle::Unproven)
+            }
+            _ => Step::Nothing,
+        }
+    }
+
+    fn stay(&mut self, why: Obstacle) -> Step {
+        self.state = State::Stays;
+        Step::Stays(why)
+    }
+
+    /// Comes to the Unix socket of the peer, and says HELLO.
+    fn ask(&mut self, now: Duration) -> Step {
+        let State::Ripening {
+            since,
+            secret,
+            peer,
+            next,
+        } = &mut self.state
+        else {
+            return Step::Nothing;
+        };
+        let (Some(place), Some(ends)) = (&peer.place, self.stream.tcp_ends()) else {
+            return self.stay(Obstacle::Unproven);
+        };
+        let unix = match ringmq_sys::Stream::try_connect(&place.address()) {
+            Ok(unix) => unix,
+            Err(error) if error.source.kind() == io::ErrorKind::WouldBlock => {
+                if *since + PATIENCE <= now {
+                    return self.stay(Obstacle::Unproven);
+                }
+                *next = now + AGAIN;
+                return Step::Nothing;
+            }
+            Err(error) => {
+                return self.stay(match ringmq_sys::Setback::of(&error.source) {
+                    ringmq_sys::Setback::Shortage => Obstacle::Resources,
+                    _ => Obstacle::Unproven,
+                });
+            }
+        };
+        let hello = Hello {
+            from: From::Connecting,
+            ticket: peer.ticket,
+            secret: peer.secret,
+            ends,
+        };
+        // No other user learns the secret.
+        if !is_of_our_user(unix.peer_cred().ok()) || !sends(&unix, &hello) {
+            return self.stay(Obstacle::Unproven);
+        }
+        self.dialed = true;
+        self.state = State::Asked {
+            unix: unix.into(),
+            since: *since,
+            secret: *secret,
+            until: now + PATIENCE,
+        };
+        Step::Nothing
+    }
+
+    /// Looks for the answer to HELLO.
+    fn hear(&mut self, now: Duration) -> Step {
+        let State::Asked {
+            unix,
+            secret,
+            until,
+            ..
+        } = &self.state
+        else {
+            return Step::Nothing;
+        };
+        let heard = unix.unix().map(receive);
+        match heard {
+            Some(Heard::Nothing) if now < *until => Step::Nothing,
+            Some(Heard::Hello(welcome))
+                if welcome.from == From::Binding
+                    && welcome.secret.is(secret)
+                    && now < *until
+                    && self.is_opposite(&welcome) =>
+            {
+                let State::Asked { unix, since, .. } =
+                    std::mem::replace(&mut self.state, State::Stays)
+                else {
+                    return Step::Nothing;
+                };
+                self.state = State::Crossing(Crossing {
+                    unix,
+                    since,
+                    outlook: Outlook::Undecided,
+                    reads: Reads::Tcp,
+                    writes: Writes::Owed,
+                });
+                Step::Nothing
+            }
+            _ => self.stay(Obstacle::Unproven),
+        }
+    }
+
+    fn is_opposite(&self, hello: &Hello) -> bool {
+        let ends = self.stream.tcp_ends();
+        ends.is_some_and(|ends| hello.is_opposite(ends))
+    }
+
+    /// A process of this user has come to our Unix socket with the ticket of this connection. Returns true if the Unix
+    /// socket belongs to the connection from now on.
+    pub(crate) fn hello_came(&mut self, hello: &Hello, unix: Stream) -> bool {
+        if hello.from != From::Connecting || !self.is_opposite(hello) {
+            return false;
+        }
+        match &mut self.state {
+            // READY of the peer is under way still.
+            State::Introduced { secret, early } if hello.secret.is(secret) && early.is_none() => {
+                *early = Some(Box::new((*hello, unix)));
+                false
+            }
+            State::Expecting {
+                since,
+                secret,
+                peer,
+                ..
+            } if hello.secret.is(secret) => {
+                let Some(ends) = self.stream.tcp_ends() else {
+                    return false;
+                };
+                let welcome = Hello {
+                    from: From::Binding,
+                    ticket: hello.ticket,
+                    secret: *peer,
+                    ends,
+                };
+                if !unix.unix().is_some_and(|unix| sends(unix, &welcome)) {
+                    return false;
+                }
+                self.state = State::Welcomed {
+                    unix,
+                    since: *since,
+                    outlook: Outlook::Undecided,
+                };
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The peer has said MOVE: what follows comes by the Unix socket.
+    ///
+    /// # Errors
+    ///
+    /// It was out of turn.
+    pub(crate) fn move_came(&mut self) -> Result<Option<Arrival>, OutOfTurn> {
+        match std::mem::replace(&mut self.state, State::Stays) {
+            State::Welcomed {
+                unix,
+                since,
+                outlook,
+            } => {
+                self.state = State::Crossing(Crossing {
+                    unix,
+                    since,
+                    outlook,
+                    reads: Reads::Unix,
+                    writes: Writes::Owed,
+                });
+                Ok(None)
+            }
+            // It answers ours, which was written.
+            State::Crossing(crossing)
+                if crossing.reads == Reads::Tcp && crossing.writes == Writes::Unix =>
+            {
+                let reads = Reads::Unix;
+                self.state = State::Crossing(Crossing { reads, ..crossing });
+                Ok(self.arrive())
+            }
+            _ => Err(OutOfTurn),
+        }
+    }
+
+    /// Returns true if MOVE is to be said as soon as a message is whole.
+    #[inline]
+    pub(crate) fn owes_move(&self) -> bool {
+        matches!(&self.state, State::Crossing(crossing) if crossing.writes == Writes::Owed)
+    }
+
+    /// MOVE is in the output, which has so many bytes.
+    pub(crate) fn said_move(&mut self, bytes: usize) {
+        if let State::Crossing(crossing) = &mut self.state {
+            crossing.writes = Writes::Draining(bytes);
+        }
+    }
+
+    /// Returns the number of bytes of the output that go to the present writer; `None` if all do.
+    #[inline]
+    pub(crate) fn limit(&self) -> Option<usize> {
+        match &self.state {
+            State::Crossing(Crossing {
+                writes: Writes::Draining(left),
+                ..
+            }) => Some(*left),
+            _ => None,
+        }
+    }
+
+    /// So many bytes of the output were written, within the limit. Returns true if the writer is another one from now on.
+    pub(crate) fn wrote(&mut self, bytes: usize) -> bool {
+        let State::Crossing(crossing) = &mut self.state else {
+            return false;
+        };
+        let Writes::Draining(left) = &mut crossing.writes else {
+            return false;
+        };
+        *left = left.saturating_sub(bytes);
+        let is_over = *left == 0;
+        if is_over {
+            crossing.writes = Writes::Unix;
+        }
+        is_over
+    }
+
+    /// Returns the arrival, once, when both directions are on the Unix socket.
+    pub(crate) fn arrive(&mut self) -> Option<Arrival> {
+        match std::mem::replace(&mut self.state, State::Stays) {
+            State::Crossing(crossing)
+                if crossing.reads == Reads::Unix && crossing.writes == Writes::Unix =>
+            {
+                self.state = State::Over {
+                    unix: crossing.unix,
+                    tcp: Tcp::Left,
+                };
+                Some(Arrival {
+                    since: crossing.since,
+                    outlook: crossing.outlook,
+                })
+            }
+            state => {
+                self.state = state;
+                None
+            }
+        }
+    }
+
+    /// Returns the tcp socket, once, of a connection that has gone over: its end is told by a number of its own.
+    pub(crate) fn take_left(&mut self) -> Option<&mut Stream> {
+        match &mut self.state {
+            State::Over {
+                tcp: tcp @ Tcp::Left,
+                ..
+            } => {
+                *tcp = Tcp::Watched;
+                Some(&mut self.stream)
+            }
+            _ => None,
+        }
+    }
+
+    /// Something has happened to the tcp socket of a connection that has gone over. Nothing comes there any more but the end.
+    pub(crate) fn look_at_tcp(&mut self) {
+        if let State::Over { tcp, .. } = &mut self.state {
+            let read = self.stream.read(&mut [0; 1]);
+            if !matches!(&read, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+                *tcp = Tcp::Ended;
+            }
+        }
+    }
+
+    /// Returns true if the connection ends behind what is in the stream that is read.
+    #[inline]
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(
+            self.state,
+            State::Over {
+                tcp: Tcp::Ended,
+                ..
+            }
+        )
+    }
+}
+
+/// What came on a Unix socket.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// Nothing yet.
+    Nothing,
+    /// A whole frame of a process of this user.
+    Hello(Hello),
+    /// The end, another user, or what is no frame.
+    Wrong,
+}
+
+/// Receives a frame. It was sent at once, and is there whole or not at all.
+pub(crate) fn receive(unix: &ringmq_sys::Stream) -> Heard {
+    let mut frame = [0; FRAME];
+    match unix.receive_now(&mut frame, 0) {
+        Ok(came)
+            if came.bytes == FRAME && !came.lost && is_of_our_user(came.ancillary.credentials) =>
+        {
+            Hello::decode(&frame).map_or(Heard::Wrong, Heard::Hello)
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Heard::Nothing,
+        _ => Heard::Wrong,
+    }
+}
+
+/// Sends a frame, whole. Returns false if it does not go.
+fn sends(unix: &ringmq_sys::Stream, hello: &Hello) -> bool {
+    unix.send_now(&hello.encode(), &[])
+        .is_ok_and(|sent| sent == FRAME)
+}
+
+/// Returns true if the kernel names a process of this user.
+pub(crate) fn is_of_our_user(credentials: Option<Credentials>) -> bool {
+    credentials.is_some_and(|theirs| theirs.uid == Credentials::own().uid)
+}
+
+/// Returns true if the other end of a Unix socket has closed, and nothing is in it.
+fn is_left(unix: &Stream) -> bool {
+    ringmq_sys::is_at_end(unix.as_fd())
+}

@@ -86,14 +86,15 @@ fn of_hello(endpoint: &str, reached: &Reached, hello: &Hello, snapshot: &Snapsho
         ));
         return findings;
     }
-    if endpoint.starts_with("tcp://") {
-        findings.push(Finding::note(
-            "tcp connections speak ZMTP",
-            "within one machine, bind to an ipc:// endpoint as well, and connect to that",
-        ));
+    if hello.property("Socket-Type").is_none() {
         return findings;
     }
-    if hello.property("Socket-Type").is_none() {
+    if endpoint.starts_with("tcp://") && hello.property("X-Ringmq-Tcp").is_none() {
+        findings.push(Finding::note(
+            "it offers no shared memory over tcp: it is on another machine or in another network namespace, it is on \
+             another ZeroMQ, or its ringmq is turned off for tcp",
+            "within one machine, start it with `ringmq run -- COMMAND`, without RINGMQ_SHM=off or ipc",
+        ));
         return findings;
     }
     if let Some(offered) = hello.property("X-Ringmq-Shm") {
@@ -159,12 +160,23 @@ pub(crate) fn check(
     match why {
         ZmtpReason::NotIpc => Finding::note(
             stays,
-            "within one machine, bind to an ipc:// endpoint as well, and connect to that",
+            "between network namespaces of one machine, as those of two containers, bind to an ipc:// path in a folder \
+             that both have, and connect to that; a STREAM, and a connection by a SOCKS proxy, stays on tcp",
+        ),
+        ZmtpReason::Unproven => Finding::note(
+            stays,
+            "run both as the same user, in one network namespace, and connect directly: forwarders such as socat and \
+             ssh -L are in between",
         ),
         ZmtpReason::Undecided => Finding::note(stays, "look again in a moment"),
         ZmtpReason::TurnedOff if connection.protection == Protection::Curve => Finding::note(
             format_args!("{what} speaks ZMTP: CURVE encrypts"),
             "over ipc the permissions of the path may do instead of CURVE",
+        ),
+        ZmtpReason::TurnedOff if is_tcp(connection) => Finding::problem(
+            stays,
+            "remove RINGMQ_SHM=off or RINGMQ_SHM=ipc, or the option of the socket; a socket with ZMQ_CONFLATE never \
+             shares memory",
         ),
         ZmtpReason::TurnedOff => Finding::problem(
             stays,
@@ -182,6 +194,11 @@ pub(crate) fn check(
         ZmtpReason::PeerGone => Finding::note(stays, "it goes over again with the next peer"),
         _ => Finding::note(stays, "this version of the command knows no more about it"),
     }
+}
+
+/// Whether it is a connection over tcp.
+fn is_tcp(connection: &Connection) -> bool {
+    connection.endpoint.starts_with("tcp://")
 }
 
 /// The socket that listens at an endpoint to which a process connects in vain, where namespaces keep the two apart.
@@ -219,6 +236,13 @@ fn not_offered(
     connection: &Connection,
     snapshot: &Snapshot,
 ) -> Finding {
+    if is_tcp(connection) {
+        return Finding::problem(
+            stays,
+            "run the peer on ringmq: `ringmq run -- COMMAND`, without RINGMQ_SHM=off or ipc; if a forwarder is in \
+             between, such as the userland proxy of docker, the connection stays on tcp",
+        );
+    }
     let Some(peer) = connection.peer_pid else {
         return match connection.peer_uid {
             Some(_) => Finding::problem(

@@ -36,7 +36,7 @@ fn kernel() -> Finding {
     } else {
         Finding::problem(
             format_args!("kernel {release} has no sealed shared memory (F_SEAL_FUTURE_WRITE)"),
-            "use Linux 5.1 or later; until then ipc connections speak ZMTP",
+            "use Linux 5.1 or later; until then all connections speak ZMTP",
         )
     }
 }

@@ -65,7 +65,7 @@ impl Namespace {
                 "memory is shared if the uids that the kernel sees are equal: give both containers the same mapping of users"
             }
             Namespace::Net => {
-                "ipc://@NAME and tcp://127.0.0.1 do not lead from one to the other: use ipc:// with a path, in a folder that both have"
+                "ipc://@NAME and tcp://127.0.0.1 do not lead from one to the other, and tcp between the two shares no memory: use ipc:// with a path, in a folder that both have"
             }
             Namespace::Mnt => {
                 "an ipc:// path leads to the same socket only in a folder that both have: mount one volume in both containers"

@@ -16,6 +16,12 @@ pub(crate) fn variables(value: impl Fn(&str) -> Option<String>) -> Vec<Finding> 
             "remove the variable from the environment of the program",
         ));
     }
+    if value("RINGMQ_SHM").is_some_and(|value| value.eq_ignore_ascii_case("ipc")) {
+        findings.push(Finding::note(
+            "RINGMQ_SHM=ipc: no tcp connection uses shared memory",
+            "remove the variable from the environment of the program, if tcp connections within this machine are to",
+        ));
+    }
     if is_off("RINGMQ_STATUS") {
         findings.push(Finding::note(
             "RINGMQ_STATUS=off: `ringmq top`, `ls` and `doctor` do not see the sockets",
@@ -59,5 +65,8 @@ mod tests {
         ]);
         let levels: Vec<Level> = found.iter().map(|one| one.level).collect();
         assert_eq!(levels, [Level::Problem, Level::Note, Level::Good]);
+        let found = of(&[("RINGMQ_SHM", "Ipc")]);
+        let levels: Vec<Level> = found.iter().map(|one| one.level).collect();
+        assert_eq!(levels, [Level::Note]);
     }
 }

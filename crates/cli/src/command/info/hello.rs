@@ -35,12 +35,14 @@ impl Hello {
     }
 }
 
-/// Our greeting: version 3.1, NULL, no server.
+/// Our greeting: version 3.1, NULL, no server. Over tcp, ringmq tells of shared memory only to peers that have these bytes
+/// behind the role (docs/handoff.md, section 12); others ignore them.
 fn greeting() -> [u8; GREETING] {
     let mut greeting = [0; GREETING];
     (greeting[0], greeting[9]) = (0xff, 0x7f);
     (greeting[10], greeting[11]) = (3, 1);
     greeting[12..16].copy_from_slice(b"NULL");
+    greeting[33..39].copy_from_slice(b"ringmq");
     greeting
 }
 

@@ -126,7 +126,11 @@ fn print(out: &mut impl Write, endpoint: &str, reached: &Reached, hello: &Hello)
         None => {}
     }
     for (name, value) in &hello.properties {
-        if !matches!(name.as_str(), "Socket-Type" | "X-Ringmq-Shm") && !value.is_empty() {
+        if !matches!(
+            name.as_str(),
+            "Socket-Type" | "X-Ringmq-Shm" | "X-Ringmq-Tcp"
+        ) && !value.is_empty()
+        {
             say("property", &format!("{name}: {value}"))?;
         }
     }

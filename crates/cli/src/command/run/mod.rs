@@ -87,13 +87,13 @@ pub(crate) struct Run {
 /// Values of `RINGMQ_SHM`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Shm {
-    /// Each connection that can.
+    /// Each connection over ipc that can, and over tcp if the peer is on this machine.
     On,
     /// Each connection over ipc that can.
     Ipc,
     /// None.
     Off,
-    /// All over ipc: a connection that cannot is refused, with the reason on standard error.
+    /// As on; a connection over ipc that cannot is refused, with the reason on standard error.
     Require,
 }
 

@@ -204,14 +204,14 @@ pub(crate) fn carrier_name(connection: &Connection) -> String {
         (_, Carrier::SharedMemory) => "shm",
         (_, Carrier::Inproc) => "inproc",
         (_, Carrier::Datagrams) => "udp",
-        (_, Carrier::Zmtp(ZmtpReason::NotIpc)) => "tcp",
+        (_, Carrier::Zmtp(_)) if connection.endpoint.starts_with("tcp://") => "tcp",
         (_, Carrier::Zmtp(_)) => "ipc",
         _ => "?",
     }
     .to_owned()
 }
 
-/// Why the carrier is this one; empty if there is nothing to say.
+/// Why the carrier is this one; empty if there is nothing to say, as where the peer has an address of another machine.
 fn reason(connection: &Connection) -> String {
     match connection.carrier {
         Carrier::Zmtp(why) if why != ZmtpReason::NotIpc => why.to_string(),
@@ -245,6 +245,7 @@ pub(crate) fn reason_code(carrier: Carrier) -> Option<&'static str> {
         ZmtpReason::Refused(why) => refusal(true, why),
         ZmtpReason::RefusedByPeer(why) => refusal(false, why),
         ZmtpReason::PeerGone => "peer-gone",
+        ZmtpReason::Unproven => "unproven",
         _ => "other",
     })
 }

@@ -126,6 +126,7 @@ fn style(column: Column, line: &Line, colors: Colors) -> Style {
         Column::Carrier | Column::Reason => match line.carrier.as_str() {
             "shm" | "inproc" => colors.of(Color::Green),
             "ipc" => colors.of(Color::Yellow),
+            "tcp" if !line.reason.is_empty() => colors.of(Color::Yellow),
             "connecting" | "handshake" => colors.of(Color::Red),
             _ => Style::new(),
         },

@@ -34,8 +34,9 @@
 //! }
 //! ```
 //!
-//! The two sockets may be in two processes. If both are ringmq's, an `ipc://` connection moves to shared memory by itself;
-//! with every other ZeroMQ it speaks ZMTP, as `tcp://` does. `inproc://` stays within the process.
+//! The two sockets may be in two processes. If both are ringmq's and of one user, an `ipc://` connection moves to shared
+//! memory by itself, and so does a `tcp://` connection within one machine; [`SharedMemory`] chooses which do. With every
+//! other ZeroMQ, and with other machines, a connection speaks ZMTP. `inproc://` stays within the process.
 //!
 //! # What there is
 //!

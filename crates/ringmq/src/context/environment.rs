@@ -49,7 +49,8 @@ const VERSIONS: [(&str, bool); 3] = [("3", false), ("2", true), ("1", true)];
 #[derive(Debug, PartialEq)]
 pub(crate) struct Environment {
     /// `RINGMQ_WAIT`: how calls wait; adaptive by default. `RINGMQ_SHM`: which connections use shared memory, by
-    /// default those over ipc and within this machine over tcp; whether those over ipc are refused without it. `RINGMQ_ZMTP`: whether older peers are accepted; they are not by default.
+    /// default those over ipc and within this machine over tcp; whether those over ipc are refused without it.
+    /// `RINGMQ_ZMTP`: whether older peers are accepted; they are not by default.
     pub(crate) defaults: Defaults,
     /// `RINGMQ_IN_PLACE`: whether a C program reads long messages where its peers have put them; it does not by default.
     pub(crate) in_place: bool,

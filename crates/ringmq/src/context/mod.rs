@@ -184,8 +184,19 @@ impl Context {
         self.registry.change(|state| state.defaults.wait = wait);
     }
 
-    /// Sets which connections of later sockets use shared memory when the peer can, too: by default those over ipc, and
-    /// those over tcp whose peer is on this machine.
+    /// Sets which connections of later sockets use shared memory when the peer can, too. By default these are those over
+    /// ipc, and those over tcp whose peer has an address of this machine; `RINGMQ_SHM` in the environment changes it.
+    ///
+    /// ```
+    /// use ringmq::{Context, SharedMemory};
+    ///
+    /// let context = Context::new()?;
+    /// // tcp stays tcp.
+    /// context.set_shared_memory(SharedMemory::Ipc);
+    /// // None.
+    /// context.set_shared_memory(false);
+    /// # Ok::<(), ringmq::SocketError>(())
+    /// ```
     pub fn set_shared_memory(&self, share: impl Into<SharedMemory>) {
         let share = share.into();
         self.registry.change(|state| state.defaults.share = share);
@@ -202,7 +213,7 @@ impl Context {
     ///   A socket that has connected tries again.
     ///
     /// Messages may travel by ZMTP until both sides have agreed, and go back to it when memory, mappings or descriptors run
-    /// short: that is a warning, too. Other transports are as they were.
+    /// short: that is a warning, too. Connections over tcp use shared memory if they can, and are never refused for it.
     pub fn set_shared_memory_required(&self, require: bool) {
         self.registry
             .change(|state| state.defaults.require = require);

@@ -5,12 +5,15 @@ use std::fmt;
 use ringmq_pipe::remote::RefusalReason;
 
 /// What carries the messages of a connection.
+///
+/// A connection over ipc, or over tcp within this machine, begins with [`Zmtp`](Carrier::Zmtp) and may go over to
+/// [`SharedMemory`](Carrier::SharedMemory). Its endpoint and its addresses stay as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Carrier {
     /// A pipe within the process.
     Inproc,
-    /// ZMTP, through an I/O thread.
+    /// ZMTP over tcp or ipc, through an I/O thread.
     Zmtp(ZmtpReason),
     /// Shared memory, from the thread that sends to the thread that receives.
     SharedMemory,
@@ -24,11 +27,14 @@ pub enum Carrier {
 pub enum ZmtpReason {
     /// There is no peer yet, or the two sides have not agreed yet.
     Undecided,
-    /// The peer may be on another machine.
+    /// The peer may be on another machine: it has no address of this one, or a SOCKS proxy makes the connection. A STREAM
+    /// over tcp has this reason, too.
     NotIpc,
-    /// Shared memory is turned off for this socket, or the socket conflates.
+    /// Shared memory is [turned off](crate::SharedMemory) for this socket, or for its tcp connections; or the socket
+    /// conflates, or encrypts.
     TurnedOff,
-    /// The peer does not know shared memory, or has turned it off.
+    /// The peer does not know shared memory, or has turned it off. Over tcp, a peer behind a forwarder may also take this
+    /// side for another machine.
     NotOffered,
     /// Descriptors, memory or mappings run short here.
     Resources,
@@ -38,8 +44,8 @@ pub enum ZmtpReason {
     RefusedByPeer(RefusalReason),
     /// The peer that shared memory with this side is gone.
     PeerGone,
-    /// A tcp peer with an address of this machine has not shown that nothing is between: a forwarder is, or the peer is in
-    /// another network namespace, or belongs to another user, or has not answered in time.
+    /// A tcp peer with an address of this machine has not shown that nothing is between it and this side. A forwarder is
+    /// between, the peer is in another network namespace or belongs to another user, or it has not answered within 2 s.
     Unproven,
 }
 

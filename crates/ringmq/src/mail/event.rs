@@ -86,7 +86,8 @@ pub enum EventKind {
         /// The routing id.
         routing_id: Vec<u8>,
     },
-    /// The messages of an ipc connection are carried by other means from now on.
+    /// The messages of an ipc or tcp connection are carried by other means from now on, or stay on ZMTP. There is no such
+    /// event for [`ZmtpReason::NotIpc`](crate::ZmtpReason::NotIpc).
     CarrierChanged {
         /// Shared memory, or ZMTP with the reason for it.
         carrier: Carrier,

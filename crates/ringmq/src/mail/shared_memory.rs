@@ -2,7 +2,10 @@
 
 /// Which connections use shared memory, where the peer can, too.
 ///
-/// `true` and `false` stand for [`On`](SharedMemory::On) and [`Off`](SharedMemory::Off).
+/// A context has [`On`](SharedMemory::On) unless `RINGMQ_SHM` or
+/// [`Context::set_shared_memory`](crate::Context::set_shared_memory) says otherwise;
+/// [`SocketOptions::shared_memory`](crate::SocketOptions::shared_memory) is for one socket. `true` and `false` stand for
+/// `On` and [`Off`](SharedMemory::Off).
 ///
 /// ```
 /// use ringmq::{Context, Kind, SharedMemory, SocketOptions};
@@ -18,9 +21,10 @@ pub enum SharedMemory {
     /// None.
     #[default]
     Off,
-    /// Those over ipc.
+    /// Those over ipc. Those over tcp stay there, also within this machine: for packet filters and captures that are to
+    /// see them.
     Ipc,
-    /// Those over ipc, and those over tcp whose peer is on this machine.
+    /// Those over ipc, and those over tcp whose peer has an address of this machine.
     On,
 }
 

@@ -377,7 +377,7 @@ impl Socket {
         Err(EndpointError::NotShared { endpoint, reason })
     }
 
-    /// Why no connection of this socket can use shared memory; `None` if ipc connections can.
+    /// Why no connection of this socket can use shared memory; `None` if ipc connections can, at least.
     fn unshared(&self) -> Option<&'static str> {
         if self.options.shares_nothing() {
             return Some("it is turned off for this socket");

@@ -72,7 +72,7 @@ pub struct Process {
     pub version: String,
     /// How its sockets wait if they were not told; `None` if it says nothing sensible.
     pub wait: Option<Wait>,
-    /// Whether its ipc connections may use shared memory if the sockets were not told.
+    /// Whether its connections may use shared memory if the sockets were not told: those over ipc at least.
     pub shares: bool,
     /// When its first context was made, in microseconds since 1970.
     pub since: u64,
@@ -92,7 +92,7 @@ pub struct Socket {
     pub kind: Kind,
     /// How it waits.
     pub wait: Option<Wait>,
-    /// Whether its ipc connections may use shared memory.
+    /// Whether its connections may use shared memory: those over ipc at least.
     pub shares: bool,
     /// When it was made, in microseconds since 1970.
     pub since: u64,
@@ -140,7 +140,8 @@ pub struct Connection {
     pub connects: bool,
     /// The address of the peer, as [`Connection::peer`](crate::Connection::peer). Cut after 64 bytes.
     pub peer: String,
-    /// The process of the peer over ipc, in the view of the process that shows the connection.
+    /// The process of the peer over ipc, in the view of the process that shows the connection; `None` over tcp, also in
+    /// shared memory.
     pub peer_pid: Option<i32>,
     /// The user of that process.
     pub peer_uid: Option<u32>,

@@ -193,7 +193,7 @@ impl SocketOptions {
     }
 
     /// Which connections move to shared memory when the peer can, too;
-    /// [as the context says](crate::Context::set_shared_memory) by default.
+    /// [as the context says](crate::Context::set_shared_memory) by default. See [`SharedMemory`].
     #[must_use]
     pub fn shared_memory(mut self, share: impl Into<SharedMemory>) -> SocketOptions {
         self.share = Some(share.into());

@@ -19,4 +19,15 @@
 /* MiB that are made at once, and stay when they are not in use. Default 0. Fails with ENOMEM. */
 #define RINGMQ_RESERVE 0x524d0004
 
+/* Which connections use shared memory, where the peer can, too: of a context for the sockets that are made later
+   (zmq_ctx_set, zmq_ctx_get), of a socket for its later zmq_bind and zmq_connect (zmq_setsockopt, zmq_getsockopt, int).
+   RINGMQ_SHM in the environment has the default. */
+#define RINGMQ_SHARED_MEMORY 0x524d0005
+/* None. */
+#define RINGMQ_SHARED_MEMORY_OFF 0
+/* Those over ipc, and those over tcp whose peer is on this machine. */
+#define RINGMQ_SHARED_MEMORY_ON 1
+/* Those over ipc. */
+#define RINGMQ_SHARED_MEMORY_IPC 2
+
 #endif

@@ -9,6 +9,7 @@ use crate::arguments::{bytes, out, room_at};
 use crate::boundary::catch;
 use crate::errors::Errno;
 use crate::handle::{Content, Guard, Pool, Slot};
+use crate::numbers::{SHARED_MEMORY, of_shared_memory, shared_memory};
 
 /// What is behind a context's handle.
 pub(crate) struct Held {
@@ -180,7 +181,18 @@ impl Content for Held {
 }
 
 impl Held {
+    fn get(&self, option: c_int) -> Result<c_int, Errno> {
+        match option {
+            SHARED_MEMORY => Ok(of_shared_memory(self.context.shared_memory())),
+            option => self.settings.get(option),
+        }
+    }
+
     fn set(&mut self, option: c_int, value: c_int) -> Result<(), Errno> {
+        if option == SHARED_MEMORY {
+            self.context.set_shared_memory(shared_memory(value)?);
+            return Ok(());
+        }
         self.settings.set(option, value)?;
         match option {
             MAX_SOCKETS => self.context.set_max_sockets(value.unsigned_abs() as usize),
@@ -280,7 +292,7 @@ unsafe extern "C" fn zmq_ctx_set(handle: *mut c_void, option: c_int, value: c_in
 #[unsafe(no_mangle)]
 unsafe extern "C" fn zmq_ctx_get(handle: *mut c_void, option: c_int) -> c_int {
     // SAFETY: the caller's contract.
-    catch(|| unsafe { Held::enter(handle) }?.settings.get(option))
+    catch(|| unsafe { Held::enter(handle) }?.get(option))
 }
 
 /// Sets an option, which may be a text.
@@ -323,7 +335,7 @@ unsafe extern "C" fn zmq_ctx_get_ext(
         let len = *unsafe { out(len) }?;
         let number;
         let found = if len == size_of::<c_int>() {
-            number = held.settings.get(option)?.to_ne_bytes();
+            number = held.get(option)?.to_ne_bytes();
             &number[..]
         } else if option == THREAD_NAME_PREFIX && len >= held.settings.name_prefix.len() {
             &held.settings.name_prefix

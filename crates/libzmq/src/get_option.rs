@@ -101,6 +101,10 @@ fn get(open: &mut Open, option: c_int, len: usize) -> Result<Value, Errno> {
             let topics = socket.topics().ok_or(Errno::INVALID)?;
             Value::loose(topics.try_into().unwrap_or(c_int::MAX))
         }
+        SHARED_MEMORY => {
+            let share = socket.options().get_shared_memory().unwrap_or_default();
+            Value::exact(of_shared_memory(share))
+        }
         IPV4ONLY => Value::exact(1 - stored.number(IPV6)),
         AFFINITY => Value::Long(stored.affinity.to_ne_bytes()),
         MAXMSGSIZE => Value::Long(stored.greatest_message.to_ne_bytes()),

@@ -2,6 +2,10 @@
 
 use std::ffi::c_int;
 
+use ringmq::SharedMemory;
+
+use crate::errors::Errno;
+
 macro_rules! numbers {
     ($($name:ident = $number:literal;)*) => {
         $(pub(crate) const $name: c_int = $number;)*
@@ -27,4 +31,25 @@ numbers! {
     SOCKS_PASSWORD = 100; ONLY_FIRST_SUBSCRIBE = 108; RECONNECT_STOP = 109; PRIORITY = 112; BUSY_POLL = 113;
     HELLO_MSG = 110; DISCONNECT_MSG = 111; HICCUP_MSG = 114; XSUB_VERBOSE_UNSUBSCRIBE = 115; TOPICS_COUNT = 116;
     IN_BATCH_SIZE = 101; OUT_BATCH_SIZE = 102;
+    // Of sockets and contexts, and not of libzmq: `include/ringmq.h`.
+    SHARED_MEMORY = 0x524d_0005;
+}
+
+/// The connections that a value of `SHARED_MEMORY` stands for.
+pub(crate) fn shared_memory(value: c_int) -> Result<SharedMemory, Errno> {
+    match value {
+        0 => Ok(SharedMemory::Off),
+        1 => Ok(SharedMemory::On),
+        2 => Ok(SharedMemory::Ipc),
+        _ => Err(Errno::INVALID),
+    }
+}
+
+/// The value that stands for these connections.
+pub(crate) fn of_shared_memory(share: SharedMemory) -> c_int {
+    match share {
+        SharedMemory::Off => 0,
+        SharedMemory::On => 1,
+        SharedMemory::Ipc => 2,
+    }
 }

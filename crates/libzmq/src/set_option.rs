@@ -102,6 +102,10 @@ fn set(open: &mut Open, option: c_int, value: &[u8], null: bool) -> Result<(), E
                 _ => return Err(Errno::INVALID),
             }
         }
+        SHARED_MEMORY => {
+            let share = shared_memory(c_int::from_ne_bytes(exactly(value)?))?;
+            socket.change_options(|options| options.shared_memory(share))?;
+        }
         IPV4ONLY => match c_int::from_ne_bytes(exactly(value)?) {
             only @ 0..=1 => set_number(open, IPV6, 1 - only)?,
             _ => return Err(Errno::INVALID),

@@ -368,6 +368,11 @@ fn proxied() {
 
 /// libzmq has no such options.
 #[test]
+fn sharing() {
+    holds("sharing", With::Ours);
+}
+
+#[test]
 fn arenas() {
     holds("arenas", With::Ours);
 }

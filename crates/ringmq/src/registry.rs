@@ -114,6 +114,11 @@ impl Registry {
         }
     }
 
+    /// What sockets do that were not told.
+    pub(crate) fn defaults(&self) -> Defaults {
+        self.lock().defaults
+    }
+
     /// Ends every call that waits, and every monitor. Does nothing in a forked child.
     pub(crate) fn shutdown(&self) {
         if !self.is_here() {

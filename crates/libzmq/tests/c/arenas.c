@@ -38,7 +38,7 @@ int main (void)
     /* No machine has so much. */
     REFUSED (zmq_ctx_set (context, RINGMQ_RESERVE, 0x7fffffff), ENOMEM);
     REFUSED (zmq_ctx_set (context, RINGMQ_RESERVE, -1), EINVAL);
-    REFUSED (zmq_ctx_set (context, RINGMQ_RESERVE + 1, 1), EINVAL);
+    REFUSED (zmq_ctx_set (context, RINGMQ_RESERVE + 2, 1), EINVAL);
 
     void *pull = zmq_socket (context, ZMQ_PULL);
     void *push = zmq_socket (context, ZMQ_PUSH);

@@ -202,6 +202,20 @@ impl Context {
         self.registry.change(|state| state.defaults.share = share);
     }
 
+    /// See [`set_shared_memory`](Context::set_shared_memory).
+    ///
+    /// ```
+    /// use ringmq::{Context, SharedMemory};
+    ///
+    /// let context = Context::new()?;
+    /// context.set_shared_memory(SharedMemory::Ipc);
+    /// assert_eq!(context.shared_memory(), SharedMemory::Ipc);
+    /// # Ok::<(), ringmq::SocketError>(())
+    /// ```
+    pub fn shared_memory(&self) -> SharedMemory {
+        self.registry.defaults().share
+    }
+
     /// Sets whether the ipc connections of later sockets are refused where they cannot use shared memory; false by default:
     /// they stay on ZMTP then. With true,
     ///

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use ringmq::{ArenaOptions, Context, Kind};
-use ringmq_testing::{
-    Actor, Scratch, in_own_process, listen, role, say, soon, spawn_role, until, watchdog,
-};
+use ringmq_testing::{Actor, in_own_process, listen, role, say, soon, spawn_role, until, watchdog};
 
 use crate::memory::Kept;
 use crate::parts::{arg, socket, until_shared};
+use crate::places::Places;
 
 const COUNT: usize = 1000;
 const BYTES: usize = 1 << 20;
@@ -45,8 +44,8 @@ fn a_burst_leaves_no_memory_at_silent_sockets() {
 }
 
 fn burst(test: &str, options: &ArenaOptions) {
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     context.set_arena(options).unwrap();
     let mut push = socket(&context, Kind::Push);

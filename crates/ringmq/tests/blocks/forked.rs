@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use ringmq::{Context, Frame, Kind, Message, RecvError, SendError, Socket, Vow};
 use ringmq_testing::{
-    Actor, Scratch, fork_and, in_own_process, listen, role, say, soon, spawn_role, until, watchdog,
+    Actor, fork_and, in_own_process, listen, role, say, soon, spawn_role, until, watchdog,
 };
 
 use crate::memory::Kept;
 use crate::parts::{arg, open, socket, until_shared};
+use crate::places::Places;
 
 const BYTES: usize = 1 << 20;
 
@@ -49,7 +50,7 @@ struct Parent {
 }
 
 /// What the child sees of it, and does to it. Returns false if anything is not as it should be.
-fn child(mut parent: Parent, scratch: &Scratch) -> bool {
+fn child(mut parent: Parent, places: &Places) -> bool {
     check(&parent.written, 1);
     check(&parent.owned, 2);
     check(&parent.lent[0], 3);
@@ -67,7 +68,7 @@ fn child(mut parent: Parent, scratch: &Scratch) -> bool {
     drop(parent);
     // It has blocks of its own.
     let (context, far) = (Context::new().unwrap(), Context::new().unwrap());
-    let endpoint = format!("ipc://{}", scratch.path("child"));
+    let endpoint = places.endpoint("child");
     let (mut push, mut pull) = pair(&context, &far, &endpoint);
     for byte in 20..40 {
         push.send(make(&context, byte)).unwrap();
@@ -81,8 +82,8 @@ fn a_child_reads_the_blocks_of_its_parent_and_changes_none() {
     const TEST: &str = "forked::a_child_reads_the_blocks_of_its_parent_and_changes_none";
     in_own_process(TEST, || {
         let _guard = watchdog(Duration::from_secs(60));
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let places = Places::new();
+        let endpoint = places.endpoint("s");
         let (context, far) = (Context::new().unwrap(), Context::new().unwrap());
         let (mut push, mut pull) = pair(&context, &far, &endpoint);
         let mut written = context.block(BYTES).unwrap();
@@ -100,7 +101,7 @@ fn a_child_reads_the_blocks_of_its_parent_and_changes_none() {
             owned,
             lent,
         });
-        assert!(fork_and(|| child(parent.take().unwrap(), &scratch)));
+        assert!(fork_and(|| child(parent.take().unwrap(), &places)));
         let mut parent = parent.unwrap();
         // What the child has dropped is still the parent's, and lent to it.
         for byte in 50..150 {
@@ -163,8 +164,8 @@ fn a_program_that_is_started_has_no_blocks() {
     }
     in_own_process(TEST, || {
         let _guard = watchdog(Duration::from_secs(60));
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let places = Places::new();
+        let endpoint = places.endpoint("s");
         let context = Context::new().unwrap();
         let mut push = socket(&context, Kind::Push);
         open(&mut push, true, &endpoint);

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use ringmq::{Context, Frame, Kind, Message, SendError, Socket, SocketOptions, Vow};
-use ringmq_testing::{Scratch, in_own_process, soon, until, watchdog};
+use ringmq_testing::{in_own_process, soon, until, watchdog};
 
 use crate::memory::Kept;
 use crate::parts::{open, until_shared};
+use crate::places::Places;
 
 const BYTES: usize = 1 << 20;
 const LIMIT: u64 = 6 << 20;
@@ -103,8 +104,8 @@ enum AtLimit {
 /// Sends to a peer that reads and holds everything, or reads nothing, and to one that reads.
 fn one_that_keeps(sender: Kind, receiver: Kind, at_limit: AtLimit, reads: bool) {
     println!("{sender:?} to {receiver:?}, which reads: {reads}");
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let (context, far) = (Context::new().unwrap(), Context::new().unwrap());
     let options = SocketOptions::new().shared_limit(LIMIT);
     let mut from = context.socket_with(sender, &options).unwrap();

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use ringmq::{Context, Kind, Message, Socket, Vow};
 use ringmq_testing::{
-    Actor, Random, Scratch, in_own_process, mix, role, say, scope, seed, soon, spawn_role, until,
-    watchdog,
+    Actor, Random, in_own_process, mix, role, say, scope, seed, soon, spawn_role, until, watchdog,
 };
 
 use crate::memory::Kept;
 use crate::parts::{arg, number, open, socket, until_shared};
+use crate::places::Places;
 
 /// A sender and a receiver.
 #[derive(Debug, Clone, Copy)]
@@ -183,8 +183,8 @@ fn kill(victim: &mut Actor) {
 
 /// Waits until no block of the dead is left. The arena gives its last segments back with the last connection.
 #[track_caller]
-fn all_is_back(scratch: &Scratch) {
-    let endpoint = format!("ipc://{}", scratch.path("last"));
+fn all_is_back(places: &Places) {
+    let endpoint = places.endpoint("last");
     until(|| {
         let (context, far) = (Context::new().unwrap(), Context::new().unwrap());
         let mut pull = socket(&context, Kind::Pull);
@@ -207,8 +207,8 @@ fn is_bounded() {
 fn kill_senders(test: &str, which: usize, victim_binds: bool, rounds: u64) {
     let pairing = PAIRINGS[which];
     let mut random = Random::new(seed());
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     let mut survivor = ready(&context, pairing.receiver);
     open(&mut survivor, !victim_binds, &endpoint);
@@ -265,7 +265,7 @@ fn kill_senders(test: &str, which: usize, victim_binds: bool, rounds: u64) {
     drop((survivor, context));
     // What is held outlives its socket.
     holder.end();
-    all_is_back(&scratch);
+    all_is_back(&places);
 }
 
 /// Also when a test fails: a thread that goes on would keep it from ending.
@@ -305,8 +305,8 @@ fn send_on(context: &Context, socket: &mut Socket, stop: &AtomicBool) {
 fn kill_receivers(test: &str, which: usize, victim_binds: bool, rounds: u64) {
     let pairing = PAIRINGS[which];
     let mut random = Random::new(seed());
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     let mut survivor = ready(&context, pairing.sender);
     if pairing.sender == Kind::Req {
@@ -333,7 +333,7 @@ fn kill_receivers(test: &str, which: usize, victim_binds: bool, rounds: u64) {
         name(victim_binds)
     );
     drop((survivor, context));
-    all_is_back(&scratch);
+    all_is_back(&places);
 }
 
 /// What is done to the victims of a pairing.

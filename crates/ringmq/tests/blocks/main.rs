@@ -16,4 +16,7 @@ mod pages;
 #[allow(dead_code, reason = "tests/shared uses more of it")]
 #[path = "../shared/parts.rs"]
 mod parts;
+#[allow(dead_code, reason = "tests/shared uses more of it")]
+#[path = "../shared/places.rs"]
+mod places;
 mod short;

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use ringmq::{ArenaOptions, Context, Frame, Kind, Message, SendError, Socket, SocketOptions, Vow};
 use ringmq_testing::{
-    Actor, Scratch, fork_and, in_own_process, listen, role, say, soon, spawn_role, until, watchdog,
+    Actor, fork_and, in_own_process, listen, role, say, soon, spawn_role, until, watchdog,
 };
 
 use crate::memory::Kept;
 use crate::parts::{arg, open, socket, until_shared};
+use crate::places::Places;
 
 const BYTES: usize = 2 << 20;
 
@@ -121,8 +122,8 @@ fn a_frame_that_a_peer_holds_outlives_the_context_and_its_memory_comes_back_afte
         return sender_that_ends();
     }
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = |name| format!("ipc://{}", scratch.path(name));
+    let places = Places::new();
+    let endpoint = |name| places.endpoint(name);
     let args = [endpoint("s"), endpoint("other")];
     let args = args.each_ref().map(String::as_str);
     let mut sender = Actor::start(&mut spawn_role(TEST, "sender", &args));
@@ -147,12 +148,12 @@ struct Pair {
     context: Context,
     sends: Socket,
     _receives: Socket,
-    _scratch: Scratch,
+    _places: Places,
 }
 
 fn pair(sending: Kind, receiving: Kind, options: &SocketOptions) -> Pair {
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = with_own_arena();
     let mut sends = context.socket_with(sending, options).unwrap();
     sends.set_linger(Duration::ZERO);
@@ -165,7 +166,7 @@ fn pair(sending: Kind, receiving: Kind, options: &SocketOptions) -> Pair {
         context,
         sends,
         _receives: receives,
-        _scratch: scratch,
+        _places: places,
     }
 }
 

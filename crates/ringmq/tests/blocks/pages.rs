@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use ringmq::{ArenaOptions, Context, EventKind, HugePagesError, Kind, Monitor};
 use ringmq_testing::{
-    Actor, Scratch, forgo_huge_pages, huge_bytes, in_own_process, listen, page_faults, role, say,
-    soon, spawn_role, until, watchdog,
+    Actor, forgo_huge_pages, huge_bytes, in_own_process, listen, page_faults, role, say, soon,
+    spawn_role, until, watchdog,
 };
 
 use crate::parts::{arg, open, socket, until_shared};
+use crate::places::Places;
 
 const BYTES: usize = 3 << 20;
 /// More than one segment has room for.
@@ -104,8 +105,8 @@ fn without_huge_pages_bodies_go_in_ordinary_ones_and_it_is_reported_once() {
         return sender();
     }
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let (endpoint, log) = (format!("ipc://{}", scratch.path("s")), scratch.path("log"));
+    let places = Places::new();
+    let (endpoint, log) = (places.endpoint("s"), places.path("log"));
     let mut command = spawn_role(TEST, "sender", &[&endpoint]);
     command
         .env("RINGMQ_HUGE_PAGES", "1")

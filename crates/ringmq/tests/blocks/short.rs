@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use ringmq::{Carrier, Context, EventKind, Kind, Monitor, Socket, Vow, ZmtpReason};
 use ringmq_testing::{
-    Actor, Scratch, limit_descriptors, limit_memory, listen, role, say, soon, spawn_role, under,
-    until, watchdog,
+    Actor, limit_descriptors, limit_memory, listen, role, say, soon, spawn_role, under, until,
+    watchdog,
 };
 
 use crate::memory::Kept;
 use crate::parts::{arg, open, socket, until_shared};
+use crate::places::Places;
 
 const BYTES: usize = 2 << 20;
 const COUNT: usize = 30;
@@ -112,8 +113,8 @@ fn next() {
 /// Receives all from a sender that lacks something, and is run by this wrapper.
 fn all_come(test: &str, lack: &str, wrapper: &[&str]) {
     println!("{lack}");
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let mut sender = spawn_role(test, "sender", &[&endpoint, lack]);
     if !wrapper.is_empty() {
         sender = under(wrapper, &sender);
@@ -158,8 +159,8 @@ fn bodies_without_mappings_for_blocks_go_by_zmtp_and_it_is_reported() {
         return sender();
     }
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let file = scratch.path("most");
+    let places = Places::new();
+    let file = places.path("most");
     std::fs::write(&file, MAPPINGS).unwrap();
     let mount = r#"mount --bind "$1" /proc/sys/vm/max_map_count && shift && exec "$@""#;
     let wrapper = ["unshare", "-Urm", "sh", "-c", mount, "limited", &file];
@@ -236,8 +237,8 @@ fn bodies_that_a_cgroup_has_no_room_for_are_not_put_into_blocks() {
         println!("skipped: no cgroup with a memory limit can be made here");
         return;
     };
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let join = r#"echo $$ > "$1"/cgroup.procs && shift && exec "$@""#;
     let folder = group.0.to_str().unwrap();
     let wrapper = ["sh", "-c", join, "limited", folder];

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use ringmq::{Carrier, Context, EventKind, Heartbeat, Kind, ZmtpReason};
-use ringmq_testing::{Actor, Scratch, role, say, soon, spawn_role, watchdog};
+use ringmq_testing::{Actor, role, say, soon, spawn_role, watchdog};
 
 use crate::parts::{arg, last, make, read, socket, until_shared};
+use crate::places::Places;
 
 /// Messages that are read before the receiver is stopped, that are sent to it then, and that are sent once the sender has
 /// left the connection.
@@ -52,8 +53,8 @@ fn a_peer_that_was_stopped_gets_nothing_twice() {
     }
     let _guard = watchdog(Duration::from_secs(120));
     for kind in ["PUSH", "DEALER"] {
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let places = Places::new();
+        let endpoint = places.endpoint("s");
         let mut receiver = Actor::start(&mut spawn_role(TEST, "receiver", &[&endpoint, kind]));
         assert_eq!(receiver.hear(), "bound");
         let context = Context::new().unwrap();

@@ -5,6 +5,7 @@
 //! it: it kills the victim at a system call of one of its threads, or some instructions later. Whatever a peer sees of
 //! these steps is a frame, which is a system call, or a word in memory, which is one of the instructions between.
 
+#[path = "aimed/victim.rs"]
 mod victim;
 
 use std::fs::File;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use ringmq::{Carrier, Context, Kind, Socket, ZmtpReason};
 use ringmq_testing::{
-    Actor, Random, Scratch, limit_descriptors, limit_memory, role, seed, spawn_role, watchdog,
+    Actor, Random, limit_descriptors, limit_memory, role, seed, spawn_role, watchdog,
 };
 
 use self::victim::{
@@ -22,6 +23,7 @@ use self::victim::{
     use_up,
 };
 use crate::parts::{Held, is_shared, open, rings, socket};
+use crate::places::Places;
 
 /// What a survivor has sent and received, and what it does in turn.
 struct Survivor {
@@ -114,11 +116,11 @@ struct Round<'a> {
 
 impl Round<'_> {
     fn run(&mut self) -> (u64, Reached) {
+        let places = Places::new();
+        let endpoint = places.endpoint("s");
         let before = Held::now();
         let script = all_scripts().nth(self.script).unwrap();
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
-        let path = scratch.path("log");
+        let path = places.path("log");
         let mut log = File::options();
         let log = Log(log.read(true).write(true).create(true).open(&path).unwrap());
         let context = Context::new().unwrap();

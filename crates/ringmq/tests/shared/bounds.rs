@@ -4,9 +4,10 @@
 use std::time::{Duration, Instant};
 
 use ringmq::{Context, EventKind, Frame, Kind, Message, Monitor, Socket};
-use ringmq_testing::{Scratch, soon, watchdog};
+use ringmq_testing::{soon, watchdog};
 
 use crate::parts::{is_shared, last, open, socket};
+use crate::places::Places;
 
 const LIMIT: usize = 1000;
 
@@ -51,8 +52,8 @@ fn a_part_beyond_the_greatest_length_ends_its_connection() {
             (true, &[LIMIT, LIMIT, 100 * LIMIT]),
         ] {
             println!("{from:?} to {to:?}, which binds: {binds}; {parts:?}");
-            let scratch = Scratch::new();
-            let endpoint = format!("ipc://{}", scratch.path("s"));
+            let places = Places::new();
+            let endpoint = places.endpoint("s");
             let mut receiver = socket(&Context::new().unwrap(), to);
             receiver
                 .change_options(|options| options.max_message(LIMIT as u64))
@@ -100,8 +101,8 @@ fn what_is_no_reply_ends_the_connection_of_a_req() {
     let _guard = watchdog(Duration::from_secs(60));
     for parts in [&["no reply"][..], &[""], &["what", "ever"], &["1234", "x"]] {
         println!("{parts:?}");
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let places = Places::new();
+        let endpoint = places.endpoint("s");
         let mut router = socket(&Context::new().unwrap(), Kind::Router);
         let mut req = socket(&Context::new().unwrap(), Kind::Req);
         let mut monitor = req.monitor().unwrap();

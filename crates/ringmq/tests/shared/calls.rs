@@ -6,11 +6,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use ringmq::{Carrier, Context, Kind, Socket, Wait};
-use ringmq_testing::{
-    Actor, Scratch, listen, pin_to, role, say, scope, spawn_role, under, watchdog,
-};
+use ringmq_testing::{Actor, listen, pin_to, role, say, scope, spawn_role, under, watchdog};
 
 use crate::parts::{arg, number, open, socket};
+use crate::places::Places;
 
 /// What is counted is by how much the calls for many messages are more than those for a few.
 const FEW: u64 = 1_000;
@@ -101,9 +100,9 @@ fn go_over(socket: &mut Socket, kind: Kind) {
 
 /// Has two processes exchange so many messages, and counts their calls.
 fn count(test: &str, kinds: [&str; 2], wait: &str, messages: u64) -> [Calls; 2] {
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
-    let summaries = ["one", "other"].map(|name| scratch.path(name));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
+    let summaries = ["one", "other"].map(|name| places.path(name));
     let actors = [0, 1].map(|which| {
         let args = [&endpoint[..], kinds[which], wait, &messages.to_string()];
         let strace = ["strace", "-f", "-c", "-o", &summaries[which], "--"];

@@ -4,11 +4,10 @@ use std::fs;
 use std::time::Duration;
 
 use ringmq::{Context, Kind, Socket};
-use ringmq_testing::{
-    Actor, Counters, Scratch, listen, role, say, soon, spawn_role, until, watchdog,
-};
+use ringmq_testing::{Actor, Counters, listen, role, say, soon, spawn_role, until, watchdog};
 
 use crate::parts::{arg, number, open, shared, socket, until_shared};
+use crate::places::Places;
 
 /// Message `number`, of so many bytes.
 fn message(number: u64, len: usize) -> Vec<u8> {
@@ -65,8 +64,8 @@ enum By {
 
 /// A mark of 0 is none.
 fn run(test: &str, by: By, count: u64, len: usize, mark: u32, reads: Reads) {
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     context.set_shared_memory(by == By::SharedMemory);
     let mut pull = context.socket(Kind::Pull).unwrap();
@@ -153,8 +152,8 @@ fn a_gigabyte_that_waits_goes_back() {
     const TEST: &str = "close::a_gigabyte_that_waits_goes_back";
     const MIB: usize = 1 << 20;
     let _guard = watchdog(Duration::from_secs(120));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     let mut pull = context.socket(Kind::Pull).unwrap();
     pull.bind(&endpoint).unwrap();
@@ -198,13 +197,13 @@ struct Full {
     pull: Socket,
     endpoint: String,
     sent: u64,
-    _scratch: Scratch,
+    _places: Places,
 }
 
 impl Full {
     fn new(push_binds: bool) -> Full {
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let places = Places::new();
+        let endpoint = places.endpoint("s");
         let (context, far) = (Context::new().unwrap(), Context::new().unwrap());
         let (mut push, mut pull) = (socket(&context, Kind::Push), socket(&far, Kind::Pull));
         push.change_options(|options| options.shared_limit(64 << 10))
@@ -233,7 +232,7 @@ impl Full {
             pull,
             endpoint,
             sent,
-            _scratch: scratch,
+            _places: places,
         }
     }
 }
@@ -298,8 +297,8 @@ fn a_message_that_waits_for_room_goes_with_the_peer_of_a_binding_side() {
 
 /// Sends so many messages to a socket of this mark that reads none of them and closes; then the sender closes, too, and
 /// lingers without end.
-fn unread(scratch: &Scratch, count: u64, mark: u32) -> Context {
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+fn unread(places: &Places, count: u64, mark: u32) -> Context {
+    let endpoint = places.endpoint("s");
     let (there, here) = (Context::new().unwrap(), Context::new().unwrap());
     let (mut to, mut from) = (socket(&there, Kind::Dealer), socket(&here, Kind::Dealer));
     to.set_recv_hwm(Some(mark));
@@ -323,19 +322,19 @@ fn unread(scratch: &Scratch, count: u64, mark: u32) -> Context {
 #[test]
 fn no_socket_lingers_for_what_its_peer_has_closed_upon() {
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    unread(&scratch, 10, 10).terminate();
+    let places = Places::new();
+    unread(&places, 10, 10).terminate();
 }
 
 /// libzmq's sender would have them in its own pipe.
 #[test]
 fn a_socket_lingers_for_more_than_its_peer_had_room_for() {
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let context = unread(&scratch, 11, 10);
+    let places = Places::new();
+    let context = unread(&places, 11, 10);
     let next = Context::new().unwrap();
     let mut to = socket(&next, Kind::Dealer);
-    to.bind(&format!("ipc://{}", scratch.path("s"))).unwrap();
+    to.bind(&places.endpoint("s")).unwrap();
     receive_all(&mut to, 11, 100);
     context.terminate();
 }

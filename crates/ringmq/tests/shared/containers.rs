@@ -6,11 +6,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use ringmq::{Carrier, Connection, Context, Kind};
-use ringmq_testing::{
-    Actor, Bytes, Scratch, listen, role, say, scope, soon, spawn_role, under, watchdog,
-};
+use ringmq_testing::{Actor, Bytes, listen, role, say, scope, soon, spawn_role, under, watchdog};
 
 use crate::parts::{arg, last, make, open, read, socket};
+use crate::places::Places;
 
 /// Runs what follows in new namespaces, where the directory `$1` is seen as `$2`, and /dev/shm has a megabyte.
 const CONTAINER: [&str; 11] = [
@@ -98,17 +97,15 @@ fn peers_in_containers_share_memory() {
     }
     // Which processes are in a container of their own: both, or one.
     for contained in [[true, true], [true, false], [false, true]] {
-        let outside = Scratch::new();
-        let insides = [Scratch::new(), Scratch::new()];
+        let outside = Places::new();
+        let insides = [Places::new(), Places::new()];
         let mut actors = Vec::new();
         for (which, opens) in ["binds", "connects"].into_iter().enumerate() {
             let (from, to) = (outside.path(""), insides[which].path(""));
-            let place = if contained[which] {
-                &insides[which]
-            } else {
-                &outside
-            };
-            let endpoint = format!("ipc://{}", place.path("s"));
+            let mut endpoint = outside.endpoint("s");
+            if contained[which] {
+                endpoint = endpoint.replace(&from, &to);
+            }
             let mut command = spawn_role(TEST, "peer", &[&endpoint, opens]);
             if contained[which] {
                 let wrapper: Vec<&str> = CONTAINER.into_iter().chain([&from[..], &to]).collect();

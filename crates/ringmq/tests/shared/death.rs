@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use ringmq::{Context, EventKind, Kind};
-use ringmq_testing::{
-    Actor, Scratch, fork_and_linger, listen, role, say, soon, spawn_role, watchdog,
-};
+use ringmq_testing::{Actor, fork_and_linger, listen, role, say, soon, spawn_role, watchdog};
 
 use crate::parts::{arg, last, open, rings, socket, until_shared};
+use crate::places::Places;
 
 /// Deaths that are measured; the test prints their median. docs/sockets.md says what it should be.
 const TRIES: usize = 9;
@@ -29,8 +28,8 @@ fn victim() {
 
 /// Kills a peer. Returns the time until the death was reported.
 fn kill_one(test: &str, victim_binds: bool, child: &str) -> Duration {
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let opens = if victim_binds { "binds" } else { "connects" };
     let mut victim = Actor::start(&mut spawn_role(test, "victim", &[&endpoint, opens, child]));
     let context = Context::new().unwrap();

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ringmq::{Carrier, Connection, Context, Kind};
-use ringmq_testing::{Actor, Scratch, inherited, role, say, scope, soon, spawn_role, watchdog};
+use ringmq_testing::{Actor, inherited, role, say, scope, soon, spawn_role, watchdog};
 
 use crate::parts::{last, rings, socket};
+use crate::places::Places;
 
 /// Programs that are started while connections come and go.
 const PROGRAMS: usize = 100;
@@ -14,8 +15,8 @@ const PROGRAMS: usize = 100;
 /// Starts programs beside connections that stand, and others that come and go.
 fn starter() {
     let before = inherited();
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     let mut far = socket(&context, Kind::Pair);
     far.bind(&endpoint).unwrap();
@@ -34,7 +35,7 @@ fn starter() {
             // ORDERING: a flag only; it publishes nothing else.
             while !done.load(Ordering::Relaxed) {
                 number += 1;
-                let endpoint = format!("ipc://{}", scratch.path(&number.to_string()));
+                let endpoint = places.endpoint(&number.to_string());
                 let mut pull = socket(&context, Kind::Pull);
                 pull.bind(&endpoint).unwrap();
                 let mut push = socket(&context, Kind::Push);

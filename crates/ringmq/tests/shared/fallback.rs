@@ -1,20 +1,16 @@
 //! What keeps a connection from shared memory keeps no message from its peer.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::Shutdown;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ringmq::{Carrier, Context, Kind, Message, Socket, ZmtpReason};
-use ringmq_testing::{
-    Actor, Random, Scratch, abstract_name, role, say, scope, seed, soon, spawn_role, under,
-    watchdog,
-};
+use ringmq_testing::{Actor, Random, role, say, seed, soon, spawn_role, under, watchdog};
 
 use crate::parts::{
     Held, arg, hello, is_shared, last, make, open, pages, read, rings, socket, until_shared,
 };
+use crate::places::Places;
 
 const COUNT: u64 = 3000;
 
@@ -84,8 +80,8 @@ fn name(binds: bool) -> &'static str {
 /// Runs both ways; `meddle` makes the other process's command another one.
 fn both_ways(test: &str, meddle: impl Fn(Command) -> Command) -> [bool; 2] {
     SIDES.map(|binds| {
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let places = Places::new();
+        let endpoint = places.endpoint("s");
         let mut command = meddle(spawn_role(test, "other", &[&endpoint, name(binds)]));
         talk(&endpoint, binds, &mut command)
     })
@@ -193,8 +189,8 @@ fn a_process_without_memory_to_share_sends_all_the_same() {
                 "-e",
                 &inject,
             ];
-            let scratch = Scratch::new();
-            let endpoint = format!("ipc://{}", scratch.path("s"));
+            let places = Places::new();
+            let endpoint = places.endpoint("s");
             let mut pull = socket(&Context::new().unwrap(), Kind::Pull);
             open(&mut pull, !binds, &endpoint);
             let pusher = spawn_role(TEST, "pusher", &[&endpoint, side]);
@@ -243,8 +239,8 @@ fn a_message_that_waits_for_room_and_finds_none_goes_by_zmtp() {
     if !is_there("prlimit", &["--version"]) {
         return;
     }
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let mut pull = socket(&Context::new().unwrap(), Kind::Pull);
     pull.bind(&endpoint).unwrap();
     let waiter = spawn_role(TEST, "waiter", &[&endpoint]);
@@ -277,8 +273,9 @@ fn a_process_of_another_user_stays_on_zmtp() {
     if !is_there(wrapper[0], &tried) {
         return;
     }
+    let places = Places::new();
     for binds in SIDES {
-        let endpoint = format!("ipc://{}", abstract_name("user"));
+        let endpoint = places.public("user");
         let command = spawn_role(TEST, "other", &[&endpoint, name(binds)]);
         assert!(!talk(&endpoint, binds, &mut under(&wrapper, &command)));
     }
@@ -302,8 +299,8 @@ fn a_stock_peer_stays_on_zmtp() {
         return;
     }
     for binds in SIDES {
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let places = Places::new();
+        let endpoint = places.endpoint("s");
         let mut command = Command::new(PYTHON);
         command.args(["-c", STOCK, &endpoint, name(binds), &COUNT.to_string()]);
         assert!(!talk(&endpoint, binds, &mut command));
@@ -314,8 +311,8 @@ fn a_stock_peer_stays_on_zmtp() {
 #[test]
 fn a_page_is_made_for_the_first_peer_that_has_a_use_for_it() {
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let contexts = [(); 3].map(|()| Context::new().unwrap());
     contexts[1].set_shared_memory(false);
     let mut far = socket(&contexts[0], Kind::Dealer);
@@ -338,54 +335,6 @@ fn a_page_is_made_for_the_first_peer_that_has_a_use_for_it() {
     let _goes_over = connect(&contexts[2], is_shared);
     // Each side has its own, and maps the other's.
     assert!((1..=4).contains(&pages()));
-}
-
-/// Passes bytes on, and no descriptors.
-fn relay(mut from: UnixStream, mut to: UnixStream) {
-    let mut bytes = [0; 4096];
-    loop {
-        match from.read(&mut bytes) {
-            Ok(0) => break,
-            Ok(count) if to.write_all(&bytes[..count]).is_ok() => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            _ => break,
-        }
-    }
-    // The other direction ends, too.
-    let _ = to.shutdown(Shutdown::Both);
-    let _ = from.shutdown(Shutdown::Both);
-}
-
-#[test]
-fn a_proxy_that_drops_descriptors_leaves_zmtp() {
-    let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let (front, back) = (scratch.path("front"), scratch.path("back"));
-    let listener = UnixListener::bind(&front).unwrap();
-    let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
-    let mut far = socket(&other, Kind::Pair);
-    far.bind(&format!("ipc://{back}")).unwrap();
-    let mut near = socket(&context, Kind::Pair);
-    near.connect(&format!("ipc://{front}")).unwrap();
-    scope(|scope| {
-        let one = listener.accept().unwrap().0;
-        let two = UnixStream::connect(&back).unwrap();
-        let (one_again, two_again) = (one.try_clone().unwrap(), two.try_clone().unwrap());
-        scope.spawn(move || relay(one, two));
-        scope.spawn(move || relay(two_again, one_again));
-        for number in 0..COUNT {
-            near.send(make(0, number)).unwrap();
-            let message = far.recv_deadline(soon()).unwrap();
-            assert_eq!(read(last(&message)), (0, number));
-            far.send(message).unwrap();
-            assert_eq!(
-                read(last(&near.recv_deadline(soon()).unwrap())),
-                (0, number)
-            );
-            assert_eq!(rings(), 0);
-        }
-        drop((near, far, listener));
-    });
 }
 
 /// A frame of the handoff, as it should not be.
@@ -420,14 +369,14 @@ fn nonsense(random: &mut Random) -> Vec<u8> {
 
 fn assail(rounds: u32) {
     let mut random = Random::new(seed());
-    let scratch = Scratch::new();
-    let path = scratch.path("s");
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     let mut pair = socket(&context, Kind::Pair);
-    pair.bind(&format!("ipc://{path}")).unwrap();
+    pair.bind(&endpoint).unwrap();
     let before = Held::now();
     for _ in 0..rounds {
-        let mut hostile = UnixStream::connect(&path).unwrap();
+        let mut hostile = places.dial("s");
         // A side that refuses may close before it has read all.
         let _ = hostile.write_all(&hello("PAIR", 0));
         for _ in 0..=random.below(4) {
@@ -446,7 +395,7 @@ fn assail(rounds: u32) {
     }
     // The socket serves others as before.
     let mut other = socket(&Context::new().unwrap(), Kind::Pair);
-    other.connect(&format!("ipc://{path}")).unwrap();
+    other.connect(&endpoint).unwrap();
     // The last of the others may be noticed only now, and is the peer until it was read and has gone.
     let mut hear = |limit| pair.recv_deadline(limit);
     let moment = || Instant::now() + Duration::from_millis(10);

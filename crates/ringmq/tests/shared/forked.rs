@@ -7,16 +7,17 @@ use ringmq::{
     RecvError, SendError, SocketError, TerminateError,
 };
 use ringmq_testing::{
-    Actor, Scratch, fork_and, fork_and_linger, listen, role, say, soon, spawn_role, watchdog,
+    Actor, fork_and, fork_and_linger, listen, role, say, soon, spawn_role, watchdog,
 };
 
 use crate::parts::{arg, last, make, open, read, rings, socket};
+use crate::places::Places;
 
 #[test]
 fn a_child_gets_errors_and_the_parent_is_unharmed() {
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
     let mut far = socket(&other, Kind::Pair);
     far.bind(&endpoint).unwrap();
@@ -49,8 +50,8 @@ fn a_child_gets_errors_and_the_parent_is_unharmed() {
 #[test]
 fn every_call_fails_in_a_child() {
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     let mut far = socket(&context, Kind::Pair);
     let monitor = far.monitor().unwrap();
@@ -67,13 +68,13 @@ fn every_call_fails_in_a_child() {
     let mut all = Some((context, near, far, sub, monitor));
     let child = fork_and(|| {
         let (context, mut near, mut far, mut sub, mut monitor) = all.take().unwrap();
-        let other = scratch.path("other");
+        let other = places.endpoint("other");
         let calls = [
             matches!(context.socket(Kind::Pair), Err(SocketError::Forked)),
-            forked(near.bind(&format!("ipc://{other}"))),
+            forked(near.bind(&other)),
             forked(near.bind("tcp://127.0.0.1:*")),
             forked(near.bind("inproc://child")),
-            forked(near.connect(&format!("ipc://{other}"))),
+            forked(near.connect(&other)),
             forked(near.connect("inproc://child")),
             forked(near.disconnect(&endpoint)),
             forked(far.unbind(&endpoint)),
@@ -171,8 +172,8 @@ fn a_dead_parent_is_noticed_although_its_child_lives() {
         ("receives", true),
         ("receives", false),
     ] {
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let places = Places::new();
+        let endpoint = places.endpoint("s");
         let context = Context::new().unwrap();
         let kind = if does == "sends" {
             Kind::Pull

@@ -5,9 +5,10 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use ringmq::{Context, Frame, Kind, Socket, Wait};
-use ringmq_testing::{Scratch, watchdog};
+use ringmq_testing::watchdog;
 
 use crate::parts::{socket, until_shared};
+use crate::places::Places;
 
 type Send = fn(&mut Socket, &[u8]);
 
@@ -25,8 +26,8 @@ fn switches() -> u64 {
 
 /// How often a sender of long messages sleeps whose reader does not read.
 fn sleeps(prepare: impl Fn(&mut Socket), send: impl Fn(&mut Socket, &[u8])) -> u64 {
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     let mut pull = socket(&context, Kind::Pull);
     let mut push = socket(&context, Kind::Push);

@@ -4,9 +4,10 @@ use std::fs;
 use std::time::Duration;
 
 use ringmq::{Carrier, Context, Interest, Item, Kind, Poller, Wait};
-use ringmq_testing::{Activity, Actor, Scratch, listen, role, say, soon, spawn_role, watchdog};
+use ringmq_testing::{Activity, Actor, listen, role, say, soon, spawn_role, watchdog};
 
 use crate::parts::{arg, open, socket};
+use crate::places::Places;
 
 /// How long nothing happens.
 const IDLE: Duration = Duration::from_secs(1);
@@ -75,7 +76,7 @@ fn idle_sockets_cost_nothing() {
         return idler();
     }
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
+    let places = Places::new();
     let mut actors = Vec::new();
     for wait in ["park", "adaptive"] {
         for (one, other) in [
@@ -85,7 +86,7 @@ fn idle_sockets_cost_nothing() {
             ("polls", "polls"),
             ("nothing", "nothing"),
         ] {
-            let endpoint = format!("ipc://{}", scratch.path(&format!("{wait}-{one}")));
+            let endpoint = places.endpoint(&format!("{wait}-{one}"));
             for (does, opens) in [(one, "binds"), (other, "connects")] {
                 let args = [&endpoint[..], wait, does, opens];
                 actors.push(Actor::start(&mut spawn_role(TEST, "idler", &args)));

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ringmq::{Context, Kind, RecvError, SetOption, Socket};
-use ringmq_testing::{Actor, Random, Scratch, role, say, scope, seed, soon, spawn_role, watchdog};
+use ringmq_testing::{Actor, Random, role, say, scope, seed, soon, spawn_role, watchdog};
 
 use crate::parts::{Held, arg, last, make, number, open, read, rings, socket};
+use crate::places::Places;
 
 /// Who sends to whom, and whether the receiver answers.
 #[derive(Debug, Clone, Copy)]
@@ -148,8 +149,8 @@ fn receive(socket: &mut Socket, pairing: Pairing, seen: &mut Seen, wait: bool) -
 fn kill_senders(test: &str, which: usize, victim_binds: bool, rounds: u64) {
     let pairing = PAIRINGS[which];
     let mut random = Random::new(seed());
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     let mut survivor = socket(&context, pairing.receiver);
     open(&mut survivor, !victim_binds, &endpoint);
@@ -267,9 +268,9 @@ impl Drop for StopOnDrop<'_> {
 fn kill_receivers(test: &str, which: usize, victim_binds: bool, rounds: u64) {
     let pairing = PAIRINGS[which];
     let mut random = Random::new(seed());
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
-    let log = scratch.path("log");
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
+    let log = places.path("log");
     let context = Context::new().unwrap();
     let mut survivor = socket(&context, pairing.sender);
     if pairing.sender == Kind::Req {

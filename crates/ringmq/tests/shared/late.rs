@@ -4,9 +4,10 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use ringmq::{Context, Interest, Item, Kind, Poller, Socket};
-use ringmq_testing::{Scratch, scope, soon, watchdog};
+use ringmq_testing::{scope, soon, watchdog};
 
 use crate::parts::{is_shared, last, socket};
+use crate::places::Places;
 
 /// Messages that fill the memory, and their bytes. One more, larger than what is free, has to wait.
 const FILL: usize = 100;
@@ -45,8 +46,8 @@ fn a_message_that_waits_for_room_goes_while_its_socket_only_receives() {
     let _guard = watchdog(Duration::from_secs(60));
     for (way, wait) in WAYS {
         println!("{way}");
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let places = Places::new();
+        let endpoint = places.endpoint("s");
         let mut far = socket(&Context::new().unwrap(), Kind::Pair);
         far.bind(&endpoint).unwrap();
         let mut near = socket(&Context::new().unwrap(), Kind::Pair);

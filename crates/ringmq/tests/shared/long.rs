@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use ringmq::{Carrier, Context, Frame, Kind, Message, Socket, ZmtpReason};
-use ringmq_testing::{Scratch, scope, soon, watchdog};
+use ringmq_testing::{scope, soon, watchdog};
 
 use crate::parts::{is_shared, last, rings, socket, until_shared};
+use crate::places::Places;
 
 const LIMIT: u64 = 256 << 10;
 
@@ -32,8 +33,8 @@ fn pair(endpoint: &str, binds: bool) -> (Socket, Socket) {
 fn a_message_beyond_the_limit_goes_alone_and_whole() {
     let _guard = watchdog(Duration::from_secs(120));
     for binds in [false, true] {
-        let scratch = Scratch::new();
-        let (mut push, mut pull) = pair(&format!("ipc://{}", scratch.path("s")), binds);
+        let places = Places::new();
+        let (mut push, mut pull) = pair(&places.endpoint("s"), binds);
         // The first one of the direction, then between small ones, one behind the other, and in parts.
         let sizes = [3 << 20, 10, 1 << 20, 2 << 20, 64, 200_000, 5 << 20];
         scope(|scope| {
@@ -70,8 +71,8 @@ const PART: usize = 800_000;
 #[test]
 fn a_message_that_no_record_can_hold_goes_by_zmtp_with_all_of_its_parts() {
     let _guard = watchdog(Duration::from_secs(240));
-    let scratch = Scratch::new();
-    let (mut push, mut pull) = pair(&format!("ipc://{}", scratch.path("s")), true);
+    let places = Places::new();
+    let (mut push, mut pull) = pair(&places.endpoint("s"), true);
     // So much takes a while on a busy machine: the watchdog is the limit.
     pull.set_recv_timeout(None);
     push.send("before").unwrap();
@@ -97,8 +98,8 @@ fn a_message_that_no_record_can_hold_goes_by_zmtp_with_all_of_its_parts() {
 #[ignore = "soak: a gigabyte"]
 fn parts_that_no_record_can_hold_together_lie_in_blocks() {
     let _guard = watchdog(Duration::from_secs(120));
-    let scratch = Scratch::new();
-    let (mut push, mut pull) = pair(&format!("ipc://{}", scratch.path("s")), true);
+    let places = Places::new();
+    let (mut push, mut pull) = pair(&places.endpoint("s"), true);
     push.send("short").unwrap();
     assert_eq!(last(&pull.recv_deadline(soon()).unwrap()), b"short");
     let parts = [vec![0; 500 << 20], vec![0; 500 << 20]];
@@ -127,8 +128,8 @@ const PAIRS: [(Kind, Kind); 7] = [
 
 /// A thousand messages of so many bytes wait for a receiver that does nothing, as the mark of a thousand says.
 fn a_thousand(kinds: (Kind, Kind), len: usize) {
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let mut to = socket(&Context::new().unwrap(), kinds.0);
     let mut from = socket(&Context::new().unwrap(), kinds.1);
     from.bind(&endpoint).unwrap();

@@ -31,6 +31,8 @@ mod maps;
 mod notices;
 mod pages;
 mod parts;
+mod places;
+mod relay;
 mod required;
 mod resources;
 mod scribbles;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use ringmq::{Carrier, Context, Kind, ZmtpReason};
 use ringmq_testing::{
-    Actor, Counters, Scratch, limit_descriptors, listen, role, say, soon, spawn_role, watchdog,
+    Actor, Counters, limit_descriptors, listen, role, say, soon, spawn_role, watchdog,
 };
 
 use crate::parts::{arg, last, make, number, read, rings, shared_and_short, socket};
+use crate::places::Places;
 
 /// Messages of the busy one; so many wait for an answer at a time, if there are any.
 const COUNT: u64 = 20_000;
@@ -109,8 +110,8 @@ fn hub() {
 }
 
 fn one_among(test: &str, kind: &str, processes: usize) {
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let count = |count: usize| count.to_string();
     let start = |role: &str, count: &str| {
         Actor::start(&mut spawn_role(test, role, &[&endpoint, kind, count]))
@@ -231,8 +232,8 @@ fn center() {
 }
 
 fn more_than_descriptors(test: &str, processes: usize) {
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let start = |role: &str, number: usize| {
         let args = [&endpoint[..], &number.to_string()];
         Actor::start(&mut spawn_role(test, role, &args))

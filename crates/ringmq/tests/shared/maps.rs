@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use ringmq::{Context, Kind, Message, Socket};
 use ringmq_testing::{
-    Actor, Scratch, listen, role, say, soon, spawn_role, under, use_up_mappings, watchdog,
+    Actor, listen, role, say, soon, spawn_role, under, use_up_mappings, watchdog,
 };
 
 use crate::parts::{
     arg, is_shared, last, make, open, pages, read, rings, shared_and_short, socket, until_shared,
 };
+use crate::places::Places;
 
 /// What the kernel seems to allow: a file is mounted where the kernel says so.
 const MOST: usize = 100;
@@ -34,8 +35,8 @@ fn limited() {
         pull.bind(&arg(0)).unwrap();
         say("ready");
     } else {
-        for place in 0..COUNT {
-            pull.connect(&format!("{}{place}", arg(0))).unwrap();
+        for endpoint in arg(0).split(' ') {
+            pull.connect(endpoint).unwrap();
         }
     }
     for _ in 0..COUNT {
@@ -77,20 +78,16 @@ fn limiting(file: &str, most: usize) -> Option<Vec<&str>> {
     Some(wrapper)
 }
 
-/// Who connects to it, or is connected to.
-fn others(endpoint: &str, limited_binds: bool) -> Vec<Socket> {
+/// Who connects to it, or is connected to, each at one of these endpoints.
+fn others(endpoints: &[String], limited_binds: bool) -> Vec<Socket> {
     let context = Context::new().unwrap();
-    let open = |place: usize| {
+    let others = endpoints.iter().map(|endpoint| {
         let mut push = socket(&context, Kind::Push);
         push.set_linger(None);
-        if limited_binds {
-            push.connect(endpoint).unwrap();
-        } else {
-            push.bind(&format!("{endpoint}{place}")).unwrap();
-        }
+        open(&mut push, !limited_binds, endpoint);
         push
-    };
-    (0..COUNT).map(open).collect()
+    });
+    others.collect()
 }
 
 #[test]
@@ -100,23 +97,31 @@ fn connections_beyond_a_quarter_of_the_mappings_stay_on_zmtp() {
         return limited();
     }
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let file = scratch.path("most");
+    let places = Places::new();
+    let file = places.path("most");
     let Some(wrapper) = limiting(&file, MOST) else {
         return;
     };
     for binds in ["binds", "connects"] {
-        let endpoint = format!("ipc://{}", scratch.path(binds));
-        let again = format!("ipc://{}", scratch.path(&format!("{binds}-again")));
-        let limited = spawn_role(TEST, "limited", &[&endpoint, binds, &again]);
+        let name = |place: usize| match binds {
+            "binds" => binds.to_owned(),
+            _ => format!("{binds}{place}"),
+        };
+        let endpoints: Vec<String> = (0..COUNT).map(|one| places.endpoint(&name(one))).collect();
+        let again = places.endpoint(&format!("{binds}-again"));
+        let to = match binds {
+            "binds" => endpoints[0].clone(),
+            _ => endpoints.join(" "),
+        };
+        let limited = spawn_role(TEST, "limited", &[&to, binds, &again]);
         let mut limited = under(&wrapper, &limited);
         let (mut actor, mut pushes);
         if binds == "binds" {
             actor = Actor::start(&mut limited);
             assert_eq!(actor.hear(), "ready");
-            pushes = others(&endpoint, true);
+            pushes = others(&endpoints, true);
         } else {
-            pushes = others(&endpoint, false);
+            pushes = others(&endpoints, false);
             actor = Actor::start(&mut limited);
         }
         for (from, push) in pushes.iter_mut().enumerate() {
@@ -180,14 +185,14 @@ fn a_ring_that_may_not_grow_loses_nothing() {
         return one_that_does_not_grow();
     }
     let _guard = watchdog(Duration::from_secs(120));
-    let scratch = Scratch::new();
-    let file = scratch.path("most");
+    let places = Places::new();
+    let file = places.path("most");
     let Some(wrapper) = limiting(&file, FEW) else {
         return;
     };
     for what in ["sends", "receives"] {
         println!("{what}");
-        let endpoint = format!("ipc://{}", scratch.path(what));
+        let endpoint = places.endpoint(what);
         let few = spawn_role(TEST, "few", &[&endpoint, what]);
         let mut actor = Actor::start(&mut under(&wrapper, &few));
         let kind = if what == "sends" {
@@ -261,8 +266,8 @@ fn mappings_are_given_back_to_a_program_that_has_none_left() {
         return server();
     }
     let _guard = watchdog(Duration::from_secs(120));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let mut server = Actor::start(&mut spawn_role(TEST, "server", &[&endpoint]));
     assert_eq!(server.hear(), "ready");
     let context = Context::new().unwrap();

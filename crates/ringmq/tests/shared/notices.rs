@@ -7,9 +7,10 @@ use ringmq::{
     Carrier, Context, EndpointError, Frame, Kind, Message, RecvError, Socket, SocketOptions,
     UnsentError,
 };
-use ringmq_testing::{Actor, Scratch, listen, role, say, soon, spawn_role, until, watchdog};
+use ringmq_testing::{Actor, listen, role, say, soon, spawn_role, until, watchdog};
 
 use crate::parts::{arg, last};
+use crate::places::Places;
 
 /// Messages that are on their way when a connection ends.
 const LAST: u64 = 200;
@@ -32,11 +33,11 @@ enum Way {
 const WAYS: [Way; 4] = [Way::Inproc, Way::Tcp, Way::Zmtp, Way::SharedMemory];
 
 impl Way {
-    fn endpoint(self, scratch: &Scratch) -> String {
+    fn endpoint(self, places: &Places) -> String {
         match self {
             Way::Inproc => "inproc://notices".to_owned(),
             Way::Tcp => "tcp://127.0.0.1:*".to_owned(),
-            Way::Zmtp | Way::SharedMemory => format!("ipc://{}", scratch.path("s")),
+            Way::Zmtp | Way::SharedMemory => places.endpoint("s"),
         }
     }
 
@@ -150,9 +151,9 @@ fn each_comes_once_and_at_its_place() {
     let _guard = watchdog(Duration::from_secs(120));
     for way in WAYS {
         for (client, kind) in KINDS {
-            let scratch = Scratch::new();
+            let places = Places::new();
             let context = Context::new().unwrap();
-            let endpoint = way.endpoint(&scratch);
+            let endpoint = way.endpoint(&places);
             let mut server = server(&context, kind, way.options(), &endpoint);
             let endpoint = server.last_endpoint().to_owned();
             let mut client = Client::new(&context, client, way.options(), &endpoint);
@@ -181,9 +182,9 @@ fn a_client_that_loses_its_connection_hears_it_before_the_next_one() {
     let _guard = watchdog(Duration::from_secs(120));
     for way in [Way::Tcp, Way::Zmtp, Way::SharedMemory] {
         for (client, kind) in KINDS {
-            let scratch = Scratch::new();
+            let places = Places::new();
             let context = Context::new().unwrap();
-            let mut first = server(&context, kind, way.options(), &way.endpoint(&scratch));
+            let mut first = server(&context, kind, way.options(), &way.endpoint(&places));
             let endpoint = first.last_endpoint().to_owned();
             let mut client = Client::new(&context, client, way.options(), &endpoint);
             for _ in 0..3 {
@@ -240,9 +241,9 @@ fn the_end_of_a_killed_process_comes_behind_what_it_has_sent() {
     }
     let _guard = watchdog(Duration::from_secs(120));
     for (which, (_, kind)) in KINDS.into_iter().enumerate() {
-        let scratch = Scratch::new();
+        let places = Places::new();
         let context = Context::new().unwrap();
-        let endpoint = Way::SharedMemory.endpoint(&scratch);
+        let endpoint = Way::SharedMemory.endpoint(&places);
         let options = Way::SharedMemory.options();
         let mut server = server(&context, kind, options, &endpoint);
         let args = [&endpoint[..], &which.to_string()];

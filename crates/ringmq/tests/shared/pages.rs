@@ -5,9 +5,10 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use ringmq::{Context, Kind};
-use ringmq_testing::{Scratch, soon, watchdog};
+use ringmq_testing::{soon, watchdog};
 
 use crate::parts::{is_shared, last, socket};
+use crate::places::Places;
 
 /// A byte of all messages. No count, position or CPU number consists of it.
 const PAYLOAD: u8 = 0xd7;
@@ -34,8 +35,8 @@ fn shown() -> Vec<Vec<u8>> {
 #[test]
 fn a_page_shows_words_of_connections_and_no_payload() {
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     let mut dealer = socket(&context, Kind::Dealer);
     dealer.bind(&endpoint).unwrap();

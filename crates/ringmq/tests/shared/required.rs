@@ -6,9 +6,10 @@ use ringmq::{
     Context, EndpointError, EventKind, Kind, Monitor, Security, Socket, SocketOptions,
     generate_key_pair,
 };
-use ringmq_testing::{Scratch, soon, watchdog};
+use ringmq_testing::{soon, watchdog};
 
 use crate::parts::{last, socket, until_shared};
+use crate::places::Places;
 
 /// A context that requires shared memory, and one that has turned it off.
 fn contexts() -> (Context, Context) {
@@ -48,8 +49,8 @@ fn answer(client: &mut Socket, server: &mut Socket, question: &str) {
 #[test]
 fn a_listener_leaves_peers_without_and_serves_those_with() {
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let (requires, without) = contexts();
     let mut server = socket(&requires, Kind::Rep);
     let mut monitor = server.monitor().unwrap();
@@ -71,8 +72,8 @@ fn a_listener_leaves_peers_without_and_serves_those_with() {
 #[test]
 fn a_client_waits_for_a_peer_with_shared_memory() {
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let (requires, without) = contexts();
     let mut stranger = socket(&without, Kind::Rep);
     stranger.bind(&endpoint).unwrap();
@@ -90,8 +91,8 @@ fn a_client_waits_for_a_peer_with_shared_memory() {
 
 #[test]
 fn what_can_never_be_shared_is_an_error_of_bind_and_connect() {
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let (requires, _) = contexts();
     let keys = generate_key_pair().unwrap();
     let encrypts = SocketOptions::new().security(Security::CurveServer(keys));

@@ -4,16 +4,13 @@ use std::fs;
 use std::time::Duration;
 
 use ringmq::{Context, Kind};
-use ringmq_testing::{
-    Actor, Counters, Scratch, listen, role, say, scope, soon, spawn_role, watchdog,
-};
+use ringmq_testing::{Actor, Counters, listen, role, say, scope, soon, spawn_role, watchdog};
 
 use crate::parts::{arg, number, socket, until_shared};
+use crate::places::{OF_CONNECTION, OF_THREAD, Places};
 
 /// Connections that are compared with one.
 const MANY: usize = 50;
-/// Of a side and a connection: the Unix socket.
-const OF_CONNECTION: usize = 1;
 /// Of a side and a peer: the bell of its socket, and its process.
 const OF_PEER: usize = 2;
 /// Connections that share a page.
@@ -120,8 +117,8 @@ struct Steps {
 }
 
 fn take_steps(test: &str, count: usize) -> Steps {
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let mut sides = ["binds", "connects"].map(|opens| {
         let args = [&endpoint[..], &count.to_string(), opens];
         Actor::start(&mut spawn_role(test, "side", &args))
@@ -146,7 +143,15 @@ fn take_steps(test: &str, count: usize) -> Steps {
     };
     step("close", "closed");
     // The I/O threads let go of the rest.
-    while pids.map(Taken::by) != begun {
+    let are_back = |now: [Taken; 2]| {
+        let mut sides = now.into_iter().zip(begun);
+        sides.all(|(now, begun)| {
+            let own = now.descriptors.saturating_sub(begun.descriptors);
+            let descriptors = begun.descriptors;
+            own <= OF_THREAD && Taken { descriptors, ..now } == begun
+        })
+    };
+    while !are_back(pids.map(Taken::by)) {
         std::thread::yield_now();
     }
     for mut side in sides {
@@ -176,7 +181,7 @@ fn a_connection_takes_what_the_documentation_says() {
             let (open, connected, talked) = (open[side], connected[side], talked[side]);
             assert_eq!(connected.threads, open.threads);
             let pages = count.div_ceil(SLOTS);
-            let once = OF_PEER + PAGES + RESERVE + SLEEPS;
+            let once = OF_PEER + PAGES + RESERVE + SLEEPS + OF_THREAD;
             assert!(connected.descriptors <= open.descriptors + count * OF_CONNECTION + once);
             assert!(connected.own <= open.own + pages * PAGE);
             assert_eq!(

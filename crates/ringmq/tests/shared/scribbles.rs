@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 use ringmq::{
     Carrier, Context, EventKind, Frame, Kind, MonitorEvent, RecvError, RefusalReason, ZmtpReason,
 };
-use ringmq_testing::{
-    Actor, Scratch, limit_descriptors, listen, role, say, soon, spawn_role, watchdog,
-};
+use ringmq_testing::{Actor, limit_descriptors, listen, role, say, soon, spawn_role, watchdog};
 
 use crate::parts::{arg, last, open, rings, socket, until_shared};
+use crate::places::Places;
 
 const FIRST_PART: &[u8] = b"the first of two parts";
 const BODY: &[u8] = b"all that an envelope has";
@@ -41,8 +40,8 @@ fn is_over(event: MonitorEvent) -> bool {
 #[test]
 fn a_message_of_impossible_parts_ends_its_connection_only() {
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let (context, far) = (Context::new().unwrap(), Context::new().unwrap());
     let mut pull = socket(&context, Kind::Pull);
     let mut monitor = pull.monitor().unwrap();
@@ -105,8 +104,8 @@ fn a_message_that_has_begun_ends_whatever_its_sender_does() {
         return taker_back();
     }
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let mut pull = socket(&Context::new().unwrap(), Kind::Pull);
     let mut monitor = pull.monitor().unwrap();
     open(&mut pull, true, &endpoint);

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use ringmq::{Carrier, Context, EventKind, Kind, Monitor, Socket, ZmtpReason};
 use ringmq_testing::{
-    Actor, Scratch, limit_descriptors, listen, role, say, scope, soon, spawn_role, watchdog,
+    Actor, limit_descriptors, listen, role, say, scope, soon, spawn_role, watchdog,
 };
 
 use crate::parts::{arg, last, open, socket, until_shared};
+use crate::places::Places;
 
 /// All messages; those from here on, and up to there, find no descriptor left.
 const COUNT: u64 = 60;
@@ -122,8 +123,8 @@ fn a_message_without_memory_goes_by_zmtp_from_either_side() {
     for (from, to) in pairs {
         for binds in ["binds", "connects"] {
             println!("{from} {binds}");
-            let scratch = Scratch::new();
-            let endpoint = format!("ipc://{}", scratch.path("s"));
+            let places = Places::new();
+            let endpoint = places.endpoint("s");
             let mut sender =
                 Actor::start(&mut spawn_role(TEST, "sender", &[&endpoint, from, binds]));
             let mut receiver = socket(&Context::new().unwrap(), kind(to));
@@ -172,8 +173,8 @@ fn both_directions_go_by_zmtp_again() {
         return talker();
     }
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let mut talkers = ["binds", "connects"]
         .map(|binds| Actor::start(&mut spawn_role(TEST, "talker", &[&endpoint, binds])));
     scope(|scope| {
@@ -208,8 +209,8 @@ fn a_message_without_memory_arrives_after_a_close() {
     let _guard = watchdog(Duration::from_secs(60));
     for binds in ["binds", "connects"] {
         for _ in 0..5 {
-            let scratch = Scratch::new();
-            let endpoint = format!("ipc://{}", scratch.path("s"));
+            let places = Places::new();
+            let endpoint = places.endpoint("s");
             let leaver = Actor::start(&mut spawn_role(TEST, "leaver", &[&endpoint, binds]));
             let mut pull = socket(&Context::new().unwrap(), Kind::Pull);
             open(&mut pull, binds != "binds", &endpoint);
@@ -265,8 +266,8 @@ fn what_a_dead_peer_has_not_read_goes_to_the_next_although_more_went_by_zmtp() {
         None => {}
     }
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let mut victim = Actor::start(&mut spawn_role(TEST, "victim", &[&endpoint]));
     assert_eq!(victim.hear(), "bound");
     let mut survivor = Actor::start(&mut spawn_role(TEST, "survivor", &[&endpoint]));
@@ -325,8 +326,8 @@ fn a_mark_that_was_changed_holds_for_what_goes_by_zmtp_again() {
         return filler();
     }
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let mut pull = socket(&Context::new().unwrap(), Kind::Pull);
     pull.bind(&endpoint).unwrap();
     let mut filler = Actor::start(&mut spawn_role(TEST, "filler", &[&endpoint]));

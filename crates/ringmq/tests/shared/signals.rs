@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use ringmq::{Context, Kind, RecvError, SendError, Wait};
-use ringmq_testing::{Actor, Random, Scratch, SignalStorm, role, seed, soon, spawn_role, watchdog};
+use ringmq_testing::{Actor, Random, SignalStorm, role, seed, soon, spawn_role, watchdog};
 
 use crate::parts::{arg, last, make, number, read, rings, socket};
+use crate::places::Places;
 
 /// Between two signals to one thread.
 const PERIOD: Duration = Duration::from_micros(100);
@@ -51,8 +52,8 @@ fn make_small(number: u64) -> Vec<u8> {
 fn run(test: &str, count: u64, wait: &str, weather: &str) {
     let seed = seed();
     let mut random = Random::new(!seed);
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     let mut pull = socket(&context, Kind::Pull);
     pull.set_wait(strategy(wait));

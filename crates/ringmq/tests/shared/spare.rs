@@ -4,11 +4,10 @@
 use std::time::Duration;
 
 use ringmq::{Context, Kind, Message};
-use ringmq_testing::{
-    Actor, Scratch, limit_descriptors, listen, role, say, soon, spawn_role, watchdog,
-};
+use ringmq_testing::{Actor, limit_descriptors, listen, role, say, soon, spawn_role, watchdog};
 
 use crate::parts::{arg, last, number, open, socket, until_shared};
+use crate::places::Places;
 
 /// Two of them do not fit in the first segment.
 const LEN: usize = 60_000;
@@ -57,8 +56,8 @@ fn what_is_sent_without_memory_arrives_without_another_call() {
     for (from, to) in [("ROUTER", Kind::Dealer), ("PUSH", Kind::Pull)] {
         for count in [2_u64, 50] {
             println!("{count} messages of a {from}");
-            let scratch = Scratch::new();
-            let endpoint = format!("ipc://{}", scratch.path("s"));
+            let places = Places::new();
+            let endpoint = places.endpoint("s");
             let args = [&endpoint[..], from, &count.to_string()];
             let mut sender = Actor::start(&mut spawn_role(TEST, "sender", &args));
             assert_eq!(sender.hear(), "bound");

@@ -5,9 +5,10 @@ use std::fs;
 use std::time::Duration;
 
 use ringmq::{Context, Kind, Message, SetOption, Socket};
-use ringmq_testing::{Actor, Counters, Scratch, listen, role, say, soon, spawn_role, watchdog};
+use ringmq_testing::{Actor, Counters, listen, role, say, soon, spawn_role, watchdog};
 
 use crate::parts::{arg, last, make, read, socket, until_shared};
+use crate::places::Places;
 
 /// Receivers beside the one that is stopped.
 const OTHERS: usize = 3;
@@ -182,8 +183,8 @@ fn kind(name: &str) -> (Kind, Kind) {
 }
 
 fn stop_and_kill(test: &str, does: &str) {
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let mut sender = Actor::start(&mut spawn_role(test, "sender", &[&endpoint, does]));
     let start = |which: usize| {
         let args = [&endpoint[..], does, &name(which)];

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use ringmq::{Carrier, Connection, Context, Frame, Kind, Message, SetOption, Socket};
-use ringmq_testing::{Actor, Scratch, listen, role, say, soon, spawn_role, watchdog};
+use ringmq_testing::{Actor, listen, role, say, soon, spawn_role, watchdog};
 
 use crate::parts::{arg, last, make, number, read, rings, socket};
+use crate::places::Places;
 
 const KINDS: [(Kind, Kind); 3] = [
     (Kind::Push, Kind::Pull),
@@ -33,8 +34,8 @@ fn what_was_sent_before_the_bind_arrives_without_a_further_call() {
     }
     let _guard = watchdog(Duration::from_secs(60));
     for (which, (_, kind)) in KINDS.into_iter().enumerate() {
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let places = Places::new();
+        let endpoint = places.endpoint("s");
         let args = [&endpoint[..], &which.to_string()];
         let mut sleeper = Actor::start(&mut spawn_role(TEST, "sleeper", &args));
         assert_eq!(sleeper.hear(), "sent");
@@ -56,8 +57,8 @@ fn what_was_sent_before_the_bind_arrives_without_a_further_call() {
 #[test]
 fn a_socket_that_goes_over_and_then_waits_has_its_messages_delivered() {
     let _guard = watchdog(Duration::from_secs(120));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     let mut pull = socket(&context, Kind::Pull);
     pull.bind(&endpoint).unwrap();
@@ -82,7 +83,7 @@ fn a_socket_that_goes_over_and_then_waits_has_its_messages_delivered() {
 /// Two sockets of two contexts.
 struct Two {
     endpoint: String,
-    _scratch: Scratch,
+    _places: Places,
     near: Socket,
     far: Option<Socket>,
     context: Context,
@@ -91,13 +92,13 @@ struct Two {
 impl Two {
     /// Makes a sender that connects to an endpoint without a listener.
     fn new() -> Two {
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let places = Places::new();
+        let endpoint = places.endpoint("s");
         let mut near = socket(&Context::new().unwrap(), Kind::Pair);
         near.connect(&endpoint).unwrap();
         Two {
             endpoint,
-            _scratch: scratch,
+            _places: places,
             near,
             far: None,
             context: Context::new().unwrap(),
@@ -267,8 +268,8 @@ fn a_subscriber_that_is_stopped_does_not_slow_the_others() {
         return subscriber();
     }
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     let mut publisher = socket(&context, Kind::Xpub);
     publisher.set(SetOption::XpubVerbose(true)).unwrap();
@@ -314,8 +315,8 @@ fn a_subscriber_that_is_stopped_does_not_slow_the_others() {
 fn an_unbind_and_another_bind_bring_everything_once() {
     let _guard = watchdog(Duration::from_secs(60));
     for round in 0..20 {
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let places = Places::new();
+        let endpoint = places.endpoint("s");
         let (context, other) = (Context::new().unwrap(), Context::new().unwrap());
         let mut push = socket(&context, Kind::Push);
         push.connect(&endpoint).unwrap();

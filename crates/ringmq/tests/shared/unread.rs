@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use ringmq::{Context, Kind, SetOption, Socket};
-use ringmq_testing::{Scratch, soon, watchdog};
+use ringmq_testing::{soon, watchdog};
 
 use crate::parts::{Held, last, open, rings, socket, until_shared};
+use crate::places::Places;
 
 /// Sends so many messages of so many bytes by shared memory, and closes once all are sent.
 fn push_all(endpoint: &str, pull: &mut Socket, count: u8, len: usize) {
@@ -35,8 +36,8 @@ fn pull_all(pull: &mut Socket, count: u8, len: usize) {
 #[test]
 fn what_the_dead_have_sent_is_kept_without_their_memory() {
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     let mut pull = socket(&context, Kind::Pull);
     open(&mut pull, true, &endpoint);
@@ -61,8 +62,8 @@ fn what_the_dead_have_sent_is_kept_without_their_memory() {
 #[test]
 fn much_that_the_dead_have_sent_stays_where_it_is_until_it_is_read() {
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     let mut pull = socket(&context, Kind::Pull);
     open(&mut pull, true, &endpoint);
@@ -80,8 +81,8 @@ fn much_that_the_dead_have_sent_stays_where_it_is_until_it_is_read() {
 #[test]
 fn an_answer_of_the_dead_that_can_not_be_read_keeps_nothing() {
     let _guard = watchdog(Duration::from_secs(60));
-    let scratch = Scratch::new();
-    let endpoint = format!("ipc://{}", scratch.path("s"));
+    let places = Places::new();
+    let endpoint = places.endpoint("s");
     let context = Context::new().unwrap();
     let mut req = socket(&context, Kind::Req);
     req.set(SetOption::ReqRelaxed(true)).unwrap();

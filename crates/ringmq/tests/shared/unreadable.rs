@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use ringmq::{Carrier, Context, Interest, Item, Kind, Message, Poller, Socket, ZmtpReason};
 use ringmq_testing::{
-    Actor, Scratch, limit_descriptors, limit_memory, listen, role, say, soon, spawn_role, watchdog,
+    Actor, limit_descriptors, limit_memory, listen, role, say, soon, spawn_role, watchdog,
 };
 
 use crate::parts::{arg, is_shared, last, number, open, socket, until_shared};
+use crate::places::Places;
 
 /// All messages; this one needs another segment, and more memory than the receiver has for that.
 const COUNT: u64 = 40;
@@ -183,8 +184,8 @@ fn everything_comes(test: &str, lack: Lack) {
         // A second peer is there that is silent, where there can be two.
         let others = usize::from(*to != "PAIR" && binds);
         println!("{lack:?}, {from} to {to}, which binds: {binds}");
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let places = Places::new();
+        let endpoint = places.endpoint("s");
         let side = if binds { "binds" } else { "connects" };
         let polls = (turn / 2 + turn).to_string();
         let args = [
@@ -278,8 +279,8 @@ fn what_a_receiver_has_no_memory_for_comes_from_a_socket_that_has_closed() {
     let _guard = watchdog(Duration::from_secs(120));
     for binds in [true, false] {
         println!("the receiver binds: {binds}");
-        let scratch = Scratch::new();
-        let endpoint = format!("ipc://{}", scratch.path("s"));
+        let places = Places::new();
+        let endpoint = places.endpoint("s");
         let side = if binds { "binds" } else { "connects" };
         let mut receiver = Actor::start(&mut spawn_role(TEST, "late_receiver", &[&endpoint, side]));
         let context = Context::new().unwrap();

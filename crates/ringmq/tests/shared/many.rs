@@ -9,7 +9,7 @@ use ringmq_testing::{
 };
 
 use crate::parts::{arg, last, make, number, read, rings, shared_and_short, socket};
-use crate::places::Places;
+use crate::places::{OF_THREAD, Places};
 
 /// Messages of the busy one; so many wait for an answer at a time, if there are any.
 const COUNT: u64 = 20_000;
@@ -102,7 +102,10 @@ fn hub() {
     say("all has come");
     // Everybody dies at once. The first page stays, with a spare descriptor, and another page of slots may be kept for
     // those who come next.
-    while !hub.connections().is_empty() || rings() > 0 || Counters::now().fds > before.fds + 4 {
+    while !hub.connections().is_empty()
+        || rings() > 0
+        || Counters::now().fds > before.fds + 4 + OF_THREAD
+    {
         std::thread::yield_now();
     }
     say("all are gone");

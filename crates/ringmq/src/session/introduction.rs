@@ -115,7 +115,7 @@ impl Introduction {
 
 /// Which side a frame comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum From {
+pub(crate) enum Whence {
     /// HELLO, of the side that has connected.
     Connecting,
     /// WELCOME, the answer.
@@ -125,7 +125,7 @@ pub(crate) enum From {
 /// A frame on the Unix socket.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hello {
-    pub(crate) from: From,
+    pub(crate) from: Whence,
     /// The ticket of the binding side.
     pub(crate) ticket: u64,
     /// That of the side which the frame goes to.
@@ -139,8 +139,8 @@ impl Hello {
         let mut frame = Vec::with_capacity(FRAME);
         frame.extend_from_slice(MAGIC);
         frame.push(match self.from {
-            From::Connecting => 1,
-            From::Binding => 2,
+            Whence::Connecting => 1,
+            Whence::Binding => 2,
         });
         frame.extend_from_slice(&self.ticket.to_le_bytes());
         frame.extend_from_slice(&self.secret.0);
@@ -162,8 +162,8 @@ impl Hello {
         let (own, rest) = rest.split_first_chunk::<END>()?;
         let (peer, _) = rest.split_first_chunk::<END>()?;
         let from = match from {
-            1 => From::Connecting,
-            2 => From::Binding,
+            1 => Whence::Connecting,
+            2 => Whence::Binding,
             _ => return None,
         };
         (magic == MAGIC).then_some(Hello {
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn a_frame_is_read_as_it_was_written() {
         let ends = [end("127.0.0.1:5555"), end("[::1]:40000")];
-        for from in [From::Connecting, From::Binding] {
+        for from in [Whence::Connecting, Whence::Binding] {
             let secret = Secret::new().unwrap();
             let wrote = Hello {
                 from,
@@ -306,7 +306,7 @@ mod tests {
     fn opposite_ends_have_each_others_addresses() {
         let (one, other) = (end("127.0.0.1:5555"), end("127.0.0.1:40000"));
         let hello = Hello {
-            from: From::Connecting,
+            from: Whence::Connecting,
             ticket: 0,
             secret: Secret::new().unwrap(),
             ends: [one, other],

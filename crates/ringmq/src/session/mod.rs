@@ -14,6 +14,7 @@ pub(crate) mod passage;
 pub(crate) mod process;
 pub(crate) mod readiness;
 pub(crate) mod session_events;
+pub(crate) mod strangers;
 pub(crate) mod stream;
 pub(crate) mod supply;
 pub(crate) mod zap;

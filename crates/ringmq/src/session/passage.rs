@@ -6,17 +6,21 @@
 //!   binding      Introduced ─▶ Expecting ── HELLO came, WELCOME ─▶ Welcomed ── MOVE came ─▶ Crossing ─▶ Over
 //! ```
 //!
-//! The tcp socket stays open: the connection is known by it, and ends with it.
+//! The tcp socket stays open: the connection is known by it, and ends with it. If descriptors run short, it is given up.
+
+mod outcome;
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
-use ringmq_sys::Credentials;
 use ringmq_transport::Stream;
 
-use crate::session::introduction::{FRAME, From, Hello, Introduction, Secret};
+use crate::session::introduction::{Hello, Introduction, Secret, Whence};
+use crate::session::strangers::{Heard, is_left, is_of_our_user, receive, sends};
+use crate::session::supply::Supply;
 use crate::switch::{OVERRIPE, RIPE};
+pub(crate) use outcome::{Arrival, Obstacle, OutOfTurn, Outlook, Step};
 
 /// How long the other side may take to come to the Unix socket, or to answer there.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -31,12 +35,16 @@ pub(crate) struct Passage {
     state: State,
     /// The Unix socket was dialed, and is not registered.
     dialed: bool,
+    /// The descriptor that the connection is known by, also if that is closed.
+    fd: RawFd,
 }
 
 #[derive(Debug)]
 enum State {
     /// No other stream carries it.
     Stays,
+    /// This side has given up its tcp socket. The other one may have done so at the same time.
+    Released,
     /// READY of this side has this secret. That of the peer has not come.
     Introduced {
         secret: Secret,
@@ -64,6 +72,8 @@ enum State {
         secret: Secret,
         peer: Secret,
         until: Duration,
+        /// Why it stays on tcp from then on.
+        otherwise: Obstacle,
     },
     /// WELCOME was sent. There is no time limit: MOVE comes behind messages, for which the application may have no room.
     Welcomed {
@@ -77,14 +87,6 @@ enum State {
         unix: Stream,
         tcp: Tcp,
     },
-}
-
-/// Whether this side still says that the connection goes over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outlook {
-    Undecided,
-    /// The peer has left the Unix socket, and socket and monitor know. MOVE may come all the same.
-    GivenUp,
 }
 
 /// Between the first MOVE and the last byte on tcp.
@@ -122,33 +124,6 @@ enum Tcp {
     Ended,
 }
 
-/// What a step came to.
-#[derive(Debug)]
-pub(crate) enum Step {
-    Nothing,
-    /// The connection stays on tcp.
-    Stays(Obstacle),
-}
-
-/// Why a connection stays on tcp.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Obstacle {
-    /// Descriptors or memory run short.
-    Resources,
-    Unproven,
-}
-
-/// Both directions are on the Unix socket. The connection is as old as its handshake, which was done at this time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Arrival {
-    pub(crate) since: Duration,
-    pub(crate) outlook: Outlook,
-}
-
-/// The peer has said MOVE out of turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct OutOfTurn;
-
 impl Passage {
     /// `secret`: READY of this side has it.
     pub(crate) fn new(stream: Stream, secret: Option<Secret>) -> Passage {
@@ -157,13 +132,19 @@ impl Passage {
             early: None,
         });
         Passage {
+            fd: stream.as_raw_fd(),
             stream,
             state,
             dialed: false,
         }
     }
 
-    /// The stream that the connection is known by.
+    /// The number of the descriptor that the connection is known by.
+    pub(crate) fn fd(&self) -> RawFd {
+        self.fd
+    }
+
+    /// The stream that the connection is known by. If that was given up, the Unix socket.
     #[inline]
     pub(crate) fn known(&self) -> &Stream {
         &self.stream
@@ -269,6 +250,7 @@ impl Passage {
                 secret,
                 peer: peer.secret,
                 until: now + PATIENCE,
+                otherwise: Obstacle::Unproven,
             },
             // Both have dialed, or neither has.
             _ => return false,
@@ -288,7 +270,12 @@ impl Passage {
             }
             State::Ripening { .. } => self.ask(now),
             State::Asked { .. } => self.hear(now),
-            State::Expecting { until, .. } if *until <= now => self.stay(Obstacle::Unproven),
+            State::Expecting {
+                until, otherwise, ..
+            } if *until <= now => {
+                let why = *otherwise;
+                self.stay(why)
+            }
             State::Welcomed { unix, outlook, .. }
                 if *outlook == Outlook::Undecided && is_left(unix) =>
             {
@@ -319,7 +306,7 @@ impl Passage {
             return self.stay(Obstacle::Unproven);
         };
         let unix = match ringmq_sys::Stream::try_connect(&place.address()) {
-            Ok(unix) => unix,
+            Ok(unix) => Stream::from(unix),
             Err(error) if error.source.kind() == io::ErrorKind::WouldBlock => {
                 if *since + PATIENCE <= now {
                     return self.stay(Obstacle::Unproven);
@@ -335,18 +322,24 @@ impl Passage {
             }
         };
         let hello = Hello {
-            from: From::Connecting,
+            from: Whence::Connecting,
             ticket: peer.ticket,
             secret: peer.secret,
             ends,
         };
-        // No other user learns the secret.
-        if !is_of_our_user(unix.peer_cred().ok()) || !sends(&unix, &hello) {
+        if Supply::at(&unix) == Supply::Short {
+            return self.stay(Obstacle::Resources);
+        }
+        let said = unix.unix().is_some_and(|unix| {
+            // No other user learns the secret.
+            is_of_our_user(unix.peer_cred().ok()) && sends(unix, &hello)
+        });
+        if !said {
             return self.stay(Obstacle::Unproven);
         }
         self.dialed = true;
         self.state = State::Asked {
-            unix: unix.into(),
+            unix,
             since: *since,
             secret: *secret,
             until: now + PATIENCE,
@@ -369,7 +362,7 @@ impl Passage {
         match heard {
             Some(Heard::Nothing) if now < *until => Step::Nothing,
             Some(Heard::Hello(welcome))
-                if welcome.from == From::Binding
+                if welcome.from == Whence::Binding
                     && welcome.secret.is(secret)
                     && now < *until
                     && self.is_opposite(&welcome) =>
@@ -397,10 +390,22 @@ impl Passage {
         ends.is_some_and(|ends| hello.is_opposite(ends))
     }
 
+    /// Descriptors run short: a peer that is to come is not waited for. Returns true if one was.
+    pub(crate) fn expect_none(&mut self) -> bool {
+        let State::Expecting {
+            until, otherwise, ..
+        } = &mut self.state
+        else {
+            return false;
+        };
+        (*until, *otherwise) = (Duration::ZERO, Obstacle::Resources);
+        true
+    }
+
     /// A process of this user has come to our Unix socket with the ticket of this connection. Returns true if the Unix
     /// socket belongs to the connection from now on.
     pub(crate) fn hello_came(&mut self, hello: &Hello, unix: Stream) -> bool {
-        if hello.from != From::Connecting || !self.is_opposite(hello) {
+        if hello.from != Whence::Connecting || !self.is_opposite(hello) {
             return false;
         }
         match &mut self.state {
@@ -419,7 +424,7 @@ impl Passage {
                     return false;
                 };
                 let welcome = Hello {
-                    from: From::Binding,
+                    from: Whence::Binding,
                     ticket: hello.ticket,
                     secret: *peer,
                     ends,
@@ -438,7 +443,27 @@ impl Passage {
         }
     }
 
-    /// The peer has said MOVE: what follows comes by the Unix socket.
+    /// Gives up the tcp socket, for descriptors run short. MOVE was written to the Unix socket, and says so.
+    pub(crate) fn release(&mut self) {
+        match std::mem::replace(&mut self.state, State::Released) {
+            State::Over { unix, .. } => self.stream = unix,
+            state => self.state = state,
+        }
+    }
+
+    /// Returns true if the connection has a tcp socket that carries nothing.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(
+            self.state,
+            State::Over {
+                tcp: Tcp::Left | Tcp::Watched,
+                ..
+            }
+        )
+    }
+
+    /// The peer has said MOVE: what follows comes by the Unix socket. A second one, which comes by that, says that the end of
+    /// the tcp socket is none of the connection.
     ///
     /// # Errors
     ///
@@ -467,6 +492,11 @@ impl Passage {
                 self.state = State::Crossing(Crossing { reads, ..crossing });
                 Ok(self.arrive())
             }
+            State::Over { unix, .. } => {
+                self.stream = unix;
+                Ok(None)
+            }
+            State::Released => Ok(None),
             _ => Err(OutOfTurn),
         }
     }
@@ -569,45 +599,4 @@ impl Passage {
             }
         )
     }
-}
-
-/// What came on a Unix socket.
-#[derive(Debug)]
-pub(crate) enum Heard {
-    /// Nothing yet.
-    Nothing,
-    /// A whole frame of a process of this user.
-    Hello(Hello),
-    /// The end, another user, or what is no frame.
-    Wrong,
-}
-
-/// Receives a frame. It was sent at once, and is there whole or not at all.
-pub(crate) fn receive(unix: &ringmq_sys::Stream) -> Heard {
-    let mut frame = [0; FRAME];
-    match unix.receive_now(&mut frame, 0) {
-        Ok(came)
-            if came.bytes == FRAME && !came.lost && is_of_our_user(came.ancillary.credentials) =>
-        {
-            Hello::decode(&frame).map_or(Heard::Wrong, Heard::Hello)
-        }
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Heard::Nothing,
-        _ => Heard::Wrong,
-    }
-}
-
-/// Sends a frame, whole. Returns false if it does not go.
-fn sends(unix: &ringmq_sys::Stream, hello: &Hello) -> bool {
-    unix.send_now(&hello.encode(), &[])
-        .is_ok_and(|sent| sent == FRAME)
-}
-
-/// Returns true if the kernel names a process of this user.
-pub(crate) fn is_of_our_user(credentials: Option<Credentials>) -> bool {
-    credentials.is_some_and(|theirs| theirs.uid == Credentials::own().uid)
-}
-
-/// Returns true if the other end of a Unix socket has closed, and nothing is in it.
-fn is_left(unix: &Stream) -> bool {
-    ringmq_sys::is_at_end(unix.as_fd())
 }

@@ -289,7 +289,7 @@ impl Session {
         let Io::Open(open) = &self.io else {
             return Retry::Again;
         };
-        let fd = open.passage.known().as_raw_fd();
+        let fd = open.passage.fd();
         let handshaking = !open.is_handshake_done();
         if let Broken::NotShared(reason) = why {
             self.log_refused(*reason);

@@ -190,8 +190,11 @@ impl Held {
 /// How many connections are in shared memory, and how many are not, for want of descriptors or mappings.
 pub(crate) fn shared_and_short(socket: &mut Socket) -> (usize, usize) {
     let connections = socket.connections();
-    let short = Carrier::Zmtp(ZmtpReason::Resources);
-    let short = connections.iter().filter(|one| one.carrier == short);
+    // Over tcp, a peer without a descriptor for it does not come.
+    let reasons = [ZmtpReason::Resources, ZmtpReason::Unproven].map(Carrier::Zmtp);
+    let short = connections
+        .iter()
+        .filter(|one| reasons.contains(&one.carrier));
     (shared(socket), short.count())
 }
 

@@ -148,7 +148,7 @@ fn take_steps(test: &str, count: usize) -> Steps {
         sides.all(|(now, begun)| {
             let own = now.descriptors.saturating_sub(begun.descriptors);
             let descriptors = begun.descriptors;
-            own <= OF_THREAD && Taken { descriptors, ..now } == begun
+            (0..=OF_THREAD).contains(&own) && Taken { descriptors, ..now } == begun
         })
     };
     while !are_back(pids.map(Taken::by)) {

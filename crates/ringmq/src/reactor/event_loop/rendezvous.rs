@@ -15,7 +15,8 @@ use crate::reactor::event_loop::EventLoop;
 use crate::reactor::numbers::{guest_number, session_number};
 use crate::session::Io;
 use crate::session::introduction::{Hello, Place};
-use crate::session::passage::{Heard, is_of_our_user, receive};
+use crate::session::strangers::{Heard, is_of_our_user, receive};
+use crate::session::supply::Supply;
 
 /// Those that are waited for to say HELLO, at most. It is sent with the connection.
 const GUESTS: usize = 64;
@@ -137,6 +138,10 @@ impl EventLoop {
         let Io::Open(open) = &mut session.io else {
             return;
         };
+        if self.supplies.at_all([&unix]) == Supply::Short {
+            // What else is waited for finds as little.
+            return self.shed();
+        }
         let token = Token(session_number(slot));
         let registry = self.poll.registry();
         let registered = registry.register(&mut unix, token, Interest::READABLE);

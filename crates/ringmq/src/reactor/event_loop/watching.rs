@@ -43,13 +43,31 @@ impl EventLoop {
         self.supplies.run_short();
         self.processes.shed(self.poll.registry());
         self.rendezvous.shed();
-        for (_, session) in &mut self.sessions {
+        let (mut broken, mut decided) = (Vec::new(), Vec::new());
+        for (slot, session) in &mut self.sessions {
             if let Io::Open(open) = &mut session.io {
                 open.liveness = Liveness::Unwatched;
                 open.handoff.courier().inspect(|courier| courier.shed());
+                if open.passage.expect_none() {
+                    decided.push(slot);
+                }
+                if !session.told
+                    && let Err(why) = open.release_tcp(&session.ends)
+                {
+                    broken.push((slot, why));
+                }
             }
             if let Some(sharing) = &session.link.sharing {
                 sharing.control.shed();
+            }
+        }
+        for slot in decided {
+            self.enqueue(slot);
+        }
+        for (slot, why) in broken {
+            if let Some(session) = self.sessions.get_mut(slot) {
+                let next = session.broken(&why, &mut self.supplies);
+                self.apply(slot, next);
             }
         }
     }

@@ -61,6 +61,21 @@ impl Open {
         self.passage.said_move(self.connection.pending());
     }
 
+    /// Gives up the tcp socket of a connection that has gone over: descriptors run short. The peer hears of it first; where it
+    /// cannot be told at once, the socket stays.
+    #[cold]
+    pub(crate) fn release_tcp(&mut self, ends: &Ends) -> Result<(), Broken> {
+        let may_say = self.writable && !ends.out_midst && self.connection.pending() == 0;
+        if may_say && self.passage.is_over() {
+            self.connection.command(MOVE, &[]);
+            self.write()?;
+            if self.connection.pending() == 0 {
+                self.passage.release();
+            }
+        }
+        Ok(())
+    }
+
     /// The peer has said MOVE. `input` is what came behind it.
     ///
     /// # Errors
@@ -73,7 +88,9 @@ impl Open {
         turn: &mut Turn<'_>,
         input: &[u8],
     ) -> Result<(), Broken> {
-        if self.in_midst || !input.is_empty() {
+        // On the Unix socket more may follow.
+        let is_last = input.is_empty() || self.passage.reader().unix().is_some();
+        if self.in_midst || !is_last {
             return Err(Broken::Handoff);
         }
         let arrival = self.passage.move_came().map_err(|_| Broken::Handoff)?;

@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ringmq_sys::{Address, receive_some, send_some};
 use socket2::{SockAddr, SockRef, Socket};
@@ -18,14 +18,34 @@ pub struct Stream {
 
 #[derive(Debug)]
 enum Inner {
-    Tcp(Socket),
+    Tcp(Tcp),
     Ipc(Arc<ringmq_sys::Stream>),
+}
+
+/// A tcp socket and the addresses of its ends, ours first, once they were asked for. They do not change.
+#[derive(Debug)]
+struct Tcp {
+    socket: Socket,
+    ends: OnceLock<[SocketAddr; 2]>,
+}
+
+impl Tcp {
+    fn ends(&self) -> Option<[SocketAddr; 2]> {
+        if self.ends.get().is_none() {
+            let [Ok(own), Ok(peer)] = [self.socket.local_addr(), self.socket.peer_addr()] else {
+                return None;
+            };
+            let _ = self.ends.set([own.as_socket()?, peer.as_socket()?]);
+        }
+        self.ends.get().copied()
+    }
 }
 
 impl Stream {
     pub(crate) fn tcp(socket: Socket) -> Stream {
+        let ends = OnceLock::new();
         Stream {
-            inner: Inner::Tcp(socket),
+            inner: Inner::Tcp(Tcp { socket, ends }),
         }
     }
 
@@ -84,9 +104,9 @@ impl Stream {
     #[must_use]
     pub fn peer_address(&self) -> String {
         match &self.inner {
-            Inner::Tcp(socket) => match socket.peer_addr().map(|peer| peer.as_socket()) {
-                Ok(Some(peer)) => TcpPlace::from(peer).bare_host(),
-                Ok(None) | Err(_) => String::new(),
+            Inner::Tcp(tcp) => match tcp.ends() {
+                Some([_, peer]) => TcpPlace::from(peer).bare_host(),
+                None => String::new(),
             },
             Inner::Ipc(unix) => match unix.peer_cred() {
                 Ok(peer) => format!("localhost:{}:{}:{}", peer.uid, peer.gid, peer.pid),
@@ -95,23 +115,23 @@ impl Stream {
         }
     }
 
-    /// The addresses of a tcp connection, ours first. `None` over ipc, and if the kernel does not know them any more.
+    /// The addresses of a tcp connection, ours first. `None` over ipc, and if the kernel did not know them any more when they
+    /// were asked for first.
     #[must_use]
     pub fn tcp_ends(&self) -> Option<[SocketAddr; 2]> {
-        let Inner::Tcp(socket) = &self.inner else {
-            return None;
-        };
-        let ends = [socket.local_addr(), socket.peer_addr()];
-        let [Ok(own), Ok(peer)] = ends else {
-            return None;
-        };
-        Some([own.as_socket()?, peer.as_socket()?])
+        match &self.inner {
+            Inner::Tcp(tcp) => tcp.ends(),
+            Inner::Ipc(_) => None,
+        }
     }
 
     /// Our end, for monitors: `tcp://192.0.2.1:40000`; `ipc://` alone for the end that connected.
     /// Empty if the kernel does not know any more.
     #[must_use]
     pub fn local_endpoint(&self) -> String {
+        if let Some([own, _]) = self.tcp_ends() {
+            return Endpoint::Tcp(own.into()).to_string();
+        }
         SockRef::from(self)
             .local_addr()
             .map_or_else(|_| String::new(), |own| text(&own))
@@ -120,6 +140,9 @@ impl Stream {
     /// The peer's end, for monitors, as [`local_endpoint`](Stream::local_endpoint).
     #[must_use]
     pub fn remote_endpoint(&self) -> String {
+        if let Some([_, peer]) = self.tcp_ends() {
+            return Endpoint::Tcp(peer.into()).to_string();
+        }
         SockRef::from(self)
             .peer_addr()
             .map_or_else(|_| String::new(), |peer| text(&peer))
@@ -148,7 +171,7 @@ fn text(address: &SockAddr) -> String {
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match &self.inner {
-            Inner::Tcp(socket) => socket.as_fd(),
+            Inner::Tcp(tcp) => tcp.socket.as_fd(),
             Inner::Ipc(unix) => unix.as_fd(),
         }
     }

@@ -77,7 +77,10 @@ pub(crate) fn possible(
     if sharing.is_none() {
         return Err(Why::TurnedOff);
     }
-    if short || Supply::at(stream) == Supply::Short || !has_mappings_for_connections() {
+    // A process that is new has to read how many mappings it may have. Over tcp it does so with its offer: a peer that asks
+    // once and goes does not pay for it.
+    let has_mappings = || stream.unix().is_none() || has_mappings_for_connections();
+    if short || !has_mappings() {
         return Err(Why::Resources);
     }
     Ok(())

@@ -175,7 +175,6 @@ impl EventLoop {
         self.by_id.remove(&session.id);
         if self.sessions.is_empty() {
             self.supplies.reserve.give_up();
-            self.rendezvous.shed();
         }
         let Session {
             id,

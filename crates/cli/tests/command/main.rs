@@ -118,6 +118,8 @@ fn process_in(all: &Value, pid: u32) -> Value {
 
 /// A REP and a REQ at an endpoint of tcp, with one request received.
 fn asked(context: &Context) -> (Socket, Socket, String) {
+    // Their connection stays on tcp.
+    context.set_shared_memory(false);
     let mut server = context.socket(Kind::Rep).unwrap();
     let mut client = context.socket(Kind::Req).unwrap();
     server.bind("tcp://127.0.0.1:*").unwrap();

@@ -56,7 +56,6 @@ fn another_process_sees_a_connection_in_shared_memory() {
 #[test]
 fn a_table_has_a_line_for_each_connection() {
     let context = Context::new().unwrap();
-    context.set_shared_memory(false);
     let (_server, _client, endpoint) = asked(&context);
     let mut idle = context.socket(Kind::Pub).unwrap();
     idle.bind("inproc://table").unwrap();

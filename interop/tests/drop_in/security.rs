@@ -270,8 +270,7 @@ fn talk(mechanism: Mechanism) {
                 pair.server.hear();
             }
 
-            let may_share = transport == Transport::Path && mechanism != Mechanism::Curve;
-            let share = may_share && pair.are(Library::Ours, Library::Ours);
+            let share = mechanism != Mechanism::Curve && pair.are(Library::Ours, Library::Ours);
             carriers(&mut pair, share, &told);
             pair.close();
         }

@@ -402,17 +402,16 @@ impl Passage {
         true
     }
 
-    /// A process of this user has come to our Unix socket with the ticket of this connection. Returns true if the Unix
-    /// socket belongs to the connection from now on.
-    pub(crate) fn hello_came(&mut self, hello: &Hello, unix: Stream) -> bool {
+    /// A process of this user has come to our Unix socket with the ticket of this connection. If it is not the
+    /// other end, its socket is closed.
+    pub(crate) fn hello_came(&mut self, hello: &Hello, unix: Stream) {
         if hello.from != Whence::Connecting || !self.is_opposite(hello) {
-            return false;
+            return;
         }
         match &mut self.state {
             // READY of the peer is under way still.
             State::Introduced { secret, early } if hello.secret.is(secret) && early.is_none() => {
                 *early = Some(Box::new((*hello, unix)));
-                false
             }
             State::Expecting {
                 since,
@@ -421,7 +420,7 @@ impl Passage {
                 ..
             } if hello.secret.is(secret) => {
                 let Some(ends) = self.stream.tcp_ends() else {
-                    return false;
+                    return;
                 };
                 let welcome = Hello {
                     from: Whence::Binding,
@@ -429,17 +428,15 @@ impl Passage {
                     secret: *peer,
                     ends,
                 };
-                if !unix.unix().is_some_and(|unix| sends(unix, &welcome)) {
-                    return false;
+                if unix.unix().is_some_and(|unix| sends(unix, &welcome)) {
+                    self.state = State::Welcomed {
+                        unix,
+                        since: *since,
+                        outlook: Outlook::Undecided,
+                    };
                 }
-                self.state = State::Welcomed {
-                    unix,
-                    since: *since,
-                    outlook: Outlook::Undecided,
-                };
-                true
             }
-            _ => false,
+            _ => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! Who may come to the Unix socket of a tcp connection, and with what.
 
 use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use ringmq::Kind;
@@ -27,6 +28,15 @@ fn is_refused(at: &Introduction, frame: &[u8]) {
     // It may be closed already.
     let _ = unix.write_all(frame);
     assert_eq!(rest(&mut unix), b"");
+}
+
+/// Comes to the place with the right frame, and reads the answer.
+fn welcomed(at: &Introduction, stranger: &Stranger) -> UnixStream {
+    let mut unix = at.dial();
+    unix.write_all(&hello(1, at.ticket, at.secret, stranger.ends()))
+        .unwrap();
+    unix.read_exact(&mut [0; 72]).unwrap();
+    unix
 }
 
 #[test]
@@ -116,10 +126,7 @@ fn a_peer_that_comes_and_leaves_without_a_move_stays_on_tcp() {
     let mut stranger = Stranger::connect(&pull);
     stranger.greet("PUSH", Some(&ours()));
     let introduction = stranger.read_introduction().unwrap();
-    let mut unix = introduction.dial();
-    let frame = hello(1, introduction.ticket, introduction.secret, stranger.ends());
-    unix.write_all(&frame).unwrap();
-    unix.read_exact(&mut [0; 72]).unwrap();
+    let unix = welcomed(&introduction, &stranger);
     drop(unix);
     until_carrier(&mut pull, UNPROVEN);
     stranger.write(b"\0\x05still");
@@ -146,10 +153,7 @@ fn a_move_out_of_turn_ends_the_connection() {
         let mut stranger = Stranger::connect(&pull);
         stranger.greet("PUSH", Some(&ours()));
         let introduction = stranger.read_introduction().unwrap();
-        let mut unix = introduction.dial();
-        let frame = hello(1, introduction.ticket, introduction.secret, stranger.ends());
-        unix.write_all(&frame).unwrap();
-        unix.read_exact(&mut [0; 72]).unwrap();
+        let mut unix = welcomed(&introduction, &stranger);
         stranger.write(&[before, MOVE, behind].concat());
         let answer = stranger.rest();
         assert!(answer.is_empty() || answer == MOVE, "{answer:?}");
@@ -165,10 +169,7 @@ fn those_who_come_and_say_nothing_keep_nobody_from_going_over() {
     stranger.greet("PUSH", Some(&ours()));
     let introduction = stranger.read_introduction().unwrap();
     let mut silent: Vec<_> = (0..200).map(|_| introduction.dial()).collect();
-    let mut unix = introduction.dial();
-    let frame = hello(1, introduction.ticket, introduction.secret, stranger.ends());
-    unix.write_all(&frame).unwrap();
-    unix.read_exact(&mut [0; 72]).unwrap();
+    let mut unix = welcomed(&introduction, &stranger);
     stranger.write(MOVE);
     unix.write_all(b"\0\x04over").unwrap();
     comes(&mut pull, "over");

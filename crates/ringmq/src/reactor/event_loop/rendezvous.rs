@@ -20,10 +20,10 @@ use crate::session::supply::Supply;
 
 /// Those that are waited for to say HELLO, at most. It is sent with the connection.
 const GUESTS: usize = 64;
-/// Those that are accepted before others have their turn.
-const TURN: usize = 64;
 /// How long each of them has for it.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Those that are accepted before others have their turn.
+const TURN: usize = 64;
 
 /// Where other processes of this user come to. Made for the first connection that may go over.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use ringmq::{Carrier, Context, Kind, ZmtpReason};
+use ringmq::{Carrier, Context, Kind, Socket, ZmtpReason};
 use ringmq_testing::{
     Actor, Counters, limit_descriptors, listen, role, say, soon, spawn_role, watchdog,
 };
@@ -72,6 +72,15 @@ fn busy() {
     assert_eq!(listen(), "end");
 }
 
+/// Binds a socket to which so many peers come at once.
+fn bind_for(socket: &mut Socket, peers: usize) {
+    // A tcp connection that finds the line full tries again after one second, and after two, four, eight more.
+    socket
+        .change_options(|options| options.backlog(peers as i32))
+        .unwrap();
+    socket.bind(&arg(0)).unwrap();
+}
+
 /// Has idle peers, and then a busy one.
 fn hub() {
     let idle = number(2) as usize;
@@ -84,7 +93,7 @@ fn hub() {
         Kind::Router
     };
     let mut hub = socket(&context, kind);
-    hub.bind(&arg(0)).unwrap();
+    bind_for(&mut hub, idle + 1);
     let before = Counters::now();
     say("bound");
     while shared_and_short(&mut hub) != (idle, 0) {
@@ -214,7 +223,7 @@ fn center() {
         return;
     };
     let mut pull = socket(&context, Kind::Pull);
-    pull.bind(&arg(0)).unwrap();
+    bind_for(&mut pull, all);
     say("bound");
     let mut seen = HashSet::new();
     while seen.len() < all {

@@ -170,12 +170,11 @@ impl Held {
             if now.threads.is_subset(&self.threads) {
                 now.threads.clone_from(&self.threads);
             }
-            if now.pages == self.pages + 1 {
-                now.pages = self.pages;
-                let own = now.fds.saturating_sub(self.fds);
-                if (1..=3).contains(&own) {
-                    now.fds = self.fds;
-                }
+            let page = usize::from(now.pages == self.pages + 1);
+            now.pages -= page;
+            // Without a page there are two: all its peers went before they had gone over.
+            if now.fds <= self.fds + 2 + page {
+                now.fds = now.fds.min(self.fds);
             }
             // A peer that is gone may have been noticed a moment after this was counted.
             let no_more = now.fds <= self.fds && now.rings <= self.rings && now.pages <= self.pages;

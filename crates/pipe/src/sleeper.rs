@@ -1,17 +1,21 @@
 //! How a socket waits, with one bell for everything that can wake it.
 
+mod nap;
+
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
 use ringmq_ring::{Generation, MappedMut, Owed, WordsMut, words};
-use ringmq_sys::{Epoll, Event, ThreadKey, barrier, cpu};
+use ringmq_sys::{Event, ThreadKey, barrier, cpu};
 
 use crate::local::{Bell, Bellpull};
 use crate::remote::{Control, LateControl};
+pub use crate::sleeper::nap::Sleep;
+use crate::sleeper::nap::{Nap, wait_beside};
 use crate::status::{Row, layout};
-use crate::waiting::{Awaited, Company, Slept, Spinner, Spun, Storm, Wait, storm};
+use crate::waiting::{Awaited, Beside, Company, Slept, Spinner, Spun, Storm, Wait};
 
 /// How the owner of many pipes waits for all of them.
 #[derive(Debug)]
@@ -48,118 +52,12 @@ pub struct Sleeper {
     shown: Option<Arc<Row>>,
 }
 
-/// The system call by which a sleeper sleeps.
-#[derive(Debug)]
-enum Nap {
-    /// ppoll(2), which needs no descriptor, and a drain before the next one. So many sleeps were of this kind.
-    Short(u32),
-    /// By an epoll instance that tells of each ring once, drained or not; so many rings, at least, were not.
-    Deep(Arc<Deep>, u32),
-    /// As the first, for good: there is no descriptor for more, or the kernel is too old.
-    Only,
-}
-
-/// An epoll instance, and the bell that it tells of, which is open as long as a thread sleeps there.
-#[derive(Debug)]
-struct Deep {
-    epoll: Epoll,
-    _event: Arc<Event>,
-}
-
-/// Sleeps by which a socket without shared memory has shown that it will sleep more often.
-const SHORT_NAPS: u32 = 8;
-/// Sleeps after which the bell is drained in any case: what is not fills it in the end, and is then taken out by those who
-/// ring.
-const DRAIN: u32 = 256;
-
-impl Nap {
-    /// From now on by an epoll instance, if there can be one.
-    fn deepen(&mut self, event: &Arc<Event>) {
-        if let Nap::Short(_) = self {
-            *self = match Epoll::of_event(event) {
-                Ok(Some(epoll)) => {
-                    let _event = Arc::clone(event);
-                    Nap::Deep(Arc::new(Deep { epoll, _event }), 0)
-                }
-                Ok(None) | Err(_) => Nap::Only,
-            };
-        }
-    }
-
-    /// Before a sleep, when there may be rings: whether they would end it.
-    #[inline]
-    fn wants_drain(&mut self, event: &Arc<Event>) -> bool {
-        match self {
-            Nap::Deep(_, undrained) => {
-                *undrained += 1;
-                if *undrained < DRAIN {
-                    return false;
-                }
-                *undrained = 0;
-                true
-            }
-            Nap::Short(sleeps) => {
-                *sleeps += 1;
-                if *sleeps >= SHORT_NAPS {
-                    self.deepen(event);
-                }
-                true
-            }
-            Nap::Only => true,
-        }
-    }
-
-    /// Sleeps until the bell rings. Returns false once the deadline has passed.
-    #[inline]
-    fn wait(&self, event: &Event, deadline: Option<Instant>) -> io::Result<bool> {
-        match self {
-            Nap::Deep(deep, _) => Ok(!deep.epoll.wait(deadline)?.timed_out),
-            Nap::Short(_) | Nap::Only => event.wait(deadline),
-        }
-    }
-}
-
 /// So many messages between two sleeps are many.
 const MANY: u64 = 64;
 /// Sleeps in a row that the present regime is not for, before it is changed.
 const MISFITS: u32 = 4;
 /// Waits in a row that ended while they spun, after which the sleeper asks its peers for no fences.
 const SPINS: u32 = 16;
-
-/// What a thread sleeps on that has announced a sleep and does not hold the sleeper: [`Sleeper::lie_down`].
-#[derive(Debug, Clone)]
-pub struct Sleep {
-    on: SleepOn,
-    /// Sleeps keep ending for nothing.
-    pauses: bool,
-}
-
-#[derive(Debug, Clone)]
-enum SleepOn {
-    Bell(Arc<Event>),
-    Deep(Arc<Deep>),
-}
-
-impl Sleep {
-    /// Sleeps until the bell rings; false once the deadline has passed.
-    ///
-    /// # Errors
-    ///
-    /// [`Slept::Interrupted`] or [`Slept::Os`].
-    pub fn wait(&self, deadline: Option<Instant>) -> Result<bool, Slept> {
-        if self.pauses {
-            storm::rest(deadline)?;
-            // A bell that rings all the time lets no sleep time out.
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return Ok(false);
-            }
-        }
-        match &self.on {
-            SleepOn::Deep(deep) => Ok(!deep.epoll.wait(deadline)?.timed_out),
-            SleepOn::Bell(event) => Ok(event.wait(deadline)?),
-        }
-    }
-}
 
 impl Bell for Event {
     fn ring(&self) -> io::Result<()> {
@@ -292,6 +190,7 @@ impl Sleeper {
     /// the sleeper again and says that it is [`awake`](Sleeper::awake). `None` if a look after the announcement
     /// succeeded: there is no sleep then. While one thread sleeps in this way, others announce none. `again` says that
     /// the caller has slept before, for the same, and found nothing: if that happens often, the sleep begins with a pause.
+    /// With `beside`, work ends the sleep, too.
     ///
     /// # Errors
     ///
@@ -300,6 +199,7 @@ impl Sleeper {
         &mut self,
         awaited: &mut impl Awaited<Error = Slept>,
         again: bool,
+        beside: Option<Beside>,
     ) -> io::Result<Option<Sleep>> {
         if !self.arm_unless(awaited)? {
             return Ok(None);
@@ -309,13 +209,7 @@ impl Sleeper {
         }
         let pauses = again && self.storm.count();
         self.asleep = Some(ThreadKey::current());
-        Ok(Some(Sleep {
-            on: match &self.nap {
-                Nap::Deep(deep, _) => SleepOn::Deep(Arc::clone(deep)),
-                Nap::Short(_) | Nap::Only => SleepOn::Bell(Arc::clone(&self.event)),
-            },
-            pauses,
-        }))
+        Ok(Some(Sleep::new(&self.nap, &self.event, pauses, beside)))
     }
 
     /// Drains the bell where that is needed, announces a sleep, and looks. Says whether to sleep: if the look
@@ -368,12 +262,38 @@ impl Sleeper {
         awaited: &mut impl Awaited<Error = Slept>,
         deadline: Option<Instant>,
     ) -> Result<(), Slept> {
+        let mut beside = awaited.lead();
         if self.spin(awaited, deadline)? == Spun::Found {
             return Ok(());
+        }
+        if beside.is_some() {
+            // The looks of the spin have done work, by which other work is due.
+            beside = awaited.lead();
         }
         loop {
             if !self.arm_unless(awaited)? {
                 return Ok(());
+            }
+            if let Some(led) = &beside {
+                let ended = wait_beside(&self.event, self.nap.deep(), led, deadline);
+                self.disarm();
+                let ended = ended?;
+                self.dirty |= ended.rung;
+                if ended.work {
+                    awaited.serve();
+                }
+                if awaited.look() {
+                    self.storm.found_news();
+                    return Ok(());
+                }
+                if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                    return Err(Slept::TimedOut);
+                }
+                if !ended.work {
+                    self.storm.found_nothing(deadline)?;
+                }
+                beside = awaited.lead();
+                continue;
             }
             let woken = self.nap.wait(&self.event, deadline);
             self.disarm();
@@ -387,6 +307,7 @@ impl Sleeper {
                 return Err(Slept::TimedOut);
             }
             self.storm.found_nothing(deadline)?;
+            beside = awaited.lead();
         }
     }
 

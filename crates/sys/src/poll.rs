@@ -34,6 +34,23 @@ pub fn readable(fds: &[BorrowedFd<'_>], deadline: Option<Instant>) -> io::Result
     }
 }
 
+/// Sleeps until one of two descriptors is readable, hung up or broken. Says which; neither once the deadline has passed.
+/// Source: ppoll(2).
+///
+/// # Errors
+/// As [`readable`].
+pub fn either(fds: [BorrowedFd<'_>; 2], deadline: Option<Instant>) -> io::Result<[bool; 2]> {
+    let mut polled = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+    loop {
+        let left = remaining(deadline);
+        let timeout = left.map(timespec);
+        let count = rustix::event::poll(&mut polled, timeout.as_ref())?;
+        if count > 0 || left.is_some_and(|left| left.is_zero()) {
+            return Ok([0, 1].map(|index: usize| !polled[index].revents().is_empty()));
+        }
+    }
+}
+
 /// What is looked for at a descriptor, or was found there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Conditions {

@@ -320,6 +320,12 @@ fn understand(events: &[libc::epoll_event; 2], count: libc::c_long) -> io::Resul
     Ok(wake)
 }
 
+impl AsFd for Epoll {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 impl AsFd for Readiness {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.fd.as_fd()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// Tells the threads of this process apart that run at the same time. Another thread may get the key of one that has ended.
 ///
@@ -29,6 +30,38 @@ impl ThreadKey {
         }
         ThreadKey(PLACE.with(|place| std::ptr::from_ref(place).addr()))
     }
+}
+
+/// Runs `work` with no cancellation of this thread in between: pthread_cancel(3) acts behind it. Calls that the standard
+/// library makes are points of cancellation, and the stack cannot be unwound by it.
+pub fn uncancelled<T>(work: impl FnOnce() -> T) -> T {
+    unsafe extern "C" {
+        fn pthread_setcancelstate(state: libc::c_int, old: *mut libc::c_int) -> libc::c_int;
+    }
+    /// `PTHREAD_CANCEL_DISABLE` of both C libraries of Linux.
+    const DISABLE: libc::c_int = 1;
+    struct Restore(libc::c_int);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            // SAFETY: the state is one that the C library has given; it writes to no memory.
+            unsafe { pthread_setcancelstate(self.0, std::ptr::null_mut()) };
+        }
+    }
+    let mut old = 0;
+    // SAFETY: it writes the old state.
+    let failed = unsafe { pthread_setcancelstate(DISABLE, &raw mut old) };
+    let _restore = (failed == 0).then_some(Restore(old));
+    work()
+}
+
+/// Duplicates a descriptor, for a caller that has only its number.
+///
+/// # Errors
+/// `EBADF` if it is not open; `EMFILE`.
+pub fn duplicate(descriptor: &impl AsRawFd) -> io::Result<OwnedFd> {
+    // SAFETY: the borrowed descriptor is used for this call only, which fails if it is not open.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor.as_raw_fd()) };
+    descriptor.try_clone_to_owned()
 }
 
 /// CPUs with a greater number than this do not exist on any Linux.

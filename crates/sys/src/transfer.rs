@@ -27,6 +27,14 @@ pub fn is_at_end(socket: BorrowedFd<'_>) -> bool {
     }
 }
 
+/// The CPU on which the last packet of a connection was received. `None` if the kernel does not know.
+#[must_use]
+pub fn incoming_cpu(socket: BorrowedFd<'_>) -> Option<u32> {
+    let cpu = rustix::net::sockopt::socket_incoming_cpu(socket).ok()?;
+    // It is negative before the first packet.
+    (cpu <= i32::MAX.cast_unsigned()).then_some(cpu)
+}
+
 /// Sends as much of `pieces` as there is room for, without sleeping, and without `SIGPIPE`. At most
 /// 1,024 pieces go at once.
 ///

@@ -11,21 +11,32 @@ use super::waker::{Bell, Bellpull};
 pub struct Announcement {
     generation: Generation<WordsMut<1>>,
     seen: Words<1>,
+    /// Where the other side runs from which the sleeper has what it brings, as [`Bellpull`] has it.
+    cpu: WordsMut<1>,
+    cpu_seen: Words<1>,
 }
 
 impl Announcement {
     /// The announcement of a sleeper that is awake.
     pub fn new() -> Announcement {
         let (word, seen) = words();
+        let (cpu, cpu_seen) = words();
         Announcement {
             generation: Generation::new(word.into(), true),
             seen,
+            cpu,
+            cpu_seen,
         }
+    }
+
+    /// Tells on which CPU those run that bring what the sleeper passes on.
+    pub fn tell_cpu(&mut self, cpu: u32) {
+        self.cpu.set(0, u64::from(cpu) + 1);
     }
 
     /// The handle by which other threads wake the sleeper, with `bell`.
     pub fn bellpull(&self, bell: Arc<dyn Bell>) -> Bellpull {
-        Bellpull::new(self.seen.clone(), None, bell)
+        Bellpull::new(self.seen.clone(), Some(self.cpu_seen.clone()), bell)
     }
 
     /// Announces a sleep. The caller looks once more before it sleeps.

@@ -1,6 +1,6 @@
 //! What a wait is for.
 
-use super::Slept;
+use super::{Beside, Slept};
 
 /// What a wait is for.
 pub trait Awaited {
@@ -43,6 +43,15 @@ pub trait Awaited {
     fn is_wanted(&self) -> bool {
         false
     }
+
+    /// Becomes the thread that does the work behind a descriptor for as long as this wait lasts. Looks do
+    /// that work, too, then. Called again before each further sleep.
+    fn lead(&mut self) -> Option<Beside> {
+        None
+    }
+
+    /// Does the work that there is.
+    fn serve(&mut self) {}
 
     /// Does what is put off until there is time: a sleep follows, unless something has come.
     fn settle(&mut self) {}

@@ -2,6 +2,7 @@
 
 mod adaptive;
 mod awaited;
+mod beside;
 mod quota;
 mod slept;
 mod spin;
@@ -11,6 +12,7 @@ mod strategy;
 mod turns;
 
 pub use awaited::{Awaited, Company};
+pub use beside::{Beside, Ended};
 pub use slept::Slept;
 pub use spin::{Spinner, Spun};
 pub use storm::Storm;

@@ -105,7 +105,7 @@ impl Spinner {
         let leave = match self.leave {
             Some(leave) if leave.quota_allows => leave,
             // What is there need not wait until it is known what this thread may use.
-            _ if look_once(awaited) => return Ok(Spun::Found),
+            _ if awaited.stirs() && look_once(awaited) => return Ok(Spun::Found),
             _ => self.look_at_leave(Instant::now()),
         };
         if !leave.quota_allows || leave.is_in_the_way(company) {
@@ -137,7 +137,7 @@ impl Spinner {
         let start = Instant::now();
         std::thread::yield_now();
         self.turns.end(start.elapsed());
-        if look_once(awaited) {
+        if awaited.stirs() && look_once(awaited) {
             Spun::Found
         } else {
             Spun::InVain

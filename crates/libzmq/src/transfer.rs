@@ -27,7 +27,7 @@ pub(crate) fn finish<T, E>(
 where
     Errno: From<E>,
 {
-    while let Some(pause) = open.socket.take_pause() {
+    while let Some(mut pause) = open.socket.take_pause() {
         let (slot, life) = (open.slot(), open.life());
         if pause.is_brief() {
             drop(open);
@@ -37,6 +37,7 @@ where
         }
         let rested = pause.rest();
         open = Open::back(slot, life)?;
+        pause.serve();
         match again(&mut open.socket, rested?) {
             Ok(done) => {
                 if open.socket.is_waited_for() {

@@ -72,6 +72,16 @@ impl Stream {
         send_some(self.as_fd(), pieces)
     }
 
+    /// The CPU on which the last bytes of a tcp connection came in: that of the peer, if it is on this machine. `None` for
+    /// others, and if the kernel does not know.
+    #[must_use]
+    pub fn incoming_cpu(&self) -> Option<u32> {
+        match &self.inner {
+            Inner::Tcp(_) => ringmq_sys::incoming_cpu(self.as_fd()),
+            Inner::Ipc(_) => None,
+        }
+    }
+
     /// Ends one direction, or both. The peer reads to its end what was written before.
     ///
     /// # Errors

@@ -177,6 +177,8 @@ impl Far {
 pub(crate) enum Order {
     /// Accept at this listener.
     Listen(Box<Listen>),
+    /// Close the listener of this number.
+    StopAccepting(u64),
     /// Close the listener of this number and leave its connections as `Leave` does. Then send to the channel.
     Unlisten(u64, SyncSender<()>),
     /// End the connections that the listener of this number has accepted.

@@ -11,6 +11,7 @@ use crate::mail::carrier::Carrier;
 use crate::mail::commands::{Attachment, Far, Link, Order, PipeId};
 use crate::mail::ends::{SessionPipe, direction, outward};
 use crate::mail::event::Addresses;
+use crate::mail::host::Host;
 use crate::mail::row::{self, RowOrNone, shown};
 use crate::mail::spare::Spare;
 
@@ -18,6 +19,21 @@ use crate::mail::spare::Spare;
 struct SessionBell {
     post: Post<Order>,
     id: PipeId,
+}
+
+/// Works on a session, on the thread that rings. For the pipe of the socket, whose calls hold no lock that a session takes.
+struct HelpingBell {
+    host: Arc<dyn Host>,
+    other: SessionBell,
+}
+
+impl Bell for HelpingBell {
+    fn ring(&self) -> io::Result<()> {
+        match self.host.work_on(self.other.id) {
+            true => Ok(()),
+            false => self.other.ring(),
+        }
+    }
 }
 
 impl Bell for SessionBell {
@@ -61,17 +77,22 @@ pub(crate) fn spare(link: &Link, session: &Waker, row: &RowOrNone) -> Arc<Spare>
 pub(crate) fn session_pipe(
     link: &Link,
     id: PipeId,
-    post: &Post<Order>,
+    (post, host): (&Post<Order>, Arc<dyn Host>),
     row: RowOrNone,
 ) -> (Attachment, SessionPipe) {
     let announcement = Announcement::new();
-    let bell = Arc::new(SessionBell {
+    let bell = || SessionBell {
         post: post.clone(),
         id,
-    });
-    let waker = Waker::from(announcement.bellpull(bell));
-    let (sender, outbound) = outbound(link, &waker, &row);
-    let (inbound, receiver) = inbound(link, &waker, &row);
+    };
+    let waker = Waker::from(announcement.bellpull(Arc::new(bell())));
+    let helping = HelpingBell {
+        host,
+        other: bell(),
+    };
+    let helper = Waker::from(announcement.bellpull(Arc::new(helping)));
+    let (sender, outbound) = outbound(link, &helper, &row);
+    let (inbound, receiver) = inbound(link, &helper, &row);
     (
         Attachment {
             id,

@@ -102,6 +102,7 @@ impl Peers {
             return;
         };
         entry.carrier = Carrier::SharedMemory;
+        self.by_stream = None;
         // The session knows the marks that the socket had when it bound or connected.
         if let Some(mut receiver) = upgrade.receiver {
             receiver.set_mark(own.receiving);
@@ -125,6 +126,7 @@ impl Peers {
             return;
         };
         entry.carrier = Carrier::Zmtp(ends.why);
+        self.by_stream = None;
         if ends.why == ZmtpReason::PeerGone {
             entry.receiver.sender_is_gone();
         }

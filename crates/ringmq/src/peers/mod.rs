@@ -62,6 +62,8 @@ pub(crate) struct Peers {
     vow: Option<Vow>,
     /// The peer whose counts were shown last.
     next_shown: usize,
+    /// Whether messages of a peer come by a stream, or `None` if that may have changed.
+    by_stream: Option<bool>,
 }
 
 impl Peers {
@@ -74,6 +76,24 @@ impl Peers {
         for (_, entry) in &mut self.entries {
             entry.receiver.set_vow(vow);
         }
+    }
+
+    /// Returns true if a peer's messages come by a stream, or there is no peer yet.
+    #[inline(always)]
+    pub(crate) fn come_by_stream(&mut self) -> bool {
+        match self.by_stream {
+            Some(known) => known,
+            None => self.look_for_streams(),
+        }
+    }
+
+    #[cold]
+    fn look_for_streams(&mut self) -> bool {
+        let mut entries = self.entries.iter();
+        let is_stream = |carrier| matches!(carrier, Carrier::Zmtp(_) | Carrier::Datagrams);
+        let found = self.entries.is_empty() || entries.any(|(_, entry)| is_stream(entry.carrier));
+        self.by_stream = Some(found);
+        found
     }
 
     /// Asks the sessions to report how many messages wait. Returns the number of sessions.
@@ -112,6 +132,7 @@ impl Peers {
             Far::Session(_) if datagrams => Carrier::Datagrams,
             Far::Session(_) => Carrier::Zmtp(ZmtpReason::Undecided),
         };
+        self.by_stream = None;
         let number = self.entries.insert(Entry {
             id,
             carrier,
@@ -138,6 +159,7 @@ impl Peers {
     /// Removes a peer that has left the pattern, and closes the pipe. Returns the pipe if its far end was gone before.
     pub(crate) fn remove(&mut self, peer: Peer, linger: Option<Duration>) -> Option<PipeId> {
         let entry = self.entries.try_remove(peer.0 as usize)?;
+        self.by_stream = None;
         for list in [
             &mut self.unreadable,
             &mut self.unwritable,

@@ -15,11 +15,12 @@ pub(crate) mod item;
 pub(crate) mod pause;
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringmq_pipe::Wait;
 use ringmq_pipe::sleeper::announce;
-use ringmq_pipe::waiting::{Awaited, Company, Slept, Spinner, Spun};
+use ringmq_pipe::waiting::{Awaited, Beside, Company, Slept, Spinner, Spun};
 use ringmq_sys::cpu;
 use ringmq_sys::poll::Set;
 
@@ -27,6 +28,7 @@ pub use crate::poller::error::PollError;
 pub use crate::poller::item::{Interest, Item, Readiness};
 pub use crate::poller::pause::{PollPause, PollStep, PollWait};
 
+use crate::mail::{Host, Waiter};
 use crate::socket::Socket;
 
 /// Waits for several sockets, and other descriptors, at once.
@@ -111,12 +113,18 @@ impl Poller {
     ) -> Result<PollStep, PollError> {
         let mut others = Others::among(items);
         loop {
-            if look(items, &mut others)? > 0 || wait.is_over() {
+            let ready = look(items, &mut others)?;
+            if ready == 0 && wait.is_over() {
+                sockets(items).for_each(|socket| socket.resume_host());
+            }
+            if ready > 0 || wait.is_over() {
                 return Ok(PollStep::Ready(last_look(items)?));
             }
             // Readiness comes before a signal.
             wait.check()?;
-            let spun = if wait.spins() {
+            let waiters = begin_to_wait(items);
+            let leads = waiters.iter().any(|(_, beside)| beside.is_some());
+            let spun = if wait.spins() && !leads {
                 self.spin(items, &mut others, wait.deadline())
             } else {
                 Ok(Spun::InVain)
@@ -125,7 +133,10 @@ impl Poller {
                 Ok(Spun::Found) => wait.look_at_time(),
                 Ok(Spun::Wanted) => return Ok(PollStep::Pause(PollPause::brief())),
                 Ok(Spun::InVain) => match announce_sleep(items, wait.deadline()) {
-                    Ok(Some(pause)) => return Ok(PollStep::Pause(pause)),
+                    Ok(Some(mut pause)) => {
+                        pause.set_waiters(waiters);
+                        return Ok(PollStep::Pause(pause));
+                    }
                     Ok(None) => wait.look_at_time(),
                     Err(error) => wait.ended(error.into()),
                 },
@@ -162,6 +173,20 @@ impl Poller {
         }
         spun
     }
+}
+
+/// Makes this thread the one that waits for the streams of the sockets, where it may be.
+fn begin_to_wait(items: &mut [Item<'_>]) -> Vec<(Waiter, Option<Beside>)> {
+    let mut hosts: Vec<Arc<dyn Host>> = Vec::new();
+    for socket in sockets(items) {
+        if let Some(host) = &socket.host
+            && !hosts.iter().any(|other| Arc::ptr_eq(other, host))
+            && socket.peers.come_by_stream()
+        {
+            hosts.push(Arc::clone(host));
+        }
+    }
+    hosts.iter().filter_map(Waiter::begin).collect()
 }
 
 fn eagerness(strategy: Wait) -> u8 {

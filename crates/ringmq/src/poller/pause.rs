@@ -4,10 +4,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ringmq_pipe::waiting::{Slept, Storm};
+use ringmq_pipe::waiting::{Beside, Slept, Storm};
 use ringmq_sys::Event;
 use ringmq_sys::poll::{Conditions, Set, SignalMask, wait_with_mask};
 
+use crate::mail::Waiter;
 use crate::poller::error::PollError;
 use crate::poller::item::{Interest, Item};
 use crate::socket::patience::later;
@@ -108,6 +109,8 @@ pub struct PollPause {
     short: bool,
     deadline: Option<Instant>,
     brief: bool,
+    /// What this thread is to the I/O threads of the sockets meanwhile.
+    waiters: Vec<(Waiter, Option<Beside>)>,
 }
 
 impl PollPause {
@@ -129,6 +132,11 @@ impl PollPause {
     /// Returns true if the pause is only to let another thread use one of the sockets.
     pub fn is_brief(&self) -> bool {
         self.brief
+    }
+
+    /// The thread works for these I/O threads while it sleeps.
+    pub(super) fn set_waiters(&mut self, waiters: Vec<(Waiter, Option<Beside>)>) {
+        self.waiters = waiters;
     }
 
     /// Adds what an item is waited for by.
@@ -178,16 +186,29 @@ impl PollPause {
         let others = others
             .into_iter()
             .map(|(descriptor, interest)| (descriptor, interest.conditions()));
-        let all = bells.chain(others);
+        let led = self
+            .waiters
+            .iter()
+            .filter_map(|(_, beside)| beside.as_ref());
+        let works = led.clone().map(|led| (led.descriptor.as_fd(), rung));
+        let due = led.filter_map(|led| led.due).min();
+        let all = bells.chain(works).chain(others);
         let soon = self.short.then(|| Instant::now() + BRIEF);
         let deadline = match (self.deadline, soon) {
             (Some(deadline), Some(soon)) => Some(deadline.min(soon)),
             (deadline, soon) => deadline.or(soon),
         };
+        let deadline = match (deadline, due) {
+            (Some(deadline), Some(due)) => Some(deadline.min(due)),
+            (deadline, due) => deadline.or(due),
+        };
         let slept = match &wait.mask {
             Some(mask) => wait_with_mask(&all.collect::<Vec<_>>(), deadline, mask),
             None => all.collect::<Set<'_>>().wait(deadline),
         };
+        for (waiter, _) in &self.waiters {
+            waiter.serve();
+        }
         match slept {
             Ok(0) if deadline == self.deadline => wait.ended(Slept::TimedOut),
             Ok(_) => wait.look_at_time(),

@@ -64,8 +64,9 @@ impl ProxyPause {
         match (self.0, &mut progress.wait) {
             (Rest::Wait(pause), Some((wait, _))) => pause.rest(wait, []),
             (Rest::Wait(_), None) => {}
-            (Rest::Send(pause), _) => {
+            (Rest::Send(mut pause), _) => {
                 progress.woken = Some(pause.rest().map_err(SendError::Os));
+                pause.serve();
             }
         }
     }

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ringmq_pipe::local::Post;
 
-use crate::mail::Order;
+use crate::mail::{Host, Order};
 
 /// All I/O threads of a context.
 #[derive(Debug)]
 pub(crate) struct Crew {
-    posts: Vec<Post<Order>>,
+    desks: Vec<(Post<Order>, Arc<dyn Host>)>,
     /// Sessions and listeners of each.
     loads: Mutex<Vec<usize>>,
 }
@@ -30,7 +30,12 @@ impl Place {
 
     /// Where it takes its orders.
     pub(crate) fn post(&self) -> Post<Order> {
-        self.crew.posts[self.number].clone()
+        self.crew.desks[self.number].0.clone()
+    }
+
+    /// Its work, as other threads see it.
+    pub(crate) fn host(&self) -> Arc<dyn Host> {
+        Arc::clone(&self.crew.desks[self.number].1)
     }
 
     /// The order was given. The thread says itself when it is done.
@@ -48,9 +53,9 @@ impl Drop for Place {
 }
 
 impl Crew {
-    pub(crate) fn new(posts: Vec<Post<Order>>) -> Crew {
-        let loads = Mutex::new(vec![0; posts.len()]);
-        Crew { posts, loads }
+    pub(crate) fn new(desks: Vec<(Post<Order>, Arc<dyn Host>)>) -> Crew {
+        let loads = Mutex::new(vec![0; desks.len()]);
+        Crew { desks, loads }
     }
 
     /// Who has the least to do, and has one thing more from now on. `affinity` says who may be chosen, a bit for each
@@ -76,8 +81,8 @@ impl Crew {
 
     /// Everybody but this one.
     pub(crate) fn others(&self, number: usize) -> impl Iterator<Item = &Post<Order>> {
-        let posts = self.posts.iter().enumerate();
-        posts.filter_map(move |(other, post)| (other != number).then_some(post))
+        let desks = self.desks.iter().enumerate();
+        desks.filter_map(move |(other, (post, _))| (other != number).then_some(post))
     }
 
     fn loads(&self) -> MutexGuard<'_, Vec<usize>> {
@@ -91,12 +96,16 @@ mod tests {
 
     use ringmq_pipe::local::{Mailbox, Waker};
 
+    use crate::mail::Host;
     use crate::reactor::crew::{Arc, Crew};
+    use crate::reactor::lease::Lease;
 
     #[test]
     fn the_least_busy_thread_that_may_is_chosen() {
         let mailbox = Mailbox::new(Waker::unset());
-        let crew = Arc::new(Crew::new(vec![mailbox.post(); 66]));
+        let host: Arc<dyn Host> = Arc::new(Lease::new(false).unwrap());
+        let desk = || (mailbox.post(), Arc::clone(&host));
+        let crew = Arc::new(Crew::new((0..66).map(|_| desk()).collect()));
         let chosen = |affinity| {
             let place = crew.choose(affinity)?;
             let number = place.number();
@@ -109,10 +118,6 @@ mod tests {
         crew.relieve(1);
         drop(crew.choose(0b10));
         assert_eq!(chosen(0b11), Some(1));
-        assert!(
-            Arc::new(Crew::new(vec![mailbox.post()]))
-                .choose(0b10)
-                .is_none()
-        );
+        assert!(Arc::new(Crew::new(vec![desk()])).choose(0b10).is_none());
     }
 }

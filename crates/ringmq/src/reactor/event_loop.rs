@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 
 use datagrams::UdpSessions;
 use listening::Listening;
-use mio::{Events, Poll};
+use mio::{Events, Registry};
 use ringmq_pipe::local::{Announcement, Mailbox};
 use slab::Slab;
 
-use crate::mail::{Order, PipeId};
+use crate::mail::{Host, Order, PipeId};
 use crate::names::SharedNames;
 use crate::reactor::event_loop::block_care::BlockCare;
 use crate::reactor::event_loop::rendezvous::Rendezvous;
@@ -33,15 +33,28 @@ use crate::session::broken::Broken;
 use crate::session::supply::Supplies;
 use crate::session::{Io, Session};
 
-/// Events that one poll tells of.
-const EVENTS: usize = 256;
 /// Room to read into.
 const SCRATCH: usize = 64 << 10;
 /// How long to wait before descriptors are asked for again.
 pub(crate) const SHORTAGE: Duration = Duration::from_millis(100);
+
+/// What a thread of the application leaves to the thread that polls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    Nothing,
+    /// There is more to do now.
+    Work,
+    /// Something is due sooner than before.
+    Timer,
+}
+
 /// The I/O thread's state.
 pub(crate) struct EventLoop {
-    pub(crate) poll: Poll,
+    pub(crate) registry: Registry,
+    /// This work, as other threads see it.
+    host: Arc<dyn Host>,
+    /// How often a thread of the application was to wait for the streams.
+    waits: u64,
     pub(crate) announcement: Announcement,
     pub(crate) mailbox: Mailbox<Order>,
     /// Which of the crew this one is.
@@ -85,7 +98,9 @@ impl EventLoop {
         EventLoop {
             supplies: Supplies::default(),
             processes: Processes::default(),
-            poll: beginning.poll,
+            registry: beginning.registry,
+            host: beginning.host,
+            waits: 0,
             announcement: beginning.announcement,
             mailbox: beginning.mailbox,
             number,
@@ -111,32 +126,83 @@ impl EventLoop {
         }
     }
 
-    /// Works until it is told to stop.
-    pub(crate) fn run(mut self) {
-        let mut events = Events::with_capacity(EVENTS);
-        while !self.stopping {
-            self.take_orders();
-            self.work_on_queue();
-            self.turn += 1;
-            while let Some(slot) = self.later.pop() {
-                self.enqueue(slot);
-            }
-            let wait = self.wait();
-            if let Err(error) = self.poll.poll(&mut events, wait)
-                && error.kind() != std::io::ErrorKind::Interrupted
-            {
-                // Nothing that the kernel can say here is expected; it is not asked again at once.
-                ringmq_sys::rest(SHORTAGE);
-            }
-            self.announcement.disarm();
-            for event in &events {
-                self.happened(event);
-            }
-            let now = Instant::now();
-            while let Some(number) = self.timers.due(now) {
-                self.due(number);
-            }
+    /// Takes the orders, and works on the sessions that have something to do. Returns how long to sleep, which it has
+    /// announced.
+    pub(super) fn turn(&mut self) -> Option<Duration> {
+        self.take_orders();
+        self.work_on_queue();
+        self.turn += 1;
+        while let Some(slot) = self.later.pop() {
+            self.enqueue(slot);
         }
+        self.wait()
+    }
+
+    /// The sleep is over: takes what the kernel has told.
+    pub(super) fn take_events(&mut self, events: &Events) {
+        self.announcement.disarm();
+        for event in events {
+            self.happened(event);
+        }
+    }
+
+    /// The sleep is over: does what is due by the clock.
+    pub(super) fn take_due(&mut self) {
+        self.announcement.disarm();
+        let now = Instant::now();
+        while let Some(number) = self.timers.due(now) {
+            self.due(number);
+        }
+    }
+
+    /// Before a sleep of a thread of the application. Returns when there is work in any case.
+    pub(super) fn prepare(&mut self) -> Option<Instant> {
+        self.waits += 1;
+        let now = Instant::now();
+        let wait = match self.is_busy() {
+            true => self.turn(),
+            false => self.time_left(now),
+        };
+        wait.map(|wait| now + wait)
+    }
+
+    /// Whether there is work now.
+    pub(super) fn is_busy(&self) -> bool {
+        self.mailbox.has_mail() || !self.queue.is_empty()
+    }
+
+    /// Works on a session for a thread of the application. Returns what is left to the thread that polls; `None` if all is.
+    pub(super) fn activate_here(&mut self, id: PipeId) -> Option<Left> {
+        if self.is_busy() || self.stopping {
+            return None;
+        }
+        let slot = *self.by_id.get(&id)?;
+        let began = Instant::now();
+        if !self
+            .sessions
+            .get_mut(slot)?
+            .may_be_helped(began, self.waits)
+        {
+            return None;
+        }
+        let before = self.timers.next();
+        self.work_on(slot);
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.was_helped(began);
+        }
+        let after = self.timers.next();
+        let is_sooner = after.is_some_and(|after| before.is_none_or(|before| after < before));
+        Some(if !self.queue.is_empty() || !self.later.is_empty() {
+            Left::Work
+        } else if is_sooner {
+            Left::Timer
+        } else {
+            Left::Nothing
+        })
+    }
+
+    /// The thread ends.
+    pub(super) fn end_all(mut self) {
         for slot in self.slots() {
             self.end(slot);
         }
@@ -153,10 +219,19 @@ impl EventLoop {
             self.announcement.disarm();
             return Some(Duration::ZERO);
         }
-        let now = Instant::now();
+        self.time_left(Instant::now())
+    }
+
+    /// How long until something is due.
+    fn time_left(&mut self, now: Instant) -> Option<Duration> {
         let care = self.blocks.left(now);
         let left = self.timers.left(now);
         left.into_iter().chain(care).min()
+    }
+
+    /// How other threads reach this work.
+    pub(super) fn host(&self) -> Arc<dyn Host> {
+        Arc::clone(&self.host)
     }
 
     pub(crate) fn slots(&self) -> Vec<usize> {
@@ -176,6 +251,7 @@ impl EventLoop {
             }
             match order {
                 Order::Listen(listen) => self.listen(*listen),
+                Order::StopAccepting(number) => self.stop_accepting(number),
                 Order::Unlisten(number, done) => {
                     self.unlisten(number);
                     // The caller waits for this answer, or has gone.
@@ -262,6 +338,7 @@ impl EventLoop {
                         .courier()
                         .inspect(|courier| courier.wake_socket());
                 }
+                open.may_have_ended |= event.is_read_closed() || event.is_error();
                 open.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
                 open.writable |= event.is_writable() || event.is_error();
                 self.enqueue(slot);

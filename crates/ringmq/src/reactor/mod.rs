@@ -12,6 +12,7 @@
 
 pub(crate) mod crew;
 pub(crate) mod event_loop;
+pub(crate) mod lease;
 pub(crate) mod numbers;
 pub(crate) mod processes;
 pub(crate) mod resolver;
@@ -21,14 +22,16 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use mio::{Poll, Token, Waker as MioWaker};
+use mio::{Registry, Token};
 use ringmq_pipe::local::{Announcement, Bell, Mailbox, Post, Waker};
 use ringmq_sys::{ThreadOptions, without_signals};
 
-use crate::mail::Order;
+use crate::mail::{Host, Order};
 use crate::names::SharedNames;
 use crate::reactor::crew::Crew;
 use crate::reactor::crew::Place;
+use crate::reactor::event_loop::EventLoop;
+use crate::reactor::lease::{Lease, LeaseBell};
 use crate::reactor::resolver::Resolver;
 
 /// What wakes the reactor.
@@ -58,32 +61,24 @@ struct Left {
     watcher: Option<Waker>,
 }
 
-/// mio's way to end a poll.
-struct PollBell(MioWaker);
-
-impl Bell for PollBell {
-    fn ring(&self) -> io::Result<()> {
-        self.0.wake()
-    }
-}
-
 /// What a thread needs to begin.
 struct Beginning {
-    poll: Poll,
+    registry: Registry,
+    host: Arc<dyn Host>,
     announcement: Announcement,
     mailbox: Mailbox<Order>,
     waker: Waker,
 }
 
 impl Beginning {
-    fn new() -> io::Result<Beginning> {
-        let poll = Poll::new()?;
-        let bell: Arc<dyn Bell> = Arc::new(PollBell(MioWaker::new(poll.registry(), WAKE)?));
+    fn new(lease: &Arc<Lease>) -> io::Result<Beginning> {
+        let bell: Arc<dyn Bell> = Arc::new(LeaseBell(Arc::downgrade(lease)));
         let announcement = Announcement::new();
         let waker = Waker::from(announcement.bellpull(bell));
         let mailbox = Mailbox::new(waker.clone());
         Ok(Beginning {
-            poll,
+            registry: lease.registry()?,
+            host: Arc::clone(lease) as Arc<dyn Host>,
             announcement,
             mailbox,
             waker,
@@ -99,32 +94,43 @@ impl Reactors {
         lingering: &Arc<Lingering>,
         names: &Arc<SharedNames>,
     ) -> io::Result<Reactors> {
-        let beginnings: Vec<Beginning> = (0..count)
-            .map(|_| Beginning::new())
+        let leases: Vec<Arc<Lease>> = (0..count)
+            .map(|_| Lease::new(count == 1).map(Arc::new))
+            .collect::<Result<_, _>>()?;
+        let beginnings: Vec<Beginning> = leases
+            .iter()
+            .map(Beginning::new)
             .collect::<Result<_, _>>()?;
         let posts: Vec<_> = beginnings.iter().map(|one| one.mailbox.post()).collect();
+        let hosts = leases
+            .iter()
+            .map(|lease| Arc::clone(lease) as Arc<dyn Host>);
+        let desks = posts.iter().cloned().zip(hosts).collect();
         let mut reactors = Reactors {
-            crew: Arc::new(Crew::new(posts.clone())),
+            crew: Arc::new(Crew::new(desks)),
             posts,
             threads: Vec::with_capacity(count),
         };
         let resolver = Arc::new(Resolver::default());
-        for (number, beginning) in beginnings.into_iter().enumerate() {
+        for (number, (beginning, lease)) in beginnings.into_iter().zip(leases).enumerate() {
             let crew = Arc::clone(&reactors.crew);
             let lingering = Arc::clone(lingering);
             let resolver = Arc::clone(&resolver);
             let names = Arc::clone(names);
-            let work =
-                event_loop::EventLoop::new(beginning, number, crew, lingering, resolver, names);
+            lease.begin(EventLoop::new(
+                beginning, number, crew, lingering, resolver, names,
+            ));
             let builder = std::thread::Builder::new().name(options.name("ringmq io"));
             let options = options.clone();
+            let works = Arc::clone(&lease);
             let run = move || {
                 // A thread that the kernel schedules in another way serves its connections, too.
                 let _ = options.apply();
-                work.run();
+                works.run();
             };
             // Those that run already end with the handle, if this one cannot be started.
-            let thread = without_signals(|| builder.spawn(run))??;
+            let thread = without_signals(|| builder.spawn(run)).and_then(std::convert::identity);
+            let thread = thread.inspect_err(|_| lease.end())?;
             reactors.threads.push(thread);
         }
         Ok(reactors)

@@ -7,6 +7,7 @@ pub(crate) mod driver;
 pub(crate) mod ends;
 pub(crate) mod fallback;
 pub(crate) mod handoff;
+pub(crate) mod help;
 pub(crate) mod introduction;
 pub(crate) mod kinds;
 pub(crate) mod origin;
@@ -32,6 +33,7 @@ use crate::session::broken::Broken;
 use crate::session::driver::{Driver, PollBackoff};
 use crate::session::ends::Ends;
 use crate::session::handoff::possible;
+use crate::session::help::Help;
 use crate::session::introduction::{Introduction, Place, Secret, is_within_machine};
 use crate::session::origin::Origin;
 use crate::session::stream::{Open, Turn, Worked};
@@ -63,6 +65,7 @@ pub(crate) struct Session {
     pub(crate) end_seen: Option<u64>,
     /// It is in the queue of the event loop.
     pub(crate) queued: bool,
+    help: Help,
 }
 
 /// What a session has of a stream.
@@ -132,7 +135,19 @@ impl Session {
             told: false,
             end_seen: None,
             queued: false,
+            help: Help::default(),
         }
+    }
+
+    /// Returns true if a thread of the application may work on it now.
+    pub(crate) fn may_be_helped(&mut self, now: Instant, waits: u64) -> bool {
+        let is_ready = matches!(&self.io, Io::Open(open) if open.connection.is_ready());
+        is_ready && !self.letting_go && self.help.is_wanted(now, waits)
+    }
+
+    /// A thread of the application has worked on it since `began`.
+    pub(crate) fn was_helped(&mut self, began: Instant) {
+        self.help.ended(began);
     }
 
     /// Returns true if the application has disconnected from the peer.

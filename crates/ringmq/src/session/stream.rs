@@ -40,6 +40,9 @@ pub(crate) struct Open {
     /// What the kernel has told, and we have not used up.
     pub(crate) readable: bool,
     pub(crate) writable: bool,
+    /// The kernel has told of an end, which comes behind what can be read.
+    pub(crate) may_have_ended: bool,
+    reads: u32,
     /// This side has dialed.
     connected: bool,
     /// Bytes that were read, and that the socket had no room for.
@@ -148,6 +151,8 @@ impl Open {
             // stream is registered.
             readable: !connected,
             writable: true,
+            may_have_ended: false,
+            reads: 0,
             connected,
             leftover: Vec::new(),
             used: 0,

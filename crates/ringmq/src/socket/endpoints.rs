@@ -213,9 +213,16 @@ impl Socket {
         found.ok_or_else(|| EndpointError::Unknown(endpoint.to_owned()))
     }
 
-    /// Ends all connections, and closes all listeners.
+    /// Closes all listeners, and ends all connections.
     pub(crate) fn leave_all(&mut self) {
         let endpoints = std::mem::take(&mut self.endpoints);
+        // A peer that loses its connection connects again at once: not to this socket.
+        for (_, role) in &endpoints {
+            if let Role::Listening(number, post) = role {
+                // An I/O thread that has ended has closed everything.
+                let _ = post.send(Order::StopAccepting(*number));
+            }
+        }
         for (_, role) in &endpoints {
             self.close_connection(role);
         }
@@ -291,6 +298,7 @@ impl Socket {
             row: row::listener_row(&self.row, self.kind(), &actual),
         };
         let post = place.post();
+        self.host = Some(place.host());
         // Before the first connection can be accepted.
         self.watch
             .tell(|| MonitorEvent::at(&actual, EventKind::Listening { fd }));
@@ -316,12 +324,13 @@ impl Socket {
         }
         let place = self.registry.place(self.options.affinity)?;
         let post = place.post();
+        self.host = Some(place.host());
         let id = self.registry.names().lock().pipe_id();
         let link = self.link(Some(&parsed));
         let immediate = link.immediate;
         let carrier = Carrier::Zmtp(ZmtpReason::Undecided);
         let row = session_row(&link, Side::Connected, carrier, endpoint);
-        let (mut near, ends) = session_pipe(&link, id, &post, row);
+        let (mut near, ends) = session_pipe(&link, id, (&post, place.host()), row);
         endpoint.clone_into(&mut near.identity.endpoint);
         // As in libzmq, the id is for the next pipe that is attached, which may be a later one.
         let assigned = if immediate {

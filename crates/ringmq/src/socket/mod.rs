@@ -21,6 +21,7 @@ pub(crate) mod waiting;
 
 use std::fmt;
 use std::mem;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ringmq_pattern::{AttachError, Kind, Pattern, Peer, Remote};
@@ -29,7 +30,7 @@ use ringmq_pipe::sleeper::Sleeper;
 
 use crate::error::SocketError;
 use crate::mail::row::Side;
-use crate::mail::{Attachment, Command, EventKind, RowOrNone, Watch};
+use crate::mail::{Attachment, Command, EventKind, Host, RowOrNone, Watch};
 use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::socket::endpoints::Role;
@@ -80,6 +81,8 @@ pub struct Socket {
     pub(crate) watch: Watch,
     /// The threads that share it, if some do.
     pub(crate) sharing: Option<Box<Guests>>,
+    /// The I/O thread that has its sessions; that of the last one, if several have.
+    pub(crate) host: Option<Arc<dyn Host>>,
     /// Its row in the status page.
     pub(crate) row: RowOrNone,
     /// When a PUB or XPUB last looked for subscriptions at all peers.
@@ -123,6 +126,7 @@ impl Socket {
             last_endpoint: String::new(),
             watch: Watch::default(),
             sharing: None,
+            host: None,
             row: None,
             looked: Instant::now(),
         };

@@ -11,6 +11,7 @@
 //! ```
 //! If several threads wait for the same socket, an event that wakes one of them wakes all.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -18,9 +19,10 @@ use std::time::{Duration, Instant};
 
 use ringmq_pattern::Ready;
 use ringmq_pipe::sleeper::{Sleep, Sleeper};
-use ringmq_pipe::waiting::{Slept, Spun};
+use ringmq_pipe::waiting::{Awaited, Slept, Spun};
 use ringmq_sys::{Event, ThreadKey};
 
+use crate::mail::Waiter;
 use crate::socket::Socket;
 use crate::socket::patience::{Ended, Patience, Woken};
 use crate::socket::waiting::Waiting;
@@ -43,6 +45,9 @@ pub struct Pause {
     deadline: Option<Instant>,
     /// As in [`Woken`].
     yields: Option<u32>,
+    /// What this thread is to the I/O thread meanwhile, and whether that has work for it.
+    waiter: Option<Waiter>,
+    has_work: Cell<bool>,
 }
 
 /// What a thread sleeps on.
@@ -79,7 +84,10 @@ impl Pause {
     pub fn rest(&self) -> io::Result<Woken> {
         let slept = match &self.on {
             SleepOn::Nothing => Ok(true),
-            SleepOn::Bell(sleep) => sleep.wait(self.deadline),
+            SleepOn::Bell(sleep) => sleep.wait(self.deadline).map(|ended| {
+                self.has_work.set(ended.work);
+                ended.work || ended.rung
+            }),
             SleepOn::Own(event) => event.wait(self.deadline).map_err(Slept::from),
             SleepOn::Brief => Ok(nap(self.deadline)),
         };
@@ -94,6 +102,18 @@ impl Pause {
             ended,
             yields: self.yields,
         })
+    }
+}
+
+impl Pause {
+    /// Does what the sleep has ended for, if that is work of the I/O thread. The socket is [awake](Socket::wake) again: what
+    /// comes for it rings no bell.
+    pub fn serve(&mut self) {
+        if let Some(waiter) = self.waiter.take()
+            && self.has_work.take()
+        {
+            waiter.serve();
+        }
     }
 }
 
@@ -222,10 +242,13 @@ impl Socket {
             // True for the first wait of a call. If it ends without a message, the next wait looks closely.
             trusts: ready == Ready::Readable && matches!(patience, Patience::Timeout),
             is_behind: ready == Ready::Readable && self.pattern.is_behind(),
+            host: self.host.as_ref(),
+            waiter: None,
         };
         if waiting.wanted.is_none() {
             return Waited::Over(self.sleeper.wait_for(&mut waiting, deadline));
         }
+        let mut waiter = None;
         let on = if has_sleeper {
             self.own_event()
         } else {
@@ -237,7 +260,10 @@ impl Socket {
                 spins,
                 yields.is_none(),
             ) {
-                Ok(Some(on)) => on,
+                Ok(Some(on)) => {
+                    waiter = waiting.waiter.take();
+                    on
+                }
                 Ok(None) => return Waited::Over(Ok(())),
                 Err(slept) => return Waited::Over(Err(slept)),
             }
@@ -249,6 +275,8 @@ impl Socket {
                 on,
                 deadline,
                 yields,
+                waiter,
+                has_work: Cell::new(false),
             });
         }
         Waited::Paused
@@ -275,6 +303,7 @@ fn spin_and_announce(
     spins: bool,
     again: bool,
 ) -> Result<Option<SleepOn>, Slept> {
+    let mut beside = waiting.lead();
     if spins {
         match sleeper.spin(waiting, deadline)? {
             Spun::Found => return Ok(None),
@@ -282,7 +311,11 @@ fn spin_and_announce(
             Spun::InVain => {}
         }
     }
-    let on = sleeper.lie_down(waiting, again)?;
+    if beside.is_some() {
+        // The looks of the spin have done work, by which other work is due.
+        beside = waiting.lead();
+    }
+    let on = sleeper.lie_down(waiting, again, beside)?;
     Ok(on.map(SleepOn::Bell))
 }
 

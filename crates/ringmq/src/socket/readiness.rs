@@ -87,12 +87,20 @@ impl Socket {
     pub(crate) fn arm_for_watcher(&mut self) {
         self.peers.show();
         self.sleeper.count(self.peers.received());
+        self.resume_host();
         if !self.watched || self.sleeper.arm_for_watcher().is_err() {
             return;
         }
         if self.has_news(true, true) {
             // It came before the descriptor was armed.
             let _ = self.sleeper.ring();
+        }
+    }
+
+    /// The program looks, and does not wait here.
+    pub(crate) fn resume_host(&self) {
+        if let Some(host) = &self.host {
+            host.resume();
         }
     }
 

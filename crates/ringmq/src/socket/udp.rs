@@ -25,6 +25,7 @@ impl Socket {
         let place = self.registry.place(self.options.affinity)?;
         let socket = open(address, &self.options.transport)?;
         let post = place.post();
+        self.host = Some(place.host());
         let id = self.registry.names().lock().pipe_id();
         let link = self.link(None);
         let endpoint = socket.endpoint().to_string();
@@ -33,7 +34,7 @@ impl Socket {
             _ => Side::Bound,
         };
         let row = session_row(&link, side, Carrier::Datagrams, &endpoint);
-        let (mut near, ends) = session_pipe(&link, id, &post, row);
+        let (mut near, ends) = session_pipe(&link, id, (&post, place.host()), row);
         near.identity.endpoint.clone_from(&endpoint);
         near.datagrams = true;
         let identity = Identity {

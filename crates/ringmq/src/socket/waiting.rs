@@ -1,10 +1,12 @@
 //! What a call waits for.
 
+use std::sync::Arc;
+
 use ringmq_pattern::Ready;
 use ringmq_pipe::local::Mailbox;
-use ringmq_pipe::waiting::{Awaited, Company, Slept};
+use ringmq_pipe::waiting::{Awaited, Beside, Company, Slept};
 
-use crate::mail::Command;
+use crate::mail::{Command, Host, Waiter};
 use crate::peers::Peers;
 
 /// Mail, and messages to read or room to write.
@@ -17,6 +19,9 @@ pub(crate) struct Waiting<'a> {
     pub(crate) trusts: bool,
     /// Subscriptions wait until there is room.
     pub(crate) is_behind: bool,
+    /// The I/O thread whose work this thread does while it waits, and what it is to that.
+    pub(crate) host: Option<&'a Arc<dyn Host>>,
+    pub(crate) waiter: Option<Waiter>,
     /// Whether another thread wants the socket.
     pub(crate) wanted: Option<&'a (dyn Fn() -> bool + Send + Sync)>,
 }
@@ -35,6 +40,9 @@ impl Awaited for Waiting<'_> {
     /// The heart of a spin.
     #[inline(always)]
     fn stirs(&mut self) -> bool {
+        if let Some(waiter) = &self.waiter {
+            waiter.glance();
+        }
         self.mailbox.has_mail()
             || self.is_behind
             || self.ready == Ready::Writable
@@ -46,12 +54,55 @@ impl Awaited for Waiting<'_> {
         self.trusts || self.look()
     }
 
+    #[inline(always)]
+    fn pauses(&self) -> u32 {
+        // A look at the kernel takes so long.
+        if self.waiter.is_some() { 16 } else { 1 }
+    }
+
     fn company(&mut self, here: u32) -> Company {
-        self.peers.company(here)
+        if self.host.is_none() || !self.peers.come_by_stream() {
+            return self.peers.company(here);
+        }
+        if !self.waiter.as_ref().is_some_and(Waiter::leads) {
+            // The I/O thread brings it, wherever the peer runs.
+            return Company::Unknown;
+        }
+        match self.peers.company(here) {
+            // The spins show by themselves whether they pay.
+            Company::Unknown => Company::Elsewhere,
+            known => known,
+        }
     }
 
     fn received(&self) -> u64 {
         self.peers.received()
+    }
+
+    #[inline]
+    fn lead(&mut self) -> Option<Beside> {
+        let host = self.host?;
+        if let Some(waiter) = &mut self.waiter {
+            return waiter.go_on();
+        }
+        if !self.peers.come_by_stream() {
+            return None;
+        }
+        let (waiter, beside) = Waiter::begin(host)?;
+        self.waiter = Some(waiter);
+        beside
+    }
+
+    fn serve(&mut self) {
+        if let Some(waiter) = &self.waiter {
+            waiter.serve();
+        }
+    }
+
+    fn check(&mut self) -> Result<bool, Slept> {
+        // What is due by the clock, of which the kernel does not tell.
+        self.serve();
+        Ok(self.look())
     }
 
     fn settle(&mut self) {

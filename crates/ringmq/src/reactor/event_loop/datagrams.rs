@@ -38,7 +38,7 @@ impl EventLoop {
     /// Has the events of a udp socket told. If there is no memory in the kernel to watch it, it is tried again.
     fn register_udp(&mut self, slot: usize) {
         let token = Token(udp_number(slot));
-        let registry = self.poll.registry();
+        let registry = &self.registry;
         if let Some(session) = self.udp.sessions.get_mut(slot) {
             session.is_watched = session.register(registry, token).is_ok();
         }

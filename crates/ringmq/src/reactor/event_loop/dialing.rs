@@ -11,7 +11,7 @@ use ringmq_transport::{Answer, Dial, DialError, Named, dial};
 
 use crate::mail::pipes::session_pipe;
 use crate::mail::row::{self, Phase};
-use crate::mail::{Addresses, Command, Connect, EventKind, Order, PipeId};
+use crate::mail::{Addresses, Command, Connect, EventKind, Host, Order, PipeId};
 use crate::reactor::event_loop::EventLoop;
 use crate::reactor::numbers::session_number;
 use crate::reactor::timers::earlier;
@@ -169,8 +169,7 @@ impl EventLoop {
         let mut connecting = connecting;
         if begun
             && self
-                .poll
-                .registry()
+                .registry
                 .register(
                     &mut connecting,
                     token,
@@ -193,9 +192,14 @@ impl EventLoop {
     }
 
     /// Ends the pipe, and makes another one for the next connection.
-    fn part(session: &mut Session, post: &Post<Order>) {
+    fn part(session: &mut Session, post: &Post<Order>, host: Arc<dyn Host>) {
         let unseen = session.link.takes_back(session.id, session.gave_nothing());
-        let (near, ends) = session_pipe(&session.link, session.id, post, session.ends.row.clone());
+        let (near, ends) = session_pipe(
+            &session.link,
+            session.id,
+            (post, host),
+            session.ends.row.clone(),
+        );
         session.near = Some(Box::new(near));
         // What was in it is lost, but for what the socket may still receive.
         session.ends = ends.into();
@@ -220,7 +224,7 @@ impl EventLoop {
         let nothing_left = session.letting_go && (immediate || session.ends.owes_nothing());
         let dialed = matches!(session.origin, Origin::Dialed(_));
         if dialed && immediate && session.near.is_none() && !session.letting_go {
-            EventLoop::part(session, &self.mailbox.post());
+            EventLoop::part(session, &self.mailbox.post(), Arc::clone(&self.host));
         }
         let Origin::Dialed(dialed) = &mut session.origin else {
             return self.end(slot);

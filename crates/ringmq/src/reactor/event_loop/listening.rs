@@ -86,7 +86,7 @@ impl EventLoop {
             _row: listen.row,
         });
         let token = Token(listener_number(slot));
-        let registry = self.poll.registry();
+        let registry = &self.registry;
         if let Some(listening) = self.listeners.get_mut(slot)
             && registry
                 .register(&mut listening.listener, token, Interest::READABLE)
@@ -98,17 +98,23 @@ impl EventLoop {
         self.accept(slot);
     }
 
+    /// Stops to listen, and lets go of the connections.
     pub(crate) fn unlisten(&mut self, number: u64) {
+        self.stop_accepting(number);
+        self.leave(number);
+        for post in self.crew.others(self.number) {
+            // One that has ended has no connections.
+            let _ = post.send(Order::Leave(number));
+        }
+    }
+
+    /// Closes a listener, if it is open.
+    pub(crate) fn stop_accepting(&mut self, number: u64) {
         let mut listeners = self.listeners.iter();
         if let Some((slot, _)) = listeners.find(|(_, listening)| listening.number == number) {
             self.timers.set(listener_number(slot), None);
             self.close_listener(slot);
             self.crew.relieve(self.number);
-        }
-        self.leave(number);
-        for post in self.crew.others(self.number) {
-            // One that has ended has no connections.
-            let _ = post.send(Order::Leave(number));
         }
     }
 
@@ -191,7 +197,7 @@ impl EventLoop {
         let id = PipeId(1 << 63 | (self.number as u64) << 40 | self.next_id);
         let carrier = Carrier::Zmtp(ZmtpReason::Undecided);
         let row = session_row(&link, Side::Bound, carrier, "");
-        let (near, ends) = session_pipe(&link, id, &self.mailbox.post(), row);
+        let (near, ends) = session_pipe(&link, id, (&self.mailbox.post(), self.host()), row);
         let slot = self.add(Session::new(
             id,
             link,

@@ -81,7 +81,7 @@ impl EventLoop {
     /// Takes those who have come to the Unix socket.
     #[cold]
     pub(super) fn receive_guests(&mut self) {
-        for unix in self.rendezvous.accept(self.poll.registry()) {
+        for unix in self.rendezvous.accept(&self.registry) {
             match receive(&unix) {
                 Heard::Hello(hello) => self.introduce(&hello, unix.into()),
                 Heard::Nothing => self.let_wait(unix.into()),
@@ -96,7 +96,7 @@ impl EventLoop {
         }
         let entry = self.rendezvous.guests.vacant_entry();
         let number = guest_number(entry.key());
-        let registry = self.poll.registry();
+        let registry = &self.registry;
         let registered = registry.register(&mut unix, Token(number), Interest::READABLE);
         if registered.is_ok() {
             entry.insert(unix);
@@ -115,7 +115,7 @@ impl EventLoop {
                 self.timers.set(guest_number(slot), None);
                 let mut unix = self.rendezvous.guests.remove(slot);
                 // It gets the number of its session.
-                let _ = self.poll.registry().deregister(&mut unix);
+                let _ = &self.registry.deregister(&mut unix);
                 self.introduce(&hello, unix);
             }
         }
@@ -143,7 +143,7 @@ impl EventLoop {
             return self.shed();
         }
         let token = Token(session_number(slot));
-        let registry = self.poll.registry();
+        let registry = &self.registry;
         let registered = registry.register(&mut unix, token, Interest::READABLE);
         if registered.is_ok() {
             open.passage.hello_came(hello, unix);

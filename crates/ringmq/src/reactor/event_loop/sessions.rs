@@ -31,7 +31,7 @@ impl EventLoop {
         };
         let short = self.supplies.are_short();
         let token = Token(session_number(slot));
-        let registry = self.poll.registry();
+        let registry = &self.registry;
         let place = || self.rendezvous.place(registry);
         let next = session.open(stream, short, (slot as u64, place), registry, token, now);
         if next == Next::Enqueue {
@@ -59,7 +59,7 @@ impl EventLoop {
             return;
         }
         let worked = session.work(Context {
-            registry: self.poll.registry(),
+            registry: &self.registry,
             token: Token(session_number(slot)),
             tcp_token: Token(tcp_number(slot)),
             scratch: &mut self.scratch,

@@ -23,7 +23,7 @@ impl EventLoop {
             && let Some(session) = self.sessions.get_mut(slot)
             && let Io::Open(open) = &mut session.io
         {
-            let registry = self.poll.registry();
+            let registry = &self.registry;
             let watch = self.processes.watch(process, slot, registry);
             open.liveness = watch.map_or(Liveness::Unwatched, Liveness::Watched);
         }
@@ -32,7 +32,7 @@ impl EventLoop {
     /// Has the end of a session's process not told any more.
     pub(crate) fn unwatch(&mut self, slot: usize, open: &mut Open) {
         if let Some(number) = open.liveness.unwatch() {
-            let registry = self.poll.registry();
+            let registry = &self.registry;
             self.processes.unwatch(number, slot, registry);
         }
     }
@@ -41,7 +41,7 @@ impl EventLoop {
     #[cold]
     pub(crate) fn shed(&mut self) {
         self.supplies.run_short();
-        self.processes.shed(self.poll.registry());
+        self.processes.shed(&self.registry);
         self.rendezvous.shed();
         let (mut broken, mut decided) = (Vec::new(), Vec::new());
         for (slot, session) in &mut self.sessions {

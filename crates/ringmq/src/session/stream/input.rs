@@ -20,6 +20,9 @@ const AHEAD: usize = 64 << 10;
 /// Bytes that a server of PLAIN reads at once before the handshake is done, and then wipes.
 const WIPED: usize = 4 << 10;
 
+/// Reads from one look at the CPU of the peer to the next.
+const CPU_LOOK: u32 = 16;
+
 impl Open {
     /// Reads, and hands the socket what it has room for. Says whether anything was done.
     pub(super) fn take_input(
@@ -112,8 +115,14 @@ impl Open {
             Ok(0) => Err(Broken::Closed),
             Ok(read) => {
                 self.moved[0] += read as u64;
+                self.look_at_cpu(ends);
                 let mut input = &scratch[..read];
                 let streams = read == scratch.len();
+                if !streams && !self.may_have_ended && self.passage.reader().unix().is_none() {
+                    // There is no more, and the kernel tells of what comes from now on. A Unix socket may have more, of
+                    // another sender.
+                    self.readable = false;
+                }
                 self.decode(ends, turn, &mut input, streams)?;
                 if !input.is_empty() {
                     self.leftover.extend_from_slice(input);
@@ -122,6 +131,17 @@ impl Open {
             }
             Err(error) => self.unread(error),
         }
+    }
+
+    /// Tells the socket where the peer runs, if it is on this machine.
+    #[inline]
+    fn look_at_cpu(&mut self, ends: &mut Ends) {
+        if self.reads.is_multiple_of(CPU_LOOK)
+            && let Some(cpu) = self.passage.reader().incoming_cpu()
+        {
+            ends.announcement.tell_cpu(cpu);
+        }
+        self.reads = self.reads.wrapping_add(1);
     }
 
     /// Reads while the authenticator has not replied, so that the end of the connection is noticed.

@@ -194,6 +194,11 @@ fn threads() {
 }
 
 #[test]
+fn leases() {
+    holds("leases", With::Both);
+}
+
+#[test]
 fn peers() {
     holds("peers", With::Both);
 }

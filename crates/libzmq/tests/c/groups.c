@@ -73,10 +73,11 @@ static void talk (void *context, const char *where)
     /* What is sent before the radio knows of the group is dropped. */
     while (!(get (dish, ZMQ_EVENTS) & ZMQ_POLLIN))
         send_to (radio, "Movies", "early");
-    send_to (radio, "TV", "not joined");
-    send_to (radio, "Movies", "Godfather");
-    while (!next_is (dish, "Movies", "Godfather"))
-        ;
+    /* A radio drops what a full pipe has no room for. */
+    do {
+        send_to (radio, "TV", "not joined");
+        send_to (radio, "Movies", "Godfather");
+    } while (!next_is (dish, "Movies", "Godfather"));
     CHECK (zmq_close (radio) == 0 && zmq_close (dish) == 0);
 }
 

@@ -12,10 +12,10 @@ use ringmq_sys::{Event, ThreadKey, barrier, cpu};
 
 use crate::local::{Bell, Bellpull};
 use crate::remote::{Control, LateControl};
+use crate::sleeper::nap::Nap;
 pub use crate::sleeper::nap::Sleep;
-use crate::sleeper::nap::{Nap, wait_beside};
 use crate::status::{Row, layout};
-use crate::waiting::{Awaited, Beside, Company, Slept, Spinner, Spun, Storm, Wait};
+use crate::waiting::{Awaited, Beside, Company, Ended, Slept, Spinner, Spun, Storm, Wait};
 
 /// How the owner of many pipes waits for all of them.
 #[derive(Debug)]
@@ -274,39 +274,25 @@ impl Sleeper {
             if !self.arm_unless(awaited)? {
                 return Ok(());
             }
-            if let Some(led) = &beside {
-                let ended = wait_beside(&self.event, self.nap.deep(), led, deadline);
-                self.disarm();
-                let ended = ended?;
-                self.dirty |= ended.rung;
-                if ended.work {
-                    awaited.serve();
-                }
-                if awaited.look() {
-                    self.storm.found_news();
-                    return Ok(());
-                }
-                if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                    return Err(Slept::TimedOut);
-                }
-                if !ended.work {
-                    self.storm.found_nothing(deadline)?;
-                }
-                beside = awaited.lead();
-                continue;
-            }
-            let woken = self.nap.wait(&self.event, deadline);
+            let ended = self.nap.sleep(&self.event, beside.as_ref(), deadline);
             self.disarm();
-            self.dirty = true;
+            let worked = matches!(ended, Ok(Ended { work: true, .. }));
+            self.dirty |= !worked || matches!(ended, Ok(Ended { rung: true, .. }));
+            if worked {
+                awaited.serve();
+            }
             if awaited.look() {
                 self.storm.found_news();
                 return Ok(());
             }
+            ended?;
             // A bell that rings all the time lets no sleep time out.
-            if !woken? || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Err(Slept::TimedOut);
             }
-            self.storm.found_nothing(deadline)?;
+            if !worked {
+                self.storm.found_nothing(deadline)?;
+            }
             beside = awaited.lead();
         }
     }

@@ -32,15 +32,18 @@ pub(crate) fn sleep(
     events: PollFlags,
     deadline: Option<Instant>,
 ) -> io::Result<bool> {
+    let mut polled = [PollFd::from_borrowed_fd(fd, events)];
+    Ok(sleep_on(&mut polled, deadline)? > 0)
+}
+
+/// As [`sleep`], on several descriptors: how many of them have something; none once the deadline has passed.
+pub(crate) fn sleep_on(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<usize> {
     loop {
         let left = remaining(deadline);
         let timeout = left.map(timespec);
-        let mut polled = [PollFd::from_borrowed_fd(fd, events)];
-        if rustix::event::poll(&mut polled, timeout.as_ref())? > 0 {
-            return Ok(true);
-        }
-        if left.is_some_and(|left| left.is_zero()) {
-            return Ok(false);
+        let count = rustix::event::poll(fds, timeout.as_ref())?;
+        if count > 0 || left.is_some_and(|left| left.is_zero()) {
+            return Ok(count);
         }
     }
 }

@@ -4,11 +4,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags};
+use rustix::event::{EventfdFlags, PollFlags};
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 
-use crate::deadline::{remaining, timespec};
+use crate::deadline::sleep;
 use crate::doorbell::reopen;
 
 /// The doorbell of a sleeper, in one descriptor: an OS pipe that is open for both directions. Ringers of other processes
@@ -127,17 +127,7 @@ impl Event {
     /// # Errors
     /// `Interrupted` when a signal was handled. Otherwise what ppoll(2) answers; nothing is expected.
     pub fn wait(&self, deadline: Option<Instant>) -> io::Result<bool> {
-        loop {
-            let left = remaining(deadline);
-            let timeout = left.map(timespec);
-            let mut polled = [PollFd::new(&self.fd, PollFlags::IN)];
-            if rustix::event::poll(&mut polled, timeout.as_ref())? > 0 {
-                return Ok(true);
-            }
-            if left.is_some_and(|left| left.is_zero()) {
-                return Ok(false);
-            }
-        }
+        sleep(self.fd.as_fd(), PollFlags::IN, deadline)
     }
 }
 

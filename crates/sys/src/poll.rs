@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 
-use crate::deadline::{remaining, timespec};
+use crate::deadline::{remaining, sleep_on, timespec};
 
 /// Sleeps until some of `fds` are readable, hung up or broken, and returns their indices in ascending
 /// order; none once the deadline has passed. Source: ppoll(2).
@@ -20,18 +20,12 @@ pub fn readable(fds: &[BorrowedFd<'_>], deadline: Option<Instant>) -> io::Result
         .iter()
         .map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN))
         .collect();
-    loop {
-        let left = remaining(deadline);
-        let timeout = left.map(timespec);
-        let count = rustix::event::poll(&mut polled, timeout.as_ref())?;
-        if count > 0 || left.is_some_and(|left| left.is_zero()) {
-            let ready = polled.iter().enumerate();
-            return Ok(ready
-                .filter(|(_, fd)| !fd.revents().is_empty())
-                .map(|(index, _)| index)
-                .collect());
-        }
-    }
+    sleep_on(&mut polled, deadline)?;
+    let ready = polled.iter().enumerate();
+    Ok(ready
+        .filter(|(_, fd)| !fd.revents().is_empty())
+        .map(|(index, _)| index)
+        .collect())
 }
 
 /// Sleeps until one of two descriptors is readable, hung up or broken. Says which; neither once the deadline has passed.
@@ -41,14 +35,8 @@ pub fn readable(fds: &[BorrowedFd<'_>], deadline: Option<Instant>) -> io::Result
 /// As [`readable`].
 pub fn either(fds: [BorrowedFd<'_>; 2], deadline: Option<Instant>) -> io::Result<[bool; 2]> {
     let mut polled = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
-    loop {
-        let left = remaining(deadline);
-        let timeout = left.map(timespec);
-        let count = rustix::event::poll(&mut polled, timeout.as_ref())?;
-        if count > 0 || left.is_some_and(|left| left.is_zero()) {
-            return Ok([0, 1].map(|index: usize| !polled[index].revents().is_empty()));
-        }
-    }
+    sleep_on(&mut polled, deadline)?;
+    Ok(polled.map(|fd| !fd.revents().is_empty()))
 }
 
 /// What is looked for at a descriptor, or was found there.
@@ -175,14 +163,7 @@ impl<'fd> Set<'fd> {
     /// # Errors
     /// `Interrupted` when a signal was handled, `EINVAL` for more descriptors than may be open.
     pub fn wait(&mut self, deadline: Option<Instant>) -> io::Result<usize> {
-        loop {
-            let left = remaining(deadline);
-            let timeout = left.map(timespec);
-            let count = rustix::event::poll(&mut self.polled, timeout.as_ref())?;
-            if count > 0 || left.is_some_and(|left| left.is_zero()) {
-                return Ok(count);
-            }
-        }
+        sleep_on(&mut self.polled, deadline)
     }
 
     /// What the last wait found at a descriptor; nothing, if there is none of this index.

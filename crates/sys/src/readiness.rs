@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, epoll};
 
-use crate::deadline::{remaining, sleep, timespec};
+use crate::deadline::{remaining, sleep, sleep_on, timespec};
 use crate::doorbell::Doorbell;
 use crate::event::Event;
 use crate::signal::handlers;
@@ -341,32 +341,25 @@ pub fn wait_poll(
     pidfd: Option<BorrowedFd<'_>>,
     deadline: Option<Instant>,
 ) -> io::Result<Wake> {
-    loop {
-        let left = remaining(deadline);
-        let timeout = left.map(timespec);
-        let bell = PollFd::new(bell, PollFlags::IN);
-        let (bell, peer) = match pidfd {
-            None => {
-                let mut fds = [bell];
-                rustix::event::poll(&mut fds, timeout.as_ref())?;
-                (fds[0].revents(), PollFlags::empty())
-            }
-            Some(pidfd) => {
-                let mut fds = [bell, PollFd::from_borrowed_fd(pidfd, PollFlags::IN)];
-                rustix::event::poll(&mut fds, timeout.as_ref())?;
-                (fds[0].revents(), fds[1].revents())
-            }
-        };
-        let timed_out = bell.is_empty() && peer.is_empty();
-        if !timed_out || left.is_some_and(|left| left.is_zero()) {
-            return Ok(Wake {
-                rung: bell.contains(PollFlags::IN),
-                hung_up: bell.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL),
-                peer_dead: !peer.is_empty(),
-                timed_out,
-            });
+    let bell = PollFd::new(bell, PollFlags::IN);
+    let (bell, peer) = match pidfd {
+        None => {
+            let mut fds = [bell];
+            sleep_on(&mut fds, deadline)?;
+            (fds[0].revents(), PollFlags::empty())
         }
-    }
+        Some(pidfd) => {
+            let mut fds = [bell, PollFd::from_borrowed_fd(pidfd, PollFlags::IN)];
+            sleep_on(&mut fds, deadline)?;
+            (fds[0].revents(), fds[1].revents())
+        }
+    };
+    Ok(Wake {
+        rung: bell.contains(PollFlags::IN),
+        hung_up: bell.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL),
+        peer_dead: !peer.is_empty(),
+        timed_out: bell.is_empty() && peer.is_empty(),
+    })
 }
 
 #[cfg(test)]

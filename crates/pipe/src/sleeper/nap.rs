@@ -15,16 +15,9 @@ pub(super) enum Nap {
     /// ppoll(2), which needs no descriptor, and a drain before the next one. So many sleeps were of this kind.
     Short(u32),
     /// By an epoll instance that tells of each ring once, drained or not; so many rings, at least, were not.
-    Deep(Arc<Deep>, u32),
+    Deep(Arc<Epoll>, u32),
     /// As the first, for good: there is no descriptor for more, or the kernel is too old.
     Only,
-}
-
-/// An epoll instance, and the bell that it tells of, which is open as long as a thread sleeps there.
-#[derive(Debug)]
-pub(super) struct Deep {
-    epoll: Epoll,
-    _event: Arc<Event>,
 }
 
 /// Sleeps by which a socket without shared memory has shown that it will sleep more often.
@@ -38,10 +31,7 @@ impl Nap {
     pub(super) fn deepen(&mut self, event: &Arc<Event>) {
         if let Nap::Short(_) = self {
             *self = match Epoll::of_event(event) {
-                Ok(Some(epoll)) => {
-                    let _event = Arc::clone(event);
-                    Nap::Deep(Arc::new(Deep { epoll, _event }), 0)
-                }
+                Ok(Some(epoll)) => Nap::Deep(Arc::new(epoll), 0),
                 Ok(None) | Err(_) => Nap::Only,
             };
         }
@@ -70,54 +60,61 @@ impl Nap {
         }
     }
 
-    pub(super) fn deep(&self) -> Option<&Deep> {
+    fn epoll(&self) -> Option<&Arc<Epoll>> {
         match self {
-            Nap::Deep(deep, _) => Some(deep),
+            Nap::Deep(epoll, _) => Some(epoll),
             Nap::Short(_) | Nap::Only => None,
         }
     }
 
-    /// Sleeps until the bell rings. Returns false once the deadline has passed.
+    /// Sleeps until the bell rings, or there is [work](Beside); neither once the deadline has passed.
     #[inline]
-    pub(super) fn wait(&self, event: &Event, deadline: Option<Instant>) -> io::Result<bool> {
-        match self {
-            Nap::Deep(deep, _) => Ok(!deep.epoll.wait(deadline)?.timed_out),
-            Nap::Short(_) | Nap::Only => event.wait(deadline),
-        }
+    pub(super) fn sleep(
+        &self,
+        event: &Event,
+        beside: Option<&Beside>,
+        deadline: Option<Instant>,
+    ) -> io::Result<Ended> {
+        sleep(event, self.epoll().map(|epoll| &**epoll), beside, deadline)
     }
 }
 
-/// Sleeps on a bell, and beside it.
-pub(super) fn wait_beside(
+/// Sleeps on a bell, by the epoll instance that tells of its rings if there is one, and beside it.
+#[inline]
+fn sleep(
     event: &Event,
-    deep: Option<&Deep>,
-    beside: &Beside,
+    epoll: Option<&Epoll>,
+    beside: Option<&Beside>,
     deadline: Option<Instant>,
 ) -> io::Result<Ended> {
-    let Some(deep) = deep else {
+    let Some(beside) = beside else {
+        let rung = match epoll {
+            Some(epoll) => !epoll.wait(deadline)?.timed_out,
+            None => event.wait(deadline)?,
+        };
+        return Ok(Ended { rung, work: false });
+    };
+    let Some(epoll) = epoll else {
         return beside.wait(event.as_fd(), deadline);
     };
-    let ended = beside.wait(deep.epoll.as_fd(), deadline)?;
+    let ended = beside.wait(epoll.as_fd(), deadline)?;
     if ended.rung {
         // It tells of each ring until it is asked.
-        deep.epoll.wait(Some(Instant::now()))?;
+        epoll.check()?;
     }
     Ok(ended)
 }
 
-/// What a thread sleeps on that has announced a sleep and does not hold the sleeper: [`Sleeper::lie_down`](crate::sleeper::Sleeper::lie_down).
+/// What a thread sleeps on that has announced a sleep and does not hold the sleeper:
+/// [`Sleeper::lie_down`](crate::sleeper::Sleeper::lie_down).
 #[derive(Debug, Clone)]
 pub struct Sleep {
-    on: SleepOn,
+    event: Arc<Event>,
+    /// Tells of the rings.
+    epoll: Option<Arc<Epoll>>,
     /// Sleeps keep ending for nothing.
     pauses: bool,
     beside: Option<Beside>,
-}
-
-#[derive(Debug, Clone)]
-enum SleepOn {
-    Bell(Arc<Event>),
-    Deep(Arc<Deep>),
 }
 
 impl Sleep {
@@ -128,10 +125,8 @@ impl Sleep {
         beside: Option<Beside>,
     ) -> Sleep {
         Sleep {
-            on: match nap {
-                Nap::Deep(deep, _) => SleepOn::Deep(Arc::clone(deep)),
-                Nap::Short(_) | Nap::Only => SleepOn::Bell(Arc::clone(event)),
-            },
+            event: Arc::clone(event),
+            epoll: nap.epoll().cloned(),
             pauses,
             beside,
         }
@@ -150,17 +145,7 @@ impl Sleep {
                 return Ok(Ended::default());
             }
         }
-        let (event, deep) = match &self.on {
-            SleepOn::Bell(event) => (event, None),
-            SleepOn::Deep(deep) => (&deep._event, Some(&**deep)),
-        };
-        if let Some(beside) = &self.beside {
-            return Ok(wait_beside(event, deep, beside, deadline)?);
-        }
-        let rung = match deep {
-            Some(deep) => !deep.epoll.wait(deadline)?.timed_out,
-            None => event.wait(deadline)?,
-        };
-        Ok(Ended { rung, work: false })
+        let (epoll, beside) = (self.epoll.as_deref(), self.beside.as_ref());
+        Ok(sleep(&self.event, epoll, beside, deadline)?)
     }
 }

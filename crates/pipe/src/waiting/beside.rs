@@ -32,10 +32,7 @@ impl Beside {
         bell: BorrowedFd<'_>,
         deadline: Option<Instant>,
     ) -> io::Result<Ended> {
-        let until = match (deadline, self.due) {
-            (Some(deadline), Some(due)) => Some(deadline.min(due)),
-            (deadline, due) => deadline.or(due),
-        };
+        let until = [deadline, self.due].into_iter().flatten().min();
         let [rung, readable] = poll::either([bell, self.descriptor.as_fd()], until)?;
         let is_due = !rung && !readable && self.due.is_some() && self.due == until;
         Ok(Ended {

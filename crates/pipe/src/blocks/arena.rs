@@ -43,6 +43,8 @@ struct Inside {
     is_chosen: bool,
     /// Why the last segment that was to have huge pages has ordinary ones.
     refused: Option<HugePagesError>,
+    /// The last connection has ended, and segments are kept that have blocks of its reader.
+    outlives: bool,
 }
 
 /// What the memory of an arena is like.
@@ -107,6 +109,7 @@ impl Arena {
                 memory: ArenaMemory::default(),
                 is_chosen: false,
                 refused: None,
+                outlives: false,
             }),
         })
     }
@@ -227,27 +230,45 @@ impl Arena {
     }
 
     /// Gives segments without blocks back to the kernel, if there is more free memory than the arena keeps. Returns true if
-    /// one has gone. `untidy`: the readers have to be looked after anyway.
-    fn tidy(&self, now: Instant, untidy: bool) -> bool {
+    /// one has gone. `untidy`: the readers have to be looked after anyway. `orphaned`: readers of connections that have ended
+    /// may use blocks.
+    fn tidy(&self, now: Instant, untidy: bool, orphaned: bool) -> bool {
         let mut inside = self.lock();
         let unused = self.recent().take_unused();
         if let Some(unused) = unused {
             unused.free();
         }
         let any_gone = inside.tidy(now);
+        if !orphaned {
+            self.let_go(&mut inside);
+        }
         self.recent().untidy = untidy || inside.is_large();
         any_gone
     }
 
-    /// So many connections are left. After the last one, all memory goes that was not reserved.
-    fn connection_ended(&self, connections: usize, untidy: bool) {
+    /// No reader of a connection that has ended may use blocks any more.
+    fn no_orphans(&self) {
+        self.let_go(&mut self.lock());
+    }
+
+    /// Lets go of what has outlived the last connection, if there is no other one.
+    fn let_go(&self, inside: &mut Inside) {
+        if std::mem::take(&mut inside.outlives) && self.recent().connections == 0 {
+            inside.keep_reserve(false);
+        }
+    }
+
+    /// So many connections are left. After the last one, all memory goes that was not reserved. While readers of connections
+    /// that have ended may use blocks (`orphaned`), the segments of these stay: the next connections use the rest of them.
+    fn connection_ended(&self, connections: usize, untidy: bool, orphaned: bool) {
         let mut inside = self.lock();
         let mut recent = self.recent();
         recent.untidy = untidy || inside.is_large();
         recent.connections = connections;
         if connections == 0 {
             recent.take_all().for_each(Part::free);
-            inside.keep_reserve();
+            inside.outlives = orphaned;
+            inside.keep_reserve(orphaned);
         }
     }
 }
@@ -299,14 +320,14 @@ impl Inside {
             .find_map(|segment| segment.allocate(units))
     }
 
-    /// Gives all segments away but the first ones, which have what is reserved.
-    fn keep_reserve(&mut self) {
+    /// Gives all segments away but the first ones, which have what is reserved, and those in use if these are kept.
+    fn keep_reserve(&mut self, keeps_used: bool) {
         let mut kept = 0;
         let reserve = self.memory.reserve;
         self.segments.retain(|segment| {
             let is_kept = kept < reserve;
             kept += segment.capacity();
-            is_kept
+            is_kept || (keeps_used && !segment.is_empty())
         });
     }
 
@@ -483,6 +504,28 @@ mod tests {
     }
 
     #[test]
+    fn readers_that_have_ended_share_a_segment() {
+        let arena = arena();
+        let blocks: Vec<Block> = (0..20)
+            .map(|_| {
+                let block = arena.allocate(UNIT).unwrap();
+                arena.connection_ended(0, true, true);
+                block
+            })
+            .collect();
+        assert_eq!(arena.bytes(), SEGMENT_LEAST);
+        // One that the application still has keeps its segment, and not the arena.
+        let segment = Arc::downgrade(blocks[0].segment());
+        arena.tidy(Instant::now(), true, true);
+        assert_eq!(arena.bytes(), SEGMENT_LEAST);
+        arena.tidy(Instant::now(), false, false);
+        assert_eq!(arena.bytes(), 0);
+        assert!(segment.strong_count() > 0);
+        drop(blocks);
+        assert_eq!(segment.strong_count(), 0);
+    }
+
+    #[test]
     fn what_is_reserved_is_there_at_once_and_stays() {
         let arena = arena();
         let reserve = 24 << 20;
@@ -500,7 +543,7 @@ mod tests {
         std::thread::sleep(IDLE + readers::LOOK);
         arena.readers.tidy();
         assert_eq!(arena.bytes(), reserve);
-        arena.connection_ended(0, false);
+        arena.connection_ended(0, false, false);
         assert_eq!(arena.bytes(), reserve);
         let too_much = ArenaMemory {
             reserve: 1 << 50,

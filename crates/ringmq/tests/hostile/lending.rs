@@ -174,8 +174,8 @@ fn a_reader_that_connects_again_and_again_keeps_no_more_and_more() {
         println!("{accepted} connections, {} bytes", memory());
         // One that has ended may not have been noticed yet.
         assert!((MOST..=2 * MOST).contains(&accepted), "{accepted}");
-        // A connection that has ended a moment ago may still have a ring with a copy.
-        assert!(memory() <= 2 * MOST * (BYTES as u64 + (1 << 20)));
+        // The rings of a connection go when its end is noticed, and blocks of several share a segment.
+        until(|| memory() <= MOST * BYTES as u64 + (16 << 20));
     });
 }
 

@@ -190,12 +190,17 @@ impl Readers {
 
     /// Looks for blocks of connections that have ended. Returns true if all have come home.
     fn collect_orphans(&self) -> bool {
+        let arenas = self.arenas();
         let mut inside = self.lock();
         inside.orphans.retain(|loan| {
             loan.collect_ended();
             !loan.is_home()
         });
-        inside.orphans.is_empty()
+        let none = inside.orphans.is_empty();
+        if none {
+            arenas.iter().for_each(|arena| arena.no_orphans());
+        }
+        none
     }
 
     /// Connections of this process that have ended, and of which it may still use blocks.
@@ -239,9 +244,9 @@ impl Readers {
         let retired = inside.retired.len();
         inside.retired.retain(|segment| segment.strong_count() > 0);
         any_gone |= inside.retired.len() < retired;
-        let untidy = inside.is_untidy();
+        let (untidy, orphaned) = (inside.is_untidy(), !inside.orphans.is_empty());
         for arena in arenas.iter() {
-            any_gone |= arena.tidy(now, untidy);
+            any_gone |= arena.tidy(now, untidy, orphaned);
         }
         let peers: Vec<Arc<Told>> = match any_gone {
             true => inside.told.iter().filter_map(Weak::upgrade).collect(),
@@ -294,9 +299,9 @@ impl Readers {
             // No peer is left to be told.
             inside.retired.clear();
         }
-        let untidy = inside.is_untidy();
+        let (untidy, orphaned) = (inside.is_untidy(), !inside.orphans.is_empty());
         for arena in arenas.iter() {
-            arena.connection_ended(inside.connections, untidy);
+            arena.connection_ended(inside.connections, untidy, orphaned);
         }
     }
 

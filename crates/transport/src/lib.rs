@@ -59,6 +59,7 @@ pub use resolve::{Answer, ResolveError, canonical};
 pub use ringmq_sys::{Address, AddressError, BindError, Setback, Steal};
 pub use socks::{SocksError, SocksProxy};
 pub use stream::Stream;
+pub use tuning::is_within_machine;
 pub use udp::{
     DATAGRAM_MOST, UdpError, UdpSocket, datagram_address, datagram_name, split_datagram,
 };

@@ -99,6 +99,7 @@ pub(crate) fn mark(socket: &Socket, own: &SocketAddr, options: &Options) -> Resu
 /// What only connections are given.
 pub(crate) fn tune(socket: &Socket, options: &Options) -> Result<(), Refused> {
     socket.set_tcp_nodelay(true).map_err(at("TCP_NODELAY"))?;
+    forgo_pacing(socket);
     let keepalive = &options.keepalive;
     if let Some(on) = keepalive.on {
         let mut details = TcpKeepalive::new();
@@ -122,4 +123,50 @@ pub(crate) fn tune(socket: &Socket, options: &Options) -> Result<(), Refused> {
             .map_err(at("TCP_USER_TIMEOUT"))?;
     }
     Ok(())
+}
+
+/// A congestion control that every kernel has, that any user may choose, and that does not pace.
+const UNPACED: &[u8] = b"reno";
+
+/// Has the kernel not pace what it sends within the machine: there is no network to spare, and the timers of BBR cost more
+/// than the packets (docs/performance.md, "tcp within the machine"). Changes nothing if the kernel refuses.
+fn forgo_pacing(socket: &Socket) {
+    let paces = socket
+        .tcp_congestion()
+        .is_ok_and(|name| name.starts_with(b"bbr"));
+    if paces && ends(socket).is_some_and(is_within_machine) {
+        let _ = socket.set_tcp_congestion(UNPACED);
+    }
+}
+
+fn ends(socket: &Socket) -> Option<[SocketAddr; 2]> {
+    let own = socket.local_addr().ok()?.as_socket()?;
+    let peer = socket.peer_addr().ok()?.as_socket()?;
+    Some([own, peer])
+}
+
+/// Returns true if a connection with these ends, this side's first, is within this machine.
+#[must_use]
+pub fn is_within_machine([own, peer]: [SocketAddr; 2]) -> bool {
+    let (own, peer) = (own.ip().to_canonical(), peer.ip().to_canonical());
+    peer.is_loopback() || own == peer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_within_the_machine_has_a_peer_with_an_address_of_it() {
+        let within =
+            |own: &str, peer: &str| is_within_machine([own, peer].map(|end| end.parse().unwrap()));
+        assert!(within("127.0.0.1:1", "127.0.0.1:2"));
+        assert!(within("127.0.0.1:1", "127.8.8.8:2"));
+        assert!(within("[::1]:1", "[::1]:2"));
+        assert!(within("[::ffff:127.0.0.1]:1", "[::ffff:127.0.0.1]:2"));
+        assert!(within("192.0.2.1:1", "192.0.2.1:2"));
+        assert!(within("[::ffff:192.0.2.1]:1", "192.0.2.1:2"));
+        assert!(!within("192.0.2.1:1", "192.0.2.2:2"));
+        assert!(!within("[2001:db8::1]:1", "[2001:db8::2]:1"));
+    }
 }

@@ -185,12 +185,6 @@ fn is_hexadecimal(digits: &str) -> bool {
     digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Returns true if a connection with these ends is within this machine.
-pub(crate) fn is_within_machine([own, peer]: [SocketAddr; 2]) -> bool {
-    let (own, peer) = (own.ip().to_canonical(), peer.ip().to_canonical());
-    peer.is_loopback() || own == peer
-}
-
 /// An address as IPv6, and the port.
 fn encoded(end: SocketAddr) -> [u8; END] {
     let ip = match end.ip() {
@@ -317,19 +311,6 @@ mod tests {
         assert!(!hello.is_opposite([one, other]));
         assert!(!hello.is_opposite([end("127.0.0.1:40001"), one]));
         assert!(!hello.is_opposite([end("127.0.0.2:40000"), one]));
-    }
-
-    #[test]
-    fn a_connection_within_the_machine_has_a_peer_with_an_address_of_it() {
-        let within = |own, peer| is_within_machine([end(own), end(peer)]);
-        assert!(within("127.0.0.1:1", "127.0.0.1:2"));
-        assert!(within("127.0.0.1:1", "127.8.8.8:2"));
-        assert!(within("[::1]:1", "[::1]:2"));
-        assert!(within("[::ffff:127.0.0.1]:1", "[::ffff:127.0.0.1]:2"));
-        assert!(within("192.0.2.1:1", "192.0.2.1:2"));
-        assert!(within("[::ffff:192.0.2.1]:1", "192.0.2.1:2"));
-        assert!(!within("192.0.2.1:1", "192.0.2.2:2"));
-        assert!(!within("[2001:db8::1]:1", "[2001:db8::2]:1"));
     }
 
     #[test]

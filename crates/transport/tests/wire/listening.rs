@@ -281,6 +281,24 @@ fn options_reach_both_ends() {
     assert!(socket.tcp_nodelay().unwrap() && !socket.keepalive().unwrap());
 }
 
+/// With the congestion control of the machine, whatever it is, and with one that paces, if the kernel has it.
+#[test]
+fn connections_within_the_machine_are_not_paced() {
+    let _guard = watchdog(Duration::from_secs(60));
+    let plain = Options::default();
+    let mut listener = bind("tcp://127.0.0.1:*", &plain);
+    // A connection takes it over from its listener.
+    let pacing = SockRef::from(&listener).set_tcp_congestion(b"bbr");
+    if pacing.is_err() {
+        eprintln!("skipped in part: this kernel, or this user, has no BBR");
+    }
+    let (client, server) = pair(&mut listener, &plain);
+    for end in [client.as_fd(), server.as_fd()] {
+        let control = SockRef::from(&end).tcp_congestion().unwrap();
+        assert!(!control.starts_with(b"bbr"), "{control:?}");
+    }
+}
+
 #[test]
 fn link_local_addresses_keep_their_interface() {
     if !ipv6() {

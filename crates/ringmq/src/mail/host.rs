@@ -14,7 +14,10 @@ pub(crate) trait Host: Send + Sync + fmt::Debug {
     fn work_on(&self, id: PipeId) -> bool;
 
     /// Makes this thread the one that waits for the streams, if it may be.
-    fn lead(&self, again: bool) -> Led;
+    fn lead(&self) -> Led;
+
+    /// Before a further sleep of the thread that leads. `None` if the work has ended.
+    fn prepare(&self) -> Option<Beside>;
 
     /// Does the work that there is. For the thread that leads.
     fn serve(&self);
@@ -53,7 +56,7 @@ pub(crate) struct Waiter {
 impl Waiter {
     /// Begins a wait: this thread leads, or follows another one.
     pub(crate) fn begin(host: &Arc<dyn Host>) -> Option<(Waiter, Option<Beside>)> {
-        let beside = match host.lead(false) {
+        let beside = match host.lead() {
             Led::Leads(beside) => Some(beside),
             Led::Follows => None,
             Led::Never => return None,
@@ -66,14 +69,8 @@ impl Waiter {
     }
 
     /// Before a further sleep of the same wait.
-    pub(crate) fn go_on(&mut self) -> Option<Beside> {
-        if !self.leads {
-            return None;
-        }
-        match self.host.lead(true) {
-            Led::Leads(beside) => Some(beside),
-            Led::Follows | Led::Never => None,
-        }
+    pub(crate) fn go_on(&self) -> Option<Beside> {
+        self.leads.then(|| self.host.prepare()).flatten()
     }
 
     /// Returns true if this thread waits for the streams.

@@ -115,7 +115,7 @@ impl Poller {
         loop {
             let ready = look(items, &mut others)?;
             if ready == 0 && wait.is_over() {
-                sockets(items).for_each(|socket| socket.resume_host());
+                sockets(items).for_each(Socket::resume_host);
             }
             if ready > 0 || wait.is_over() {
                 return Ok(PollStep::Ready(last_look(items)?));

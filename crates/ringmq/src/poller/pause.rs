@@ -194,14 +194,7 @@ impl PollPause {
         let due = led.filter_map(|led| led.due).min();
         let all = bells.chain(works).chain(others);
         let soon = self.short.then(|| Instant::now() + BRIEF);
-        let deadline = match (self.deadline, soon) {
-            (Some(deadline), Some(soon)) => Some(deadline.min(soon)),
-            (deadline, soon) => deadline.or(soon),
-        };
-        let deadline = match (deadline, due) {
-            (Some(deadline), Some(due)) => Some(deadline.min(due)),
-            (deadline, due) => deadline.or(due),
-        };
+        let deadline = [self.deadline, soon, due].into_iter().flatten().min();
         let slept = match &wait.mask {
             Some(mask) => wait_with_mask(&all.collect::<Vec<_>>(), deadline, mask),
             None => all.collect::<Set<'_>>().wait(deadline),

@@ -5,11 +5,11 @@
 //!                  ▲                                                          │  ▲
 //!                  │ the application stays away, or is not to wait    returns │  │ waits again
 //!                  │                                                          ▼  │
-//!                  └─────────────────────────────────────────────────────  nobody
+//!                  └─────────────────────────────────────────────────────  no thread
 //! ```
 //!
-//! One thread at a time works on the sessions, under a lock that nobody holds while it sleeps. A caller that sends works on
-//! the session of its message at once, if no other thread is at work; the thread that polls sleeps on meanwhile.
+//! One thread at a time works on the sessions, under a lock that no thread holds while it sleeps. A caller that sends works
+//! on the session of its message at once, if no other thread is at work; the thread that polls sleeps on meanwhile.
 
 use std::fmt;
 use std::io;
@@ -45,8 +45,8 @@ pub(crate) struct Lease {
     /// Notified to have the I/O thread look at `turns`.
     back: Condvar,
     waker: MioWaker,
-    /// A forked child works for nobody: the streams are its parent's, and a lock may be held by a thread that it does not
-    /// have.
+    /// A forked child does none of the work: the streams are its parent's, and a lock may be held by a thread that it does
+    /// not have.
     mark: ForkMark,
     /// Tells of events to callers that sleep.
     descriptor: Arc<OwnedFd>,
@@ -63,15 +63,17 @@ struct Polling {
 /// Who polls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Poller {
-    Thread,
+    IoThread,
+    /// A thread of the application that waits.
     Caller,
-    Nobody,
+    /// No thread, until one waits or the I/O thread comes back.
+    Vacant,
 }
 
 #[derive(Debug)]
 struct Turns {
     poller: Poller,
-    /// The I/O thread is to poll, as nobody does.
+    /// The I/O thread is to poll, as no thread does.
     called: bool,
     /// The I/O thread sleeps without a timeout, because a caller polls.
     untimed: bool,
@@ -84,7 +86,7 @@ struct Turns {
     leads: u64,
 }
 
-/// Wakes whoever polls.
+/// Wakes the thread that polls.
 pub(super) struct LeaseBell(pub(super) Weak<Lease>);
 
 impl Bell for LeaseBell {
@@ -106,7 +108,7 @@ impl Lease {
                 events: Events::with_capacity(EVENTS),
             }),
             turns: Mutex::new(Turns {
-                poller: Poller::Thread,
+                poller: Poller::IoThread,
                 called: false,
                 untimed: false,
                 followers: 0,
@@ -129,6 +131,11 @@ impl Lease {
         *lock(&self.work) = Some(work);
     }
 
+    /// Who polls; `None` in a forked child.
+    fn turns(&self) -> Option<MutexGuard<'_, Turns>> {
+        self.mark.is_here().then(|| lock(&self.turns))
+    }
+
     /// Does something with the work, if it has not ended.
     fn with<T>(&self, act: impl FnOnce(&mut EventLoop) -> T) -> Option<T> {
         lock(&self.work).as_mut().map(act)
@@ -142,7 +149,7 @@ impl Lease {
             let wait = work.turn();
             (!work.stopping).then_some(wait)
         }) {
-            if wait == Some(Duration::ZERO) || lock(&self.turns).poller == Poller::Thread {
+            if wait == Some(Duration::ZERO) || lock(&self.turns).poller == Poller::IoThread {
                 self.poll(wait);
                 self.with(EventLoop::take_due);
             } else {
@@ -183,7 +190,7 @@ impl Lease {
         let (first, mut seen) = (turns.leads, turns.leads);
         let mut is_idle = false;
         loop {
-            if turns.poller == Poller::Nobody && turns.called {
+            if turns.poller == Poller::Vacant && turns.called {
                 break;
             }
             turns.untimed = is_idle;
@@ -201,12 +208,12 @@ impl Lease {
             }
             turns.untimed = false;
             let is_same = std::mem::replace(&mut seen, turns.leads) == turns.leads;
-            if timed_out && is_same && turns.poller == Poller::Nobody {
+            if timed_out && is_same && turns.poller == Poller::Vacant {
                 break;
             }
             is_idle = timed_out && is_same;
         }
-        turns.poller = Poller::Thread;
+        turns.poller = Poller::IoThread;
         turns.called = false;
         turns.streak = 0;
         turns.needed = match turns.leads - first {
@@ -219,24 +226,30 @@ impl Lease {
 
     /// Wakes the thread that polls; the I/O thread if none does.
     fn wake(&self) -> io::Result<()> {
-        if !self.mark.is_here() {
-            return Ok(());
+        match self.turns() {
+            Some(turns) if turns.poller != Poller::Vacant => {
+                drop(turns);
+                self.waker.wake()
+            }
+            Some(mut turns) => {
+                self.call(&mut turns);
+                Ok(())
+            }
+            None => Ok(()),
         }
-        let mut turns = lock(&self.turns);
-        if turns.poller != Poller::Nobody {
-            drop(turns);
-            return self.waker.wake();
-        }
+    }
+
+    /// Calls the I/O thread back, once.
+    fn call(&self, turns: &mut Turns) {
         if !std::mem::replace(&mut turns.called, true) {
             self.back.notify_one();
         }
-        Ok(())
     }
 
     /// Has the thread that polls look at the time, if there is one.
     #[cold]
     fn poke(&self) {
-        if lock(&self.turns).poller != Poller::Nobody {
+        if lock(&self.turns).poller != Poller::Vacant {
             // It looks when it wakes by itself, if it cannot be woken.
             let _ = self.waker.wake();
         }
@@ -265,48 +278,51 @@ impl Host for Lease {
         true
     }
 
-    fn lead(&self, again: bool) -> Led {
-        if !self.alone || !self.mark.is_here() {
+    fn lead(&self) -> Led {
+        if !self.alone {
             return Led::Never;
         }
-        if !again {
-            let mut turns = lock(&self.turns);
-            let is_taken = match turns.poller {
-                Poller::Caller => true,
-                Poller::Nobody => false,
-                Poller::Thread => {
-                    turns.streak += 1;
-                    if turns.followers > 0 {
-                        turns.streak = 0;
-                    }
-                    turns.streak < turns.needed
+        let Some(mut turns) = self.turns() else {
+            return Led::Never;
+        };
+        let is_taken = match turns.poller {
+            Poller::Caller => true,
+            Poller::Vacant => false,
+            Poller::IoThread => {
+                turns.streak += 1;
+                if turns.followers > 0 {
+                    turns.streak = 0;
                 }
-            };
-            if is_taken {
-                turns.followers += 1;
-                return Led::Follows;
+                turns.streak < turns.needed
             }
-            turns.leads += 1;
-            turns.called = false;
-            let before = std::mem::replace(&mut turns.poller, Poller::Caller);
-            drop(turns);
-            if before == Poller::Thread {
-                // It stands aside then. If it cannot be woken, both poll, and either finds events.
-                let _ = self.waker.wake();
-            }
+        };
+        if is_taken {
+            turns.followers += 1;
+            return Led::Follows;
         }
-        match self.with(|work| uncancelled(|| work.prepare())) {
-            Some(due) => Led::Leads(Beside {
-                descriptor: Arc::clone(&self.descriptor),
-                due,
-            }),
+        turns.leads += 1;
+        turns.called = false;
+        let before = std::mem::replace(&mut turns.poller, Poller::Caller);
+        drop(turns);
+        if before == Poller::IoThread {
+            // It stands aside then. If it cannot be woken, both poll, and either finds events.
+            let _ = self.waker.wake();
+        }
+        match self.prepare() {
+            Some(beside) => Led::Leads(beside),
             None => {
-                if !again {
-                    self.leave();
-                }
+                self.leave();
                 Led::Never
             }
         }
+    }
+
+    fn prepare(&self) -> Option<Beside> {
+        let due = self.with(|work| uncancelled(|| work.prepare()))?;
+        Some(Beside {
+            descriptor: Arc::clone(&self.descriptor),
+            due,
+        })
     }
 
     fn serve(&self) {
@@ -332,35 +348,31 @@ impl Host for Lease {
             return;
         }
         let is_busy = self.with(|work| {
-            lock(&self.turns).poller = Poller::Nobody;
+            lock(&self.turns).poller = Poller::Vacant;
             work.is_busy()
         });
         let mut turns = lock(&self.turns);
-        if turns.poller != Poller::Nobody {
+        if turns.poller != Poller::Vacant {
             return;
         }
-        let is_busy = is_busy.unwrap_or(true) || turns.followers > 0;
-        turns.called |= is_busy;
-        if is_busy || turns.untimed {
+        if is_busy.unwrap_or(true) || turns.followers > 0 {
+            self.call(&mut turns);
+        } else if turns.untimed {
             self.back.notify_one();
         }
     }
 
     fn unfollow(&self) {
-        if !self.mark.is_here() {
-            return;
+        if let Some(mut turns) = self.turns() {
+            turns.followers = turns.followers.saturating_sub(1);
         }
-        let mut turns = lock(&self.turns);
-        turns.followers = turns.followers.saturating_sub(1);
     }
 
     fn resume(&self) {
-        if !self.mark.is_here() {
-            return;
-        }
-        let mut turns = lock(&self.turns);
-        if turns.poller == Poller::Nobody && !std::mem::replace(&mut turns.called, true) {
-            self.back.notify_one();
+        if let Some(mut turns) = self.turns()
+            && turns.poller == Poller::Vacant
+        {
+            self.call(&mut turns);
         }
     }
 }

@@ -98,8 +98,10 @@ impl Socket {
     }
 
     /// The program looks, and does not wait here.
-    pub(crate) fn resume_host(&self) {
-        if let Some(host) = &self.host {
+    pub(crate) fn resume_host(&mut self) {
+        if let Some(host) = &self.host
+            && self.peers.come_by_stream()
+        {
             host.resume();
         }
     }

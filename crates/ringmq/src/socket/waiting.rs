@@ -82,7 +82,7 @@ impl Awaited for Waiting<'_> {
     #[inline]
     fn lead(&mut self) -> Option<Beside> {
         let host = self.host?;
-        if let Some(waiter) = &mut self.waiter {
+        if let Some(waiter) = &self.waiter {
             return waiter.go_on();
         }
         if !self.peers.come_by_stream() {

@@ -37,4 +37,4 @@ pub use kind::{Kind, ParseKindError};
 pub use message::Message;
 pub use payload::INLINE;
 pub use properties::{InvalidGroup, LONGEST_GROUP, Properties, names};
-pub use spare::{body_memory, drop_sent};
+pub use spare::{Lent, body_memory, drop_sent, lend_memory};

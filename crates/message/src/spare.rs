@@ -9,6 +9,8 @@
 //! for it: a thread that finds the list in use goes to the allocator. That also holds in a forked child.
 
 use std::collections::{TryReserveError, VecDeque};
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, TryLockError};
 
 use bytes::Bytes;
@@ -25,6 +27,9 @@ const SENT_MOST: usize = 1 << 20;
 const SLOTS: usize = KEPT_MOST / LONG;
 
 static SPARE: Mutex<Spare> = Mutex::new(Spare::new());
+/// Bytes of memory that was kept, and waits for a body that has not come. They count among those that are kept. Grows under
+/// the lock.
+static LENT: AtomicUsize = AtomicUsize::new(0);
 
 /// Empty vectors with memory, the oldest first.
 struct Spare {
@@ -50,21 +55,44 @@ pub fn body_memory(len: usize) -> Result<Vec<u8>, TryReserveError> {
     Ok(bytes)
 }
 
+/// Memory for a body of a peer that has not come yet, if some was kept: it is there in any case, so a peer that never sends
+/// the body takes none that the process has not. It has twice as many bytes at most.
+pub fn lend_memory(len: usize) -> Option<(Vec<u8>, Lent)> {
+    if len < LONG {
+        return None;
+    }
+    with(|spare| {
+        let bytes = spare.take(len..=len.saturating_mul(2))?;
+        let lent = Lent(bytes.capacity());
+        LENT.fetch_add(lent.0, Ordering::Relaxed);
+        Some((bytes, lent))
+    })
+    .flatten()
+}
+
+/// Says that memory is lent, until the body has come or its connection has ended.
+#[derive(Debug)]
+pub struct Lent(usize);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        LENT.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
 /// Memory that was kept. Apart, so that short bodies find their way short.
 #[cold]
 #[inline(never)]
 fn kept(len: usize) -> Option<Vec<u8>> {
-    with(|spare| spare.take(len)).flatten()
+    with(|spare| spare.take(len..=len.saturating_mul(4))).flatten()
 }
 
 /// Keeps the memory of a long body, or frees it.
 #[cold]
 #[inline(never)]
 pub(crate) fn keep(bytes: Vec<u8>) {
-    if bytes.capacity() <= KEPT_MOST {
-        // Where the list is in use, the closure and the memory in it are dropped.
-        let _kept = with(|spare| spare.give(bytes));
-    }
+    // Where the list is in use, the closure and the memory in it are dropped.
+    let _kept = with(|spare| spare.give(bytes));
 }
 
 /// Drops a body that was sent to its end, of which no bytes are left. Its memory is kept for another one if nothing else
@@ -96,9 +124,8 @@ impl Spare {
         }
     }
 
-    /// The memory that was dropped last, of those that hold `len` bytes and not more than four times as many.
-    fn take(&mut self, len: usize) -> Option<Vec<u8>> {
-        let fits = len..=len.saturating_mul(4);
+    /// The memory that was dropped last, of those that hold so many bytes.
+    fn take(&mut self, fits: RangeInclusive<usize>) -> Option<Vec<u8>> {
         let mut bodies = self.bodies.iter();
         let found = bodies.rposition(|body| fits.contains(&body.capacity()))?;
         let bytes = self.bodies.remove(found)?;
@@ -108,7 +135,11 @@ impl Spare {
 
     /// Keeps this memory in place of the oldest, if there is too much.
     fn give(&mut self, mut bytes: Vec<u8>) {
-        while (self.bodies.len() >= SLOTS || self.bytes + bytes.capacity() > KEPT_MOST)
+        let most = KEPT_MOST.saturating_sub(LENT.load(Ordering::Relaxed));
+        if bytes.capacity() > most {
+            return;
+        }
+        while (self.bodies.len() >= SLOTS || self.bytes + bytes.capacity() > most)
             && let Some(oldest) = self.bodies.pop_front()
         {
             self.bytes -= oldest.capacity();
@@ -139,13 +170,14 @@ mod tests {
         let first = give(&mut spare, LONG);
         let second = give(&mut spare, LONG);
         let large = give(&mut spare, 5 * LONG);
-        let taken = spare.take(LONG - 1).unwrap();
+        let taken = spare.take(LONG - 1..=4 * LONG).unwrap();
         assert_eq!((taken.as_ptr(), taken.len()), (second, 0));
-        let taken = spare.take(LONG).unwrap();
+        let taken = spare.take(LONG..=4 * LONG).unwrap();
         assert_eq!(taken.as_ptr(), first);
         // The rest is too large, then too small.
-        assert!(spare.take(LONG).is_none() && spare.take(5 * LONG + 1).is_none());
-        let taken = spare.take(2 * LONG).unwrap();
+        let none = [LONG..=4 * LONG, 5 * LONG + 1..=20 * LONG].map(|fits| spare.take(fits));
+        assert_eq!(none, [None, None]);
+        let taken = spare.take(2 * LONG..=8 * LONG).unwrap();
         assert_eq!(taken.as_ptr(), large);
         assert_eq!((spare.bodies.len(), spare.bytes), (0, 0));
     }
@@ -175,7 +207,7 @@ mod tests {
             let memory = Vec::with_capacity(SENT_MOST - 1);
             let at = memory.as_ptr();
             drop_sent(Bytes::from(memory));
-            let found = with(|spare| spare.take(SENT_MOST - 1)).flatten();
+            let found = kept(SENT_MOST - 1);
             found.is_some_and(|found| found.as_ptr() == at && found.is_empty())
         };
         // Another test may have the list.
@@ -186,6 +218,39 @@ mod tests {
         other.advance(LONG);
         drop_sent(other);
         assert!(shared.iter().all(|&byte| byte == 7));
+    }
+
+    #[test]
+    fn what_is_lent_counts_among_what_is_kept() {
+        // Another test may have the list, or what this one gives.
+        let (bytes, lent) = loop {
+            keep(Vec::with_capacity(KEPT_MOST / 2));
+            if let Some(found) = lend_memory(KEPT_MOST / 2 - 1) {
+                break found;
+            }
+        };
+        assert!(bytes.is_empty() && LENT.load(Ordering::Relaxed) >= KEPT_MOST / 2);
+        let mut spare = Spare::new();
+        spare.give(Vec::with_capacity(KEPT_MOST / 2 + 1));
+        assert_eq!(spare.bytes, 0);
+        for _ in 0..SLOTS {
+            spare.give(Vec::with_capacity(LONG));
+        }
+        assert!(spare.bytes <= KEPT_MOST / 2, "{}", spare.bytes);
+        drop(lent);
+        drop(bytes);
+        let much = loop {
+            // What another test lends is given back soon.
+            spare.give(Vec::with_capacity(KEPT_MOST / 2 + 1));
+            if let Some(much) = spare.take(KEPT_MOST / 2 + 1..=KEPT_MOST) {
+                break much;
+            }
+        };
+        drop(much);
+        // Little is not lent, and neither is what is much more than the body.
+        assert!(lend_memory(LONG - 1).is_none());
+        spare.give(Vec::with_capacity(3 * LONG));
+        assert!(spare.take(LONG..=2 * LONG).is_none());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A payload that comes in pieces.
 
-use ringmq_message::Frame;
+use ringmq_message::{Frame, Lent, lend_memory};
 use zeroize::Zeroize;
 
 use crate::error::Error;
@@ -15,7 +15,7 @@ const DIRECT: usize = 8 << 10;
 /// The payload of one frame, while it comes.
 ///
 /// A size costs the peer nothing, so memory follows the bytes that came: there is never more than [`START`], or
-/// twice what has come, and one [`DIRECT`].
+/// twice what has come, and one [`DIRECT`]. Memory that the process keeps for such payloads has room for all of it at once.
 ///
 /// The memory of a command is wiped: it may hold a password.
 #[derive(Debug)]
@@ -27,17 +27,21 @@ pub(crate) struct Body {
     size: usize,
     more: bool,
     pub(crate) command: bool,
+    _lent: Option<Lent>,
 }
 
 impl Body {
     /// Of this size, with nothing in it.
     pub(crate) fn new(head: &Head, size: usize) -> Result<Body, Error> {
+        let lent = (!head.command).then(|| lend_memory(size)).flatten();
+        let (bytes, lent) = lent.unzip();
         let mut body = Body {
-            bytes: Vec::new(),
+            bytes: bytes.unwrap_or_default(),
             filled: 0,
             size,
             more: head.more,
             command: head.command,
+            _lent: lent,
         };
         body.reserve(size.min(START))?;
         Ok(body)
@@ -75,7 +79,9 @@ impl Body {
         }
         if self.bytes.len() - self.filled < DIRECT {
             let least = (self.filled + DIRECT).max(START);
-            let goal = least.max(self.filled.saturating_mul(2)).min(self.size);
+            let goal = least.max(self.filled.saturating_mul(2));
+            // What is kept has room for all.
+            let goal = goal.max(self.bytes.capacity()).min(self.size);
             self.reserve(goal).ok()?;
             self.bytes.resize(goal, 0);
         }
@@ -99,7 +105,11 @@ impl Body {
         } else {
             let mut bytes = std::mem::take(&mut self.bytes);
             bytes.truncate(self.size);
-            Frame::from(bytes)
+            match bytes.len() {
+                // Its memory is kept for the next one.
+                START.. => Frame::from_vec(bytes),
+                _ => Frame::from(bytes),
+            }
         };
         frame.with_more(self.more)
     }

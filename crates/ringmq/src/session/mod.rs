@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::{Registry, Token};
-use ringmq_transport::{Connecting, Named, Stream};
+use ringmq_transport::{Connecting, Named, Stream, is_within_machine};
 
 use crate::mail::row;
 use crate::mail::{Addresses, Attachment, Link, Marks, PipeId, SessionPipe};
@@ -34,7 +34,7 @@ use crate::session::driver::{Driver, PollBackoff};
 use crate::session::ends::Ends;
 use crate::session::handoff::possible;
 use crate::session::help::Help;
-use crate::session::introduction::{Introduction, Place, Secret, is_within_machine};
+use crate::session::introduction::{Introduction, Place, Secret};
 use crate::session::origin::Origin;
 use crate::session::stream::{Open, Turn, Worked};
 use crate::session::supply::Supplies;
@@ -66,6 +66,8 @@ pub(crate) struct Session {
     /// It is in the queue of the event loop.
     pub(crate) queued: bool,
     help: Help,
+    /// Bytes that the work on the stream wrote last.
+    wrote: u64,
 }
 
 /// What a session has of a stream.
@@ -136,6 +138,7 @@ impl Session {
             end_seen: None,
             queued: false,
             help: Help::default(),
+            wrote: 0,
         }
     }
 
@@ -147,7 +150,7 @@ impl Session {
 
     /// A thread of the application has worked on it since `began`.
     pub(crate) fn was_helped(&mut self, began: Instant) {
-        self.help.ended(began);
+        self.help.ended(began, self.wrote);
     }
 
     /// Returns true if the application has disconnected from the peer.
@@ -243,7 +246,7 @@ impl Session {
             open.work(&mut self.ends, &mut turn, letting_go, scratch)
         };
         self.ends.show();
-        open.show(&self.ends.row);
+        self.wrote = open.show(&self.ends.row);
         let asked = open.ask_for_room(registry, token);
         open.watch_streams(registry, token, tcp_token);
         let courier = open.handoff.courier();

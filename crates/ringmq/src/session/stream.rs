@@ -43,6 +43,8 @@ pub(crate) struct Open {
     /// The kernel has told of an end, which comes behind what can be read.
     pub(crate) may_have_ended: bool,
     reads: u32,
+    /// The last message was large.
+    reads_little: bool,
     /// This side has dialed.
     connected: bool,
     /// Bytes that were read, and that the socket had no room for.
@@ -153,6 +155,7 @@ impl Open {
             writable: true,
             may_have_ended: false,
             reads: 0,
+            reads_little: false,
             connected,
             leftover: Vec::new(),
             used: 0,
@@ -169,13 +172,14 @@ impl Open {
         }
     }
 
-    /// Shows in the status page how many bytes were read and written.
-    pub(crate) fn show(&mut self, row: &RowOrNone) {
+    /// Shows in the status page how many bytes were read and written. Returns how many were written.
+    pub(crate) fn show(&mut self, row: &RowOrNone) -> u64 {
         let [read, written] = std::mem::take(&mut self.moved);
         if let Some(row) = row {
             row.add(layout::STREAM_RECEIVED_BYTES, read);
             row.add(layout::STREAM_SENT_BYTES, written);
         }
+        written
     }
 
     /// The process at the other end is dead: the stream ends behind what is in it now.

@@ -20,6 +20,9 @@ const AHEAD: usize = 64 << 10;
 /// Bytes that a server of PLAIN reads at once before the handshake is done, and then wipes.
 const WIPED: usize = 4 << 10;
 
+/// Bytes that are read at once behind a large message.
+const HEAD_READ: usize = 8 << 10;
+
 /// Reads from one look at the CPU of the peer to the next.
 const CPU_LOOK: u32 = 16;
 
@@ -92,10 +95,13 @@ impl Open {
             return Ok(false);
         }
         if let Some(target) = self.connection.large_target() {
+            let room = target.len();
+            self.reads_little = true;
             return match self.passage.reader().read(target) {
                 Ok(0) => Err(Broken::Closed),
                 Ok(read) => {
                     self.moved[0] += read as u64;
+                    self.was_read(read == room);
                     self.connection.large_filled(read);
                     self.decode(ends, turn, &mut &[][..], false)?;
                     Ok(true)
@@ -103,6 +109,13 @@ impl Open {
                 Err(error) => self.unread(error),
             };
         }
+        // Another large message may follow: little of it is to come by way of `scratch`.
+        let room = if self.reads_little {
+            HEAD_READ.min(scratch.len())
+        } else {
+            scratch.len()
+        };
+        let scratch = &mut scratch[..room];
         let switch = &turn.driver.switch;
         let read = if switch.reads_descriptors() {
             let most = switch.descriptors();
@@ -118,18 +131,25 @@ impl Open {
                 self.look_at_cpu(ends);
                 let mut input = &scratch[..read];
                 let streams = read == scratch.len();
-                if !streams && !self.may_have_ended && self.passage.reader().unix().is_none() {
-                    // There is no more, and the kernel tells of what comes from now on. A Unix socket may have more, of
-                    // another sender.
-                    self.readable = false;
-                }
+                self.was_read(streams);
                 self.decode(ends, turn, &mut input, streams)?;
+                self.reads_little &= !streams || self.connection.large_target().is_some();
                 if !input.is_empty() {
                     self.leftover.extend_from_slice(input);
                 }
                 Ok(true)
             }
             Err(error) => self.unread(error),
+        }
+    }
+
+    /// After a read that has filled all its room, or has not.
+    #[inline]
+    fn was_read(&mut self, filled: bool) {
+        if !filled && !self.may_have_ended && self.passage.reader().unix().is_none() {
+            // There is no more, and the kernel tells of what comes from now on. A Unix socket may have more, of another
+            // sender.
+            self.readable = false;
         }
     }
 

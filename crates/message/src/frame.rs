@@ -96,11 +96,11 @@ impl Frame {
         self.payload = Payload::owned(bytes);
     }
 
-    /// Makes this a frame that holds a copy of `bytes`, without properties, and the last part of a message. Uses the memory
-    /// of this frame as [`take_memory`](Frame::take_memory) does.
+    /// Makes this a frame that holds a copy of `bytes`, with these properties, and the last part of a message. Uses the
+    /// memory of this frame as [`take_memory`](Frame::take_memory) does.
     #[inline(always)]
-    pub fn copy_again(&mut self, bytes: &[u8]) {
-        self.set_properties(None);
+    pub fn copy_again(&mut self, bytes: &[u8], properties: &Option<Arc<Properties>>) {
+        self.keep_properties(properties);
         if bytes.len() <= INLINE {
             self.payload = Payload::inline(bytes);
             return;
@@ -110,7 +110,7 @@ impl Frame {
                 memory.extend_from_slice(bytes);
                 self.refill(memory);
             }
-            Err(_) => *self = Frame::copy_from_slice(bytes),
+            Err(_) => self.payload = Frame::copy_from_slice(bytes).payload,
         }
     }
 

@@ -133,6 +133,25 @@ impl Connection {
         self.receive_any(input, now)
     }
 
+    /// As [`receive`](Connection::receive), for a message of one part that is all there, of which `take` gets to see the
+    /// bytes, and says whether it takes them. Returns false if it did not, or if something else comes next: nothing was taken
+    /// from `input` then. The message has the [properties](Connection::set_properties) of all.
+    #[inline(always)]
+    pub fn receive_bytes(&mut self, input: &mut &[u8], take: impl FnOnce(&[u8]) -> bool) -> bool {
+        if !matches!(self.stage, Stage::Traffic) || self.parts != 0 {
+            return false;
+        }
+        let mut rest = *input;
+        match self.decoder.next_whole(&mut rest) {
+            Some((payload, false)) if take(payload) => {
+                *input = rest;
+                self.life.heard();
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Receives what is not simply a frame that is all there.
     #[inline(never)]
     fn receive_any(&mut self, input: &mut &[u8], now: Duration) -> Result<Option<Event>, Error> {
@@ -185,6 +204,19 @@ impl Connection {
         match self.sender {
             Sender::Clear => self.output.push_frame(self.decoder.framing(), frame),
             _ => self.send_sealed(&frame),
+        }
+    }
+
+    /// As [`send`](Connection::send), for the last part of a message, of which it copies the bytes.
+    ///
+    /// # Panics
+    ///
+    /// As [`send`](Connection::send).
+    #[inline]
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        match self.sender {
+            Sender::Clear => self.output.push_bytes(self.decoder.framing(), bytes),
+            _ => self.send_sealed(&Frame::copy_from_slice(bytes)),
         }
     }
 

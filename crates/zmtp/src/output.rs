@@ -70,6 +70,13 @@ impl Output {
         }
     }
 
+    /// Adds the last part of a message, of which it copies the bytes.
+    #[inline]
+    pub(crate) fn push_bytes(&mut self, framing: Framing, bytes: &[u8]) {
+        self.push_head(framing, 0, bytes.len());
+        self.push(bytes);
+    }
+
     #[cold]
     fn push_long(&mut self, payload: Bytes) {
         self.pending += payload.len();

@@ -44,13 +44,13 @@ pub fn pipe<T: Send>(mark: u64, to: Waker, from: Waker) -> (Sender<T>, Receiver<
     )
 }
 
-/// As [`pipe`], but [bytes](Sender::push_bytes) can be sent as they are. `make` makes an element of those that are received
-/// as one.
+/// As [`pipe`], but up to `most` [bytes](Sender::push_bytes) can be sent as they are. `make` makes an element of those that
+/// are received as one. An end that has sent so many keeps room for a few dozen such messages.
 ///
 /// ```
 /// use ringmq_pipe::local::{Waker, pipe_of_bytes};
 ///
-/// let (mut sender, mut receiver) = pipe_of_bytes(0, Waker::unset(), Waker::unset(), <[u8]>::to_vec);
+/// let (mut sender, mut receiver) = pipe_of_bytes(0, Waker::unset(), Waker::unset(), 100, <[u8]>::to_vec);
 /// assert!(sender.push_bytes(b"job")?);
 /// assert_eq!(receiver.pop(), Some(b"job".to_vec()));
 /// # Ok::<(), std::io::Error>(())
@@ -59,10 +59,11 @@ pub fn pipe_of_bytes<T: Send>(
     mark: u64,
     to: Waker,
     from: Waker,
+    most: usize,
     make: fn(&[u8]) -> T,
 ) -> (Sender<T>, Receiver<T>) {
     let (mut sender, mut receiver) = pipe(mark, to, from);
-    sender.carry_bytes();
+    sender.carry_bytes(most);
     receiver.carry_bytes(make);
     (sender, receiver)
 }

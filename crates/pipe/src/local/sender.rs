@@ -23,8 +23,8 @@ pub struct Sender<T> {
     waker: Waker,
     /// The place of the last message, in a conflating pipe.
     latest: Option<Putter<T>>,
-    /// Whether the receiver takes bytes.
-    carries_bytes: bool,
+    /// The longest bytes that the pipe carries, if the receiver takes bytes.
+    bytes_most: Option<usize>,
     /// Where the messages that were sent are shown.
     shown: Option<Shown>,
 }
@@ -51,7 +51,7 @@ impl<T> Sender<T> {
             wants: Wanted::new(wants.into()),
             waker,
             latest: None,
-            carries_bytes: false,
+            bytes_most: None,
             shown: None,
         }
     }
@@ -69,15 +69,15 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Makes this the end of a pipe that carries bytes.
-    pub(super) fn carry_bytes(&mut self) {
-        self.carries_bytes = true;
+    /// Makes this the end of a pipe that carries so many bytes.
+    pub(super) fn carry_bytes(&mut self, most: usize) {
+        self.bytes_most = Some(most);
     }
 
     /// Returns true if the pipe is one of [bytes](super::pipe_of_bytes).
     #[inline(always)]
     pub fn carries_bytes(&self) -> bool {
-        self.carries_bytes
+        self.bytes_most.is_some()
     }
 
     /// Makes this the end of a conflating pipe.
@@ -145,20 +145,38 @@ impl<T> Sender<T> {
     }
 
     /// Puts in a copy of bytes as the last element of a message, as [`push`](Sender::push) does. Returns false if the pipe
-    /// does not carry these bytes: they are more than [`BODY_MOST`](ringmq_ring::BODY_MOST), or the pipe is not one of
-    /// [bytes](super::pipe_of_bytes), or there is no room at the moment. The caller makes an element of them then.
+    /// does not carry these bytes: they are too many, or more than [`BODY_MOST`](ringmq_ring::BODY_MOST), or the pipe is not
+    /// one of [bytes](super::pipe_of_bytes), or there is no room at the moment. The caller makes an element of them then.
     ///
     /// # Errors
     ///
     /// As [`push`](Sender::push).
     #[inline(always)]
     pub fn push_bytes(&mut self, bytes: &[u8]) -> std::io::Result<bool> {
-        if !self.carries_bytes || !self.producer.push_bytes(bytes) {
+        if !self.put_bytes(bytes) {
             return Ok(false);
         }
-        self.sent += 1;
         self.producer.publish();
         self.waker.wake().map(|()| true)
+    }
+
+    /// As [`push_bytes`](Sender::push_bytes), but the receiver sees the message, and is woken, with the next
+    /// [`flush`](Sender::flush).
+    #[inline(always)]
+    pub fn push_bytes_deferred(&mut self, bytes: &[u8]) -> bool {
+        let put = self.put_bytes(bytes);
+        if put {
+            self.producer.defer();
+        }
+        put
+    }
+
+    #[inline(always)]
+    fn put_bytes(&mut self, bytes: &[u8]) -> bool {
+        let put = self.bytes_most.is_some_and(|most| bytes.len() <= most)
+            && self.producer.push_bytes(bytes);
+        self.sent += u64::from(put);
+        put
     }
 
     /// Same as [`push`](Sender::push), but the receiver sees the message, and is woken, with the next

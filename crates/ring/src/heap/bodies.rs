@@ -17,7 +17,28 @@ mod real {
     use alloc::vec::Vec;
     use core::cell::UnsafeCell;
     use core::mem::MaybeUninit;
+    use core::sync::atomic::{AtomicUsize, Ordering};
     use core::{ptr, slice};
+
+    /// Bytes that the bodies of all rings of the process may have: a process may have thousands of connections.
+    pub(crate) const MOST: usize = 32 << 20;
+    static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+    /// Counts memory that is about to be taken, if there is not too much.
+    fn take(len: usize) -> bool {
+        // ORDERING: a count, which orders nothing.
+        let before = TAKEN.fetch_add(len, Ordering::Relaxed);
+        let admitted = before + len <= MOST;
+        if !admitted {
+            give_back(len);
+        }
+        admitted
+    }
+
+    fn give_back(len: usize) {
+        // ORDERING: as above.
+        TAKEN.fetch_sub(len, Ordering::Relaxed);
+    }
 
     /// One piece of memory, in which bodies lie one behind the other.
     ///
@@ -44,18 +65,23 @@ mod real {
             self.memory().len()
         }
 
-        /// Makes room for `len` bytes in place of what is there. Without memory for that there is no room at all.
+        /// Makes room for `len` bytes in place of what is there. Without memory for that, or if all rings have too much, there
+        /// is no room at all.
         ///
         /// # Safety
         ///
         /// No other thread uses this value, and no body lies here.
         pub(crate) unsafe fn reserve(&self, len: usize) {
             let mut memory: Vec<MaybeUninit<u8>> = Vec::new();
-            let made = if memory.try_reserve_exact(len).is_ok() {
+            give_back(self.len());
+            let made = if !take(len) {
+                none()
+            } else if memory.try_reserve_exact(len).is_ok() {
                 // SAFETY: there is room for as many, and they need not be initialised.
                 unsafe { memory.set_len(len) };
                 Box::into_raw(memory.into_boxed_slice())
             } else {
+                give_back(len);
                 none()
             };
             // SAFETY: the caller's.
@@ -93,9 +119,33 @@ mod real {
 
     impl Drop for Bodies {
         fn drop(&mut self) {
+            give_back(self.len());
             // SAFETY: the invariant; the pointer is not used afterwards.
             drop(unsafe { Box::from_raw(*self.0.get_mut()) });
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::Bodies;
+    use super::real::MOST;
+
+    #[test]
+    fn bodies_of_all_rings_have_a_limit_and_room_comes_back() {
+        let taken = || {
+            let bodies = Bodies::none();
+            // SAFETY: no other thread uses it, and nothing lies there.
+            unsafe { bodies.reserve(MOST / 8) };
+            (bodies.len() > 0).then_some(bodies)
+        };
+        let all: Vec<Bodies> = core::iter::from_fn(taken).collect();
+        // Other tests have some.
+        assert!((1..=8).contains(&all.len()), "{}", all.len());
+        drop(all);
+        assert!(taken().is_some());
     }
 }
 

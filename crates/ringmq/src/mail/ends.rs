@@ -52,18 +52,23 @@ pub(crate) fn direction(
     }
 }
 
-/// One direction of a pipe between two sockets. Short bodies travel as bytes: a frame that one thread makes and another
-/// drops keeps the allocator busy.
-pub(crate) fn between_sockets(
+/// The longest body that travels as bytes between a socket and a session. A process may have thousands of sessions, and the
+/// pipes of each keep room for a few dozen.
+pub(crate) const BYTES_OF_SESSION: usize = 1024;
+
+/// As [`direction`]; but bodies of up to `most` bytes travel as bytes, if the ring has room: a frame that one thread makes and another drops keeps the
+/// allocator busy.
+pub(crate) fn direction_of_bytes(
     conflates: bool,
     mark: u64,
     to: Waker,
     from: Waker,
+    most: usize,
 ) -> (Sender<Frame>, Receiver<Frame>) {
     if conflates {
         conflating(to, from)
     } else {
-        pipe_of_bytes(mark, to, from, owned)
+        pipe_of_bytes(mark, to, from, most, owned)
     }
 }
 
@@ -80,7 +85,8 @@ pub(crate) fn outward(
     socket: Waker,
     row: &RowOrNone,
 ) -> (Sender<Frame>, Receiver<Frame>) {
-    let (mut sender, mut receiver) = direction(conflates, mark, session, socket);
+    let (mut sender, mut receiver) =
+        direction_of_bytes(conflates, mark, session, socket, BYTES_OF_SESSION);
     sender.show_in(shown(row, layout::LOCAL_SENT));
     receiver.show_in(shown(row, layout::STREAM_SENT));
     (sender, receiver)

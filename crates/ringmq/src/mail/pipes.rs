@@ -9,7 +9,7 @@ use ringmq_pipe::status::layout;
 
 use crate::mail::carrier::Carrier;
 use crate::mail::commands::{Attachment, Far, Link, Order, PipeId};
-use crate::mail::ends::{SessionPipe, direction, outward};
+use crate::mail::ends::{BYTES_OF_SESSION, SessionPipe, direction_of_bytes, outward};
 use crate::mail::event::Addresses;
 use crate::mail::host::Host;
 use crate::mail::row::{self, RowOrNone, shown};
@@ -52,7 +52,8 @@ pub(crate) fn inbound(
 ) -> (Sender<Frame>, Receiver<Frame>) {
     let socket = Waker::from(link.bellpull.clone());
     let (conflates, mark) = (link.conflates.receiving, link.marks.receiving);
-    let (mut sender, mut receiver) = direction(conflates, mark, socket, session.clone());
+    let (mut sender, mut receiver) =
+        direction_of_bytes(conflates, mark, socket, session.clone(), BYTES_OF_SESSION);
     sender.show_in(shown(row, layout::STREAM_RECEIVED));
     receiver.show_in(shown(row, layout::LOCAL_RECEIVED));
     (sender, receiver)

@@ -8,6 +8,8 @@ use std::mem;
 use ringmq_message::Frame;
 use ringmq_pipe::local::Receiver;
 
+use crate::peers::local_source::LocalSource;
+
 /// Sources of the frames of one direction. The socket reads one chain for each peer, and the session another.
 #[derive(Debug)]
 pub(crate) struct Chain<M> {
@@ -20,7 +22,7 @@ pub(crate) struct Chain<M> {
 #[derive(Debug)]
 pub(super) enum Source<M> {
     /// A pipe of this process.
-    Local(Receiver<Frame>),
+    Local(LocalSource),
     /// Shared memory.
     Memory(Box<M>),
     /// Parts of messages that were read before, the last part first.
@@ -49,7 +51,7 @@ impl<M> Chain<M> {
 
     /// A chain of one pipe of this process.
     pub(crate) fn local(receiver: Receiver<Frame>) -> Chain<M> {
-        Chain::of(Source::Local(receiver))
+        Chain::of(Source::Local(receiver.into()))
     }
 
     pub(super) fn sources(&mut self) -> impl Iterator<Item = &mut Source<M>> {
@@ -63,25 +65,25 @@ impl<M> Chain<M> {
     /// Counts a message as read. To be called after its last part.
     #[inline(always)]
     pub(crate) fn done(&mut self) {
-        if let Source::Local(receiver) = &mut self.front {
+        if let Source::Local(local) = &mut self.front {
             // The credit is stored. A sender that cannot be woken sees it with its next call.
-            let _ = receiver.done();
+            let _ = local.receiver.done();
         }
     }
 
     /// Shows in the status page how many messages came by the pipe of this process that is read.
     #[inline]
     pub(crate) fn show(&mut self) {
-        if let Source::Local(receiver) = &mut self.front {
-            receiver.show();
+        if let Source::Local(local) = &mut self.front {
+            local.receiver.show();
         }
     }
 
     /// Sets the high-water mark of the pipes of this process.
     pub(crate) fn set_mark(&mut self, mark: u64) {
         for source in self.sources() {
-            if let Source::Local(receiver) = source {
-                receiver.set_mark(mark);
+            if let Source::Local(local) = source {
+                local.receiver.set_mark(mark);
             }
         }
     }
@@ -157,7 +159,7 @@ impl<M: Memory> Source<M> {
     #[inline(always)]
     fn is_ready(&mut self) -> bool {
         match self {
-            Source::Local(receiver) => receiver.is_ready(),
+            Source::Local(local) => local.receiver.is_ready(),
             Source::Memory(memory) => memory.is_ready(),
             Source::Parts(parts) => !parts.is_empty(),
         }
@@ -166,7 +168,7 @@ impl<M: Memory> Source<M> {
     #[inline(always)]
     fn pop(&mut self) -> Option<Frame> {
         match self {
-            Source::Local(receiver) => receiver.pop(),
+            Source::Local(local) => local.pop(),
             Source::Memory(memory) => memory.pop(),
             Source::Parts(parts) => parts.pop(),
         }
@@ -174,7 +176,7 @@ impl<M: Memory> Source<M> {
 
     fn is_at_end(&mut self) -> bool {
         match self {
-            Source::Local(receiver) => receiver.is_at_end(),
+            Source::Local(local) => local.receiver.is_at_end(),
             Source::Memory(memory) => memory.is_at_end(),
             Source::Parts(parts) => parts.is_empty(),
         }

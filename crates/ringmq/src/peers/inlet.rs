@@ -76,19 +76,9 @@ impl Inlet {
                         return Some((len, false));
                     }
                 }
-                Source::Local(receiver) => {
-                    let taken = receiver.take_bytes(|bytes| {
-                        into.copy_from(bytes);
-                        bytes.len()
-                    });
-                    if let Some(len) = taken {
-                        return Some((len, false));
-                    }
-                    // Apart from other ways to a frame: where they meet, frames are moved in other pieces than they were
-                    // stored in, which takes some 10 ns.
-                    if let Some(frame) = receiver.pop_element() {
-                        into.copy_from(&frame);
-                        return Some((frame.len(), frame.more()));
+                Source::Local(local) => {
+                    if let Some(taken) = local.pop_slice(into) {
+                        return Some(taken);
                     }
                 }
                 Source::Parts(_) => {}
@@ -118,14 +108,9 @@ impl Inlet {
                         return Some(false);
                     }
                 }
-                Source::Local(receiver) => {
-                    let taken = receiver.take_bytes(|bytes| frame.copy_again(bytes));
-                    if taken.is_some() {
-                        return Some(false);
-                    }
-                    if let Some(taken) = receiver.pop_element() {
-                        *frame = taken;
-                        return Some(frame.more());
+                Source::Local(local) => {
+                    if let Some(more) = local.pop_to(frame) {
+                        return Some(more);
                     }
                 }
                 Source::Parts(_) => {}
@@ -163,7 +148,7 @@ impl Inlet {
     /// The CPU that the other end last ran on, as far as is known.
     pub(crate) fn cpu(&self) -> Option<u32> {
         match &self.front {
-            Source::Local(receiver) => receiver.cpu(),
+            Source::Local(local) => local.receiver.cpu(),
             Source::Memory(shared) => shared.cpu(),
             Source::Parts(_) => None,
         }

@@ -9,6 +9,7 @@ pub(crate) mod health;
 pub(crate) mod in_place;
 pub(crate) mod inlet;
 pub(crate) mod late_reader;
+mod local_source;
 pub(crate) mod outbound;
 pub(crate) mod outlet;
 pub(crate) mod parts;

@@ -16,6 +16,17 @@ impl Outbound {
         Chain::local(receiver)
     }
 
+    /// Takes the next part, which is the last one of its message, if it came as bytes.
+    #[inline(always)]
+    pub(crate) fn take_bytes(&mut self, with: impl FnOnce(&[u8])) -> bool {
+        match &mut self.front {
+            Source::Local(local) if self.next.is_empty() => {
+                local.receiver.take_bytes(with).is_some()
+            }
+            _ => false,
+        }
+    }
+
     /// A message that a socket could not send before it closed.
     pub(crate) fn late(mut parts: Vec<Frame>) -> Outbound {
         parts.reverse();
@@ -32,7 +43,7 @@ impl Outbound {
     pub(crate) fn owes_nothing(&mut self) -> bool {
         self.drop_ended();
         self.sources().all(|source| match source {
-            Source::Local(receiver) => receiver.is_at_end(),
+            Source::Local(local) => local.receiver.is_at_end(),
             Source::Memory(unread) => !unread.is_owed(),
             Source::Parts(parts) => parts.is_empty(),
         })
@@ -53,7 +64,7 @@ impl Outbound {
     /// Returns true if the socket has closed its end of the last pipe.
     pub(crate) fn is_let_go(&self) -> bool {
         match self.next.back().unwrap_or(&self.front) {
-            Source::Local(receiver) => receiver.sender_is_gone(),
+            Source::Local(local) => local.receiver.sender_is_gone(),
             Source::Memory(_) | Source::Parts(_) => true,
         }
     }

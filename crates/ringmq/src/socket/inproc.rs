@@ -3,7 +3,7 @@
 use ringmq_pipe::local::Waker;
 
 use crate::error::EndpointError;
-use crate::mail::ends::between_sockets;
+use crate::mail::ends::direction_of_bytes;
 use crate::mail::row::{self, Side};
 use crate::mail::{Addresses, Attachment, Carrier, Command, Far, Identity, WeakWatch};
 use crate::names::Face;
@@ -48,10 +48,10 @@ impl Socket {
         let conflates = self.conflates();
         let (to, from) = (far_waker.clone(), near.clone());
         let (mut sender, far_receiver) =
-            between_sockets(conflates.sending, marks.sending, to, from);
+            direction_of_bytes(conflates.sending, marks.sending, to, from, usize::MAX);
         let (to, from) = (near, far_waker.clone());
         let (mut far_sender, receiver) =
-            between_sockets(conflates.receiving, marks.receiving, to, from);
+            direction_of_bytes(conflates.receiving, marks.receiving, to, from, usize::MAX);
         let theirs = bound.as_ref().and_then(|other| other.notices.as_ref());
         // A socket that cannot be woken finds its greeting at its next call.
         if let Some(hello) = face.notices.as_ref().and_then(|own| own.greeting()) {

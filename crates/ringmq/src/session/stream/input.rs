@@ -3,6 +3,7 @@
 use std::io;
 
 use ringmq_message::{Frame, Kind};
+use ringmq_pipe::local::Sender;
 use ringmq_zmtp::{Event, Mechanism};
 
 use crate::mail::Notices;
@@ -227,11 +228,16 @@ impl Open {
     ) -> Result<(), Broken> {
         let now = turn.now;
         let mut unseen = input.len();
+        let mut is_first = true;
         while self.in_midst || ends.has_room() {
             if unseen - input.len() >= together {
                 unseen = input.len();
                 ends.flush();
             }
+            if self.pass_bytes(ends, input, is_first) {
+                continue;
+            }
+            is_first = false;
             let event = self.connection.receive(input, now);
             match event.map_err(Broken::Protocol)? {
                 None => break,
@@ -242,6 +248,7 @@ impl Open {
                         return Err(Broken::NoReply);
                     }
                     self.in_midst = frame.more();
+                    self.tells_properties = false;
                     let mut given = ends.give(frame, !self.in_midst);
                     if !self.in_midst {
                         for frame in self.deferred.drain(..) {
@@ -271,6 +278,7 @@ impl Open {
                     let peer_can = self.peer_can_share();
                     turn.check_sharing(peer_can)?;
                     self.tell_properties();
+                    self.tells_properties = true;
                     turn.driver.ready();
                     if let Some(notices) = &turn.link.notices {
                         self.greet(notices, ends);
@@ -293,6 +301,22 @@ impl Open {
             }
         }
         Ok(())
+    }
+
+    /// Gives the socket a message as bytes. Returns false if it has to be a frame: the first one tells of the peer, and a pipe
+    /// by which messages come one at a time needs no room for bodies.
+    #[inline]
+    fn pass_bytes(&mut self, ends: &mut Ends, input: &mut &[u8], is_first: bool) -> bool {
+        if self.tells_properties || self.reply.is_some() || !self.deferred.is_empty() {
+            return false;
+        }
+        let Some(inbound) = &mut ends.inbound else {
+            return false;
+        };
+        self.connection.receive_bytes(input, |bytes| {
+            (!is_first || bytes.len() <= Sender::<Frame>::SHORT)
+                && inbound.push_bytes_deferred(bytes)
+        })
     }
 
     /// Begins with the messages about a new connection.

@@ -36,10 +36,9 @@ impl Open {
             while !wanted
                 && (ends.out_midst || !owes_move)
                 && self.connection.pending() < turn.link.batches.sending
-                && let Some(frame) = ends.outbound.pop()
+                && self.encode_next(ends, turn.link.kind)
             {
                 done = true;
-                self.encode(ends, turn.link.kind, frame);
             }
             if owes_move && !ends.out_midst {
                 done = true;
@@ -149,6 +148,31 @@ impl Open {
         Ok(done)
     }
 
+    /// Encodes what comes next from the socket, if there is something.
+    #[inline]
+    fn encode_next(&mut self, ends: &mut Ends, kind: Kind) -> bool {
+        let whole = !ends.out_midst;
+        let connection = &mut self.connection;
+        let taken = ends.outbound.take_bytes(|bytes| match bytes.split_first() {
+            Some((on @ (0 | 1), topic)) if whole && subscribes(kind) => {
+                connection.subscribe(topic, *on == 1);
+            }
+            _ => connection.send_bytes(bytes),
+        });
+        if taken {
+            ends.out_midst = false;
+            ends.outbound.done();
+            return true;
+        }
+        match ends.outbound.pop() {
+            Some(frame) => {
+                self.encode(ends, kind, frame);
+                true
+            }
+            None => false,
+        }
+    }
+
     fn encode(&mut self, ends: &mut Ends, kind: Kind, frame: Frame) {
         let first = !ends.out_midst;
         ends.out_midst = frame.more();
@@ -158,7 +182,7 @@ impl Open {
         // Subscriptions are commands on the wire, and frames everywhere else.
         if first
             && !frame.more()
-            && matches!(kind, Kind::Sub | Kind::Xsub | Kind::Dish)
+            && subscribes(kind)
             && let Some((on @ (0 | 1), topic)) = frame.split_first()
         {
             self.connection.subscribe(topic, *on == 1);
@@ -166,6 +190,11 @@ impl Open {
             self.connection.send(frame);
         }
     }
+}
+
+/// Returns true if the messages of such a socket that begin with 0 or 1 are subscriptions.
+fn subscribes(kind: Kind) -> bool {
+    matches!(kind, Kind::Sub | Kind::Xsub | Kind::Dish)
 }
 
 /// The part of a slice that the limit lets through, which has less left then.

@@ -135,6 +135,8 @@ pub use monitor::{PlainMonitorError, plain::EventFormat};
 pub use poller::{PollPause, PollStep, PollWait};
 #[doc(hidden)]
 pub use proxy::{ProxyPause, ProxyProgress, ProxyStep};
+#[doc(hidden)]
+pub use reactor::choice::StreamWork;
 // The first two are for the command, which asks peers without a socket of ringmq, and looks at other processes.
 #[doc(hidden)]
 pub use ringmq_sys::{cpu::quota_of as cpu_quota_of, peer_credentials, poll::SignalMask, rest};

@@ -12,6 +12,7 @@ use ringmq_sys::{ForkMark, ThreadOptions};
 use crate::error::{EndpointError, SocketError, TerminateError};
 use crate::mail::{Command, SharedMemory, WeakWatch};
 use crate::names::SharedNames;
+use crate::reactor::choice::StreamWork;
 use crate::reactor::crew::Place;
 use crate::reactor::{Lingering, Reactors};
 
@@ -67,6 +68,7 @@ pub(crate) struct State {
     pub(crate) most_sockets: usize,
     pub(crate) io_threads: usize,
     pub(crate) thread_options: ThreadOptions,
+    pub(crate) stream_work: StreamWork,
     pub(crate) defaults: Defaults,
     terminated: bool,
     /// The monitors of the sockets. They end with the context.
@@ -85,6 +87,7 @@ impl Registry {
                 defaults,
                 io_threads: 1,
                 thread_options: ThreadOptions::new(),
+                stream_work: StreamWork::default(),
                 terminated: false,
                 monitors: Vec::new(),
                 watcher: None,
@@ -282,15 +285,16 @@ impl Registry {
 
     /// A place in an I/O thread that `affinity` allows. Starts the I/O threads if they do not run yet.
     pub(crate) fn place(&self, affinity: u64) -> Result<Place, EndpointError> {
-        let (count, options) = {
+        let (count, options, work) = {
             let state = self.lock();
-            (state.io_threads, state.thread_options.clone())
+            let options = state.thread_options.clone();
+            (state.io_threads, options, state.stream_work)
         };
         let locked = self.inside.reactors.lock();
         let mut reactors = locked.unwrap_or_else(PoisonError::into_inner);
         if reactors.is_none() && count > 0 {
-            let started =
-                Reactors::start(count, &options, &self.inside.lingering, &self.inside.names);
+            let inside = &self.inside;
+            let started = Reactors::start(count, &options, work, &inside.lingering, &inside.names);
             *reactors = Some(started.map_err(EndpointError::Os)?);
         }
         let chosen = reactors.as_ref().and_then(|all| all.place(affinity));

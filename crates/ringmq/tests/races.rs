@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ringmq::{
     Context, EndpointError, Interest, Item, Kind, OptionError, PollError, Poller, RecvError,
-    SendError, Socket, SocketError,
+    SendError, Socket, SocketError, StreamWork,
 };
 use ringmq_testing::{Random, Scratch, scope, seed, watchdog};
 
@@ -139,6 +139,9 @@ fn comes_and_goes(context: &Context, endpoint: &str) {
 /// One context: threads at work, and its end, at once or in two steps.
 fn round(random: &mut Random, endpoint: &str) {
     let context = Context::new().unwrap();
+    context.set_stream_work(StreamWork::Random(random.below(u64::MAX)));
+    // Half of the rounds are over streams.
+    context.set_shared_memory(random.one_in(2));
     let count = random.within(2..6);
     scope(|scope| {
         for _ in 0..count {

@@ -8,10 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use ringmq::{
-    Context, Frame, Interest, Item, Kind, PollStep, PollWait, Poller, RecvError, SendError, Socket,
-    Wait,
+    Context, Frame, Interest, Item, Kind, PollStep, PollWait, Poller, RecvError, SendError,
+    SharedMemory, Socket, StreamWork, Wait,
 };
-use ringmq_testing::watchdog;
+use ringmq_testing::{seed, watchdog};
 
 const WAITS: [Wait; 3] = [Wait::Park, Wait::Adaptive, Wait::Spin];
 const MESSAGES: u32 = 2000;
@@ -95,6 +95,9 @@ impl Shared {
 fn pair(wait: Wait, endpoint: &str) -> (Context, Shared, Shared) {
     let context = Context::new().unwrap();
     context.set_wait(wait);
+    // Over tcp it is streams.
+    context.set_shared_memory(SharedMemory::Ipc);
+    context.set_stream_work(StreamWork::Random(seed()));
     let [mut one, mut other] = [0; 2].map(|_| {
         let mut socket = context.socket(Kind::Dealer).unwrap();
         socket.set_send_hwm(2);

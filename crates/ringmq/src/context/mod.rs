@@ -17,6 +17,7 @@ use crate::context::environment::Environment;
 use crate::error::{SocketError, TerminateError};
 use crate::mail::SharedMemory;
 use crate::mail::row::defaults_code;
+use crate::reactor::choice::StreamWork;
 use crate::registry::{Defaults, Registry};
 use crate::socket::{Socket, SocketOptions};
 
@@ -177,6 +178,12 @@ impl Context {
     pub fn set_thread_options(&self, options: &ThreadOptions) {
         let options = options.clone();
         self.registry.change(|state| state.thread_options = options);
+    }
+
+    /// Sets which threads work on streams. It has no effect after the first tcp or ipc endpoint was bound or connected to.
+    #[doc(hidden)]
+    pub fn set_stream_work(&self, work: StreamWork) {
+        self.registry.change(|state| state.stream_work = work);
     }
 
     /// Sets how later sockets wait.

@@ -97,13 +97,14 @@ mod tests {
     use ringmq_pipe::local::{Mailbox, Waker};
 
     use crate::mail::Host;
+    use crate::reactor::choice::StreamWork;
     use crate::reactor::crew::{Arc, Crew};
     use crate::reactor::lease::Lease;
 
     #[test]
     fn the_least_busy_thread_that_may_is_chosen() {
         let mailbox = Mailbox::new(Waker::unset());
-        let host: Arc<dyn Host> = Arc::new(Lease::new(false).unwrap());
+        let host: Arc<dyn Host> = Arc::new(Lease::new(false, StreamWork::default()).unwrap());
         let desk = || (mailbox.post(), Arc::clone(&host));
         let crew = Arc::new(Crew::new((0..66).map(|_| desk()).collect()));
         let chosen = |affinity| {

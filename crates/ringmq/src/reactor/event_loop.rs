@@ -75,6 +75,8 @@ pub(crate) struct EventLoop {
     pub(crate) begin: Instant,
     /// How often all orders were taken, and the sessions worked that they are for.
     pub(crate) turn: u64,
+    /// A thread of the application was sent away since the last sleep, because it sends in haste.
+    hastened: bool,
     pub(crate) next_id: u64,
     pub(crate) scratch: Vec<u8>,
     pub(crate) supplies: Supplies,
@@ -117,6 +119,7 @@ impl EventLoop {
             later: Vec::new(),
             begin: Instant::now(),
             turn: 0,
+            hastened: false,
             next_id: 0,
             scratch: vec![0; SCRATCH],
             stopping: false,
@@ -171,18 +174,17 @@ impl EventLoop {
         self.mailbox.has_mail() || !self.queue.is_empty()
     }
 
-    /// Works on a session for a thread of the application. Returns what is left to the thread that polls; `None` if all is.
-    pub(super) fn activate_here(&mut self, id: PipeId) -> Option<Left> {
+    /// Works on a session for a thread of the application, if that pays or is `forced`. Returns what is left to the thread
+    /// that polls; `None` if all is.
+    pub(super) fn activate_here(&mut self, id: PipeId, forced: bool) -> Option<Left> {
         if self.is_busy() || self.stopping {
             return None;
         }
         let slot = *self.by_id.get(&id)?;
         let began = Instant::now();
-        if !self
-            .sessions
-            .get_mut(slot)?
-            .may_be_helped(began, self.waits)
-        {
+        let session = self.sessions.get_mut(slot)?;
+        if !session.may_be_helped(began, self.waits, forced) {
+            self.hastened = true;
             return None;
         }
         let before = self.timers.next();
@@ -213,6 +215,14 @@ impl EventLoop {
     fn wait(&mut self) -> Option<Duration> {
         if !self.queue.is_empty() || self.stopping {
             return Some(Duration::ZERO);
+        }
+        if std::mem::take(&mut self.hastened) {
+            // A sender in haste has more to send, and pays for each time that this thread has to be woken. If both are on one
+            // CPU, it sends until it has to wait, and if they are not, for a moment (docs/performance.md).
+            std::thread::yield_now();
+            if self.mailbox.has_mail() {
+                return Some(Duration::ZERO);
+            }
         }
         self.announcement.arm();
         if self.mailbox.has_mail() {

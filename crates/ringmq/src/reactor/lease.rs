@@ -24,6 +24,7 @@ use ringmq_sys::{ForkMark, uncancelled};
 
 use crate::mail::{Host, Led, PipeId};
 use crate::reactor::WAKE;
+use crate::reactor::choice::{Choice, StreamWork};
 use crate::reactor::event_loop::{EventLoop, Left, SHORTAGE};
 
 /// Events that one poll tells of.
@@ -52,6 +53,7 @@ pub(crate) struct Lease {
     descriptor: Arc<OwnedFd>,
     /// It is the only I/O thread of the context: a thread that polls for it polls for all.
     alone: bool,
+    choice: Choice,
 }
 
 #[derive(Debug)]
@@ -96,7 +98,7 @@ impl Bell for LeaseBell {
 }
 
 impl Lease {
-    pub(super) fn new(alone: bool) -> io::Result<Lease> {
+    pub(super) fn new(alone: bool, work: StreamWork) -> io::Result<Lease> {
         let poll = Poll::new()?;
         Ok(Lease {
             waker: MioWaker::new(poll.registry(), WAKE)?,
@@ -118,6 +120,7 @@ impl Lease {
             }),
             back: Condvar::new(),
             alone,
+            choice: work.into(),
         })
     }
 
@@ -261,13 +264,17 @@ impl Host for Lease {
         if !self.mark.is_here() {
             return true;
         }
+        let forced = self.choice.callers();
+        if forced == Some(false) {
+            return false;
+        }
         let Ok(mut work) = self.work.try_lock() else {
             return false;
         };
         let Some(work) = work.as_mut() else {
             return false;
         };
-        let left = uncancelled(|| work.activate_here(id));
+        let left = uncancelled(|| work.activate_here(id, forced.is_some()));
         match left {
             None => return false,
             Some(Left::Nothing) => {}
@@ -279,7 +286,8 @@ impl Host for Lease {
     }
 
     fn lead(&self) -> Led {
-        if !self.alone {
+        let forced = self.choice.callers();
+        if !self.alone || forced == Some(false) {
             return Led::Never;
         }
         let Some(mut turns) = self.turns() else {
@@ -293,7 +301,7 @@ impl Host for Lease {
                 if turns.followers > 0 {
                     turns.streak = 0;
                 }
-                turns.streak < turns.needed
+                turns.streak < turns.needed && forced.is_none()
             }
         };
         if is_taken {

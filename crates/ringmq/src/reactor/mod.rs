@@ -10,6 +10,7 @@
 //!         +------------------------------------------>+---- commands (a mailbox) ---> socket
 //! ```
 
+pub(crate) mod choice;
 pub(crate) mod crew;
 pub(crate) mod event_loop;
 pub(crate) mod lease;
@@ -28,6 +29,7 @@ use ringmq_sys::{ThreadOptions, without_signals};
 
 use crate::mail::{Host, Order};
 use crate::names::SharedNames;
+use crate::reactor::choice::StreamWork;
 use crate::reactor::crew::Crew;
 use crate::reactor::crew::Place;
 use crate::reactor::event_loop::EventLoop;
@@ -91,11 +93,12 @@ impl Reactors {
     pub(crate) fn start(
         count: usize,
         options: &ThreadOptions,
+        work: StreamWork,
         lingering: &Arc<Lingering>,
         names: &Arc<SharedNames>,
     ) -> io::Result<Reactors> {
         let leases: Vec<Arc<Lease>> = (0..count)
-            .map(|_| Lease::new(count == 1).map(Arc::new))
+            .map(|_| Lease::new(count == 1, work).map(Arc::new))
             .collect::<Result<_, _>>()?;
         let beginnings: Vec<Beginning> = leases
             .iter()

@@ -142,10 +142,10 @@ impl Session {
         }
     }
 
-    /// Returns true if a thread of the application may work on it now.
-    pub(crate) fn may_be_helped(&mut self, now: Instant, waits: u64) -> bool {
+    /// Returns true if a thread of the application may work on it now. `forced`: also if that does not pay.
+    pub(crate) fn may_be_helped(&mut self, now: Instant, waits: u64, forced: bool) -> bool {
         let is_ready = matches!(&self.io, Io::Open(open) if open.connection.is_ready());
-        is_ready && !self.letting_go && self.help.is_wanted(now, waits)
+        is_ready && !self.letting_go && (self.help.is_wanted(now, waits) || forced)
     }
 
     /// A thread of the application has worked on it since `began`.

@@ -3,8 +3,10 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use ringmq::{Context, EventKind, Kind, Message, RecvError, SendError, Socket, SocketOptions};
-use ringmq_testing::{ReservedPort, Scratch, soon, until, watchdog};
+use ringmq::{
+    Context, EventKind, Kind, Message, RecvError, SendError, Socket, SocketOptions, StreamWork,
+};
+use ringmq_testing::{ReservedPort, Scratch, seed, soon, until, watchdog};
 
 /// What carries the messages between the sockets of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,9 +99,18 @@ pub(crate) fn run(rule: &str, carrier: Carrier, check: fn(&World)) {
         }
     }
     let _guard = watchdog(Duration::from_secs(90));
-    let world = World::new(carrier);
-    check(&world);
-    world.context.terminate();
+    let at_random = StreamWork::Random(seed());
+    let works: &[StreamWork] = match carrier {
+        Tcp => &[StreamWork::Adaptive, at_random],
+        Ipc => &[StreamWork::IoThread, StreamWork::Callers, at_random],
+        Inproc | SharedMemory | SharedTcp => &[StreamWork::Adaptive],
+    };
+    for work in works {
+        println!("{work:?}");
+        let world = World::new(carrier, *work);
+        check(&world);
+        world.context.terminate();
+    }
 }
 
 /// A context for the sockets of a rule, and places for them to meet.
@@ -118,8 +129,9 @@ struct Places {
 }
 
 impl World {
-    fn new(carrier: Carrier) -> World {
+    fn new(carrier: Carrier, work: StreamWork) -> World {
         let context = Context::new().unwrap();
+        context.set_stream_work(work);
         context.set_shared_memory(matches!(carrier, SharedMemory | SharedTcp));
         World {
             carrier,

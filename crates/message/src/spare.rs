@@ -19,14 +19,18 @@ use bytes::Bytes;
 pub(crate) const LONG: usize = 64 << 10;
 /// Bytes that are kept at most.
 const KEPT_MOST: usize = 16 << 20;
-/// A body of so many bytes that was sent is not kept: a process that sends a few of them, close to the limit of its cgroup,
-/// would miss the memory more than it gains.
+/// A body of so many bytes that was sent is not kept at first: a process that sends a few of them, close to the limit of its
+/// cgroup, would miss the memory more than it gains.
 const SENT_MOST: usize = 1 << 20;
+/// So many bodies of that length, for which nothing was kept, are more than a few.
+const FEW: usize = 16;
 /// Bodies that are kept at most: as many of the shortest as there are bytes for. A queue of such bodies frees and takes
 /// them in turns of many.
 const SLOTS: usize = KEPT_MOST / LONG;
 
 static SPARE: Mutex<Spare> = Mutex::new(Spare::new());
+/// Bodies of [`SENT_MOST`] and more that have needed new memory.
+static MISSED: AtomicUsize = AtomicUsize::new(0);
 /// Bytes of memory that was kept, and waits for a body that has not come. They count among those that are kept. Grows under
 /// the lock.
 static LENT: AtomicUsize = AtomicUsize::new(0);
@@ -52,6 +56,9 @@ pub fn body_memory(len: usize) -> Result<Vec<u8>, TryReserveError> {
     }
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len)?;
+    if len >= SENT_MOST {
+        MISSED.fetch_add(1, Ordering::Relaxed);
+    }
     Ok(bytes)
 }
 
@@ -96,12 +103,13 @@ pub(crate) fn keep(bytes: Vec<u8>) {
 }
 
 /// Drops a body that was sent to its end, of which no bytes are left. Its memory is kept for another one if nothing else
-/// has it, it is long, and it has less than 1 MiB.
+/// has it, it is long, and it has less than 1 MiB or there were more than a few such bodies.
 pub fn drop_sent(bytes: Bytes) {
     debug_assert!(bytes.is_empty(), "what is left would be copied");
     // Memory that a vector has is taken over; other owners are dropped.
     let memory = Vec::from(bytes);
-    if (LONG..SENT_MOST).contains(&memory.capacity()) {
+    let many = || MISSED.load(Ordering::Relaxed) > FEW;
+    if memory.capacity() >= LONG && (memory.capacity() < SENT_MOST || many()) {
         keep(memory);
     }
 }
@@ -212,6 +220,15 @@ mod tests {
         };
         // Another test may have the list.
         assert!((0..1000).any(|_| is_found()));
+        // Of longer ones a few are not kept, but many.
+        let is_kept = || {
+            let memory = body_memory(SENT_MOST + 4096).unwrap();
+            let at = memory.as_ptr();
+            drop_sent(Bytes::from(memory));
+            kept(SENT_MOST + 4096).is_some_and(|found| found.as_ptr() == at)
+        };
+        let first = (1..1000).find(|_| is_kept()).unwrap();
+        assert!(first > FEW / 2, "{first}");
         // What others have stays theirs.
         let shared = Bytes::from(vec![7; LONG]);
         let mut other = shared.clone();
@@ -249,8 +266,11 @@ mod tests {
         drop(much);
         // Little is not lent, and neither is what is much more than the body.
         assert!(lend_memory(LONG - 1).is_none());
-        spare.give(Vec::with_capacity(3 * LONG));
-        assert!(spare.take(LONG..=2 * LONG).is_none());
+        let lends = (0..100).any(|_| {
+            keep(Vec::with_capacity(9 * LONG));
+            lend_memory(4 * LONG).is_some_and(|(bytes, _)| bytes.capacity() > 8 * LONG)
+        });
+        assert!(!lends);
     }
 
     #[test]

@@ -100,4 +100,6 @@ pub use signal::{SignalGate, without_signals};
 pub use socket::{Ancillary, Came, Credentials, NotConnected, RecvError, Stream, peer_credentials};
 pub use sparse::{SparseMemory, file_number};
 pub use thread::{ThreadKey, ThreadOptions, duplicate, uncancelled};
-pub use transfer::{begin_connect, incoming_cpu, is_at_end, receive_some, send_some};
+pub use transfer::{
+    begin_connect, incoming_cpu, is_at_end, receive_behind, receive_some, send_some,
+};

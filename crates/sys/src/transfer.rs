@@ -17,6 +17,25 @@ pub fn receive_some(socket: BorrowedFd<'_>, into: &mut [u8]) -> io::Result<usize
     Ok(received)
 }
 
+/// As [`receive_some`], behind the bytes that `into` has: at most `most`, and as many as it has capacity for. What is not
+/// written costs nothing.
+///
+/// # Errors
+/// As [`receive_some`].
+pub fn receive_behind(
+    socket: BorrowedFd<'_>,
+    into: &mut Vec<u8>,
+    most: usize,
+) -> io::Result<usize> {
+    let room = into.spare_capacity_mut();
+    let most = most.min(room.len());
+    let (_, received) = rustix::net::recv(socket, &mut room[..most], RecvFlags::DONTWAIT)?;
+    let len = into.len() + received;
+    // SAFETY: the kernel has written so many behind the others, within the capacity.
+    unsafe { into.set_len(len) };
+    Ok(received)
+}
+
 /// Returns true if the other end has closed the stream, and nothing is left to receive. Takes nothing out.
 #[must_use]
 pub fn is_at_end(socket: BorrowedFd<'_>) -> bool {

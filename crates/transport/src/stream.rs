@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::{Arc, OnceLock};
 
-use ringmq_sys::{Address, receive_some, send_some};
+use ringmq_sys::{Address, receive_behind, receive_some, send_some};
 use socket2::{SockAddr, SockRef, Socket};
 
 use crate::endpoint::{Endpoint, TcpPlace};
@@ -62,6 +62,14 @@ impl Stream {
     /// `WouldBlock` when nothing has come; `ConnectionReset` and its like when the peer is gone.
     pub fn read(&self, into: &mut [u8]) -> io::Result<usize> {
         receive_some(self.as_fd(), into)
+    }
+
+    /// As [`read`](Stream::read), behind the bytes that `into` has: at most `most`, and as many as it has capacity for.
+    ///
+    /// # Errors
+    /// As [`read`](Stream::read).
+    pub fn read_behind(&self, into: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+        receive_behind(self.as_fd(), into, most)
     }
 
     /// Writes as much of `pieces` as there is room for. Never raises `SIGPIPE`.

@@ -20,8 +20,7 @@ const DIRECT: usize = 8 << 10;
 /// The memory of a command is wiped: it may hold a password.
 #[derive(Debug)]
 pub(crate) struct Body {
-    /// Invariant: `filled <= bytes.len() <= size`. What lies past `filled` are zeros that a caller may have
-    /// written over.
+    /// Invariant: there are `filled`, at most `size`, but while a [target](Body::target) is written.
     bytes: Vec<u8>,
     filled: usize,
     size: usize,
@@ -53,7 +52,7 @@ impl Body {
             return Ok(());
         }
         let bytes = needed.max(self.filled.saturating_mul(2)).min(self.size);
-        let more = bytes - self.bytes.len();
+        let more = bytes - self.filled;
         let reserved = self.bytes.try_reserve_exact(more);
         reserved.map_err(|_| Error::NoMemory { bytes })
     }
@@ -64,47 +63,52 @@ impl Body {
         let (taken, rest) = input.split_at(missing.min(input.len()));
         let filled = self.filled + taken.len();
         self.reserve(filled)?;
-        let (over, behind) = taken.split_at(taken.len().min(self.bytes.len() - self.filled));
-        self.bytes[self.filled..self.filled + over.len()].copy_from_slice(over);
-        self.bytes.extend_from_slice(behind);
+        self.bytes.extend_from_slice(taken);
         self.filled = filled;
         *input = rest;
         Ok(filled == self.size)
     }
 
-    /// Memory for some of the bytes that come next; `None` if there are few, or there is no memory for them.
-    pub(crate) fn target(&mut self) -> Option<&mut [u8]> {
+    /// Where to append some of the bytes that come next, and how many; `None` if there are few, or there is no memory for
+    /// them.
+    pub(crate) fn target(&mut self) -> Option<(&mut Vec<u8>, usize)> {
         if self.size - self.filled < DIRECT {
             return None;
         }
-        if self.bytes.len() - self.filled < DIRECT {
+        if self.room() < DIRECT {
             let least = (self.filled + DIRECT).max(START);
-            let goal = least.max(self.filled.saturating_mul(2));
-            // What is kept has room for all.
-            let goal = goal.max(self.bytes.capacity()).min(self.size);
+            let goal = least.max(self.filled.saturating_mul(2)).min(self.size);
             self.reserve(goal).ok()?;
-            self.bytes.resize(goal, 0);
         }
-        Some(&mut self.bytes[self.filled..])
+        let room = self.room();
+        Some((&mut self.bytes, room))
     }
 
-    /// Says that the first `n` bytes of the target have been written.
+    /// Bytes of the payload that there is memory for.
+    fn room(&self) -> usize {
+        self.bytes.capacity().min(self.size) - self.filled
+    }
+
+    /// Says that `n` bytes have been appended to the target.
     ///
     /// # Panics
     ///
-    /// If the target was shorter.
+    /// If there are more or fewer, or more than the payload has.
     pub(crate) fn filled(&mut self, n: usize) {
-        assert!(n <= self.bytes.len() - self.filled, "the target is shorter");
-        self.filled += n;
+        let filled = self.filled + n;
+        assert!(
+            filled == self.bytes.len() && filled <= self.size,
+            "so many were appended"
+        );
+        self.filled = filled;
     }
 
     /// The frame. It is whole.
     pub(crate) fn finish(mut self) -> Frame {
         let frame = if self.command {
-            Frame::copy_from_slice(&self.bytes[..self.size])
+            Frame::copy_from_slice(&self.bytes)
         } else {
-            let mut bytes = std::mem::take(&mut self.bytes);
-            bytes.truncate(self.size);
+            let bytes = std::mem::take(&mut self.bytes);
             match bytes.len() {
                 // Its memory is kept for the next one.
                 START.. => Frame::from_vec(bytes),
@@ -141,7 +145,7 @@ mod tests {
     fn memory_follows_the_bytes_that_came() {
         let mut body = body(isize::MAX as usize);
         assert!(body.bytes.capacity() <= START);
-        assert_eq!(body.target().unwrap().len(), START);
+        assert_eq!(body.target().unwrap().1, START);
         let mut came = 0;
         while came < 4 << 20 {
             let some = [7; 5000];
@@ -149,16 +153,16 @@ mod tests {
                 assert!(!body.take(&mut &some[..]).unwrap());
                 came += some.len();
             } else {
-                let target = body.target().unwrap();
-                let n = target.len().min(6000);
-                target[..n].fill(7);
+                let (target, room) = body.target().unwrap();
+                let n = room.min(6000);
+                target.extend_from_slice(&[7; 6000][..n]);
                 body.filled(n);
                 came += n;
             }
             assert_eq!(body.filled, came);
             assert!(body.bytes.capacity() <= START.max(2 * came) + DIRECT);
         }
-        assert!(body.bytes[..came].iter().all(|byte| *byte == 7));
+        assert!(body.bytes.iter().all(|byte| *byte == 7) && body.bytes.len() == came);
     }
 
     #[test]
@@ -168,9 +172,9 @@ mod tests {
             let want: Vec<u8> = (0..size).map(|at| at as u8).collect();
             let mut at = 0;
             while at < size {
-                if let Some(target) = body.target() {
-                    let n = target.len().min(1 + at % 20_000);
-                    target[..n].copy_from_slice(&want[at..at + n]);
+                if let Some((target, room)) = body.target() {
+                    let n = room.min(1 + at % 20_000);
+                    target.extend_from_slice(&want[at..at + n]);
                     body.filled(n);
                     at += n;
                 }
@@ -188,14 +192,17 @@ mod tests {
 
     #[test]
     fn a_target_is_never_small() {
-        assert_eq!(body(DIRECT - 1).target(), None);
-        assert_eq!(body(DIRECT).target().unwrap().len(), DIRECT);
+        assert!(body(DIRECT - 1).target().is_none());
+        assert_eq!(body(DIRECT).target().unwrap().1, DIRECT);
         let mut body = body(4 * START);
-        body.target().unwrap();
-        body.filled(START - DIRECT);
-        assert_eq!(body.target().unwrap().len(), DIRECT);
-        body.filled(1);
-        assert_eq!(body.target().unwrap().len(), START - DIRECT + 1);
+        let fill = |body: &mut Body, n| {
+            body.target().unwrap().0.extend(vec![7; n]);
+            body.filled(n);
+        };
+        fill(&mut body, START - DIRECT);
+        assert_eq!(body.target().unwrap().1, DIRECT);
+        fill(&mut body, 1);
+        assert_eq!(body.target().unwrap().1, START - DIRECT + 1);
     }
 
     #[test]

@@ -169,22 +169,22 @@ impl Connection {
         received
     }
 
-    /// Memory for the bytes that come next, of a frame that is long and not all there: to read them to where they will
-    /// stay. `None` when an ordinary read is better, or when there is no memory, which
-    /// [`receive`](Connection::receive) then says.
-    pub fn large_target(&mut self) -> Option<&mut [u8]> {
+    /// Where to append the bytes that come next, of a frame that is long and not all there, so that they are read to where
+    /// they will stay; and how many at most, for which there is memory. `None` when an ordinary read is better, or when there
+    /// is no memory, which [`receive`](Connection::receive) then says.
+    pub fn large_target(&mut self) -> Option<(&mut Vec<u8>, usize)> {
         match self.stage {
             Stage::Failed(_) | Stage::Raw(_) => None,
             _ => self.decoder.target(),
         }
     }
 
-    /// Says that `n` bytes have been read into the [target](Connection::large_target). If they are the last of the
+    /// Says that `n` bytes have been appended to the [target](Connection::large_target). If they are the last of the
     /// frame, [`receive`](Connection::receive) gives it, even for no more input.
     ///
     /// # Panics
     ///
-    /// If the target was shorter.
+    /// If they are more than the frame has, or not so many were appended.
     pub fn large_filled(&mut self, n: usize) {
         if n != 0 {
             self.life.heard();

@@ -165,8 +165,8 @@ impl Decoder {
         self.payload(&head, input)
     }
 
-    /// Memory for the payload that comes.
-    pub(crate) fn target(&mut self) -> Option<&mut [u8]> {
+    /// Where to append bytes of the payload that comes, and how many.
+    pub(crate) fn target(&mut self) -> Option<(&mut Vec<u8>, usize)> {
         self.body.as_mut()?.target()
     }
 

@@ -19,7 +19,7 @@
 //!
 //! * *In*: [`receive`](Connection::receive) takes bytes from the front of what was read, until there is an [`Event`];
 //!   who cannot take another event stops calling it and keeps the bytes. While a long payload comes,
-//!   [`large_target`](Connection::large_target) is where to read it to.
+//!   [`large_target`](Connection::large_target) is where to append it.
 //! * *Out*: [`output`](Connection::output) is what to write, [`sent`](Connection::sent) says how much was. There may be
 //!   something to write after `new`, `receive`, `tick`, and whatever sends.
 //! * *Time* is what has passed since a moment of the caller's choice, and never goes back. At the

@@ -52,11 +52,9 @@ impl World {
     fn read(&mut self, to: usize, most: usize) {
         let end = &mut self.ends[to];
         let mut most = most.min(end.wire.len());
-        if let Some(target) = end.connection.large_target() {
-            most = most.min(target.len());
-            for (to, from) in target.iter_mut().zip(end.wire.drain(..most)) {
-                *to = from;
-            }
+        if let Some((target, room)) = end.connection.large_target() {
+            most = most.min(room);
+            target.extend(end.wire.drain(..most));
             end.connection.large_filled(most);
             most = 0;
         }

@@ -95,10 +95,9 @@ impl Open {
         if !self.readable || !(self.in_midst || ends.has_room()) {
             return Ok(false);
         }
-        if let Some(target) = self.connection.large_target() {
-            let room = target.len();
+        if let Some((target, room)) = self.connection.large_target() {
             self.reads_little = true;
-            return match self.passage.reader().read(target) {
+            return match self.passage.reader().read_behind(target, room) {
                 Ok(0) => Err(Broken::Closed),
                 Ok(read) => {
                     self.moved[0] += read as u64;

@@ -10,8 +10,7 @@
 
 use std::collections::{TryReserveError, VecDeque};
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, TryLockError};
+use std::sync::{Arc, Mutex, TryLockError, Weak};
 
 use bytes::Bytes;
 
@@ -29,16 +28,15 @@ const FEW: usize = 16;
 const SLOTS: usize = KEPT_MOST / LONG;
 
 static SPARE: Mutex<Spare> = Mutex::new(Spare::new());
-/// Bodies of [`SENT_MOST`] and more that have needed new memory.
-static MISSED: AtomicUsize = AtomicUsize::new(0);
-/// Bytes of memory that was kept, and waits for a body that has not come. They count among those that are kept. Grows under
-/// the lock.
-static LENT: AtomicUsize = AtomicUsize::new(0);
 
 /// Empty vectors with memory, the oldest first.
 struct Spare {
     bodies: VecDeque<Vec<u8>>,
     bytes: usize,
+    /// Memory that was kept, and waits for a body that has not come: its bytes count among those that are kept.
+    lent: Vec<(Weak<()>, usize)>,
+    /// Bodies of [`SENT_MOST`] and more for which there was nothing.
+    missed: usize,
 }
 
 /// Empty memory for a body of `len` bytes. The memory of a body that was dropped is used first, if there is one that is not
@@ -56,9 +54,6 @@ pub fn body_memory(len: usize) -> Result<Vec<u8>, TryReserveError> {
     }
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len)?;
-    if len >= SENT_MOST {
-        MISSED.fetch_add(1, Ordering::Relaxed);
-    }
     Ok(bytes)
 }
 
@@ -68,30 +63,23 @@ pub fn lend_memory(len: usize) -> Option<(Vec<u8>, Lent)> {
     if len < LONG {
         return None;
     }
-    with(|spare| {
-        let bytes = spare.take(len..=len.saturating_mul(2))?;
-        let lent = Lent(bytes.capacity());
-        LENT.fetch_add(lent.0, Ordering::Relaxed);
-        Some((bytes, lent))
-    })
-    .flatten()
+    with(|spare| spare.lend(len)).flatten()
 }
 
-/// Says that memory is lent, until the body has come or its connection has ended.
+/// Says that memory is lent, until it is dropped: the body has come, or its connection has ended.
 #[derive(Debug)]
-pub struct Lent(usize);
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        LENT.fetch_sub(self.0, Ordering::Relaxed);
-    }
-}
+pub struct Lent(#[expect(dead_code, reason = "that it lives is what it says")] Arc<()>);
 
 /// Memory that was kept. Apart, so that short bodies find their way short.
 #[cold]
 #[inline(never)]
 fn kept(len: usize) -> Option<Vec<u8>> {
-    with(|spare| spare.take(len..=len.saturating_mul(4))).flatten()
+    let found = |spare: &mut Spare| {
+        let found = spare.take(len..=len.saturating_mul(4));
+        spare.missed += usize::from(found.is_none() && len >= SENT_MOST);
+        found
+    };
+    with(found).flatten()
 }
 
 /// Keeps the memory of a long body, or frees it.
@@ -108,7 +96,7 @@ pub fn drop_sent(bytes: Bytes) {
     debug_assert!(bytes.is_empty(), "what is left would be copied");
     // Memory that a vector has is taken over; other owners are dropped.
     let memory = Vec::from(bytes);
-    let many = || MISSED.load(Ordering::Relaxed) > FEW;
+    let many = || with(|spare| spare.missed > FEW) == Some(true);
     if memory.capacity() >= LONG && (memory.capacity() < SENT_MOST || many()) {
         keep(memory);
     }
@@ -129,6 +117,8 @@ impl Spare {
         Spare {
             bodies: VecDeque::new(),
             bytes: 0,
+            lent: Vec::new(),
+            missed: 0,
         }
     }
 
@@ -141,9 +131,26 @@ impl Spare {
         Some(bytes)
     }
 
+    /// Memory for a body that has not come.
+    fn lend(&mut self, len: usize) -> Option<(Vec<u8>, Lent)> {
+        self.lent.retain(|(lent, _)| lent.strong_count() > 0);
+        self.lent.try_reserve(1).ok()?;
+        let bytes = self.take(len..=len.saturating_mul(2))?;
+        let lent = Arc::new(());
+        self.lent.push((Arc::downgrade(&lent), bytes.capacity()));
+        Some((bytes, Lent(lent)))
+    }
+
+    /// Bytes that are lent.
+    fn lent(&self) -> usize {
+        let lent = self.lent.iter();
+        let lent = lent.filter(|(lent, _)| lent.strong_count() > 0);
+        lent.map(|(_, bytes)| bytes).sum()
+    }
+
     /// Keeps this memory in place of the oldest, if there is too much.
     fn give(&mut self, mut bytes: Vec<u8>) {
-        let most = KEPT_MOST.saturating_sub(LENT.load(Ordering::Relaxed));
+        let most = KEPT_MOST.saturating_sub(self.lent());
         if bytes.capacity() > most {
             return;
         }
@@ -239,38 +246,25 @@ mod tests {
 
     #[test]
     fn what_is_lent_counts_among_what_is_kept() {
-        // Another test may have the list, or what this one gives.
-        let (bytes, lent) = loop {
-            keep(Vec::with_capacity(KEPT_MOST / 2));
-            if let Some(found) = lend_memory(KEPT_MOST / 2 - 1) {
-                break found;
-            }
-        };
-        assert!(bytes.is_empty() && LENT.load(Ordering::Relaxed) >= KEPT_MOST / 2);
         let mut spare = Spare::new();
+        spare.give(Vec::with_capacity(KEPT_MOST / 2));
+        let (bytes, lent) = spare.lend(KEPT_MOST / 2 - 1).unwrap();
+        assert!(bytes.is_empty() && spare.bytes == 0);
+        assert_eq!(spare.lent(), KEPT_MOST / 2);
         spare.give(Vec::with_capacity(KEPT_MOST / 2 + 1));
         assert_eq!(spare.bytes, 0);
         for _ in 0..SLOTS {
             spare.give(Vec::with_capacity(LONG));
         }
-        assert!(spare.bytes <= KEPT_MOST / 2, "{}", spare.bytes);
+        assert_eq!(spare.bytes, KEPT_MOST / 2);
         drop(lent);
-        drop(bytes);
-        let much = loop {
-            // What another test lends is given back soon.
-            spare.give(Vec::with_capacity(KEPT_MOST / 2 + 1));
-            if let Some(much) = spare.take(KEPT_MOST / 2 + 1..=KEPT_MOST) {
-                break much;
-            }
-        };
-        drop(much);
+        assert_eq!(spare.lent(), 0);
+        spare.give(Vec::with_capacity(KEPT_MOST / 2 + 1));
+        assert!(spare.bytes > KEPT_MOST / 2 + LONG);
         // Little is not lent, and neither is what is much more than the body.
         assert!(lend_memory(LONG - 1).is_none());
-        let lends = (0..100).any(|_| {
-            keep(Vec::with_capacity(9 * LONG));
-            lend_memory(4 * LONG).is_some_and(|(bytes, _)| bytes.capacity() > 8 * LONG)
-        });
-        assert!(!lends);
+        spare.give(Vec::with_capacity(9 * LONG));
+        assert!(spare.lend(4 * LONG).is_none());
     }
 
     #[test]

@@ -47,6 +47,10 @@ pub(crate) use loom::sync::atomic::{AtomicPtr as HeapPtr, AtomicU64 as HeapWord}
 /// is in every build.
 pub(crate) static KEPT: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
 
+/// Bytes of the bodies of all rings of elements: a count, as [`KEPT`].
+#[cfg(not(loom))]
+pub(crate) static BODIES: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
+
 #[cfg(not(loom))]
 pub(crate) use alloc::sync::Arc;
 #[cfg(loom)]

@@ -130,13 +130,13 @@ pub use socket::{Security, Socket, SocketOptions, generate_key_pair};
 
 // For the C library alone: monitors that are libzmq's, and waits that let go of their sockets, which threads share there.
 #[doc(hidden)]
+pub use mail::StreamWork;
+#[doc(hidden)]
 pub use monitor::{PlainMonitorError, plain::EventFormat};
 #[doc(hidden)]
 pub use poller::{PollPause, PollStep, PollWait};
 #[doc(hidden)]
 pub use proxy::{ProxyPause, ProxyProgress, ProxyStep};
-#[doc(hidden)]
-pub use reactor::choice::StreamWork;
 // The first two are for the command, which asks peers without a socket of ringmq, and looks at other processes.
 #[doc(hidden)]
 pub use ringmq_sys::{cpu::quota_of as cpu_quota_of, peer_credentials, poll::SignalMask, rest};

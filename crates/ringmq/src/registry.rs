@@ -10,9 +10,8 @@ use ringmq_pipe::status::Page;
 use ringmq_sys::{ForkMark, ThreadOptions};
 
 use crate::error::{EndpointError, SocketError, TerminateError};
-use crate::mail::{Command, SharedMemory, WeakWatch};
+use crate::mail::{Command, SharedMemory, StreamWork, WeakWatch};
 use crate::names::SharedNames;
-use crate::reactor::choice::StreamWork;
 use crate::reactor::crew::Place;
 use crate::reactor::{Lingering, Reactors};
 

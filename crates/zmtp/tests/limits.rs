@@ -134,7 +134,7 @@ fn bytes_are_kept_while_events_are_taken_one_at_a_time() {
 }
 
 #[test]
-#[should_panic(expected = "shorter")]
+#[should_panic(expected = "so many were appended")]
 fn filling_more_than_the_target_is_a_mistake() {
     let mut connection = ready(Settings::new(Kind::Pull));
     receive_all(&mut connection, &head(0, 1 << 20)).1.unwrap();

@@ -17,17 +17,17 @@ mod real {
     use alloc::vec::Vec;
     use core::cell::UnsafeCell;
     use core::mem::MaybeUninit;
-    use core::sync::atomic::{AtomicUsize, Ordering};
     use core::{ptr, slice};
+
+    use crate::atomics::{BODIES, Ordering};
 
     /// Bytes that the bodies of all rings of the process may have: a process may have thousands of connections.
     pub(crate) const MOST: usize = 32 << 20;
-    static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
     /// Counts memory that is about to be taken, if there is not too much.
     fn take(len: usize) -> bool {
         // ORDERING: a count, which orders nothing.
-        let before = TAKEN.fetch_add(len, Ordering::Relaxed);
+        let before = BODIES.fetch_add(len, Ordering::Relaxed);
         let admitted = before + len <= MOST;
         if !admitted {
             give_back(len);
@@ -37,7 +37,7 @@ mod real {
 
     fn give_back(len: usize) {
         // ORDERING: as above.
-        TAKEN.fetch_sub(len, Ordering::Relaxed);
+        BODIES.fetch_sub(len, Ordering::Relaxed);
     }
 
     /// One piece of memory, in which bodies lie one behind the other.

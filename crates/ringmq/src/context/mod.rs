@@ -15,9 +15,8 @@ pub use arena::{ArenaOptions, ArenaUsage};
 use crate::block::BlockMut;
 use crate::context::environment::Environment;
 use crate::error::{SocketError, TerminateError};
-use crate::mail::SharedMemory;
 use crate::mail::row::defaults_code;
-use crate::reactor::choice::StreamWork;
+use crate::mail::{SharedMemory, StreamWork};
 use crate::registry::{Defaults, Registry};
 use crate::socket::{Socket, SocketOptions};
 

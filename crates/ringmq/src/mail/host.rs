@@ -7,6 +7,21 @@ use ringmq_pipe::waiting::Beside;
 
 use crate::mail::commands::PipeId;
 
+/// Which threads work on streams. For tests: what each choice costs differs, and what a program sees does not.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StreamWork {
+    /// Those for which it pays.
+    #[default]
+    Adaptive,
+    /// The I/O thread.
+    IoThread,
+    /// Threads of the application, whenever they wait or send.
+    Callers,
+    /// One or the other, at random, by this seed.
+    Random(u64),
+}
+
 /// An I/O thread whose work other threads may do.
 pub(crate) trait Host: Send + Sync + fmt::Debug {
     /// Works on a session at once, on this thread. Returns false if that is better left to the I/O thread, or another thread

@@ -33,6 +33,7 @@ pub(crate) use ends::{Conflates, SessionPipe};
 pub(crate) use event::Addresses;
 pub use event::{EventKind, HandshakeFailure, MonitorEvent};
 pub(crate) use failure::Failure;
+pub use host::StreamWork;
 pub(crate) use host::{Host, Led, Waiter};
 pub(crate) use marks::Marks;
 pub(crate) use notices::Notices;

@@ -1,27 +1,15 @@
 //! Who does the work, as tests force it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-/// Which threads work on streams. For tests: what each choice costs differs, and what a program sees does not.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum StreamWork {
-    /// Those for which it pays.
-    #[default]
-    Adaptive,
-    /// The I/O thread.
-    IoThread,
-    /// Threads of the application, whenever they wait or send.
-    Callers,
-    /// One or the other, at random, by this seed.
-    Random(u64),
-}
+use crate::mail::StreamWork;
 
 /// Makes the choices.
 #[derive(Debug)]
 pub(super) struct Choice {
     work: StreamWork,
-    state: AtomicU64,
+    /// Of the generator. Nothing locks it but in tests.
+    state: Mutex<u64>,
 }
 
 impl From<StreamWork> for Choice {
@@ -33,7 +21,7 @@ impl From<StreamWork> for Choice {
         };
         Choice {
             work,
-            state: AtomicU64::new(state),
+            state: Mutex::new(state),
         }
     }
 }
@@ -51,14 +39,11 @@ impl Choice {
     }
 
     fn toss(&self) -> bool {
-        // ORDERING: any number does. Threads that come at the same time may get the same one.
-        let mut state = self.state.load(Ordering::Relaxed);
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        // ORDERING: as above.
-        self.state.store(state, Ordering::Relaxed);
-        state >> 32 & 1 == 1
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        *state >> 32 & 1 == 1
     }
 }
 

@@ -96,8 +96,7 @@ mod tests {
 
     use ringmq_pipe::local::{Mailbox, Waker};
 
-    use crate::mail::Host;
-    use crate::reactor::choice::StreamWork;
+    use crate::mail::{Host, StreamWork};
     use crate::reactor::crew::{Arc, Crew};
     use crate::reactor::lease::Lease;
 

@@ -22,9 +22,9 @@ use ringmq_pipe::local::Bell;
 use ringmq_pipe::waiting::Beside;
 use ringmq_sys::{ForkMark, uncancelled};
 
-use crate::mail::{Host, Led, PipeId};
+use crate::mail::{Host, Led, PipeId, StreamWork};
 use crate::reactor::WAKE;
-use crate::reactor::choice::{Choice, StreamWork};
+use crate::reactor::choice::Choice;
 use crate::reactor::event_loop::{EventLoop, Left, SHORTAGE};
 
 /// Events that one poll tells of.

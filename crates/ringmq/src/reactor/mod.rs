@@ -27,9 +27,8 @@ use mio::{Registry, Token};
 use ringmq_pipe::local::{Announcement, Bell, Mailbox, Post, Waker};
 use ringmq_sys::{ThreadOptions, without_signals};
 
-use crate::mail::{Host, Order};
+use crate::mail::{Host, Order, StreamWork};
 use crate::names::SharedNames;
-use crate::reactor::choice::StreamWork;
 use crate::reactor::crew::Crew;
 use crate::reactor::crew::Place;
 use crate::reactor::event_loop::EventLoop;

@@ -106,7 +106,7 @@ pub(crate) fn run(rule: &str, carrier: Carrier, check: fn(&World)) {
         Inproc | SharedMemory | SharedTcp => &[StreamWork::Adaptive],
     };
     for work in works {
-        println!("{work:?}");
+        eprintln!("{work:?}");
         let world = World::new(carrier, *work);
         check(&world);
         world.context.terminate();

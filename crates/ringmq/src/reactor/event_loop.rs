@@ -30,6 +30,7 @@ use crate::reactor::resolver::Resolver;
 use crate::reactor::timers::Timers;
 use crate::reactor::{Beginning, Crew, Lingering, RENDEZVOUS, WAKE};
 use crate::session::broken::Broken;
+use crate::session::help::Helped;
 use crate::session::supply::Supplies;
 use crate::session::{Io, Session};
 
@@ -53,8 +54,8 @@ pub(crate) struct EventLoop {
     pub(crate) registry: Registry,
     /// This work, as other threads see it.
     host: Arc<dyn Host>,
-    /// How often a thread of the application was to wait for the streams.
-    waits: u64,
+    /// What threads of the application have done for the sessions.
+    helped: Helped,
     pub(crate) announcement: Announcement,
     pub(crate) mailbox: Mailbox<Order>,
     /// Which of the crew this one is.
@@ -102,7 +103,7 @@ impl EventLoop {
             processes: Processes::default(),
             registry: beginning.registry,
             host: beginning.host,
-            waits: 0,
+            helped: Helped::default(),
             announcement: beginning.announcement,
             mailbox: beginning.mailbox,
             number,
@@ -160,7 +161,7 @@ impl EventLoop {
 
     /// Before a sleep of a thread of the application. Returns when there is work in any case.
     pub(super) fn prepare(&mut self) -> Option<Instant> {
-        self.waits += 1;
+        self.helped.waits += 1;
         let now = Instant::now();
         let wait = match self.is_busy() {
             true => self.turn(),
@@ -183,14 +184,14 @@ impl EventLoop {
         let slot = *self.by_id.get(&id)?;
         let began = Instant::now();
         let session = self.sessions.get_mut(slot)?;
-        if !session.may_be_helped(began, self.waits, forced) {
+        if !session.may_be_helped(began, self.helped, forced) {
             self.hastened = true;
             return None;
         }
         let before = self.timers.next();
         self.work_on(slot);
         if let Some(session) = self.sessions.get_mut(slot) {
-            session.was_helped(began);
+            session.was_helped(began, &mut self.helped);
         }
         let after = self.timers.next();
         let is_sooner = after.is_some_and(|after| before.is_none_or(|before| after < before));

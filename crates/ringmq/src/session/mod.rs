@@ -33,7 +33,7 @@ use crate::session::broken::Broken;
 use crate::session::driver::{Driver, PollBackoff};
 use crate::session::ends::Ends;
 use crate::session::handoff::possible;
-use crate::session::help::Help;
+use crate::session::help::{Help, Helped};
 use crate::session::introduction::{Introduction, Place, Secret};
 use crate::session::origin::Origin;
 use crate::session::stream::{Open, Turn, Worked};
@@ -143,14 +143,15 @@ impl Session {
     }
 
     /// Returns true if a thread of the application may work on it now. `forced`: also if that does not pay.
-    pub(crate) fn may_be_helped(&mut self, now: Instant, waits: u64, forced: bool) -> bool {
+    pub(crate) fn may_be_helped(&mut self, now: Instant, all: Helped, forced: bool) -> bool {
         let is_ready = matches!(&self.io, Io::Open(open) if open.connection.is_ready());
-        is_ready && !self.letting_go && (self.help.is_wanted(now, waits) || forced)
+        is_ready && !self.letting_go && (self.help.is_wanted(now, all) || forced)
     }
 
     /// A thread of the application has worked on it since `began`.
-    pub(crate) fn was_helped(&mut self, began: Instant) {
-        self.help.ended(began, self.wrote);
+    pub(crate) fn was_helped(&mut self, began: Instant, all: &mut Helped) {
+        let now = Instant::now();
+        self.help.ended(now - began, now, self.wrote, all);
     }
 
     /// Returns true if the application has disconnected from the peer.

@@ -56,8 +56,8 @@ pub(crate) fn direction(
 /// pipes of each keep room for a few dozen.
 pub(crate) const BYTES_OF_SESSION: usize = 1024;
 
-/// As [`direction`]; but bodies of up to `most` bytes travel as bytes, if the ring has room: a frame that one thread makes and another drops keeps the
-/// allocator busy.
+/// As [`direction`]; but bodies of up to `most` bytes travel as bytes, if the ring has room: a frame that one thread makes
+/// and another drops keeps the allocator busy.
 pub(crate) fn direction_of_bytes(
     conflates: bool,
     mark: u64,

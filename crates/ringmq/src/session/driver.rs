@@ -472,6 +472,7 @@ impl Driver {
 fn open_inbound(ends: &mut Ends, link: &Link) -> Receiver<Frame> {
     let (to_socket, receiver) = inbound(link, &ends.waker, &ends.row);
     ends.inbound = Some(to_socket);
+    ends.tells_properties = true;
     receiver
 }
 

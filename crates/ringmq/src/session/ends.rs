@@ -11,6 +11,8 @@ use crate::peers::outbound::Outbound;
 pub(crate) struct Ends {
     /// `None` when what comes from the peer comes in shared memory.
     pub(crate) inbound: Option<Sender<Frame>>,
+    /// The next message is to tell of the peer, for those behind it that travel as bytes: the pipe is new, or the connection.
+    pub(crate) tells_properties: bool,
     pub(crate) outbound: Outbound,
     /// What is sent after what is in shared memory, once the peer has accepted that it comes by ZMTP.
     pub(crate) held: Option<Outbound>,
@@ -27,6 +29,7 @@ impl From<SessionPipe> for Ends {
     fn from(pipe: SessionPipe) -> Ends {
         Ends {
             inbound: Some(pipe.inbound),
+            tells_properties: true,
             outbound: Outbound::new(pipe.outbound),
             held: None,
             announcement: pipe.announcement,
@@ -81,6 +84,7 @@ impl Ends {
         let Some(inbound) = &mut self.inbound else {
             return false;
         };
+        self.tells_properties &= frame.properties().is_none();
         let _ = inbound.push_deferred(frame, last);
         true
     }

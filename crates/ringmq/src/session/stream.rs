@@ -54,8 +54,6 @@ pub(crate) struct Open {
     in_midst: bool,
     /// Of a REQ: what may come next.
     reply: Option<Reply>,
-    /// The next message is the first one: its properties are those of all.
-    tells_properties: bool,
     /// Subscriptions that came between two parts of a message.
     deferred: Vec<Frame>,
     pub(crate) handoff: Handoff,
@@ -163,7 +161,6 @@ impl Open {
             used: 0,
             in_midst: false,
             reply: (link.kind == Kind::Req).then_some(Reply::Begins),
-            tells_properties: false,
             deferred: Vec::new(),
             handoff: Handoff::default(),
             exchange: None,

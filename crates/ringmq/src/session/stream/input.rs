@@ -247,7 +247,6 @@ impl Open {
                         return Err(Broken::NoReply);
                     }
                     self.in_midst = frame.more();
-                    self.tells_properties = false;
                     let mut given = ends.give(frame, !self.in_midst);
                     if !self.in_midst {
                         for frame in self.deferred.drain(..) {
@@ -277,7 +276,7 @@ impl Open {
                     let peer_can = self.peer_can_share();
                     turn.check_sharing(peer_can)?;
                     self.tell_properties();
-                    self.tells_properties = true;
+                    ends.tells_properties = true;
                     turn.driver.ready();
                     if let Some(notices) = &turn.link.notices {
                         self.greet(notices, ends);
@@ -306,7 +305,7 @@ impl Open {
     /// by which messages come one at a time needs no room for bodies.
     #[inline]
     fn pass_bytes(&mut self, ends: &mut Ends, input: &mut &[u8], is_first: bool) -> bool {
-        if self.tells_properties || self.reply.is_some() || !self.deferred.is_empty() {
+        if ends.tells_properties || self.reply.is_some() || !self.deferred.is_empty() {
             return false;
         }
         let Some(inbound) = &mut ends.inbound else {
